@@ -1,0 +1,1 @@
+"""Lighter (zkLighter): public quotes over httpx, trading through the unmodified lighter-sdk."""

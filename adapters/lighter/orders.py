@@ -1,0 +1,257 @@
+"""Orders on the wire: client ids, scaled integers, the signed bytes, and what became of them."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Final
+
+from adapters.lighter import units
+from adapters.lighter.fields import (
+    Row,
+    UnreadableError,
+    decimal_of,
+    flag_of,
+    instant,
+    int_of,
+    row_of,
+    rows_of,
+    text_of,
+)
+from hedger.domain.ids import OrderId
+from hedger.domain.market import Instrument
+from hedger.domain.money import ZERO
+from hedger.domain.order import Fill, Order, Side
+
+TX_CREATE_ORDER: Final = 14
+TX_CANCEL_ORDER: Final = 15
+
+MAX_BASE: Final = 2**48 - 1
+MAX_PRICE: Final = 2**32 - 1
+MAX_NONCE: Final = 2**48 - 2
+
+TX_FAILED, TX_PENDING, TX_EXECUTED = 0, 1, 2  # 3 is "Pending-Final", of unknown meaning
+TX_WORDS: Final = {TX_FAILED: "failed", TX_PENDING: "pending", TX_EXECUTED: "executed"}
+
+
+class NotSignableError(ValueError):
+    """The values of an order do not fit what the signer can sign."""
+
+
+def client_order_index(order: OrderId) -> int:
+    """Our id as 48 bits, never 0 (0 means "none" to the venue)."""
+    return int.from_bytes(blake2b(order.encode(), digest_size=6).digest()) or 1
+
+
+def steps(value: Decimal, step: Decimal, most: int, what: str) -> int:
+    """
+    A price or a size as the venue's integer.
+
+    The signer does not check: 2^32+5 is signed as a price of 5, and a float raises out of
+    ctypes (lighter.md §3). So it must be a whole number of steps within the range.
+    """
+    count = value / step
+    if count != count.to_integral_value():
+        raise NotSignableError(f"{what} {value} is not a whole number of steps of {step}")
+    if not 1 <= count <= most:
+        raise NotSignableError(f"{what} {value} is {count} steps, outside 1 to {most}")
+    return int(count)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFields:
+    """What is signed for an order, already scaled."""
+
+    market_index: int
+    client_order_index: int
+    base_amount: int
+    price: int
+    is_ask: bool
+    reduce_only: bool
+
+
+def order_fields(order: Order, instrument: Instrument) -> OrderFields:
+    """
+    Scale one order.
+
+    Raises:
+        NotSignableError: a value is off its step or outside its range.
+    """
+    if instrument.market_id is None:
+        raise NotSignableError(f"market {instrument.name} has no number")
+    return OrderFields(
+        market_index=instrument.market_id,
+        client_order_index=client_order_index(order.id),
+        base_amount=steps(order.size, instrument.size_step, MAX_BASE, "size"),
+        price=steps(order.limit_price, instrument.price_tick, MAX_PRICE, "price"),
+        is_ask=order.side is Side.SELL,
+        reduce_only=order.reduce_only,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """
+    The two form fields of ``sendTx``. ``tx_info`` is kept as the signer wrote it.
+
+    Its text goes into the ledger, so that the identical bytes can be sent again after a
+    restart.
+    """
+
+    tx_type: int
+    tx_info: str
+
+    def text(self) -> str:
+        """As it is kept in the ledger."""
+        return json.dumps({"tx_type": self.tx_type, "tx_info": self.tx_info})
+
+    @classmethod
+    def parse(cls, text: str) -> "Payload":
+        """
+        Back from the ledger.
+
+        Raises:
+            UnreadableError: it is not a payload of ours.
+        """
+        data = row_of(_json(text))
+        return cls(int_of(data, "tx_type"), text_of(data, "tx_info"))
+
+    def expires_at(self) -> datetime:
+        """The signed ``ExpiredAt``: 599 s after signing, and not to be had otherwise."""
+        return instant(int_of(row_of(_json(self.tx_info)), "ExpiredAt"))
+
+    def market_index(self) -> int:
+        """The market that was signed."""
+        return int_of(row_of(_json(self.tx_info)), "MarketIndex")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRecord:
+    """The venue's record of an order. ``status`` is its word."""
+
+    order_index: int
+    is_ask: bool
+    filled: Decimal
+    status: str
+
+    @property
+    def final(self) -> bool:
+        """Only words known to be ends: a word we have never seen is waited for."""
+        return self.status == "filled" or self.status.startswith("canceled")
+
+
+def record_of(data: object, client_index: int) -> OrderRecord | None:
+    """
+    The order with our client id in a list of orders, or None.
+
+    The newest one, if the venue let a client id be used twice (lighter.md §0.11).
+    """
+    rows = [
+        row for row in rows_of(data, "orders") if int_of(row, "client_order_index") == client_index
+    ]
+    if not rows:
+        return None
+    row = max(rows, key=lambda each: int_of(each, "order_index"))
+    return OrderRecord(
+        order_index=int_of(row, "order_index"),
+        is_ask=flag_of(row, "is_ask"),
+        filled=decimal_of(row, "filled_base_amount"),
+        status=text_of(row, "status"),
+    )
+
+
+def working_ids(data: object) -> list[str]:
+    """Client ids of working orders; an order without one is named by the venue's number."""
+    return [
+        str(int_of(row, "client_order_index") or f"order-{int_of(row, 'order_index')}")
+        for row in rows_of(data, "orders")
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TxRecord:
+    """What the sequencer did with a transaction. ``error`` is its own text, if it refused."""
+
+    status: int
+    error: str
+
+    @property
+    def executed(self) -> bool:
+        """Sequenced: its nonce is consumed."""
+        return self.status == TX_EXECUTED
+
+    @property
+    def rejected(self) -> bool:
+        """Ended without effect on the book."""
+        return self.status == TX_FAILED or (self.executed and bool(self.error))
+
+    @property
+    def word(self) -> str:
+        """``executed``, ``failed`` or ``pending``, and the sequencer's text behind it."""
+        word = TX_WORDS.get(self.status, f"status {self.status}")
+        return f"{word}: {self.error}" if self.error else word
+
+
+def tx_record(data: object) -> TxRecord:
+    """``GET /tx``: status, and the ``ae`` text of its event (lighter.md §2)."""
+    row = row_of(data)
+    return TxRecord(status=int_of(row, "status"), error=_event_error(row))
+
+
+def _event_error(row: Row) -> str:
+    event = row.get("event_info")
+    if not isinstance(event, str) or not event:
+        return ""
+    try:
+        data = json.loads(event)
+    except ValueError as error:
+        raise UnreadableError("event_info is not JSON") from error
+    text = data.get("ae", "") if isinstance(data, dict) else ""
+    if not isinstance(text, str):
+        return json.dumps(text)
+    return "" if text in ("", "null", "{}") else text
+
+
+def fills(rows: list[Row], order: Order, record: OrderRecord) -> tuple[Fill, ...]:
+    """
+    The trades of one order, each with the fee that the venue charged, oldest first.
+
+    Our side is the one that holds our order's number. Fees are parts per million of the
+    trade's value and are left out of the row when they are zero (lighter.md §2).
+    """
+    found: dict[str, Fill] = {}
+    for row in rows:
+        own = "ask_id" if record.is_ask else "bid_id"
+        if int_of(row, own) != record.order_index:
+            continue
+        fill = _fill(row, order, is_ask=record.is_ask)
+        found[fill.trade_id] = fill  # a page boundary that moved may show a trade twice
+    return tuple(sorted(found.values(), key=lambda fill: (fill.at, int(fill.trade_id))))
+
+
+def _fill(row: Row, order: Order, *, is_ask: bool) -> Fill:
+    is_maker = flag_of(row, "is_maker_ask") == is_ask
+    key = "maker_fee" if is_maker else "taker_fee"
+    ticks = int_of(row, key) if row.get(key) is not None else 0
+    size, price = decimal_of(row, "size"), decimal_of(row, "price")
+    if size <= ZERO or price <= ZERO:
+        raise UnreadableError(f"a trade of {size} at {price}")
+    return Fill(
+        venue=order.venue,
+        trade_id=str(int_of(row, "trade_id")),
+        order=order.id,
+        symbol=order.symbol,
+        side=Side.SELL if is_ask else Side.BUY,
+        size=size,
+        price=price,
+        fee_usd=units.fee_usd(decimal_of(row, "usd_amount"), ticks),
+        at=instant(int_of(row, "timestamp")),
+    )
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text, parse_float=Decimal)
+    except ValueError as error:
+        raise UnreadableError("not JSON") from error

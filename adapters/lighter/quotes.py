@@ -1,0 +1,172 @@
+"""Lighter's public market data over httpx: no key, no SDK, no account."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from loguru import logger
+
+from adapters.http_quotes import PublicHttp
+from adapters.lighter import wire
+from adapters.lighter.answers import CODE_OK, RATE_CODES
+from adapters.lighter.fields import reading
+from hedger.clock import Clock
+from hedger.domain.ids import Symbol, VenueId
+from hedger.domain.market import FundingQuote, Instrument, MarketStatus, OrderBook
+from hedger.errors import DeniedError, UnavailableError
+
+INTERVAL: Final = timedelta(hours=1)
+INTERVAL_S: Final = 3_600
+REFERENCE: Final = (Symbol("ETH"), Symbol("BTC"))
+"""Funding settles on all markets at once, so one that is always there tells when."""
+
+MAX_ORDERS: Final = 250  # per side, what the venue gives at most
+FAR_FUTURE_MS: Final = 5_000_000_000_000  # the largest that it takes
+PAGE_ROWS: Final = 749  # and the most rows of one answer
+MAX_PAGES: Final = 24
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LOOK_BACK: Final = timedelta(hours=3)
+
+
+class LighterQuotes:
+    """The ``QuoteSource`` port."""
+
+    def __init__(
+        self,
+        *,
+        id: VenueId,  # noqa: A002 - the port names the property so
+        base_url: str,
+        names: Mapping[Symbol, str],
+        clock: Clock,
+        timeout_s: float,
+    ) -> None:
+        self._id = id
+        self._names = wire.Names(names)
+        self._clock = clock
+        self._http = PublicHttp(id, base_url, timeout_s)
+        self._markets: wire.Markets | None = None
+        self._last_settlement: datetime | None = None
+
+    @property
+    def id(self) -> VenueId:
+        return self._id
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def instruments(self) -> Mapping[Symbol, Instrument]:
+        return (await self._read_markets()).instruments
+
+    async def funding(self) -> Mapping[Symbol, FundingQuote]:
+        """Three answers, without any one of which there is no quote."""
+        markets = await self._read_markets()
+        rates = await self._get("funding-rates")
+        settles_at = await self.next_settlement()
+        with reading(self._id, "GET /funding-rates"):
+            by_market = wire.lighter_rates(rates)
+        as_of = self._clock.now()
+        quotes: dict[Symbol, FundingQuote] = {}
+        for symbol, instrument in markets.instruments.items():
+            mark = markets.marks.get(symbol)
+            rate = by_market.get(-1 if instrument.market_id is None else instrument.market_id)
+            if mark is None or rate is None or instrument.status is not MarketStatus.ACTIVE:
+                continue
+            quotes[symbol] = FundingQuote(
+                venue=self._id,
+                symbol=symbol,
+                rate_1h=rate,
+                next_settlement_at=settles_at,
+                interval_s=INTERVAL_S,
+                mark_price=mark.price,
+                index_price=mark.index,
+                open_interest_usd=mark.open_interest_usd,
+                as_of=as_of,
+                source="GET /funding-rates rate / 8",
+            )
+        return quotes
+
+    async def next_settlement(self) -> datetime:
+        """
+        An hour after the last settlement of the reference market.
+
+        It is asked with an end in the far future, because the venue's market clock need not be
+        ours. The start is the last settlement known, else a little before now, else the
+        beginning.
+        """
+        market = await self._reference()
+        known = self._last_settlement
+        starts = [self._clock.now() - LOOK_BACK] if known is None else [known]
+        for start in (*starts, EPOCH + timedelta(seconds=1)):
+            last = await self._last_settled_since(market, start)
+            if last is not None:
+                self._last_settlement = last
+                return last + INTERVAL
+        raise UnavailableError(self._id, "GET /fundings: no settlement is on record yet")
+
+    async def book(self, symbol: Symbol, depth: int = 50) -> OrderBook:
+        """``depth`` counts single orders, as the venue does: the levels may be fewer."""
+        assert depth >= 1
+        data = await self._get(
+            "orderBookOrders",
+            market_id=await self._market_id(symbol),
+            limit=min(depth, MAX_ORDERS),
+        )
+        with reading(self._id, "GET /orderBookOrders"):
+            return wire.book(data, self._id, symbol, self._clock.now())
+
+    async def _last_settled_since(self, market: int, start: datetime) -> datetime | None:
+        """Full pages are followed forward, whichever end the venue cuts them at."""
+        last: datetime | None = None
+        for _ in range(MAX_PAGES):
+            data = await self._get(
+                "fundings",
+                market_id=market,
+                resolution="1h",
+                start_timestamp=int(start.timestamp() * 1000),
+                end_timestamp=FAR_FUTURE_MS,
+                count_back=0,  # all of them
+            )
+            with reading(self._id, "GET /fundings"):
+                stamps = wire.settlements(data)
+            if not stamps or stamps[-1] == last:
+                return last
+            last = stamps[-1]
+            if len(stamps) < PAGE_ROWS:
+                return last
+            start = last
+        raise UnavailableError(self._id, f"GET /fundings: more than {MAX_PAGES} pages")
+
+    async def _reference(self) -> int:
+        markets = self._markets or await self._read_markets()
+        for symbol in (*REFERENCE, *markets.instruments):
+            found = markets.instruments.get(symbol)
+            if found is not None and found.market_id is not None:
+                return found.market_id
+        raise UnavailableError(self._id, "no market to learn the settlements from")
+
+    async def _market_id(self, symbol: Symbol) -> int:
+        markets = self._markets
+        if markets is None or symbol not in markets.instruments:
+            markets = await self._read_markets()
+        found = markets.instruments.get(symbol)
+        if found is None or found.market_id is None:
+            raise DeniedError(self._id, f"market {symbol} is not listed")
+        return found.market_id
+
+    async def _read_markets(self) -> wire.Markets:
+        data = await self._get("orderBookDetails")
+        with reading(self._id, "GET /orderBookDetails"):
+            markets = wire.markets(data, self._id, self._names)
+        for complaint in markets.unreadable:
+            logger.warning("{}: market left out: {}", self._id, complaint)
+        self._markets = markets
+        return markets
+
+    async def _get(self, name: str, **params: str | int) -> Any:
+        """One answer whose own ``code`` is 200 as well; the HTTP status alone says little."""
+        data = await self._http.get_json(f"/api/v1/{name}", params)
+        code = data.get("code", CODE_OK) if isinstance(data, dict) else CODE_OK
+        if code != CODE_OK:
+            kind = UnavailableError if code in RATE_CODES else DeniedError
+            raise kind(self._id, f"GET /{name}: code {code}: {data.get('message', '')}")
+        return data

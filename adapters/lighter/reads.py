@@ -1,0 +1,277 @@
+"""
+Every question to Lighter that needs the account, each answered in our types or an exception.
+
+Weights (lighter.md §2, premium tier, 24,000 a minute): nextNonce 6, accountInactiveOrders 100,
+trades 600, the rest 300. A standard account has 60 requests a minute whatever they are.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from adapters.lighter import orders, wire
+from adapters.lighter.access import Access
+from adapters.lighter.answers import TX_NOT_FOUND
+from adapters.lighter.fields import Row, int_of, reading, rows_of
+from adapters.lighter.gateway import Gateway
+from hedger.clock import Clock
+from hedger.domain.ids import Symbol, VenueId
+from hedger.domain.market import Balance, Fees, FundingPayment, Instrument, Position
+from hedger.domain.money import ZERO
+from hedger.domain.order import Fill, Order
+from hedger.errors import DeniedError, DriftError
+
+PAGE: Final = 100
+MAX_PAGES: Final = 200
+MAX_OLD_PAGES: Final = 3
+PAGE_MARGIN: Final = timedelta(hours=2)
+
+
+class Reads:
+    """Questions of one account. Nothing is repeated; pages are followed to a bound."""
+
+    def __init__(
+        self, venue: VenueId, access: Access, gateway: Gateway, names: wire.Names, clock: Clock
+    ) -> None:
+        self._venue = venue
+        self._index = access.account_index
+        self._gateway = gateway
+        self._names = names
+        self._clock = clock
+        self._markets: wire.Markets | None = None
+
+    async def instrument(self, symbol: Symbol) -> Instrument:
+        """
+        The rules of one market, from memory; asked for on a miss.
+
+        Raises:
+            DeniedError: the venue does not list it.
+        """
+        markets = self._markets
+        if markets is None or symbol not in markets.instruments:
+            markets = await self._read_markets()
+        try:
+            return markets.instruments[symbol]
+        except KeyError:
+            raise DeniedError(self._venue, f"market {symbol} is not listed") from None
+
+    async def balance(self) -> Balance:
+        """Free margin and value."""
+        account = await self._account()
+        with reading(self._venue, "GET /account"):
+            return wire.balance(account, self._venue, self._clock.now())
+
+    async def positions(self) -> Mapping[Symbol, Position]:
+        """What is open."""
+        started = self._clock.now()
+        account = await self._account()
+        with reading(self._venue, "GET /account"):
+            return wire.positions(account, self._venue, self._names, started, self._clock.now())
+
+    async def fees(self) -> Fees:
+        """The account's tier, the same for every market."""
+        what = "GET /accountLimits"
+        data = await self._gateway.read(
+            what,
+            self._gateway.accounts.account_limits_without_preload_content,
+            account_index=self._index,
+            authorization=await self._gateway.token(),
+        )
+        with reading(self._venue, what):
+            return wire.fees(data)
+
+    async def next_nonce(self, key: int) -> int:
+        """What the venue says is next on one key; it lags behind execution (lighter.md §0.4)."""
+        what = "GET /nextNonce"
+        data = await self._gateway.read(
+            what,
+            self._gateway.txs.next_nonce_without_preload_content,
+            account_index=self._index,
+            api_key_index=key,
+        )
+        with reading(self._venue, what):
+            return int_of(data, "nonce")
+
+    async def record(self, client_index: int) -> orders.OrderRecord | None:
+        """The order by our id: active, or among the last 1,000 inactive ones of 24 h."""
+        what = "GET /accountOrders"
+        data = await self._gateway.read(
+            what,
+            self._gateway.orders.account_orders_without_preload_content,
+            authorization=await self._gateway.token(),
+            client_order_indexes=str(client_index),
+            account_index=self._index,
+        )
+        with reading(self._venue, what):
+            return orders.record_of(data, client_index)
+
+    async def old_record(self, client_index: int, market: int) -> orders.OrderRecord | None:
+        """The order by our id among older inactive ones of its market, newest pages first."""
+        pages = self._pages(
+            "accountInactiveOrders",
+            self._gateway.orders.account_inactive_orders_without_preload_content,
+            bound=MAX_OLD_PAGES,
+            market_id=market,
+        )
+        async for data in pages:
+            with reading(self._venue, "GET /accountInactiveOrders"):
+                record = orders.record_of(data, client_index)
+            if record is not None:
+                return record
+        return None
+
+    async def tx(self, tx_hash: str) -> orders.TxRecord | None:
+        """The transaction by its hash; None only for the venue's own code 21500."""
+        what = "GET /tx"
+        data = await self._gateway.read(
+            what,
+            self._gateway.txs.tx_without_preload_content,
+            absent=TX_NOT_FOUND,
+            by="hash",
+            value=tx_hash,
+        )
+        if data is None:
+            return None
+        with reading(self._venue, what):
+            return orders.tx_record(data)
+
+    async def fills(self, order: Order, record: orders.OrderRecord) -> tuple[Fill, ...]:
+        """
+        The trades of one order.
+
+        This is the dearest call, so it is made once the order has ended, and not at all when
+        nothing was filled.
+        """
+        if not record.final or record.filled == ZERO:
+            return ()
+        rows: list[Row] = []
+        pages = self._pages(
+            "trades",
+            self._gateway.orders.trades_without_preload_content,
+            sort_by="timestamp",
+            order_index=record.order_index,
+        )
+        with reading(self._venue, "GET /trades"):
+            async for data in pages:
+                rows.extend(rows_of(data, "trades"))
+            return orders.fills(rows, order, record)
+
+    async def working(self) -> Sequence[str]:
+        """Client ids of working orders."""
+        what = "GET /accountActiveOrders"
+        data = await self._gateway.read(
+            what,
+            self._gateway.orders.account_active_orders_without_preload_content,
+            account_index=self._index,
+            authorization=await self._gateway.token(),
+        )
+        with reading(self._venue, what):
+            return orders.working_ids(data)
+
+    async def payments(self, since: datetime, symbol: Symbol | None) -> Sequence[FundingPayment]:
+        """
+        Payments since a settlement, oldest first.
+
+        Pages are followed to their end or, as long as they come newest first, until they are
+        past ``since``. The venue's ``start_timestamp`` is not used: its unit is documented
+        nowhere.
+        """
+        wanted: dict[str, Any] = {}
+        if symbol is not None:
+            wanted["market_ids"] = [(await self.instrument(symbol)).market_id]
+        pages = self._pages(
+            "positionFunding",
+            self._gateway.accounts.position_funding_without_preload_content,
+            **wanted,
+        )
+        found: dict[str, FundingPayment] = {}
+        newest_first, last = True, None
+        async for data in pages:
+            for payment in await self._payments_of(data):
+                newest_first &= last is None or payment.settlement_at <= last
+                last = payment.settlement_at
+                found[payment.payment_id] = payment
+            if newest_first and last is not None and last < since - PAGE_MARGIN:
+                break
+        chosen = (
+            payment
+            for payment in found.values()
+            if payment.settlement_at >= since and symbol in (None, payment.symbol)
+        )
+        return sorted(chosen, key=lambda payment: (payment.settlement_at, payment.payment_id))
+
+    async def _payments_of(self, data: Any) -> list[FundingPayment]:
+        what = "GET /positionFunding"
+        payments: list[FundingPayment] = []
+        with reading(self._venue, what):
+            rows = rows_of(data, "position_fundings")
+        for row in rows:
+            with reading(self._venue, what):
+                market = int_of(row, "market_id")
+            symbol = await self._symbol_of(market)
+            with reading(self._venue, what):
+                payments.append(wire.payment(row, self._venue, symbol))
+        return payments
+
+    async def _symbol_of(self, market: int) -> Symbol:
+        markets = self._markets or await self._read_markets()
+        symbol = markets.symbol_of(market)
+        if symbol is None:
+            symbol = (await self._read_markets()).symbol_of(market)
+        return symbol or Symbol(f"{self._venue}:{market}")  # delisted: kept under its number
+
+    async def _read_markets(self) -> wire.Markets:
+        what = "GET /orderBookDetails"
+        data = await self._gateway.read(
+            what, self._gateway.orders.order_book_details_without_preload_content
+        )
+        with reading(self._venue, what):
+            self._markets = wire.markets(data, self._venue, self._names)
+        return self._markets
+
+    async def _account(self) -> Row:
+        what = "GET /account"
+        data = await self._gateway.read(
+            what,
+            self._gateway.accounts.account_without_preload_content,
+            by="index",
+            value=str(self._index),
+        )
+        with reading(self._venue, what):
+            return wire.account_of(data, self._index)
+
+    async def _pages(
+        self,
+        name: str,
+        call: Callable[..., Awaitable[Any]],
+        *,
+        bound: int = MAX_PAGES,
+        **arguments: Any,
+    ) -> AsyncIterator[Any]:
+        """
+        Pages until there is no cursor.
+
+        Raises:
+            DriftError: the cursor repeats, or there are more than ``MAX_PAGES``: incomplete.
+        """
+        cursor: str | None = None
+        for _ in range(bound):
+            more: dict[str, Any] = {} if cursor is None else {"cursor": cursor}
+            data = await self._gateway.read(
+                f"GET /{name}",
+                call,
+                account_index=self._index,
+                limit=PAGE,
+                authorization=await self._gateway.token(),
+                **arguments,
+                **more,
+            )
+            yield data
+            following = data.get("next_cursor") if isinstance(data, dict) else None
+            if not following:
+                return
+            if following == cursor:
+                raise DriftError(self._venue, f"GET /{name}: the cursor does not move on")
+            cursor = str(following)
+        if bound == MAX_PAGES:
+            raise DriftError(self._venue, f"GET /{name}: more than {MAX_PAGES} pages")

@@ -1,0 +1,258 @@
+"""The ``Venue`` port for Lighter: one account, two API keys, nonces chosen by the core."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from adapters.lighter import orders, wire
+from adapters.lighter.access import Options, access
+from adapters.lighter.fields import UnreadableError, reading
+from adapters.lighter.gateway import Gateway, Signed
+from adapters.lighter.reads import Reads
+from hedger.clock import Clock
+from hedger.domain.ids import LaneId, Symbol, VenueId
+from hedger.domain.market import Balance, Fees, FundingPayment, Instrument, Position
+from hedger.domain.money import ZERO
+from hedger.domain.order import (
+    Accepted,
+    Answer,
+    Found,
+    NeverSent,
+    NotFound,
+    Order,
+    Prepared,
+    Purpose,
+    Sighting,
+)
+from hedger.errors import DeniedError, UnavailableError
+from hedger.ports import Capabilities, Fence
+
+ORDER_TTL_S: Final = 10.0
+CLOCK_SKEW_S: Final = 2.0
+
+
+class LighterVenue:
+    """
+    One account at Lighter.
+
+    Opening orders use one API key and reducing ones another, so that a rollback never waits
+    for an unknown opening order (reliability.md §2.6).
+    """
+
+    def __init__(
+        self,
+        *,
+        id: VenueId,  # noqa: A002 - the port names the property so
+        options: Options,
+        secrets: Mapping[str, str],
+        names: Mapping[Symbol, str],
+        clock: Clock,
+    ) -> None:
+        self._id = id
+        self._access = access(id, options, secrets)
+        self._clock = clock
+        self._gateway = Gateway(id, self._access, clock)
+        self._reads = Reads(id, self._access, self._gateway, wire.Names(names), clock)
+
+    @property
+    def id(self) -> VenueId:
+        return self._id
+
+    @property
+    def account(self) -> str:
+        return str(self._access.account_index)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """
+        The fence is the nonce.
+
+        ``order_ttl_s`` is how long we mean an order to live. What is signed is ``ExpiredAt``,
+        599 s after signing, which the SDK does not let anyone change, so time alone proves
+        nothing (lighter.md §4.1).
+        """
+        return Capabilities(
+            fence=Fence.NONCE,
+            order_ttl_s=ORDER_TTL_S,
+            read_lag_s=self._access.read_lag_s,
+            clock_skew_s=CLOCK_SKEW_S,
+        )
+
+    async def start(self) -> None:
+        await self._gateway.start()
+
+    async def close(self) -> None:
+        await self._gateway.close()
+
+    async def instrument(self, symbol: Symbol) -> Instrument:
+        return await self._reads.instrument(symbol)
+
+    async def balance(self) -> Balance:
+        return await self._reads.balance()
+
+    async def fees(self, symbol: Symbol) -> Fees:
+        return await self._reads.fees()
+
+    async def positions(self) -> Mapping[Symbol, Position]:
+        return await self._reads.positions()
+
+    async def position(self, symbol: Symbol) -> Position:
+        """A market without a row was never traded by this account, so it is flat."""
+        started = self._clock.now()
+        found = (await self.positions()).get(symbol)
+        return found or Position(
+            venue=self._id,
+            symbol=symbol,
+            size=ZERO,
+            entry_price=None,
+            read_started_at=started,
+            as_of=self._clock.now(),
+            source="GET /account positions",
+        )
+
+    def lane(self, purpose: Purpose) -> LaneId:
+        key = self._access.close_key if purpose.reduces else self._access.open_key
+        return LaneId(f"{self._id}:{self.account}:{key}")
+
+    async def next_nonce(self, lane: LaneId) -> int:
+        return await self._reads.next_nonce(self._key_of(lane))
+
+    async def prepare(self, order: Order, nonce: int | None) -> Prepared:
+        assert nonce is not None  # this venue has lanes, so the core must give one
+        instrument = await self.instrument(order.symbol)
+        try:
+            fields = orders.order_fields(order, instrument)
+        except orders.NotSignableError as error:
+            raise DeniedError(self._id, str(error)) from error
+        lane = self.lane(order.purpose)
+        signed = await self._gateway.sign_order(fields, nonce, self._key_of(lane))
+        return self._prepared(order, signed, lane, nonce, str(fields.client_order_index))
+
+    async def submit(self, prepared: Prepared) -> Answer:
+        try:
+            payload = orders.Payload.parse(prepared.payload)
+        except UnreadableError as error:
+            return NeverSent(f"the payload is not ours: {error}")
+        return await self._gateway.send(payload, prepared.tx_hash)
+
+    async def prepare_burn(self, prepared: Prepared) -> Prepared:
+        """
+        A cancel of the order itself under the same nonce: only one of the two can execute.
+
+        ``find`` of it is final with a status that starts with ``executed`` once the sequencer
+        has used the nonce for it. The sequencer's own text may follow ("inactive order"): a
+        cancel that found nothing to cancel has used the nonce all the same.
+        """
+        assert prepared.lane is not None
+        assert prepared.nonce is not None
+        signed = await self._gateway.sign_cancel(
+            self._payload(prepared).market_index(),
+            orders.client_order_index(prepared.order.id),
+            prepared.nonce,
+            self._key_of(prepared.lane),
+        )
+        client_id = f"burn-{signed.tx_hash[:24]}"  # two burns of one nonce stay apart
+        return self._prepared(prepared.order, signed, prepared.lane, prepared.nonce, client_id)
+
+    async def find(self, prepared: Prepared) -> Sighting:
+        """
+        By our id, then by hash, then among old orders.
+
+        The order's own record comes first: it tells the fill too. ``/accountOrders`` forgets
+        after 24 h, the transaction is kept. A transaction that was executed without an error
+        and has no order record yet is not final: the record lags.
+        """
+        asked_at = self._clock.now()
+        payload = self._payload(prepared)
+        if payload.tx_type == orders.TX_CANCEL_ORDER:
+            return await self._find_burn(prepared, asked_at)
+        client_index = orders.client_order_index(prepared.order.id)
+        record = await self._reads.record(client_index)
+        if record is None:
+            tx = await self._tx(prepared)
+            if tx is None:
+                return NotFound(asked_at=asked_at)
+            if tx.executed and not tx.rejected:
+                record = await self._reads.old_record(client_index, payload.market_index())
+            if record is None:
+                return _without_order(tx, final=tx.rejected)
+        return Found(
+            final=record.final,
+            filled=record.filled,
+            fills=await self._reads.fills(prepared.order, record),
+            venue_order_id=str(record.order_index),
+            status=record.status,
+        )
+
+    async def cancel(self, prepared: Prepared) -> None:
+        """
+        Cancel by our id, on the key for reducing orders.
+
+        Our own orders never rest. The nonce comes from the venue, so the caller sees to it
+        that this lane is idle.
+        """
+        lane = self.lane(Purpose.ROLLBACK)
+        key = self._key_of(lane)
+        signed = await self._gateway.sign_cancel(
+            self._payload(prepared).market_index(),
+            orders.client_order_index(prepared.order.id),
+            await self._reads.next_nonce(key),
+            key,
+        )
+        answer = await self._gateway.send(signed.payload, signed.tx_hash)
+        if not isinstance(answer, Accepted):
+            raise UnavailableError(self._id, f"cancel: {answer.detail}")
+
+    async def open_orders(self) -> Sequence[str]:
+        return await self._reads.working()
+
+    async def funding_payments(
+        self, since: datetime, symbol: Symbol | None = None
+    ) -> Sequence[FundingPayment]:
+        return await self._reads.payments(since, symbol)
+
+    async def _find_burn(self, prepared: Prepared, asked_at: datetime) -> Sighting:
+        tx = await self._tx(prepared)
+        if tx is None:
+            return NotFound(asked_at=asked_at)
+        return _without_order(tx, final=tx.executed or tx.rejected)
+
+    async def _tx(self, prepared: Prepared) -> orders.TxRecord | None:
+        assert prepared.tx_hash is not None
+        return await self._reads.tx(prepared.tx_hash)
+
+    def _payload(self, prepared: Prepared) -> orders.Payload:
+        with reading(self._id, "payload from the ledger"):
+            return orders.Payload.parse(prepared.payload)
+
+    def _prepared(
+        self, order: Order, signed: Signed, lane: LaneId, nonce: int, client_id: str
+    ) -> Prepared:
+        with reading(self._id, "signed transaction"):
+            expires_at = signed.payload.expires_at()
+        return Prepared(
+            order=order,
+            account=self.account,
+            client_id=client_id,
+            payload=signed.payload.text(),
+            expires_at=expires_at,
+            lane=lane,
+            nonce=nonce,
+            tx_hash=signed.tx_hash,
+        )
+
+    def _key_of(self, lane: LaneId) -> int:
+        """
+        The API key index of a lane.
+
+        Raises:
+            DeniedError: the lane is of another account or of a key that is not configured.
+        """
+        for key in self._access.keys:
+            if lane == f"{self._id}:{self.account}:{key}":
+                return key
+        raise DeniedError(self._id, f"lane {lane} is not one of this account's keys")
+
+
+def _without_order(tx: orders.TxRecord, *, final: bool) -> Found:
+    return Found(final=final, filled=ZERO, fills=(), venue_order_id=None, status=tx.word)

@@ -1,0 +1,151 @@
+"""
+The only list of venues in the program. A factory loads its adapter, and its SDK, when called.
+
+A third venue is one more entry here and one more folder beside it; nothing in ``hedger``
+changes.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hedger.clock import Clock
+from hedger.domain.ids import Symbol, VenueId
+from hedger.errors import ConfigError
+from hedger.ports import QuoteSource, Venue
+
+Options = Mapping[str, str | int | float | bool]
+Names = Mapping[Symbol, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How to reach one venue, and the keys to trade there (empty: public data only)."""
+
+    options: Options
+    secrets: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Access(options={dict(self.options)!r}, secrets=***)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factory:
+    """What makes the two ports of one venue."""
+
+    quotes: Callable[[VenueId, Access, Names, Clock, float], QuoteSource]
+    venue: Callable[[VenueId, Access, Names, Clock, float], Venue]
+    sandbox: Callable[[Mapping[str, Any]], Access]  # from the sandbox's JSON line
+
+
+def _text(options: Options, venue: VenueId, key: str) -> str:
+    value = options.get(key)
+    if value is None or value == "":
+        raise ConfigError(f"venues.options.{venue}.{key} is missing; add it (README, going live)")
+    return str(value)
+
+
+def _x10_quotes(
+    venue: VenueId, access: Access, names: Names, clock: Clock, timeout_s: float
+) -> QuoteSource:
+    from adapters.x10.quotes import XQuotes
+
+    return XQuotes(
+        id=venue,
+        base_url=_text(access.options, venue, "api_base_url"),
+        names=names,
+        clock=clock,
+        timeout_s=timeout_s,
+    )
+
+
+def _x10_venue(
+    venue: VenueId, access: Access, names: Names, clock: Clock, timeout_s: float
+) -> Venue:
+    from adapters.x10.venue import XVenue
+
+    return XVenue(
+        id=venue,
+        options=access.options,
+        secrets=access.secrets,
+        names=names,
+        clock=clock,
+        timeout_s=timeout_s,
+    )
+
+
+def _x10_sandbox(line: Mapping[str, Any]) -> Access:
+    x10 = line["x10"]
+    options = ("api_base_url", "stream_url", "vault", "public_key", "chain_id")
+    secrets = ("api_key", "private_key")
+    return Access(
+        options={key: x10[key] for key in options},
+        secrets={key: str(x10[key]) for key in secrets},
+    )
+
+
+def _lighter_quotes(
+    venue: VenueId, access: Access, names: Names, clock: Clock, timeout_s: float
+) -> QuoteSource:
+    from adapters.lighter.quotes import LighterQuotes
+
+    return LighterQuotes(
+        id=venue,
+        base_url=_text(access.options, venue, "url"),
+        names=names,
+        clock=clock,
+        timeout_s=timeout_s,
+    )
+
+
+def _lighter_venue(
+    venue: VenueId, access: Access, names: Names, clock: Clock, timeout_s: float
+) -> Venue:
+    from adapters.lighter.venue import LighterVenue
+
+    return LighterVenue(
+        id=venue,
+        options={"timeout_s": timeout_s, **access.options},
+        secrets=access.secrets,
+        names=names,
+        clock=clock,
+    )
+
+
+def _lighter_sandbox(line: Mapping[str, Any]) -> Access:
+    """The first key opens, the second one closes and rolls back."""
+    lighter = line["lighter"]
+    keys = {int(index): str(key) for index, key in lighter["api_keys"].items()}
+    first = int(lighter["api_key_index"])
+    second = next((index for index in sorted(keys) if index != first), first)
+    return Access(
+        options={
+            "url": lighter["url"],
+            "account_index": lighter["account_index"],
+            "api_key_index": first,
+            "rollback_api_key_index": second,
+            "chain_id": lighter["chain_id"],
+        },
+        secrets={f"private_key_{index}": key for index, key in keys.items()},
+    )
+
+
+FACTORIES: Mapping[VenueId, Factory] = {
+    VenueId("x10"): Factory(quotes=_x10_quotes, venue=_x10_venue, sandbox=_x10_sandbox),
+    VenueId("lighter"): Factory(
+        quotes=_lighter_quotes, venue=_lighter_venue, sandbox=_lighter_sandbox
+    ),
+}
+
+
+def factory(venue: VenueId) -> Factory:
+    """
+    The factory of one venue.
+
+    Raises:
+        ConfigError: there is no such venue.
+    """
+    if venue not in FACTORIES:
+        known = ", ".join(FACTORIES)
+        raise ConfigError(f"venues.order names {venue!r}, which is not known; use two of {known}")
+    return FACTORIES[venue]

@@ -1,0 +1,139 @@
+"""
+The control API: what a person or a test does to the venues that no client of theirs can.
+
+    POST   /faults           one fault or a list of them     -> {"ids": [...]}
+    GET    /faults           what still waits                -> {"faults": [...]}
+    DELETE /faults[/{id}]    all of them, or one             -> {"deleted": n}
+    GET    /state            the truth of both venues (``state.py``)
+    GET    /health           {"pid", "wire_ms", "market_ms"}
+    POST   /clock/advance    {"hours": 1} or {"seconds": 60} -> {"wire_ms", "market_ms"}
+
+A wrong request is HTTP 400 with one sentence: {"error": "..."}. Loopback only.
+"""
+
+import ipaddress
+import json
+import math
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+
+from adapters.sandbox.fault_model import BadFaultError
+from adapters.sandbox.faults import FaultBox
+
+ADVANCE_MAX_HOURS: Final = 24 * 31
+HOUR_S: Final = 3_600
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Controlled(Protocol):
+    """What the control API needs of a sandbox."""
+
+    @property
+    def faults(self) -> FaultBox: ...
+
+    def state(self) -> dict[str, Any]:
+        """The truth of both venues."""
+
+    def clocks(self) -> dict[str, int]:
+        """``wire_ms`` and ``market_ms``."""
+
+    def advance(self, ms: int) -> None:
+        """Move market time, settling every hour that is crossed."""
+
+
+class BadRequestError(Exception):
+    """The body makes no sense; the text is one sentence."""
+
+
+def build_control(sandbox: Controlled) -> web.Application:
+    """The application behind ``control_url``."""
+    control = _Control(sandbox)
+    app = web.Application(middlewares=[_only_loopback, _sentences])
+    app.add_routes(
+        [
+            web.get("/state", control.state),
+            web.get("/health", control.health),
+            web.get("/faults", control.list_faults),
+            web.post("/faults", control.add_faults),
+            web.delete("/faults", control.delete_faults),
+            web.delete("/faults/{id}", control.delete_faults),
+            web.post("/clock/advance", control.advance),
+        ]
+    )
+    return app
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether an address is this machine's own."""
+    try:
+        return host is not None and ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@web.middleware
+async def _only_loopback(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if not is_loopback(request.remote):
+        return web.json_response({"error": "the control API is for this machine"}, status=403)
+    return await handler(request)
+
+
+@web.middleware
+async def _sentences(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except (BadRequestError, BadFaultError) as error:
+        return web.json_response({"error": str(error)}, status=400)
+
+
+async def _body(request: web.Request) -> Any:
+    try:
+        return json.loads(await request.text())
+    except ValueError:
+        raise BadRequestError("the body must be JSON") from None
+
+
+def _advance_ms(body: object) -> int:
+    allowed = 'the body must be {"hours": n} or {"seconds": n}'
+    if not isinstance(body, dict) or len(body) != 1:
+        raise BadRequestError(allowed)
+    unit, amount = next(iter(body.items()))
+    if unit not in {"hours", "seconds"}:
+        raise BadRequestError(f"{allowed}, not {unit!r}")
+    if isinstance(amount, bool) or not isinstance(amount, int | float):
+        raise BadRequestError(f"{unit} must be a number, not {amount!r}")
+    seconds = amount * (HOUR_S if unit == "hours" else 1)
+    if not math.isfinite(seconds) or not 0 < seconds <= ADVANCE_MAX_HOURS * HOUR_S:
+        raise BadRequestError(f"{unit} must come to more than 0 and {ADVANCE_MAX_HOURS} h at most")
+    return round(seconds * 1_000)
+
+
+class _Control:
+    """The handlers."""
+
+    def __init__(self, sandbox: Controlled) -> None:
+        self._sandbox = sandbox
+
+    async def state(self, request: web.Request) -> web.Response:
+        return web.json_response(self._sandbox.state())
+
+    async def health(self, request: web.Request) -> web.Response:
+        return web.json_response({"pid": os.getpid(), **self._sandbox.clocks()})
+
+    async def list_faults(self, request: web.Request) -> web.Response:
+        return web.json_response({"faults": self._sandbox.faults.listing()})
+
+    async def add_faults(self, request: web.Request) -> web.Response:
+        return web.json_response({"ids": self._sandbox.faults.add(await _body(request))})
+
+    async def delete_faults(self, request: web.Request) -> web.Response:
+        deleted = self._sandbox.faults.clear(request.match_info.get("id"))
+        return web.json_response({"deleted": deleted})
+
+    async def advance(self, request: web.Request) -> web.Response:
+        self._sandbox.advance(_advance_ms(await _body(request)))
+        return web.json_response(self._sandbox.clocks())

@@ -1,0 +1,1 @@
+"""A small exchange without I/O: books, matching, margin, funding and liquidation."""

@@ -1,0 +1,146 @@
+"""The book of one market: the ladder less what our accounts took, plus their own orders."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from adapters.sandbox.engine.amounts import ZERO
+from adapters.sandbox.engine.ladder import Ladder
+from adapters.sandbox.engine.market_types import Book, Level
+from adapters.sandbox.engine.order_types import OrderView
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A piece of a taker order: at this price, from this order of ours or from the ladder."""
+
+    price: Decimal
+    size: Decimal
+    maker_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a taker order would get."""
+
+    fills: tuple[Fill, ...]
+    own_orders: tuple[int, ...]  # resting orders of the same account that stand in the way
+    more_beyond: bool  # the book holds more, at prices beyond the limit
+
+    @property
+    def size(self) -> Decimal:
+        """Coins in all."""
+        return sum((fill.size for fill in self.fills), ZERO)
+
+    @property
+    def value(self) -> Decimal:
+        """USD in all."""
+        return sum((fill.size * fill.price for fill in self.fills), ZERO)
+
+
+class MarketBook:
+    """
+    What has been taken from the ladder of one market.
+
+    It comes back when the mark moves to the next bucket, or some wire time after the last take.
+    """
+
+    def __init__(self) -> None:
+        self.version = 1
+        self._bucket = -1
+        self._taken: dict[tuple[bool, Decimal], Decimal] = {}  # (ask side, price) -> coins
+        self._taken_ms = 0
+
+    def renew(self, bucket: int, now_ms: int, refresh_ms: int) -> bool:
+        """Forget what is out of date; whether the book is another one now."""
+        rested = bool(self._taken) and now_ms - self._taken_ms >= refresh_ms
+        if bucket == self._bucket and not rested:
+            return False
+        self._bucket = bucket
+        self._taken.clear()
+        self.version += 1
+        return True
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether something was taken that will come back."""
+        return bool(self._taken)
+
+    def touched(self) -> None:
+        """A resting order of ours changed."""
+        self.version += 1
+
+    def take(self, *, asks: bool, price: Decimal, size: Decimal, now_ms: int) -> None:
+        """Remove coins from a synthetic level."""
+        key = (asks, price)
+        self._taken[key] = self._taken.get(key, ZERO) + size
+        self._taken_ms = now_ms
+        self.version += 1
+
+    def synthetic(self, ladder: Ladder, *, asks: bool) -> Iterator[Level]:
+        """What is left of the ladder on one side, best price first."""
+        for level in ladder.asks if asks else ladder.bids:
+            left = level.size - self._taken.get((asks, level.price), ZERO)
+            if left > ZERO:
+                yield Level(level.price, left)
+
+    def view(self, ladder: Ladder, resting: Iterable[OrderView], depth: int) -> Book:
+        """The whole book, levels of one price merged, best ``depth`` of each side."""
+        sides: dict[bool, dict[Decimal, Decimal]] = {
+            asks: {level.price: level.size for level in self.synthetic(ladder, asks=asks)}
+            for asks in (False, True)
+        }
+        for order in resting:
+            side = sides[not order.new.is_buy]
+            side[order.new.price] = side.get(order.new.price, ZERO) + order.remaining
+        bids = sorted(sides[False].items(), reverse=True)[:depth]
+        asks = sorted(sides[True].items())[:depth]
+        return Book(
+            tuple(Level(price, size) for price, size in bids),
+            tuple(Level(price, size) for price, size in asks),
+            self.version,
+        )
+
+    def plan(
+        self,
+        ladder: Ladder,
+        resting: Iterable[OrderView],
+        *,
+        account: int,
+        is_buy: bool,
+        size: Decimal,
+        limit: Decimal,
+    ) -> Plan:
+        """What an order of that size and limit price gets now, nothing changed yet."""
+        offers: list[tuple[Decimal, int, Decimal, int | None]] = []  # price, rank, size, maker
+        own: list[int] = []
+        beyond = False
+        for order in resting:
+            if order.new.is_buy == is_buy:
+                continue
+            if not _reaches(is_buy, limit, order.new.price):
+                beyond = True
+            elif order.account == account:
+                own.append(order.id)
+            else:
+                offers.append((order.new.price, 0, order.remaining, order.id))
+        for level in self.synthetic(ladder, asks=is_buy):
+            if _reaches(is_buy, limit, level.price):
+                offers.append((level.price, 1, level.size, None))
+            else:
+                beyond = True
+                break
+        offers.sort(key=lambda offer: (offer[0] if is_buy else -offer[0], offer[1]))
+        fills: list[Fill] = []
+        left = size
+        for price, _, available, maker_id in offers:
+            if left <= ZERO:
+                break
+            piece = min(left, available)
+            fills.append(Fill(price, piece, maker_id))
+            left -= piece
+        return Plan(tuple(fills), tuple(own), beyond)
+
+
+def _reaches(is_buy: bool, limit: Decimal, price: Decimal) -> bool:
+    return price <= limit if is_buy else price >= limit

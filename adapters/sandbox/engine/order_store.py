@@ -1,0 +1,88 @@
+"""Every order an exchange ever recorded, with all its versions."""
+
+from collections.abc import Iterator
+
+from adapters.sandbox.engine.errors import UnknownOrderError
+from adapters.sandbox.engine.history import History
+from adapters.sandbox.engine.order_types import OrderView, TradeView
+
+
+class OrderStore:
+    """
+    Orders by id, by account and by client id.
+
+    Nothing is forgotten: the sandbox is the truth that a ledger is compared with.
+    """
+
+    def __init__(self) -> None:
+        self._versions: dict[int, History[OrderView]] = {}
+        self._of_account: dict[int, list[int]] = {}
+        self._of_client: dict[tuple[int, str], list[int]] = {}
+        self._open: dict[int, OrderView] = {}
+        self._trades: dict[int, list[TradeView]] = {}
+
+    def record(self, view: OrderView, now_ms: int) -> None:
+        """A new order, or a new version of one."""
+        history = self._versions.get(view.id)
+        if history is None:
+            history = self._versions[view.id] = History()
+            self._of_account.setdefault(view.account, []).append(view.id)
+            self._of_client.setdefault((view.account, view.new.client_id), []).append(view.id)
+        history.add(now_ms, view)
+        if view.is_open:
+            self._open[view.id] = view
+        else:
+            self._open.pop(view.id, None)
+
+    def get(self, order_id: int) -> OrderView:
+        """
+        The newest version.
+
+        Raises:
+            UnknownOrderError: there is no such order.
+        """
+        history = self._versions.get(order_id)
+        if history is None:
+            msg = f"no order {order_id}"
+            raise UnknownOrderError(msg)
+        return history.newest
+
+    def find(self, order_id: int, as_of_ms: int | None) -> OrderView | None:
+        """A version, or None when there was none at that time."""
+        history = self._versions.get(order_id)
+        return history.as_of(as_of_ms) if history else None
+
+    def of_client(self, account: int, client_id: str, as_of_ms: int | None) -> list[OrderView]:
+        """Every order with a client id, oldest first."""
+        ids = self._of_client.get((account, client_id), ())
+        return [view for id_ in ids if (view := self.find(id_, as_of_ms))]
+
+    def of_account(self, account: int, as_of_ms: int | None) -> list[OrderView]:
+        """Every order of an account, oldest first."""
+        ids = self._of_account.get(account, ())
+        return [view for id_ in ids if (view := self.find(id_, as_of_ms))]
+
+    def open(self, account: int | None = None, symbol: str | None = None) -> list[OrderView]:
+        """Orders that may still fill, oldest first."""
+        return list(self._select_open(account, symbol))
+
+    def _select_open(self, account: int | None, symbol: str | None) -> Iterator[OrderView]:
+        for view in self._open.values():
+            if account is not None and view.account != account:
+                continue
+            if symbol is not None and view.new.symbol != symbol:
+                continue
+            yield view
+
+    @property
+    def has_open(self) -> bool:
+        """Whether any order may still fill."""
+        return bool(self._open)
+
+    def add_trade(self, trade: TradeView) -> None:
+        """Remember a fill under its order."""
+        self._trades.setdefault(trade.order_id, []).append(trade)
+
+    def trades(self, order_id: int) -> list[TradeView]:
+        """The fills of an order, oldest first."""
+        return list(self._trades.get(order_id, ()))

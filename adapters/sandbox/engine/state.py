@@ -1,0 +1,185 @@
+"""What the parts of one exchange share: clocks, rules, accounts, orders, books, events."""
+
+from collections import deque
+from collections.abc import Mapping
+from decimal import Decimal
+
+from adapters.sandbox.clock import MarketClock, WireClock
+from adapters.sandbox.engine.account import Account
+from adapters.sandbox.engine.book import MarketBook
+from adapters.sandbox.engine.errors import UnknownAccountError, UnknownMarketError
+from adapters.sandbox.engine.events import Event
+from adapters.sandbox.engine.ids import IdSource
+from adapters.sandbox.engine.ladder import Ladder, build_ladder, depth_usd
+from adapters.sandbox.engine.market_types import Rules
+from adapters.sandbox.engine.order_store import OrderStore
+from adapters.sandbox.engine.order_types import OrderView, PublicTrade
+from adapters.sandbox.engine.params import VenueParams
+from adapters.sandbox.engine.venue_rules import load_rules
+from adapters.sandbox.noise import STEPS
+from adapters.sandbox.tape import Tape, VenueName
+
+
+class VenueState:
+    """
+    The mutable state of one venue.
+
+    ``now_ms`` and ``bucket`` are the wire instant and the market bucket that the state has been
+    brought to; prices are always those of ``bucket``, so that a long jump can be walked through.
+    """
+
+    def __init__(
+        self,
+        venue: VenueName,
+        *,
+        tape: Tape,
+        wire: WireClock,
+        market: MarketClock,
+        params: VenueParams,
+    ) -> None:
+        self.venue: VenueName = venue
+        self.tape = tape
+        self.wire = wire
+        self.market = market
+        self.params = params
+        self.rules: Mapping[str, Rules] = load_rules(venue, tape.recording)
+        self.now_ms = wire.now_ms()
+        self.bucket = tape.bucket(market.now_ms())
+        self.accounts: dict[int, Account] = {}
+        self.orders = OrderStore()
+        self.ids = IdSource(
+            base=params.order_id_base,
+            epoch_ms=params.order_id_epoch_ms,
+            shift=params.order_id_shift,
+        )
+        self.duplicates = params.duplicates
+        self.resting: dict[int, None] = {}  # ids of orders in the book, oldest first
+        self.prints: dict[str, deque[PublicTrade]] = {}
+        self.printed: dict[str, int] = {}  # bucket of the last modelled public trade
+        self.books = {symbol: MarketBook() for symbol in self.rules}
+        self.pending: list[Event] = []
+        self._marks: dict[str, tuple[int, Decimal]] = {}
+        self._indexes: dict[str, tuple[int, Decimal]] = {}
+        self._ladders: dict[str, tuple[int, Ladder]] = {}
+
+    @property
+    def hour(self) -> int:
+        """Market hours since the tape's start."""
+        return self.bucket // STEPS
+
+    def rules_of(self, symbol: str) -> Rules:
+        """
+        The rules of a market.
+
+        Raises:
+            UnknownMarketError: it is not listed.
+        """
+        found = self.rules.get(symbol)
+        if found is None:
+            msg = f"{self.venue} lists no market {symbol}"
+            raise UnknownMarketError(msg)
+        return found
+
+    def account(self, number: int) -> Account:
+        """
+        An account.
+
+        Raises:
+            UnknownAccountError: it does not exist.
+        """
+        found = self.accounts.get(number)
+        if found is None:
+            msg = f"{self.venue} has no account {number}"
+            raise UnknownAccountError(msg)
+        return found
+
+    def mark(self, symbol: str) -> Decimal:
+        """The mark price of the current bucket, rounded as the venue shows it."""
+        cached = self._marks.get(symbol)
+        if cached is not None and cached[0] == self.bucket:
+            return cached[1]
+        rules = self.rules_of(symbol)
+        price = self._rounded(rules, self.tape.mark(self.venue, symbol, self.bucket))
+        self._marks[symbol] = (self.bucket, price)
+        return price
+
+    def index(self, symbol: str) -> Decimal:
+        """The index price of the current bucket, rounded like the mark."""
+        cached = self._indexes.get(symbol)
+        if cached is not None and cached[0] == self.bucket:
+            return cached[1]
+        rules = self.rules_of(symbol)
+        price = self._rounded(rules, self.tape.index(self.venue, symbol, self.bucket))
+        self._indexes[symbol] = (self.bucket, price)
+        return price
+
+    def mark_at(self, symbol: str, bucket: int) -> Decimal:
+        """The mark of any bucket, also a past one."""
+        return self._rounded(self.rules_of(symbol), self.tape.mark(self.venue, symbol, bucket))
+
+    def funding_price(self, symbol: str, bucket: int) -> Decimal:
+        """The price that a settlement at the beginning of ``bucket`` is computed with."""
+        source = self.tape.index if self.params.funding_on_index else self.tape.mark
+        return self._rounded(self.rules_of(symbol), source(self.venue, symbol, bucket))
+
+    def _rounded(self, rules: Rules, price: Decimal) -> Decimal:
+        unit = rules.price_tick * self.params.mark_ticks
+        return (price / unit).to_integral_value() * unit
+
+    def ladder(self, symbol: str) -> Ladder:
+        """The synthetic book of the current bucket, whole."""
+        cached = self._ladders.get(symbol)
+        if cached is not None and cached[0] == self.bucket:
+            return cached[1]
+        rules = self.rules_of(symbol)
+        ladder = build_ladder(
+            rules,
+            self.params,
+            mid=self.mark(symbol),
+            depth=depth_usd(self.params, symbol, self.open_interest(symbol)),
+            seed=self.tape.seed,
+            what=f"ladder|{self.venue}|{symbol}|{self.bucket}",
+        )
+        self._ladders[symbol] = (self.bucket, ladder)
+        return ladder
+
+    def book(self, symbol: str) -> MarketBook:
+        """What our accounts have done to a book, after dropping what is out of date."""
+        self.rules_of(symbol)
+        book = self.books[symbol]
+        book.renew(self.bucket, self.now_ms, self.params.refresh_ms)
+        return book
+
+    def resting_orders(self, symbol: str) -> list[OrderView]:
+        """Orders of our accounts in a book, oldest first."""
+        orders = (self.orders.get(order_id) for order_id in self.resting)
+        return [order for order in orders if order.new.symbol == symbol]
+
+    def reached(self, order: OrderView) -> bool:
+        """Whether the other side of the ladder has come to a resting order's price."""
+        ladder = self.ladder(order.new.symbol)
+        if order.new.is_buy:
+            return ladder.asks[0].price <= order.new.price
+        return bool(ladder.bids) and ladder.bids[0].price >= order.new.price
+
+    def open_interest(self, symbol: str) -> Decimal:
+        """Recorded open interest of this hour, USD, one side."""
+        return self.tape.open_interest(self.venue, symbol, self.hour)
+
+    def leverage(self, account: Account, symbol: str) -> Decimal:
+        """The leverage an account uses in a market."""
+        chosen = account.leverage.get(symbol)
+        if chosen is not None:
+            return chosen
+        rules = self.rules_of(symbol)
+        if self.params.default_leverage is None:
+            return 1 / rules.initial_fraction
+        return min(self.params.default_leverage, rules.max_leverage)
+
+    def next_id(self) -> int:
+        """A number for an order, a trade, a position or a payment."""
+        return self.ids.next(self.now_ms)
+
+    def emit(self, event: Event) -> None:
+        """Queue an event; the exchange hands it out when the state is consistent."""
+        self.pending.append(event)

@@ -1,0 +1,1 @@
+"""Lighter's wire over the sandbox engine: REST, WebSocket and signed transactions."""

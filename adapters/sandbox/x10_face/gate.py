@@ -1,0 +1,85 @@
+"""Where the fault box is asked: one door for every request, before and after its effect."""
+
+from collections.abc import Callable, Sequence
+
+from aiohttp import web
+
+from adapters.sandbox.faults import Fault, Kind, first, lag_s
+from adapters.sandbox.x10_face.context import FACE, VENUE
+from adapters.sandbox.x10_face.errors import ApiProblemError, html_page
+
+Effect = Callable[[Sequence[Fault]], web.Response]
+"""What a request does and answers. It never waits, so nothing comes between check and effect."""
+
+
+async def through(
+    request: web.Request,
+    op: str,
+    effect: Effect,
+    *,
+    symbol: str | None = None,
+    reduce_only: bool | None = None,
+) -> web.Response:
+    """Answer a request as the faults that wait for it allow."""
+    face = request.app[FACE]
+    taken = face.faults.take(VENUE, op, symbol, reduce_only)
+    broken = _before(request, taken)
+    if broken is not None:
+        return broken
+    try:
+        response = effect(taken)
+    except ApiProblemError as problem:
+        response = problem.response()
+    after = first(taken, Kind.DROP_ANSWER, Kind.SERVER_ERROR, after=True)
+    hang = first(taken, Kind.HANG)
+    if hang is not None:
+        await face.clock.sleep(hang.seconds)
+    if after is None:
+        return response
+    return drop(request) if after.kind is Kind.DROP_ANSWER else _error_page(after)
+
+
+def read_as_of_ms(request: web.Request, taken: Sequence[Fault]) -> int | None:
+    """How old this read is: the face's usual lag, or that of a fault. None for the present."""
+    face = request.app[FACE]
+    return face.as_of_ms(lag_s(taken, face.options.read_lag_s))
+
+
+def is_emptied(taken: Sequence[Fault]) -> bool:
+    """Whether this read is to find nothing."""
+    return first(taken, Kind.EMPTY_READS) is not None
+
+
+def drop(request: web.Request) -> web.Response:
+    """Close the connection without an answer; what is returned is never written."""
+    if request.transport is not None:
+        request.transport.close()
+    return web.Response(status=503)
+
+
+def _before(request: web.Request, taken: Sequence[Fault]) -> web.Response | None:
+    """The end of a request that has no effect, or None to go on."""
+    fault = first(
+        taken,
+        Kind.OUTAGE,
+        Kind.RATE_LIMIT,
+        Kind.SERVER_ERROR,
+        Kind.DROP_ANSWER,
+        Kind.BAD_READS,
+        Kind.REFUSE,
+        after=False,
+    )
+    if fault is None:
+        return None
+    if fault.kind in {Kind.OUTAGE, Kind.DROP_ANSWER}:
+        return drop(request)
+    if fault.kind is Kind.REFUSE:
+        return ApiProblemError(fault.code, fault.message, status=fault.status).response()
+    return _error_page(fault)
+
+
+def _error_page(fault: Fault) -> web.Response:
+    if fault.html:
+        return html_page(fault.status)
+    text = "Rate limit exceeded" if fault.status == 429 else "Service unavailable"
+    return ApiProblemError(fault.status, text, status=fault.status).response()

@@ -1,0 +1,110 @@
+"""Reading queries, and the success envelope with its pages (x10.md §2.1)."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from aiohttp import web
+
+from adapters.sandbox.x10_face.context import Face
+from adapters.sandbox.x10_face.errors import (
+    INVALID_PARAMETERS,
+    ApiProblemError,
+    unknown_market,
+)
+
+MAX_RECORDS: Final = 10_000
+SNOWFLAKE_EPOCH_MS: Final = 1_288_834_974_657
+"""From where the venue's ids count milliseconds, in their upper bits."""
+
+_UNSAID: Final = object()
+
+Row = tuple[int, Any]
+"""A row's id, by which pages are cut, and its JSON."""
+
+
+def ok(data: object = _UNSAID, **more: object) -> web.Response:
+    """A success; without ``data`` the envelope has none."""
+    body: dict[str, object] = {"status": "OK"}
+    if data is not _UNSAID:
+        body["data"] = data
+    return web.json_response(body | more)
+
+
+def whole(request: web.Request, *names: str) -> int | None:
+    """
+    A whole number from the query under the first of these names that is there.
+
+    Raises:
+        ApiProblemError: it is no number.
+    """
+    for name in names:
+        value = request.query.get(name, "")
+        if value:
+            try:
+                return int(value)
+            except ValueError:
+                raise ApiProblemError(INVALID_PARAMETERS, debug=f"{name}={value!r}") from None
+    return None
+
+
+def needed(request: web.Request, *names: str) -> int:
+    """
+    The same, where the endpoint cannot do without.
+
+    Raises:
+        ApiProblemError: it is missing or no number.
+    """
+    value = whole(request, *names)
+    if value is None:
+        raise ApiProblemError(INVALID_PARAMETERS, debug=f"{names[0]} is required")
+    return value
+
+
+def choice(request: web.Request, name: str, allowed: Sequence[str]) -> str | None:
+    """
+    One of a few words from the query, None when it is not there.
+
+    Raises:
+        ApiProblemError: it is another word.
+    """
+    value = request.query.get(name, "")
+    if value and value not in allowed:
+        raise ApiProblemError(INVALID_PARAMETERS, debug=f"{name}={value!r}")
+    return value or None
+
+
+def market_filter(request: web.Request) -> Callable[[str], bool]:
+    """Which venue names the query asks for: ``?market=A&market=B``, all when there is none."""
+    wanted = frozenset(name for name in request.query.getall("market", []) if name)
+    return lambda name: not wanted or name in wanted
+
+
+def path_symbol(request: web.Request, face: Face) -> str:
+    """
+    Our symbol of the market in the path.
+
+    Raises:
+        ApiProblemError: there is no such market.
+    """
+    name = request.match_info["market"]
+    symbol = face.exchange.symbol_of(name)
+    if symbol is None:
+        raise unknown_market(name)
+    return symbol
+
+
+def paged(request: web.Request, rows: Sequence[Row], *, default_limit: int) -> web.Response:
+    """
+    One page of rows, newest first by id.
+
+    ``cursor`` is the id after which to go on; the answer gives the id of its last row, and
+    null when it has none.
+    """
+    cursor = whole(request, "cursor")
+    limit = whole(request, "limit") or default_limit
+    if not 0 < limit <= MAX_RECORDS:
+        raise ApiProblemError(INVALID_PARAMETERS, debug=f"limit={limit}")
+    newest_first = sorted(rows, key=lambda row: row[0], reverse=True)
+    page = [row for row in newest_first if cursor is None or row[0] < cursor][:limit]
+    pagination = {"cursor": page[-1][0] if page else None, "count": len(page)}
+    return ok([row[1] for row in page], pagination=pagination)

@@ -1,0 +1,163 @@
+"""
+Requests about our account, over the SDK's own session.
+
+The SDK's methods parse into strict models, and one unknown enum value loses the whole answer;
+a refused order becomes a text in an exception; and they follow redirects, which would send an
+order a second time. So the SDK gives the session, the address, the time limit and the
+User-Agent, and what came back is read here as text (x10.md §0.4, §0.6, §2.4).
+
+One session serves reads and orders alike: the balance that is read immediately before an order
+leaves a warm connection for it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import aiohttp
+from x10.clients.rest import RestApiClient
+from x10.utils.http import USER_AGENT
+
+from adapters.x10 import wire
+from adapters.x10.fields import Row, rows_of
+from hedger.domain.ids import VenueId
+from hedger.domain.order import Answer, NeverSent, NoProof
+from hedger.errors import DriftError, UnavailableError
+
+Params = Sequence[tuple[str, str]]
+
+CONNECT_SHARE = 0.5
+"""The part of the time limit that connecting may take: if it runs out, nothing was sent."""
+
+LIMIT = ("limit", "100")
+"""For lists that grow for ever. Open positions and orders are asked without: they come whole."""
+
+PAGES_MAX = 200
+
+CONNECT_ERRORS = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+"""
+What aiohttp raises before a connection exists, so that no byte of a request was written: name
+resolution, refused connection, TLS and certificate (subclasses of the first), and time.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer as it came."""
+
+    status: int
+    text: str
+
+
+class AccountHttp:
+    """GET, POST and DELETE with the account's key. Asks once; never shows the key."""
+
+    def __init__(
+        self, venue: VenueId, client: RestApiClient, api_key: str, timeout_s: float
+    ) -> None:
+        self._venue = venue
+        self._client = client
+        self._api_key = api_key
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s * CONNECT_SHARE)
+        self._base_url: str = client.config.endpoints.api_base_order_management_url
+
+    async def page(self, path: str, params: Params = ()) -> wire.Page | None:
+        """
+        One page of an answer; None when the venue says 404.
+
+        Raises:
+            VenueError: anything but a usable answer.
+        """
+        reply = await self._read("GET", path, params)
+        return wire.answer(self._venue, f"GET {path}", reply.status, reply.text)
+
+    async def content(self, path: str, params: Params = ()) -> wire.Page:
+        """As ``page``, where a 404 is no possible answer."""
+        page = await self.page(path, params)
+        if page is None:
+            raise DriftError(self._venue, f"GET {path}: HTTP 404, which it should not answer")
+        return page
+
+    async def rows(
+        self, path: str, params: Params, enough: Callable[[Sequence[Row]], bool] | None = None
+    ) -> list[Row]:
+        """
+        A list, page by page, newest first, until ``enough`` says so of a page.
+
+        Ends where the venue names no further page or repeats itself; a list without an end is
+        an error, because a part of it would look like the whole.
+
+        Raises:
+            VenueError: one of the pages could not be had.
+        """
+        found: dict[str, Row] = {}
+        following: Params = ()
+        for _ in range(PAGES_MAX):
+            page = await self.content(path, [*params, *following])
+            rows = rows_of(self._venue, f"GET {path}", page.data)
+            fresh = {row.id("id"): row for row in rows if row.id("id") not in found}
+            found.update(fresh)
+            if not fresh or page.cursor is None or (enough and enough(tuple(fresh.values()))):
+                return list(found.values())
+            following = (("cursor", page.cursor),)
+        raise DriftError(self._venue, f"GET {path}: more than {PAGES_MAX} pages")
+
+    async def delete(self, path: str, params: Params) -> None:
+        """
+        Ask for a cancellation. What is not there any more is no error.
+
+        Raises:
+            VenueError: there was no usable answer.
+        """
+        reply = await self._read("DELETE", path, params)
+        if reply.status != 204 and reply.text.strip():
+            wire.answer(self._venue, f"DELETE {path}", reply.status, reply.text)
+
+    async def send(self, path: str, body: str) -> Reply | Answer:
+        """
+        POST these exact bytes once; what could not be learned is a value.
+
+        aiohttp repeats no POST by itself, and a redirect is not followed.
+        """
+        try:
+            return await self._request("POST", path, (), body)
+        except CONNECT_ERRORS as error:
+            return NeverSent(f"no connection: {type(error).__name__}")
+        except TimeoutError:
+            return NoProof(f"no answer within {self._timeout.total:g} s")
+        except Exception as error:  # noqa: BLE001
+            # a value for every failure: the bytes may be out there whatever went wrong here
+            return NoProof(f"no answer: {type(error).__name__}")
+
+    async def _read(self, method: str, path: str, params: Params) -> Reply:
+        try:
+            return await self._request(method, path, params, None)
+        except TimeoutError as error:
+            raise UnavailableError(
+                self._venue, f"{method} {path}: no answer within {self._timeout.total:g} s"
+            ) from error
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+            raise UnavailableError(
+                self._venue, f"{method} {path}: {type(error).__name__}"
+            ) from error
+
+    async def _request(self, method: str, path: str, params: Params, body: str | None) -> Reply:
+        # the SDK offers its session only to its own modules (x10.md §2.4 uses it like this)
+        session: aiohttp.ClientSession = await self._client.orders._get_session()  # noqa: SLF001
+        async with session.request(
+            method,
+            self._base_url + path,
+            params=list(params),
+            data=body.encode() if body is not None else None,
+            headers=self._headers(),
+            timeout=self._timeout,
+            allow_redirects=False,
+        ) as response:
+            return Reply(response.status, await response.text())
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            "User-Agent": USER_AGENT,
+            "X-Api-Key": self._api_key,
+        }

@@ -1,0 +1,92 @@
+"""What became of one order: asked by our id, then its trades by X10's id (x10.md §3.3)."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from adapters.x10 import sightings
+from adapters.x10.fields import Row, rows_of
+from adapters.x10.http import LIMIT, AccountHttp, Params
+from hedger.clock import Clock
+from hedger.domain.ids import VenueId
+from hedger.domain.money import ZERO
+from hedger.domain.order import Fill, NotFound, Order, Prepared, Sighting
+from hedger.errors import DriftError
+
+TRADED_EARLY: Final = timedelta(seconds=2)
+"""How much older than its order a trade's stamp may be: they come from different machines."""
+
+
+class Lookup:
+    """
+    Reads only what the ``Prepared`` itself holds, so that it works after a restart as well.
+
+    The single-order endpoint is asked first. Where it knows nothing, the lists of open and of
+    past orders are asked as a second opinion before the answer is "not found".
+    """
+
+    def __init__(self, venue: VenueId, http: AccountHttp, clock: Clock, read_lag_s: float) -> None:
+        self._venue = venue
+        self._http = http
+        self._clock = clock
+        self._read_lag_s = read_lag_s
+
+    async def find(self, prepared: Prepared) -> Sighting:
+        """
+        The order with its fills; ``NotFound`` tells when the question began.
+
+        Raises:
+            VenueError: one of the questions was not answered usably.
+        """
+        asked_at = self._clock.now()
+        market = self._market_in(prepared)
+        rows = await self._rows(prepared, market)
+        if not rows:
+            return NotFound(asked_at=asked_at)
+        states = [sightings.order_state(row, prepared.order, market) for row in rows]
+        fills: list[Fill] = []
+        if sightings.traded(states) != ZERO:
+            fills = await self._fills(prepared.order, market, states)
+        return sightings.found(states, fills, self._clock.now(), self._read_lag_s)
+
+    async def _rows(self, prepared: Prepared, market: str) -> list[Row]:
+        own = await self._own(prepared, f"/user/orders/external/{prepared.client_id}", ())
+        if not own:
+            own = await self._own(prepared, "/user/orders", [("market", market)])
+        if not own:
+            one = [("market", market), ("externalId", prepared.client_id), LIMIT]
+            own = await self._own(prepared, "/user/orders/history", one)
+        return own
+
+    async def _own(self, prepared: Prepared, path: str, params: Params) -> list[Row]:
+        """Rows with our id on one page; 404 and null mean that there are none."""
+        page = await self._http.page(path, params)
+        if page is None or page.data is None:
+            return []
+        data = page.data if isinstance(page.data, list) else [page.data]
+        rows = rows_of(self._venue, f"GET {path}", data)
+        return [row for row in rows if sightings.same_id(row, prepared.client_id)]
+
+    async def _fills(
+        self, order: Order, market: str, states: Sequence[sightings.OrderState]
+    ) -> list[Fill]:
+        """The trades of these orders; read newest first, no further back than the orders."""
+        ids = {state.id for state in states}
+        oldest = min(state.created_at for state in states) - TRADED_EARLY
+
+        def all_older(rows: Sequence[Row]) -> bool:
+            return all(row.instant("createdTime") < oldest for row in rows)
+
+        rows = await self._http.rows("/user/trades", [("market", market), LIMIT], all_older)
+        own = [row for row in rows if row.id("orderId") in ids]
+        return [sightings.fill(self._venue, row, order, market) for row in own]
+
+    def _market_in(self, prepared: Prepared) -> str:
+        try:
+            body = json.loads(prepared.payload)
+        except ValueError:
+            raise DriftError(
+                self._venue, f"the stored body of {prepared.client_id} is not JSON"
+            ) from None
+        return Row(self._venue, f"the stored body of {prepared.client_id}", body).word("market")

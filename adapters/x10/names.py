@@ -1,0 +1,36 @@
+"""Our names of the markets and X10's. X10 writes ``ETH-USD`` where we write ``ETH``."""
+
+from collections.abc import Mapping
+
+from hedger.domain.ids import Symbol
+
+SUFFIX = "-USD"
+
+
+class Names:
+    """
+    Translates market names in both directions.
+
+    ``overrides`` says where X10 spells an asset differently (our name to the whole market
+    name). An overridden name has exactly that one market: the market that would have had the
+    name by itself is then left out, instead of two markets being mistaken for each other.
+    """
+
+    def __init__(self, overrides: Mapping[Symbol, str]) -> None:
+        self._market_of = dict(overrides)
+        self._symbol_of = {market: symbol for symbol, market in overrides.items()}
+
+    def market(self, symbol: Symbol) -> str:
+        """X10's name of our symbol; it may not exist there."""
+        return self._market_of.get(symbol, f"{symbol}{SUFFIX}")
+
+    def symbol(self, market: str) -> Symbol | None:
+        """Our name of one of X10's markets; None when we have given that name away."""
+        if (given := self._symbol_of.get(market)) is not None:
+            return given
+        symbol = Symbol(market.removesuffix(SUFFIX))
+        return None if symbol in self._market_of else symbol
+
+    def certain_symbol(self, market: str) -> Symbol:
+        """As ``symbol``, but a market without a name of ours keeps its own spelling."""
+        return self.symbol(market) or Symbol(market)

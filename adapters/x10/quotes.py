@@ -1,0 +1,88 @@
+"""
+X10's public market data, without a key and without the SDK.
+
+``/info/markets`` answers rules, marks, funding and the next settlement of all markets at once,
+so a scan costs one request and a book one more.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+
+from adapters.http_quotes import PublicHttp
+from adapters.x10 import wire
+from adapters.x10.fields import Row
+from adapters.x10.names import Names
+from hedger.clock import Clock
+from hedger.domain.ids import Symbol, VenueId
+from hedger.domain.market import FundingQuote, Instrument, MarketStatus, OrderBook
+from hedger.errors import DriftError
+
+MARKETS = "/info/markets"
+
+
+class XQuotes:
+    """
+    The quote source of X10. Every method raises ``VenueError`` where there is no usable answer.
+
+    ``base_url`` ends in ``/api/v1``; ``names`` holds our names of markets that X10 spells
+    differently.
+    """
+
+    def __init__(
+        self,
+        *,
+        id: VenueId,  # noqa: A002  the port's own word
+        base_url: str,
+        names: Mapping[Symbol, str],
+        clock: Clock,
+        timeout_s: float,
+    ) -> None:
+        self._id = id
+        self._names = Names(names)
+        self._clock = clock
+        self._http = PublicHttp(id, base_url, timeout_s)
+
+    @property
+    def id(self) -> VenueId:
+        return self._id
+
+    async def instruments(self) -> Mapping[Symbol, Instrument]:
+        """Rules of every perpetual market; one that we do not understand is absent."""
+        return wire.understood(await self._rows(), partial(wire.instrument, self._id))
+
+    async def funding(self) -> Mapping[Symbol, FundingQuote]:
+        """The present estimate of every active market."""
+        rows = await self._rows()
+        now = self._clock.now()
+
+        def parse(symbol: Symbol, row: Row) -> FundingQuote | None:
+            if wire.status_of(row) is not MarketStatus.ACTIVE:
+                return None
+            return wire.funding_quote(self._id, symbol, row, now)
+
+        parsed = wire.understood(rows, parse)
+        return {symbol: quote for symbol, quote in parsed.items() if quote is not None}
+
+    async def next_settlement(self) -> datetime:
+        """The earliest next charge of any active market; all of them charge on the hour."""
+        quotes = await self.funding()
+        if not quotes:
+            raise DriftError(self._id, "no active market says when funding is next charged")
+        return min(quote.next_settlement_at for quote in quotes.values())
+
+    async def book(self, symbol: Symbol, depth: int = 50) -> OrderBook:
+        """The best ``depth`` prices of both sides."""
+        market = self._names.market(symbol)
+        path = f"{MARKETS}/{market}/orderbook"
+        page = wire.unwrap(self._id, f"GET {path}", await self._http.get_json(path))
+        now = self._clock.now()
+        return wire.book(self._id, symbol, market, page.data, depth=depth, as_of=now)
+
+    async def close(self) -> None:
+        """Give back connections."""
+        await self._http.close()
+
+    async def _rows(self) -> dict[Symbol, Row]:
+        body = await self._http.get_json(MARKETS)
+        return wire.perpetuals(self._id, wire.unwrap(self._id, "markets", body).data, self._names)

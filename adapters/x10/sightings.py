@@ -1,0 +1,130 @@
+"""
+What became of an order, from X10's order rows and trade rows. Pure.
+
+The traps (x10.md §3.3): an immediate order that filled in part ends CANCELLED with a
+``filledQty``, so CANCELLED says nothing about what was traded; ``filledQty`` may be missing;
+trades carry the venue's order id but not ours; one of our ids may lead to several orders.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from adapters.x10.fields import Row
+from hedger.domain.ids import VenueId
+from hedger.domain.money import ZERO
+from hedger.domain.order import Fill, Found, Order, Side
+
+FILLED = "FILLED"
+FINAL = frozenset({FILLED, "CANCELLED", "REJECTED", "EXPIRED"})
+"""Statuses after which the venue does nothing more; any other word is not final."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderState:
+    """One row of X10's order tables. ``filled`` is None where the venue does not say."""
+
+    id: str
+    status: str
+    final: bool
+    filled: Decimal | None
+    created_at: datetime
+    updated_at: datetime
+
+
+def same_id(row: Row, client_id: str) -> bool:
+    """Whether the row is about our order."""
+    return row.has("externalId") and row.id("externalId") == client_id
+
+
+def order_state(row: Row, order: Order, market: str) -> OrderState:
+    """
+    One row, checked to be the order that we sent.
+
+    Raises:
+        DriftError: it has our id, but another market or side.
+    """
+    if row.word("market") != market or row.word("side").lower() != order.side.value:
+        raise row.drift(f"{order.id} is there with another market or side")
+    word = row.word("status").upper()
+    return OrderState(
+        id=row.id("id"),
+        status=_words(row, word),
+        final=word in FINAL,
+        filled=_filled(row, word),
+        created_at=row.instant("createdTime"),
+        updated_at=row.instant("updatedTime"),
+    )
+
+
+def fill(venue: VenueId, row: Row, order: Order, market: str) -> Fill:
+    """
+    One trade of our order.
+
+    Raises:
+        DriftError: it has our order's id, but another market or side.
+    """
+    if row.word("market") != market or row.word("side").lower() != order.side.value:
+        raise row.drift(f"a trade of {order.id} has another market or side")
+    return Fill(
+        venue=venue,
+        trade_id=row.id("id"),
+        order=order.id,
+        symbol=order.symbol,
+        side=Side(row.word("side").lower()),
+        size=row.positive("qty"),
+        price=row.positive("price"),
+        fee_usd=row.decimal("fee"),
+        at=row.instant("createdTime"),
+    )
+
+
+def traded(states: Sequence[OrderState]) -> Decimal | None:
+    """What the venue says was filled in all; None where one of the orders does not say."""
+    total = ZERO
+    for state in states:
+        if state.filled is None:
+            return None
+        total += state.filled
+    return total
+
+
+def found(
+    states: Sequence[OrderState], fills: Sequence[Fill], now: datetime, read_lag_s: float
+) -> Found:
+    """
+    Everything known about our id, as one.
+
+    Where the venue does not say how much was filled, the trades say it, but they may lag: they
+    are believed only once the order has been at rest for longer than the lag.
+    """
+    assert states
+    total = traded(states)
+    final = all(state.final for state in states)
+    if total is None:
+        total = sum((one.size for one in fills), ZERO)
+        rested = now - max(state.updated_at for state in states)
+        final = final and rested > timedelta(seconds=read_lag_s)
+    return Found(
+        final=final,
+        filled=total,
+        fills=tuple(sorted(fills, key=lambda one: (one.at, one.trade_id))),
+        venue_order_id=",".join(state.id for state in states),
+        status=", ".join(state.status for state in states),
+    )
+
+
+def _filled(row: Row, word: str) -> Decimal | None:
+    if row.has("filledQty"):
+        return row.decimal("filledQty")
+    if word == FILLED:
+        return row.decimal("qty")  # that is what the word means
+    if word in FINAL and row.has("cancelledQty"):
+        return row.decimal("qty") - row.decimal("cancelledQty")
+    return None
+
+
+def _words(row: Row, word: str) -> str:
+    reason = row.word_or("statusReason", "NONE").upper()
+    return word if reason == "NONE" else f"{word} {reason}"

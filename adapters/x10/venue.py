@@ -1,0 +1,272 @@
+"""
+One X10 account behind the core's port, on the official SDK.
+
+Built on x10.md: orders are made once by the SDK's ``create_order_object`` with our own salt
+and an expiry of seconds, and their exact body is sent once (§0.4, §0.5). Reads go over the
+SDK's session but are parsed here, tolerantly (§0.6). An answer to an order proves what
+``codes`` says; what became of it is read by our id (§3.3).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from loguru import logger
+from x10.clients.rest import RestApiClient
+
+from adapters.x10 import wire
+from adapters.x10.codes import classify
+from adapters.x10.fields import Row, to_ms
+from adapters.x10.http import LIMIT, AccountHttp, Params, Reply
+from adapters.x10.lookup import Lookup
+from adapters.x10.markets import Markets
+from adapters.x10.names import Names
+from adapters.x10.options import TTL_MAX_S, Value, read_options
+from adapters.x10.signing import check_steps, expiry_of, salt_of, signed_body
+from hedger.clock import Clock
+from hedger.domain.ids import LaneId, Symbol, VenueId
+from hedger.domain.market import Balance, Fees, FundingPayment, Instrument, Position
+from hedger.domain.money import ZERO
+from hedger.domain.order import Answer, Order, Prepared, Purpose, Sighting
+from hedger.errors import ConfigError, DeniedError, VenueError
+from hedger.ports import Capabilities, Fence
+
+READ_LAG_S: Final = 5.0
+CLOCK_SKEW_S: Final = 2.0
+
+FEES_MAX_AGE: Final = timedelta(hours=1)
+FEE_CEILING: Final = Decimal("0.0005")
+"""
+The SDK's own default of the highest fee accepted, twice what X10 charges. It stands in where
+the real rate cannot be read and exposure has to come off: X10 charges the real rate anyway.
+"""
+
+
+class XVenue:
+    """
+    The ``Venue`` port on X10.
+
+    ``options`` are api_base_url, stream_url, vault, public_key, chain_id and order_ttl_s,
+    ``secrets`` api_key and private_key; ``timeout_s`` is the limit of every single request.
+
+    Raises:
+        ConfigError: an option or secret is missing or cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        id: VenueId,  # noqa: A002  the port's own word
+        options: Mapping[str, Value],
+        secrets: Mapping[str, str],
+        names: Mapping[Symbol, str],
+        clock: Clock,
+        timeout_s: float,
+    ) -> None:
+        self._id = id
+        self._clock = clock
+        self._names = Names(names)
+        self._options = read_options(id, options, secrets)
+        self._signer = self._options.stark_account()
+        self._client = RestApiClient(self._options.client_config(timeout_s), self._signer)
+        self._http = AccountHttp(id, self._client, self._options.api_key, timeout_s)
+        self._markets = Markets(id, self._http, self._names, clock)
+        self._lookup = Lookup(id, self._http, clock, READ_LAG_S)
+        self._fees: dict[Symbol, tuple[datetime, Fees]] = {}
+
+    def __repr__(self) -> str:
+        return f"XVenue(id={self._id!r}, account={self.account!r})"
+
+    @property
+    def id(self) -> VenueId:
+        return self._id
+
+    @property
+    def account(self) -> str:
+        """The vault, which is X10's number of the sub-account."""
+        return str(self._options.vault)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            fence=Fence.EXPIRY,
+            order_ttl_s=self._options.order_ttl_s,
+            read_lag_s=READ_LAG_S,
+            clock_skew_s=CLOCK_SKEW_S,
+        )
+
+    async def start(self) -> None:
+        """
+        Check the keys against each other and against the account, and read the markets.
+
+        Raises:
+            ConfigError: key, key and account do not belong together.
+            VenueError: the venue could not be asked, or does not accept the API key.
+        """
+        self._options.check_keys()
+        await self._markets.refresh()
+        page = await self._http.content("/user/account/info")
+        account = Row(self._id, "account", page.data)
+        if account.has("l2Vault") and account.id("l2Vault") != self.account:
+            raise ConfigError(
+                f"venues.options.{self._id}.vault is {self.account}, but the API key belongs to "
+                f"vault {account.id('l2Vault')}; correct the one that is wrong"
+            )
+
+    async def close(self) -> None:
+        """Give back sessions; never raises."""
+        try:
+            await self._client.close()
+        except Exception as error:  # noqa: BLE001  the port promises that closing never raises
+            logger.warning("{}: closing sessions: {}", self._id, type(error).__name__)
+
+    async def instrument(self, symbol: Symbol) -> Instrument:
+        """The rules of one market, from a cache that is refreshed on a miss and with age."""
+        return (await self._markets.get(symbol)).instrument
+
+    async def balance(self) -> Balance:
+        """Free margin and equity. X10 answers 404 where the balance is zero (x10.md §2.2)."""
+        page = await self._http.page("/user/balance")
+        now = self._clock.now()
+        if page is None:
+            return Balance(venue=self._id, available_usd=ZERO, equity_usd=ZERO, as_of=now)
+        return wire.balance(self._id, page.data, now)
+
+    async def fees(self, symbol: Symbol) -> Fees:
+        """The account's real fee rates on one market, freshly read."""
+        market = self._names.market(symbol)
+        page = await self._http.content("/user/fees", [("market", market)])
+        fees = wire.fees(self._id, page.data, market)
+        self._fees[symbol] = (self._clock.now(), fees)
+        return fees
+
+    async def positions(self) -> Mapping[Symbol, Position]:
+        """Every open position; a symbol that is not there is flat as of this read."""
+        return await self._positions(())
+
+    async def position(self, symbol: Symbol) -> Position:
+        """One position, freshly read; ``size`` is zero when the venue says flat."""
+        started_at = self._clock.now()
+        open_now = await self._positions([("market", self._names.market(symbol))])
+        if symbol in open_now:
+            return open_now[symbol]
+        return Position(
+            venue=self._id,
+            symbol=symbol,
+            size=ZERO,
+            entry_price=None,
+            read_started_at=started_at,
+            as_of=self._clock.now(),
+            source=wire.POSITION_SOURCE,
+        )
+
+    def lane(self, purpose: Purpose) -> LaneId | None:
+        """X10 has no nonce sequence: an order's salt has no neighbours."""
+        return None
+
+    async def next_nonce(self, lane: LaneId) -> int:
+        """Never to be asked: there is no lane."""
+        raise DeniedError(self._id, "there is no nonce sequence; an order's fence is its expiry")
+
+    async def prepare_burn(self, prepared: Prepared) -> Prepared:
+        """Never to be asked: the fence is the expiry."""
+        raise DeniedError(self._id, "there is no nonce to use up; an order's fence is its expiry")
+
+    async def prepare(self, order: Order, nonce: int | None) -> Prepared:
+        """
+        Build and sign the order once; the same order gives the same body and client id.
+
+        ``nonce`` is normally None: the salt then follows from the order's id.
+        """
+        if order.expires_at - self._clock.now() > timedelta(seconds=TTL_MAX_S):
+            raise DeniedError(self._id, f"{order.id}: may not live longer than {TTL_MAX_S:g} s")
+        market = await self._markets.get(order.symbol)
+        if market.assets.by_request:
+            raise DeniedError(self._id, f"{market.instrument.name} has no order book")
+        check_steps(order, market.instrument)
+        salt = salt_of(order.id) if nonce is None else nonce
+        payload = signed_body(
+            order,
+            market=market.instrument.name,
+            assets=market.assets,
+            account=self._signer,
+            domain=self._client.config.signing.starknet_domain,
+            max_fee=await self._max_fee(order),
+            salt=salt,
+        )
+        return Prepared(
+            order=order,
+            account=self.account,
+            client_id=order.id,
+            payload=payload,
+            expires_at=expiry_of(self._id, payload),
+            nonce=salt,
+        )
+
+    async def submit(self, prepared: Prepared) -> Answer:
+        """Send the exact body once and say what the answer proves."""
+        reply = await self._http.send("/user/order", prepared.payload)
+        if isinstance(reply, Reply):
+            return classify(reply.status, reply.text, prepared.client_id)
+        return reply
+
+    async def find(self, prepared: Prepared) -> Sighting:
+        """Look the order up by our id, with its trades. Not found is no proof by itself."""
+        return await self._lookup.find(prepared)
+
+    async def cancel(self, prepared: Prepared) -> None:
+        """Ask for the cancellation of a working order. Proves nothing: ``find`` afterwards."""
+        await self._http.delete("/user/order", [("externalId", prepared.client_id)])
+
+    async def open_orders(self) -> Sequence[str]:
+        """Client ids of every working order of the account."""
+        rows = await self._http.rows("/user/orders", ())
+        return [row.id("externalId") if row.has("externalId") else row.id("id") for row in rows]
+
+    async def funding_payments(
+        self, since: datetime, symbol: Symbol | None = None
+    ) -> Sequence[FundingPayment]:
+        """
+        Every payment whose settlement is at or after ``since``, oldest first.
+
+        X10 has had two names for the filter and ignores the one that it does not know, so both
+        are sent and the rows are filtered here again (x10.md §2.4).
+        """
+        from_ms = str(to_ms(since - wire.PAID_EARLY))
+        params = [LIMIT, ("fromTime", from_ms), ("startTime", from_ms)]
+        if symbol is not None:
+            params.append(("market", self._names.market(symbol)))
+
+        def all_before(rows: Sequence[Row]) -> bool:
+            return all(row.instant("paidTime") < since - wire.PAID_EARLY for row in rows)
+
+        rows = await self._http.rows("/user/funding/history", params, all_before)
+        payments = [wire.payment(self._id, row, self._names) for row in rows]
+        wanted = [
+            one for one in payments if one.settlement_at >= since and symbol in {None, one.symbol}
+        ]
+        return sorted(wanted, key=lambda one: (one.settlement_at, one.symbol, one.payment_id))
+
+    async def _positions(self, params: Params) -> dict[Symbol, Position]:
+        started_at = self._clock.now()
+        rows = await self._http.rows("/user/positions", params)
+        now = self._clock.now()
+        found: dict[Symbol, Position] = {}
+        for row in rows:
+            one = wire.position(self._id, row, self._names, started_at, now)
+            if one.size != ZERO and found.setdefault(one.symbol, one) is not one:
+                raise row.drift(f"{one.symbol} is there twice; X10 has one position per market")
+        return found
+
+    async def _max_fee(self, order: Order) -> Decimal:
+        """The taker rate. A failed read of it never stops an order that takes exposure off."""
+        known = self._fees.get(order.symbol)
+        if known is not None and self._clock.now() - known[0] < FEES_MAX_AGE:
+            return known[1].taker
+        try:
+            return (await self.fees(order.symbol)).taker
+        except VenueError:
+            if not order.reduce_only:
+                raise
+            return max(FEE_CEILING, known[1].taker) if known is not None else FEE_CEILING

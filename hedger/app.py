@@ -1,0 +1,252 @@
+"""
+The composition root: settings to clock, ledger, venues and everything between them.
+
+The only module that imports ``adapters``. SDKs, SQLAlchemy and Alembic load here, when an
+application is opened, and not before.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from loguru import logger
+
+from hedger import log, secrets
+from hedger.clock import Clock, SystemClock
+from hedger.domain.ids import Symbol, VenueId
+from hedger.domain.money import exact_context
+from hedger.home import Home
+from hedger.ports import QuoteSource, Venue
+from hedger.settings import Sandbox as SandboxSettings
+from hedger.settings import Settings
+from hedger.trader import Progress, Row, Trader, scan_rules
+
+Mode = Literal["read", "trade"]
+
+
+class App:
+    """
+    An opened application; ``async with App.open(...)``.
+
+    ``read`` opens public data and, where keys are known, the accounts, and writes nothing.
+    ``trade`` also migrates and opens the ledger; the caller holds the state directory's lock.
+    """
+
+    def __init__(self, settings: Settings, home: Home, mode: Mode, clock: Clock) -> None:
+        self.settings = settings
+        self._home = home
+        self._mode = mode
+        self._clock = clock
+        self._stack = contextlib.AsyncExitStack()
+        self._quotes: dict[VenueId, QuoteSource] = {}
+        self._venues: dict[VenueId, Venue] = {}
+        self._access: dict[VenueId, Any] = {}
+        self._trader: Trader | None = None
+
+    @classmethod
+    def open(
+        cls, settings: Settings, home: Home, *, mode: Mode, clock: Clock | None = None
+    ) -> Self:
+        """Not yet entered: nothing is loaded or connected."""
+        return cls(settings, home, mode, clock or SystemClock())
+
+    async def __aenter__(self) -> Self:
+        exact_context()
+        try:
+            await self._enter()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _enter(self) -> None:
+        from adapters import registry
+
+        self._access = await self._find_access()
+        for venue in self.settings.venues.order:
+            source = registry.factory(venue).quotes(
+                venue, self._access[venue], self._names(venue), self._clock, self._timeout_s
+            )
+            self._stack.push_async_callback(source.close)
+            self._quotes[venue] = source
+        if self._mode == "trade":
+            await self._open_venues()
+            self._trader = self._compose()
+
+    async def _find_access(self) -> dict[VenueId, Any]:
+        from adapters import registry
+
+        order = self.settings.venues.order
+        if self.settings.sandbox is not None:
+            from adapters.sandbox.options import SandboxOptions
+            from adapters.sandbox.process import ensure_running
+
+            line = await ensure_running(
+                self._home.root, SandboxOptions.of(self.settings.sandbox), self._clock
+            )
+            found = {venue: registry.factory(venue).sandbox(line) for venue in order}
+            log.hide(value for access in found.values() for value in access.secrets.values())
+            return found
+        import os
+
+        known = secrets.load(self._home, os.environ, order)
+        return {
+            venue: registry.Access(
+                options=self.settings.venues.options.get(venue, {}), secrets=known[venue]
+            )
+            for venue in order
+        }
+
+    def _names(self, venue: VenueId) -> Mapping[Symbol, str]:
+        """The venue's spelling of the symbols that it spells in its own way."""
+        return {
+            symbol: names[venue]
+            for symbol, names in self.settings.symbols.names.items()
+            if venue in names
+        }
+
+    @property
+    def _timeout_s(self) -> float:
+        return self.settings.execution.order_timeout_s
+
+    async def _open_venues(self) -> None:
+        """Both accounts, leg A's first; closed in the opposite order."""
+        from adapters import registry
+
+        for id_ in self.settings.venues.order:
+            if id_ in self._venues:
+                continue
+            venue = registry.factory(id_).venue(
+                id_, self._access[id_], self._names(id_), self._clock, self._timeout_s
+            )
+            self._stack.push_async_callback(venue.close)
+            await venue.start()
+            self._venues[id_] = venue
+
+    def _compose(self) -> Trader:
+        from hedger.compose import compose
+        from hedger.ledger import migrate
+        from hedger.ledger.store import open_store
+
+        done = migrate.upgrade(self._home.ledger, self._clock)
+        if done.before != done.after:
+            logger.info("the ledger is at version {}", done.after)
+        store = open_store(self._home.ledger, self._clock)
+        self._stack.callback(store.close)
+        return compose(
+            self.settings,
+            venues=self._venues,
+            quotes=self._quotes,
+            store=store,
+            clock=self._clock,
+            chance=random.SystemRandom(),
+        )
+
+    @property
+    def trader(self) -> Trader:
+        """What trades; only in mode ``trade``."""
+        assert self._trader is not None, "opened for reading only"
+        return self._trader
+
+    # -- what commands ask ------------------------------------------------------------------
+
+    async def scan(self) -> Row:
+        """Rank what both venues quote now."""
+        from hedger.scanner import scan
+        from hedger.views import scan_view
+
+        return scan_view(await scan(self._quotes, scan_rules(self.settings), self._clock))
+
+    async def preview_rollback(
+        self, *, hedge: str | None, market: Symbol | None, everything: bool
+    ) -> list[Row]:
+        """What a rollback would send; reads the venues and the ledger, writes nothing."""
+        if self._trader is not None:
+            return await self._trader.preview_rollback(
+                hedge=hedge, market=market, everything=everything
+            )
+        from hedger.preview import exposures, preview_rows
+
+        await self._open_venues()
+        found = await exposures(
+            self._venues, self._live(), hedge=hedge, market=market, everything=everything
+        )
+        return await preview_rows(self._venues, self._quotes, found)
+
+    def _live(self) -> Any:
+        """The live hedges of the ledger, if there is one yet."""
+        from hedger.ledger.store import open_store
+
+        if not self._home.ledger.exists():
+            return []
+        store = open_store(self._home.ledger, self._clock, readonly=True)
+        try:
+            return store.live()
+        finally:
+            store.close()
+
+    async def open_hedge(self, symbol: Symbol, usd: Any, progress: Progress) -> Row:
+        """See ``Trader.open_hedge``."""
+        return await self.trader.open_hedge(symbol, usd, progress)
+
+    async def close_hedge(self, prefix: str, progress: Progress) -> Row:
+        """See ``Trader.close_hedge``."""
+        return await self.trader.close_hedge(prefix, progress)
+
+    async def rollback(
+        self, *, hedge: str | None, market: Symbol | None, everything: bool, progress: Progress
+    ) -> list[Row]:
+        """See ``Trader.rollback``."""
+        return await self.trader.rollback(
+            hedge=hedge, market=market, everything=everything, progress=progress
+        )
+
+    async def reconcile(self, progress: Progress) -> Row:
+        """See ``Trader.reconcile``."""
+        return await self.trader.reconcile(progress)
+
+    async def recover(self, progress: Progress) -> Row:
+        """See ``Trader.recover``."""
+        return await self.trader.recover(progress)
+
+    async def run_daemon(self, stop: asyncio.Event) -> None:
+        """Serve until ``stop`` is set."""
+        from hedger.daemon import Daemon
+
+        await Daemon(self.trader, self._home).run(stop)
+
+
+# -- the sandbox of a state directory ---------------------------------------------------------
+
+
+def run_sandbox(settings: SandboxSettings, home: Home, **ports: int) -> int:
+    """Be the sandbox of a state directory until SIGTERM; prints its JSON line when ready."""
+    from adapters.sandbox import runner
+    from adapters.sandbox.options import SandboxOptions
+
+    return asyncio.run(runner.run(SandboxOptions.of(settings, **ports), home.root))
+
+
+async def stop_sandbox(home: Home) -> bool:
+    """End the running sandbox of a state directory; False when there was none."""
+    from adapters.sandbox import process
+
+    return await process.stop(home.root, SystemClock())
+
+
+def sandbox_status(home: Home) -> dict[str, Any] | None:
+    """What the running sandbox announced, with its pid; None when there is none."""
+    from adapters.sandbox import process
+
+    return process.status(home.root)

@@ -1,0 +1,92 @@
+"""
+Questions to the ledger, answered row by row from a file that is opened to read only.
+
+Each kind yields dictionaries with the same keys in the same order, oldest first, their values
+ready for JSON: amounts as exact strings, instants as ISO 8601 with a Z, unknown as null. The
+rows come straight from SQLite, without SQLAlchemy and without being gathered: a database of
+100,000 orders is streamed in the memory of a few hundred rows.
+"""
+
+import contextlib
+import itertools
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from hedger.audit.pnl import of_hedge
+from hedger.audit.queries import KINDS, Filters, Kind, compose
+from hedger.errors import UsageError
+from hedger.ledger import sqlite
+from hedger.ledger.records import REVISION
+from hedger.ledger.text import sum_texts
+
+__all__ = ["KINDS", "Filters", "columns", "json_array", "rows"]
+
+BATCH = 500
+
+
+def rows(path: Path, kind: str, filters: Filters | None = None) -> Iterator[dict[str, Any]]:
+    """
+    Answer one question.
+
+    Raises:
+        UsageError: there is no such kind, or a filter does not apply to it.
+        StateError: there is no ledger at ``path``, or not one of this version.
+    """
+    asked = _kind(kind)
+    sql, values = compose(asked, filters or Filters())
+    sqlite.check_revision(path, REVISION)
+    return _answer(path, asked, sql, values)
+
+
+def columns(kind: str) -> tuple[str, ...]:
+    """
+    The keys of every row of a kind, in order; also when there are no rows.
+
+    Raises:
+        UsageError: there is no such kind.
+    """
+    return tuple(_shape(_kind(kind), [None] * len(_kind(kind).columns)))
+
+
+def json_array(found: Iterable[dict[str, Any]], out: TextIO) -> int:
+    """Write the rows as one JSON array, a row on a line, as they come; how many there were."""
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    remaining = iter(found)
+    count = 0
+    out.write("[")
+    while batch := list(itertools.islice(remaining, BATCH)):
+        out.write("\n" if count == 0 else ",\n")
+        out.write(",\n".join(map(encode, batch)))
+        count += len(batch)
+    out.write("\n]\n" if count else "]\n")
+    return count
+
+
+def _kind(name: str) -> Kind:
+    if name not in KINDS:
+        raise UsageError(f"there is nothing to audit called {name!r}; one of {', '.join(KINDS)}")
+    return KINDS[name]
+
+
+def _answer(path: Path, kind: Kind, sql: str, values: list[Any]) -> Iterator[dict[str, Any]]:
+    with contextlib.closing(sqlite.connect(path, readonly=True)) as connection:
+        for row in sqlite.rows(connection, sql, values):
+            yield _shape(kind, row)
+
+
+def _shape(kind: Kind, row: Iterable[Any]) -> dict[str, Any]:
+    """A row as a dictionary, with what SQL cannot say exactly."""
+    found = dict(zip(kind.columns, row, strict=False))  # the sort key at the end is left out
+    if kind.name == "orders":
+        found["reduce_only"] = found["purpose"] != "open"
+    elif kind.name == "events":
+        found["data"] = json.loads(found["data"] or "{}")
+    elif kind.name == "pnl":
+        return of_hedge(found)
+    elif kind.name == "hedges":
+        for leg in "ab":
+            sizes = [found.pop(f"{what}_{leg}") for what in ("open", "close", "rollback")]
+            found[f"size_{leg}"] = sum_texts(sizes)
+    return found

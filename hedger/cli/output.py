@@ -1,0 +1,143 @@
+"""Printing: tables for people, stable JSON and CSV for programs. Results go to standard output."""
+
+import csv
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from itertools import chain, islice
+from typing import Any
+
+import click
+
+from hedger.plainjson import as_text, dumps, stream
+
+Row = Mapping[str, Any]
+
+TABLE_CHUNK = 500  # rows per table: a longer list is several tables, and memory stays bounded
+PIPE_WIDTH = 250  # where no terminal says how wide it is
+UNKNOWN = "unknown"  # what a table shows for an amount that is not known; never a zero
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def say(sentence: str) -> None:
+    """Tell a person something; never part of the output."""
+    click.echo(sentence, err=True)
+
+
+def emit(
+    rows: Iterable[Row],
+    output: Format,
+    *,
+    empty: str = "nothing to show",
+    columns: Sequence[str] | None = None,
+) -> None:
+    """
+    Print rows as they come: JSON is one array, CSV has a header.
+
+    ``columns`` are those of the first row unless they are given.
+    """
+    match output:
+        case Format.JSON:
+            for piece in stream(rows):
+                sys.stdout.write(piece)
+        case Format.CSV:
+            _csv(rows, columns)
+        case Format.TABLE:
+            _tables(rows, empty)
+
+
+def emit_object(values: Row, output: Format, rows: str | None = None) -> None:
+    """Print one result: JSON as it is, else its list named ``rows``, or its keys and values."""
+    if output is Format.JSON:
+        sys.stdout.write(dumps(values, indent=2) + "\n")
+    elif rows is not None and isinstance(values.get(rows), list):
+        emit(values[rows], output)
+    elif output is Format.CSV:
+        _csv([values], None)
+    else:
+        emit(({"": name, "value": value} for name, value in values.items()), output)
+
+
+def _csv(rows: Iterable[Row], columns: Sequence[str] | None) -> None:
+    first, everything = _peek(rows)
+    names = columns if columns is not None else list(first or ())
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    if names:
+        writer.writerow(names)
+    for row in everything:
+        writer.writerow([cell(row.get(name)) for name in names])
+
+
+def cell(value: object) -> str:
+    """One value as a person or a spreadsheet reads it; None is empty."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case str():
+            return value
+        case int():
+            return str(value)
+        case dict() | list() | tuple():
+            return dumps(value)
+        case _:
+            return as_text(value)
+
+
+def _tables(rows: Iterable[Row], empty: str) -> None:
+    first, everything = _peek(rows)
+    if first is None:
+        say(empty)
+        return
+    for chunk in _chunks(everything):
+        _table(list(first), chunk)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Row]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        numeric = all(_is_number(row.get(column)) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:  # Text: a venue's words are never taken for markup
+        table.add_row(*(Text(_shown(column, row.get(column))) for column in columns))
+    console.print(table)
+
+
+def _shown(column: str, value: object) -> str:
+    return UNKNOWN if value is None and column.endswith("_usd") else cell(value)
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, str):
+        try:
+            return Decimal(value).is_finite()
+        except ArithmeticError:
+            return False
+    return value is None or isinstance(value, Decimal | int)
+
+
+def _peek(rows: Iterable[Row]) -> tuple[Row | None, Iterator[Row]]:
+    """The first row, which names the columns, and all rows with it."""
+    remaining = iter(rows)
+    first = next(remaining, None)
+    return first, iter(()) if first is None else chain([first], remaining)
+
+
+def _chunks(rows: Iterator[Row]) -> Iterator[Sequence[Row]]:
+    while chunk := list(islice(rows, TABLE_CHUNK)):
+        yield chunk

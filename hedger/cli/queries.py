@@ -1,0 +1,159 @@
+"""``scan``, ``status``, ``audit``: what only looks."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hedger.cli.configuration import Session, begin
+from hedger.cli.exit_codes import ExitCode
+from hedger.cli.options import config_option, format_option
+from hedger.cli.output import Format, Row, emit, emit_object, say
+from hedger.errors import UsageError
+
+KINDS = ("hedges", "orders", "fills", "funding", "rates", "positions", "events", "pnl")
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+@click.command()
+@format_option
+@config_option
+def scan(*, output: Format, config: Path | None, verbose: bool) -> int:
+    """Rank hedges by what they would earn."""
+    session = begin(config, verbose=verbose)
+    session.home.prepare(session.settings.environment)
+    found = asyncio.run(_scan(session))
+    absent = found.get("absent", {})
+    emit_object(found, output, rows="rows")
+    for venue, why in absent.items():
+        say(f"{venue} did not answer and is left out: {why}")
+    if output is Format.TABLE:
+        say(
+            f"net: what is left of {found['size_usd']} USD per leg over {found['horizon_h']} h "
+            "after four fees, slippage and entry basis"
+        )
+    return ExitCode.VENUE if absent else ExitCode.DONE
+
+
+async def _scan(session: Session) -> dict[str, Any]:
+    from hedger.app import App
+
+    async with App.open(session.settings, session.home, mode="read") as app:
+        return dict(await app.scan())
+
+
+@click.command()
+@format_option
+@config_option
+def status(*, output: Format, config: Path | None, verbose: bool) -> int:
+    """Show every hedge that is not over."""
+    session = begin(config, verbose=verbose)
+    hedges = list(_unfinished(session))
+    holder = session.home.holder()
+    if output is Format.JSON:
+        whole = {
+            "environment": session.settings.environment,
+            "home": str(session.home.root),
+            "pid": holder,
+            "hedges": hedges,
+        }
+        emit_object(whole, output)
+    else:
+        working = f"process {holder} is working here" if holder else "no daemon is running"
+        say(f"{session.settings.environment} in {session.home.root}: {working}")
+        emit(hedges, output, empty="no hedge is open")
+    exposed = any(row["state"] in {"converging", "escalated", "orphan"} for row in hedges)
+    return ExitCode.EXPOSED if exposed else ExitCode.DONE
+
+
+def _unfinished(session: Session) -> Iterator[Row]:
+    from hedger import audit as questions
+    from hedger.domain.hedge import State
+
+    if not session.home.ledger.exists():
+        return
+    for state in State:
+        if not state.terminal:
+            filters = questions.Filters(state=state, limit=0)
+            yield from questions.rows(session.home.ledger, "hedges", filters)
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(KINDS), metavar="|".join(KINDS))
+@click.option("--since", metavar="WHEN", help="Instant such as 2026-01-02T21:00Z, or 90m, 24h, 7d.")
+@click.option("--until", metavar="WHEN", help="As --since; the instant itself is left out.")
+@click.option("--market", metavar="M", help="Only this asset, for example ETH.")
+@click.option("--venue", metavar="V", help="Only this venue, for example x10.")
+@click.option("--hedge", metavar="HEDGE", help="Only this hedge, or those beginning so.")
+@click.option("--state", metavar="S", help="Only this state of hedge or order.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=200,
+    show_default=True,
+    help="At most so many rows, the newest; 0 streams all of them.",
+)
+@format_option
+@config_option
+def audit(
+    *,
+    kind: str,
+    since: str | None,
+    until: str | None,
+    market: str | None,
+    venue: str | None,
+    hedge: str | None,
+    state: str | None,
+    limit: int,
+    output: Format,
+    config: Path | None,
+    verbose: bool,
+) -> None:
+    """
+    Answer from the ledger alone.
+
+    It tells what was done, when, why, and what it cost. pnl splits price, fees, funding and
+    rollback cost; what is not known is shown as unknown.
+    """
+    session = begin(config, verbose=verbose)
+
+    from hedger import audit as questions
+
+    filters = questions.Filters(
+        since=when(since, "--since"),
+        until=when(until, "--until"),
+        market=market.upper() if market else None,
+        venue=venue,
+        hedge=hedge,
+        state=state,
+        limit=limit,
+    )
+    rows = questions.rows(session.home.ledger, kind, filters)
+    emit(rows, output, empty=f"no {kind} match", columns=questions.columns(kind))
+
+
+def when(text: str | None, option: str) -> datetime | None:
+    """
+    An instant, or so long ago: ``2026-01-02``, ``2026-01-02T21:00Z``, ``90m``, ``24h``, ``7d``.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if text is None:
+        return None
+    ago = re.fullmatch(r"(\d{1,6})([mhd])", text)
+    if ago is not None:
+        from hedger.clock import SystemClock
+
+        return SystemClock().now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{option} {text} is no time; give an instant such as 2026-01-02T21:00Z, or 24h"
+        ) from None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

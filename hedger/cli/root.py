@@ -1,0 +1,97 @@
+"""The group of all commands, and what becomes of errors: one sentence and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from hedger import __version__
+from hedger.cli import exit_codes
+from hedger.cli.daemon import run as run_command
+from hedger.cli.database import db
+from hedger.cli.exit_codes import ExitCode
+from hedger.cli.output import say
+from hedger.cli.queries import audit, scan, status
+from hedger.cli.sandbox import sandbox
+from hedger.cli.trading import close, open_, reconcile, rollback
+from hedger.errors import HedgerError
+from hedger.home import OWNER_ONLY_UMASK
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="\b\nExit codes:\n" + exit_codes.table(),
+)
+def hedger() -> None:
+    r"""
+    Hedge funding rates across X10 and Lighter: two opposite legs, or none.
+
+    \b
+    A first look, against local venues and without any key:
+      hedger scan
+      hedger open ETH --usd 100
+      hedger status
+      hedger rollback --all
+      hedger audit hedges
+    """
+
+
+@hedger.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(__version__)
+
+
+for command in (
+    run_command, scan, open_, close, status, rollback, reconcile, audit, db, sandbox,
+):  # fmt: skip
+    hedger.add_command(command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry one command line out and say how it ended, as an exit code."""
+    os.umask(OWNER_ONLY_UMASK)
+    try:
+        result = hedger.main(list(arguments), prog_name="hedger", standalone_mode=False)
+        sys.stdout.flush()
+    except HedgerError as error:
+        return _fail(str(error), error.exit_code)
+    except click.ClickException as error:
+        return _usage(error)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # what is still buffered must not fail again while Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.NO_READER
+    except Exception as error:  # noqa: BLE001 - a bug is told in a sentence, its traceback masked
+        return _bug(error)
+    return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _fail(text: str, code: int) -> int:
+    from hedger.log import redact
+
+    say(f"hedger: {redact(text)}")
+    return int(code)
+
+
+def _usage(error: click.ClickException) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+    else:
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        hint = f" ({context.command_path} --help)" if context is not None else ""
+        say(f"hedger: {error.format_message()}{hint}")
+    return int(ExitCode.USAGE)
+
+
+def _bug(error: Exception) -> int:
+    from loguru import logger
+
+    from hedger import log
+
+    log.ensure()
+    logger.opt(exception=error).critical("an error in hedger itself")
+    return _fail(f"an error in hedger itself ({type(error).__name__}); see above", ExitCode.BUG)

@@ -1,0 +1,131 @@
+"""
+Carrying a command out: by the daemon if there is one, else by this process under the lock.
+
+Interrupting a command that trades by itself would leave work half done. So the first Ctrl-C
+only announces the end, and a second one abandons the work to the recovery of the next start.
+A command that the daemon carries out can be left at any time.
+"""
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
+
+from hedger.cli.configuration import Session, log_to_file
+from hedger.cli.output import say
+
+if TYPE_CHECKING:
+    from hedger.app import App
+
+Result = dict[str, Any]
+
+
+def carry_out(
+    session: Session, command: str, args: Mapping[str, Any], *, verbose: bool = False
+) -> Result:
+    """
+    Have one state-changing command done, telling its progress on standard error.
+
+    Raises:
+        HedgerError: it was refused or failed.
+        KeyboardInterrupt: the user does not wait for it.
+    """
+    return asyncio.run(_carry_out(session, command, args, verbose=verbose))
+
+
+def look(session: Session, command: str, args: Mapping[str, Any]) -> Result:
+    """
+    Have a command done that changes nothing; without a daemon it needs no lock either.
+
+    Raises:
+        HedgerError: it was refused or failed.
+    """
+    return asyncio.run(_look(session, command, args))
+
+
+async def _by_daemon(session: Session, command: str, args: Mapping[str, Any]) -> Result:
+    from hedger import control
+
+    return await control.call(
+        session.home.control_socket,
+        command,
+        args,
+        say,
+        environment=session.settings.environment,
+    )
+
+
+async def _carry_out(
+    session: Session, command: str, args: Mapping[str, Any], *, verbose: bool
+) -> Result:
+    from hedger.control import NoDaemonError
+
+    session.home.prepare(session.settings.environment)
+    try:
+        return await _by_daemon(session, command, args)
+    except NoDaemonError:
+        pass
+    with session.home.locked():
+        log_to_file(session, verbose=verbose)
+        return await to_its_end(_alone(session, command, args))
+
+
+async def _alone(session: Session, command: str, args: Mapping[str, Any]) -> Result:
+    from hedger.app import App
+    from hedger.handlers import handlers
+
+    async with App.open(session.settings, session.home, mode="trade") as app:
+        await app.recover(say)
+        return dict(await handlers(app)[command](args, say))
+
+
+async def _look(session: Session, command: str, args: Mapping[str, Any]) -> Result:
+    from hedger.control import NoDaemonError
+    from hedger.handlers import handlers
+
+    session.home.prepare(session.settings.environment)
+    try:
+        return await _by_daemon(session, command, args)
+    except NoDaemonError:
+        app = _reading(session)
+    async with app as reader:
+        return dict(await handlers(reader)[command](args, say))
+
+
+def _reading(session: Session) -> "App":
+    from hedger.app import App
+
+    return App.open(session.settings, session.home, mode="read")
+
+
+async def to_its_end(work: Coroutine[Any, Any, Result]) -> Result:
+    """
+    Wait for ``work``; the first SIGINT or SIGTERM waits on, the second one abandons it.
+
+    Raises:
+        KeyboardInterrupt: it was abandoned.
+    """
+    loop = asyncio.get_running_loop()
+    here = asyncio.current_task()
+    assert here is not None
+    asked = 0
+
+    def on_signal() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            say("finishing what has begun; once more abandons it to the next start's recovery")
+        else:
+            here.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if asked > 1:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,180 @@
+"""``open``, ``close``, ``rollback``, ``reconcile``: what changes positions."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hedger.cli.configuration import begin, permit_trading
+from hedger.cli.exit_codes import ExitCode
+from hedger.cli.options import config_option, format_option, live_options, yes_option
+from hedger.cli.output import Format, emit, emit_object, say
+from hedger.cli.running import carry_out, look
+from hedger.errors import UsageError
+
+SETTLED = frozenset({"refused", "closed_flat", "closed"})  # nothing is left open
+
+
+@click.command("open")
+@click.argument("symbol")
+@click.option("--usd", required=True, metavar="N", help="Value of each leg in US dollars.")
+@yes_option
+@format_option
+@config_option
+@live_options
+def open_(  # noqa: PLR0917
+    symbol: str,
+    usd: str,
+    yes: bool,
+    output: Format,
+    config: Path | None,
+    verbose: bool,
+    live: bool,
+    confirm: str | None,
+) -> int:
+    """
+    Open a hedge on SYMBOL.
+
+    Leg 1 first; leg 2 only once the fill of leg 1 is proven, and of the same size in coins.
+    """
+    session = begin(config, verbose=verbose)
+    permit_trading(session, live=live, confirm=confirm)
+    symbol = symbol.upper()
+    if session.settings.environment == "mainnet":
+        _agree(f"Open a hedge on {symbol} of {usd} USD per leg?", yes=yes)
+    hedge = carry_out(session, "open", {"symbol": symbol, "usd": usd}, verbose=verbose)
+    emit_object(hedge, output)
+    return _after_open(hedge)
+
+
+@click.command()
+@click.argument("hedge")
+@format_option
+@config_option
+@live_options
+def close(
+    *,
+    hedge: str,
+    output: Format,
+    config: Path | None,
+    verbose: bool,
+    live: bool,
+    confirm: str | None,
+) -> int:
+    """
+    Take both legs of HEDGE off.
+
+    It is named by its id, or by a beginning of it that no other hedge has.
+    """
+    session = begin(config, verbose=verbose)
+    permit_trading(session, live=live, confirm=confirm)
+    closed = carry_out(session, "close", {"hedge": hedge}, verbose=verbose)
+    emit_object(closed, output)
+    return _after_exit([closed])
+
+
+@click.command()
+@click.argument("hedge", required=False)
+@click.option("--market", metavar="M", help="Everything on one market, for example ETH.")
+@click.option("--all", "everything", is_flag=True, help="Everything on both venues.")
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
+@yes_option
+@format_option
+@config_option
+@live_options
+def rollback(
+    *,
+    hedge: str | None,
+    market: str | None,
+    everything: bool,
+    dry_run: bool,
+    yes: bool,
+    output: Format,
+    config: Path | None,
+    verbose: bool,
+    live: bool,
+    confirm: str | None,
+) -> int:
+    """
+    Take exposure off, by its real size.
+
+    Names one HEDGE, one --market or --all. The sizes are what the venues hold now. Shows what it
+    would send, and asks first.
+    """
+    if sum((hedge is not None, market is not None, everything)) != 1:
+        raise UsageError("rollback: name exactly one of HEDGE, --market M and --all")
+    session = begin(config, verbose=verbose)
+    if not dry_run:
+        permit_trading(session, live=live, confirm=confirm)
+        if not yes:
+            _need_terminal()
+    args = {"hedge": hedge, "market": market.upper() if market else None, "all": everything}
+    preview = look(session, "preview_rollback", args)["rows"]
+    if dry_run:
+        emit(preview, output, empty="nothing to take off")
+        return ExitCode.DONE
+    if not preview:
+        say("nothing to take off")
+    elif not yes:
+        emit(preview, Format.TABLE)
+        _agree("Send these reduce-only orders?", yes=yes)
+    rows = carry_out(session, "rollback", args, verbose=verbose)["rows"]
+    emit(rows, output, empty="everything is flat")
+    return _after_exit(rows)
+
+
+@click.command()
+@format_option
+@config_option
+@live_options
+def reconcile(
+    *, output: Format, config: Path | None, verbose: bool, live: bool, confirm: str | None
+) -> int:
+    """Compare the ledger with the venues."""
+    session = begin(config, verbose=verbose)
+    permit_trading(session, live=live, confirm=confirm)
+    result = carry_out(session, "reconcile", {}, verbose=verbose)
+    differences = result.get("differences", [])
+    if output is Format.TABLE:
+        emit(differences, output, empty="the ledger and the venues agree")
+    else:
+        emit_object(result, output, rows="differences")
+    return ExitCode.EXPOSED if differences else ExitCode.DONE
+
+
+def _need_terminal() -> None:
+    """
+    Whoever cannot be asked must have said ``--yes``.
+
+    Raises:
+        UsageError: there is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask at; add --yes, or look with --dry-run")
+
+
+def _agree(question: str, *, yes: bool) -> None:
+    """
+    Ask once.
+
+    Raises:
+        UsageError: nobody can be asked.
+        click.Abort: the answer is no.
+    """
+    if yes:
+        return
+    _need_terminal()
+    click.confirm(question, abort=True, err=True)
+
+
+def _after_open(hedge: Mapping[str, Any]) -> ExitCode:
+    if hedge["state"] == "open":
+        return ExitCode.DONE
+    return ExitCode.NOT_DONE if hedge["state"] in SETTLED else ExitCode.EXPOSED
+
+
+def _after_exit(rows: Iterable[Mapping[str, Any]]) -> ExitCode:
+    over = all(row["state"] in SETTLED | {"open"} for row in rows)
+    return ExitCode.DONE if over else ExitCode.EXPOSED

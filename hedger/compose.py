@@ -1,0 +1,99 @@
+"""Put the trading parts together over any venues, quotes, ledger and clock."""
+
+import random
+from collections.abc import Mapping
+
+from hedger.accruals import Accruals
+from hedger.breaker import CircuitBreaker
+from hedger.clock import Clock
+from hedger.dispatcher import Dispatcher
+from hedger.domain.ids import VenueId
+from hedger.executor import Executor
+from hedger.ids import IdMaker
+from hedger.ledger.store import Store
+from hedger.ports import QuoteSource, Venue
+from hedger.position_cache import PositionCache
+from hedger.reconciler import Reconciler
+from hedger.resolver import Resolver
+from hedger.rollback import RollbackEngine
+from hedger.sequence import Lanes
+from hedger.settings import Settings
+from hedger.trader import Trader
+
+
+def compose(
+    settings: Settings,
+    *,
+    venues: Mapping[VenueId, Venue],
+    quotes: Mapping[VenueId, QuoteSource],
+    store: Store,
+    clock: Clock,
+    chance: random.Random,
+) -> Trader:
+    """The whole program behind its ports; what the daemon and every test run alike."""
+    positions = PositionCache(
+        venues=venues, store=store, clock=clock, ttl_s=settings.position_cache.ttl_s
+    )
+    dispatcher = Dispatcher(
+        venues=venues,
+        store=store,
+        lanes=Lanes(store),
+        resolver=Resolver(
+            venues=venues, store=store, clock=clock, budget_s=settings.execution.resolve_budget_s
+        ),
+        positions=positions,
+        clock=clock,
+        send_window_s=settings.execution.send_window_s,
+    )
+    rollback = RollbackEngine(
+        venues=venues,
+        quotes=quotes,
+        store=store,
+        dispatcher=dispatcher,
+        positions=positions,
+        clock=clock,
+        rules=settings.rollback,
+        dedicated=settings.account.dedicated,
+    )
+    executor = Executor(
+        venues=venues,
+        quotes=quotes,
+        store=store,
+        dispatcher=dispatcher,
+        rollback=rollback,
+        positions=positions,
+        clock=clock,
+        rules=settings.execution,
+        leverage=settings.trading.leverage,
+    )
+    ids = IdMaker(clock.now, chance)
+    return Trader(
+        settings=settings,
+        venues=venues,
+        quotes=quotes,
+        store=store,
+        executor=executor,
+        reconciler=Reconciler(
+            venues=venues,
+            pair=settings.venues.order,
+            store=store,
+            executor=executor,
+            ids=ids,
+            clock=clock,
+            dedicated=settings.account.dedicated,
+        ),
+        accruals=Accruals(
+            venues=venues,
+            quotes=quotes,
+            store=store,
+            clock=clock,
+            payment_lag_s=settings.funding.payment_lag_s,
+        ),
+        breaker=CircuitBreaker(
+            clock,
+            threshold=settings.circuit_breaker.consecutive_failures_threshold,
+            open_timeout_s=settings.circuit_breaker.open_timeout_seconds,
+        ),
+        ids=ids,
+        clock=clock,
+    )

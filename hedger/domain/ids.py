@@ -1,0 +1,18 @@
+"""Names for the identifiers that must not be mixed up."""
+
+from typing import NewType
+
+VenueId = NewType("VenueId", str)
+"""Our name of an exchange, for example ``x10``."""
+
+Symbol = NewType("Symbol", str)
+"""Our name of an asset, for example ``ETH``; the venue's spelling stays in its adapter."""
+
+HedgeId = NewType("HedgeId", str)
+"""Chosen by us before anything is sent: ``eth-260102213005-k3f9``."""
+
+OrderId = NewType("OrderId", str)
+"""Chosen by us before sending: ``<hedge>-<number>``; characters ``[a-z0-9-]`` only."""
+
+LaneId = NewType("LaneId", str)
+"""One nonce sequence: ``<venue>:<account>:<api key index>``."""

@@ -1,0 +1,132 @@
+"""What a venue says about its markets and about our account: frozen, in our units."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from hedger.domain.ids import Symbol, VenueId
+from hedger.domain.money import ZERO
+
+
+class MarketStatus(StrEnum):
+    """What may be done on a market now."""
+
+    ACTIVE = "active"
+    REDUCE_ONLY = "reduce_only"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """The rules of one market. Sizes in coins, prices and values in USD."""
+
+    venue: VenueId
+    symbol: Symbol
+    name: str  # the venue's spelling, for people
+    status: MarketStatus
+    size_step: Decimal
+    price_tick: Decimal
+    min_size: Decimal
+    min_notional_usd: Decimal = ZERO
+    max_order_value_usd: Decimal | None = None
+    price_band: Decimal | None = None  # fraction: how far from the mark a limit price may be
+    max_leverage: Decimal | None = None
+    market_id: int | None = None  # where the venue has a number for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingQuote:
+    """
+    The present estimate of the next funding charge of one market.
+
+    ``rate_1h`` is a signed fraction per hour; positive means that longs pay shorts.
+    ``next_settlement_at`` and ``interval_s`` are the venue's own statement, on the venue's
+    market clock: they are compared with each other, never with our clock.
+    """
+
+    venue: VenueId
+    symbol: Symbol
+    rate_1h: Decimal
+    next_settlement_at: datetime
+    interval_s: int
+    mark_price: Decimal
+    index_price: Decimal | None
+    open_interest_usd: Decimal | None
+    as_of: datetime  # our clock, when the answer was read
+    source: str  # endpoint and field, for the audit
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One price level of a book."""
+
+    price: Decimal
+    size: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderBook:
+    """Best price first on both sides."""
+
+    venue: VenueId
+    symbol: Symbol
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+    as_of: datetime
+
+    @property
+    def mid(self) -> Decimal | None:
+        """Half way between the best prices; None when a side is empty."""
+        if not self.bids or not self.asks:
+            return None
+        return (self.bids[0].price + self.asks[0].price) / 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fees:
+    """Fee rates of our account as fractions of the value traded."""
+
+    maker: Decimal
+    taker: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """A fresh reading of the account. ``available_usd`` is free margin for new orders."""
+
+    venue: VenueId
+    available_usd: Decimal
+    equity_usd: Decimal
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """
+    A reading of one position. ``size`` is in coins and signed: positive long, negative short.
+
+    It exists only when the venue answered. Flat is ``size == 0`` from a successful read; a
+    failed read is an exception and never a Position.
+    """
+
+    venue: VenueId
+    symbol: Symbol
+    size: Decimal
+    entry_price: Decimal | None
+    read_started_at: datetime
+    as_of: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingPayment:
+    """One settlement booked by the venue. ``amount_usd`` is positive when we received it."""
+
+    venue: VenueId
+    symbol: Symbol
+    payment_id: str
+    settlement_at: datetime  # on the venue's market clock, rounded to the settlement
+    amount_usd: Decimal
+    rate_1h: Decimal
+    size: Decimal  # signed coins held at the settlement

@@ -1,0 +1,230 @@
+"""
+An order, the exact bytes that were signed for it, and its three possible ends.
+
+    Order ──prepare──► Prepared ──(intent committed)──submit──► Answer ──resolve──► Outcome
+
+``Answer`` is what one send told us; only ``Declined`` and ``NeverSent`` prove anything.
+``Outcome`` is what became of the order, and there are exactly three.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from hedger.domain.ids import HedgeId, LaneId, OrderId, Symbol, VenueId
+from hedger.domain.money import ZERO
+
+
+class Side(StrEnum):
+    """Direction of an order."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, -1 for a sell: the sign of the position it makes."""
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> "Side":
+        """The other side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+    @classmethod
+    def closing(cls, position: Decimal) -> "Side":
+        """The side that reduces a live position, from its sign."""
+        assert position != ZERO
+        return cls.SELL if position > ZERO else cls.BUY
+
+
+class Purpose(StrEnum):
+    """Why an order is sent."""
+
+    OPEN = "open"
+    CLOSE = "close"
+    ROLLBACK = "rollback"
+
+    @property
+    def reduces(self) -> bool:
+        """Whether the order takes exposure off; such an order is always reduce-only."""
+        return self is not Purpose.OPEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An immediate-or-cancel order. Never edited: a second try is a second order."""
+
+    id: OrderId
+    hedge: HedgeId
+    venue: VenueId
+    symbol: Symbol
+    purpose: Purpose
+    attempt: int  # 1 for the first order of this purpose on this leg
+    side: Side
+    size: Decimal  # coins, a whole number of the venue's steps
+    limit_price: Decimal  # worst acceptable, a whole number of ticks
+    expires_at: datetime  # the venue must not accept it later (signed where it can be)
+
+    def __post_init__(self) -> None:
+        assert self.attempt >= 1
+        assert self.size > ZERO
+        assert self.limit_price > ZERO
+        assert self.expires_at.tzinfo is not None
+
+    @property
+    def reduce_only(self) -> bool:
+        """Derived, so that no closing order can be built without it."""
+        return self.purpose.reduces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """
+    A signed order, ready to be committed and then sent once.
+
+    ``payload`` is the exact body that goes on the wire, kept as evidence and for sending
+    the identical bytes again; it holds a signature but no secret.
+    """
+
+    order: Order
+    account: str
+    client_id: str  # our id in the venue's spelling, unique per venue
+    payload: str
+    expires_at: datetime
+    lane: LaneId | None = None
+    nonce: int | None = None
+    tx_hash: str | None = None
+
+
+class Reason(StrEnum):
+    """Why a venue declined, in our words; the venue's code stands beside it."""
+
+    MARGIN = "margin"
+    REDUCE_ONLY = "reduce_only"  # nothing to reduce, too large, or wrong side: read again
+    RULES = "rules"  # size, price, value or market rules
+    MARKET_STATE = "market_state"  # closed, reduce-only, post-only, maintenance
+    NONCE = "nonce"  # not consumed; the lane must be read again
+    RATE = "rate"
+    AUTH = "auth"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The venue took it in. Proves nothing about execution."""
+
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Proof that the venue did not take it; its nonce, if any, was not consumed."""
+
+    reason: Reason
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeverSent:
+    """Proof that no byte of it left this machine."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoProof:
+    """Anything else: it may have happened. To be looked up, never sent under a new id."""
+
+    detail: str
+
+
+Answer = Accepted | Declined | NeverSent | NoProof
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """One execution. ``fee_usd`` is positive when we paid it."""
+
+    venue: VenueId
+    trade_id: str
+    order: OrderId
+    symbol: Symbol
+    side: Side
+    size: Decimal
+    price: Decimal
+    fee_usd: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """
+    What the venue knows of an order, by our id or hash.
+
+    ``final`` means that the venue will do nothing more with it. ``filled`` is the venue's own
+    total; the fills may lag behind it, and are complete when they add up to it.
+    """
+
+    final: bool
+    filled: Decimal
+    fills: tuple[Fill, ...]
+    venue_order_id: str | None
+    status: str  # the venue's word, for the audit
+
+    @property
+    def complete(self) -> bool:
+        """Final, and every fill of it is known."""
+        return self.final and sum((f.size for f in self.fills), ZERO) == self.filled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotFound:
+    """The venue answered and does not know the order. No proof by itself: see resolver.py."""
+
+    asked_at: datetime
+
+
+Sighting = Found | NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """Proven executed, by how much; zero is a proven zero."""
+
+    prepared: Prepared
+    size: Decimal
+    fills: tuple[Fill, ...]
+    venue_order_id: str | None
+    status: str
+
+    def __post_init__(self) -> None:
+        assert self.size == sum((f.size for f in self.fills), ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """
+    Proven not taken: declined, never sent, or dead behind its fence.
+
+    ``dead`` tells the last case: its nonce, if any, was used up by something else.
+    """
+
+    prepared: Prepared
+    reason: Reason
+    code: str
+    detail: str
+    dead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """No proof within the budget. It stays on the list, and its hedge is escalated."""
+
+    prepared: Prepared
+    detail: str
+
+
+Outcome = Filled | Refused | Unresolved

@@ -1,0 +1,73 @@
+"""
+Every error says what the caller may safely do next.
+
+* HedgerError
+  x ConfigError              refuse to start; one sentence with key, value and remedy
+  x StateError               our own files or lock: refuse to start
+  x IllegalTransitionError   our bug: stop, do not trade on
+  x VenueError               a read about one venue failed: unknown, never zero
+    + UnavailableError       no usable answer (connect, timeout, 5xx, 429) -> ask again later
+    + DeniedError            answered, and says no (key, signature, account) -> a person
+    + DriftError             answered, and we do not understand it -> stop using this venue
+
+Orders are not here: what became of one is a value (``hedger.domain.order``), not an exception.
+"""
+
+
+class HedgerError(Exception):
+    """Base of everything this program raises on purpose. The text is one sentence."""
+
+    exit_code = 1
+
+
+class ConfigError(HedgerError):
+    """The configuration cannot be used; the text names file, key, value and remedy."""
+
+    exit_code = 2
+
+
+class UsageError(HedgerError):
+    """The command asks for something impossible; the text names the remedy."""
+
+    exit_code = 2
+
+
+class StateError(HedgerError):
+    """Our own state (lock, database, files) cannot be used."""
+
+    exit_code = 3
+
+
+class LockedError(StateError):
+    """Another process owns the state directory."""
+
+    exit_code = 75  # EX_TEMPFAIL: a supervisor may try again later
+
+
+class IllegalTransitionError(HedgerError):
+    """A hedge was asked to move where it cannot: a bug, so nothing is traded on it."""
+
+    exit_code = 70
+
+
+class VenueError(HedgerError):
+    """A question to a venue was not answered usably. Never to be read as zero or flat."""
+
+    exit_code = 4
+
+    def __init__(self, venue: str, detail: str) -> None:
+        super().__init__(f"{venue}: {detail}")
+        self.venue = venue
+        self.detail = detail
+
+
+class UnavailableError(VenueError):
+    """No usable answer came: ask again later."""
+
+
+class DeniedError(VenueError):
+    """The venue answered with a refusal that asking again will not change."""
+
+
+class DriftError(VenueError):
+    """The answer does not mean what we know: the venue is not used until a person looked."""

@@ -1,0 +1,354 @@
+"""
+Open both legs in sequence, X10 then Lighter, or leave nothing behind.
+
+One coroutine over the states of ``hedger.domain.hedge``. Each step decides from the ledger
+alone, so taking up a hedge after a crash is the same code as a first run. Leg A first; its
+fill proven by our id and its position seen; then leg B, sized to what A really filled; anything
+else goes to the rollback engine (seed 004 bugs 1 and 3).
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from loguru import logger
+
+from hedger.clock import Clock
+from hedger.dispatcher import Dispatcher, NotPlaced, order_id_for
+from hedger.domain.hedge import Hedge, State, Target
+from hedger.domain.ids import HedgeId, OrderId, VenueId
+from hedger.domain.market import Balance
+from hedger.domain.money import ONE, ZERO, common_step, floor_to_step, plain
+from hedger.domain.order import Order, Purpose
+from hedger.errors import VenueError
+from hedger.ledger.store import Store
+from hedger.ports import Margin, QuoteSource, Venue
+from hedger.position_cache import PositionCache
+from hedger.pricing import worst_price
+from hedger.risk import Approved
+from hedger.rollback import RollbackEngine
+from hedger.settings import Execution as Rules
+
+LOOK_S = 0.25
+MARGIN_RESERVE = Decimal("1.02")  # price may move by so much before the order is counted
+
+
+@dataclass(frozen=True, slots=True)
+class _NoOrder:
+    """Why the next order of a leg was not even built."""
+
+    detail: str
+
+
+class Executor:
+    """Takes hedges from state to state until they are at rest."""
+
+    def __init__(
+        self,
+        *,
+        venues: Mapping[VenueId, Venue],
+        quotes: Mapping[VenueId, QuoteSource],
+        store: Store,
+        dispatcher: Dispatcher,
+        rollback: RollbackEngine,
+        positions: PositionCache,
+        clock: Clock,
+        rules: Rules,
+        leverage: Decimal,
+    ) -> None:
+        self._venues = venues
+        self._quotes = quotes
+        self._store = store
+        self._dispatcher = dispatcher
+        self._rollback = rollback
+        self._positions = positions
+        self._clock = clock
+        self._rules = rules
+        self._leverage = leverage
+        self._locks: dict[HedgeId, asyncio.Lock] = {}
+
+    # -- doors ------------------------------------------------------------------------------
+
+    async def open(self, approved: Approved, hedge_id: HedgeId) -> Hedge:
+        """
+        Open an approved plan; comes back OPEN, or at another rest with the reason.
+
+        Raises:
+            MarketBusyError: another hedge took the market in between.
+        """
+        plan, now = approved.plan, self._clock.now()
+        hedge = Hedge(
+            id=hedge_id,
+            symbol=plan.symbol,
+            venue_a=plan.a.venue,
+            venue_b=plan.b.venue,
+            side_a=plan.side_a,
+            requested_usd=plan.usd,
+            planned_size=plan.size,
+            state=State.PLANNED,
+            target=Target.MATCH,
+            reason="approved",
+            created_at=now,
+            updated_at=now,
+            expected_net_bps=plan.expected_net_bps,
+        )
+        self._store.plan(hedge)
+        return await self._drive(hedge)
+
+    async def close(self, hedge: Hedge, reason: str) -> Hedge:
+        """Take both legs of an open hedge off, in sequence, by their real sizes."""
+        async with self._lock(hedge.id):
+            hedge = self._store.hedge(hedge.id)
+            if hedge.state is State.OPEN:
+                hedge = self._store.move(hedge, State.CLOSING, reason, target=Target.FLAT)
+        return await self._drive(hedge)
+
+    async def converge(self, hedge: Hedge, target: Target, reason: str) -> Hedge:
+        """Send a hedge of any live state through the rollback engine."""
+        async with self._lock(hedge.id):
+            hedge = self._store.hedge(hedge.id)
+            if State.CONVERGING is not hedge.state and not hedge.state.terminal:
+                hedge = self._store.move(hedge, State.CONVERGING, reason, target=target)
+        return await self._drive(hedge)
+
+    async def resume(self, hedge: Hedge) -> Hedge:
+        """
+        Take up what an earlier process or cycle left unfinished.
+
+        A hedge that was only planned is dropped: nothing was committed for it.
+        """
+        if hedge.state is State.PLANNED:
+            return self._store.move(hedge, State.CLOSED_FLAT, "dropped: nothing had been sent")
+        if hedge.state is State.ESCALATED:
+            async with self._lock(hedge.id):
+                hedge = await self._rollback.converge(self._store.hedge(hedge.id))
+                return await self._mark_end(hedge)
+        return await self._drive(hedge)
+
+    # -- the saga ---------------------------------------------------------------------------
+
+    async def _drive(self, hedge: Hedge) -> Hedge:
+        async with self._lock(hedge.id):
+            hedge = self._store.hedge(hedge.id)
+            while not hedge.state.at_rest and hedge.state is not State.ESCALATED:
+                match hedge.state:
+                    case State.PLANNED:
+                        hedge = await self._open_a(hedge)
+                    case State.OPENING_A:
+                        hedge = await self._open_b(hedge)
+                    case State.OPENING_B:
+                        hedge = await self._compare(hedge)
+                    case State.ORPHAN:
+                        hedge = self._to_rollback(hedge, Target.FLAT, "nothing explains it")
+                    case State.CLOSING | State.CONVERGING:
+                        hedge = await self._rollback.converge(hedge)
+                    case _:
+                        raise AssertionError(hedge.state)
+                logger.bind(hedge=hedge.id).info(
+                    "hedge {} is {}: {}", hedge.id, hedge.state, hedge.reason
+                )
+            return await self._mark_end(hedge)
+
+    async def _open_a(self, hedge: Hedge) -> Hedge:
+        """Leg A, after every precondition; nothing was sent before."""
+        try:
+            first_a, first_b = [await self._quotes[v].next_settlement() for v in hedge.venues]
+            if (held := await self._held(hedge)) is not None:
+                return self._store.move(hedge, State.REFUSED, held)
+            needs = [await self._margin(hedge, v, hedge.planned_size) for v in hedge.venues]
+            if (short := self._fresh_balances(hedge, needs)) is not None:
+                return self._store.move(hedge, State.REFUSED, short)
+            order = await self._opening_order(hedge, hedge.venue_a, hedge.planned_size)
+            hedge = self._store.note(hedge, first_settlement_a=first_a, first_settlement_b=first_b)
+        except VenueError as error:
+            return self._store.move(hedge, State.REFUSED, f"not opened: {error}")
+        if isinstance(order, _NoOrder):
+            return self._store.move(hedge, State.REFUSED, order.detail)
+        outcome = await self._dispatcher.place(
+            order, margins=needs, move_to=(State.OPENING_A, "leg A is being sent")
+        )
+        if isinstance(outcome, NotPlaced):
+            current = self._store.hedge(hedge.id)
+            ended = State.REFUSED if current.state is State.PLANNED else State.CLOSED_FLAT
+            return self._store.move(current, ended, outcome.detail)
+        return self._store.hedge(hedge.id)
+
+    async def _open_b(self, hedge: Hedge) -> Hedge:
+        """What leg A really filled, and then leg B for just that."""
+        if unknown := await self._dispatcher.finish(hedge.id):
+            return self._escalate(hedge, unknown[0].detail)
+        filled = abs(self._store.leg_size(hedge.id, hedge.venue_a))
+        if filled == ZERO:
+            return self._store.move(hedge, State.CLOSED_FLAT, self._why_nothing(hedge))
+        wait_s = self._rules.settle_timeout_s + self._rules.min_leg_delay_s
+        deadline = self._sent_at(hedge) + timedelta(seconds=wait_s)
+        if not await self._seen(hedge, deadline):
+            return self._to_rollback(
+                hedge,
+                Target.FLAT,
+                f"leg A was not proven within {wait_s:g} s",
+            )
+        if self._rules.min_leg_delay_s > 0:
+            await self._clock.sleep(self._rules.min_leg_delay_s)
+        try:
+            return await self._send_b(hedge, filled, deadline)
+        except VenueError as error:
+            return self._to_rollback(hedge, Target.FLAT, f"leg B was not sent: {error}")
+
+    async def _send_b(self, hedge: Hedge, filled: Decimal, deadline: datetime) -> Hedge:
+        rules_a = await self._venues[hedge.venue_a].instrument(hedge.symbol)
+        rules_b = await self._venues[hedge.venue_b].instrument(hedge.symbol)
+        size = floor_to_step(filled, common_step(rules_a.size_step, rules_b.size_step))
+        if size < max(rules_b.min_size, rules_a.min_size):
+            return self._to_rollback(
+                hedge, Target.FLAT, f"leg A filled {plain(filled)}, too little for leg B"
+            )
+        need = await self._margin(hedge, hedge.venue_b, size)
+        if (short := self._fresh_balances(hedge, [need])) is not None:
+            return self._to_rollback(hedge, Target.FLAT, f"leg B was not sent: {short}")
+        order = await self._opening_order(hedge, hedge.venue_b, size)
+        if isinstance(order, _NoOrder):
+            return self._to_rollback(hedge, Target.FLAT, order.detail)
+        if self._clock.now() > deadline:
+            return self._to_rollback(hedge, Target.FLAT, "leg B was not sent: it took too long")
+        outcome = await self._dispatcher.place(
+            order, margins=[need], move_to=(State.OPENING_B, "leg A is proven, leg B is being sent")
+        )
+        current = self._store.hedge(hedge.id)
+        if isinstance(outcome, NotPlaced):
+            return self._to_rollback(current, Target.FLAT, f"leg B was not sent: {outcome.detail}")
+        return current
+
+    async def _compare(self, hedge: Hedge) -> Hedge:
+        """Both orders are proven: open if the legs are equal, else reduce the larger."""
+        if unknown := await self._dispatcher.finish(hedge.id):
+            return self._escalate(hedge, unknown[0].detail)
+        a = self._store.leg_size(hedge.id, hedge.venue_a)
+        b = self._store.leg_size(hedge.id, hedge.venue_b)
+        if a + b == ZERO and a != ZERO:
+            return self._store.move(
+                hedge, State.OPEN, f"both legs hold {plain(abs(a))}", opened_at=self._clock.now()
+            )
+        return self._to_rollback(
+            hedge,
+            Target.MATCH,
+            f"leg A holds {plain(a)}, leg B {plain(b)}: {self._why_nothing(hedge)}",
+        )
+
+    # -- preconditions ----------------------------------------------------------------------
+
+    async def _held(self, hedge: Hedge) -> str | None:
+        """Why the market is not free: a position that was there before is never touched."""
+        for venue in hedge.venues:
+            position = await self._positions.get(venue, hedge.symbol, max_age_s=0, hedge=hedge.id)
+            if position.size != ZERO:
+                return (
+                    f"{venue} already holds {plain(position.size)} {hedge.symbol}"
+                    " that no hedge explains; close it or block the symbol"
+                )
+        return None
+
+    async def _margin(self, hedge: Hedge, venue: VenueId, size: Decimal) -> Margin:
+        """Free margin against what ``size`` coins need at the configured leverage, with fees."""
+        balance: Balance = await self._venues[venue].balance()
+        book = await self._quotes[venue].book(hedge.symbol, 1)
+        fees = await self._venues[venue].fees(hedge.symbol)
+        value = size * (book.mid or ZERO)
+        needed = value * (ONE / self._leverage + fees.taker) * MARGIN_RESERVE
+        return Margin(venue=venue, available_usd=balance.available_usd, needed_usd=needed)
+
+    def _fresh_balances(self, hedge: Hedge, needs: list[Margin]) -> str | None:
+        """Log every figure; the sentence of the first shortfall, or None."""
+        figures = ", ".join(
+            f"{m.venue}={m.available_usd:.2f} USD free (needs {m.needed_usd:.2f})" for m in needs
+        )
+        logger.bind(hedge=hedge.id).info("fresh balances for {}: {}", hedge.id, figures)
+        self._store.event(
+            "balances",
+            f"fresh balances: {figures}",
+            hedge=hedge.id,
+            data={m.venue: m.available_usd for m in needs},
+        )
+        for need in needs:
+            reserved = self._store.reserved(need.venue, hedge.id)
+            if need.available_usd - reserved < need.needed_usd:
+                return (
+                    f"{need.venue} has {need.available_usd:.2f} USD free, {reserved:.2f} of it"
+                    f" reserved by unfinished hedges, and {need.needed_usd:.2f} are needed"
+                )
+        return None
+
+    async def _opening_order(self, hedge: Hedge, venue: VenueId, size: Decimal) -> Order | _NoOrder:
+        rules = await self._venues[venue].instrument(hedge.symbol)
+        book = await self._quotes[venue].book(hedge.symbol)
+        side = hedge.side_on(venue)
+        price = worst_price(side, book, rules, self._rules.slippage_bps)
+        if price is None:
+            return _NoOrder(f"the {hedge.symbol} book of {venue} is empty")
+        ttl = timedelta(seconds=self._venues[venue].capabilities.order_ttl_s)
+        return Order(
+            id=OrderId(order_id_for(self._store, hedge)),
+            hedge=hedge.id,
+            venue=venue,
+            symbol=hedge.symbol,
+            purpose=Purpose.OPEN,
+            attempt=1,
+            side=side,
+            size=size,
+            limit_price=price,
+            expires_at=self._clock.now() + ttl,
+        )
+
+    # -- proofs and steps -------------------------------------------------------------------
+
+    async def _seen(self, hedge: Hedge, deadline: datetime) -> bool:
+        """Whether leg A's position shows exactly what its fills made, before the deadline."""
+        booked = self._store.leg_size(hedge.id, hedge.venue_a)
+        while self._clock.now() <= deadline:
+            try:
+                position = await self._positions.get(
+                    hedge.venue_a, hedge.symbol, max_age_s=0, hedge=hedge.id
+                )
+                if position.size == booked:
+                    return True
+            except VenueError as error:
+                logger.warning("hedge {}: leg A cannot be seen, {}", hedge.id, error)
+            await self._clock.sleep(LOOK_S)
+        return False
+
+    def _sent_at(self, hedge: Hedge) -> datetime:
+        return min(record.prepared_at for record in self._store.orders_of(hedge.id))
+
+    def _why_nothing(self, hedge: Hedge) -> str:
+        """What the last order of the hedge came to, for the reason of the next state."""
+        record = self._store.orders_of(hedge.id)[-1]
+        what = record.detail or record.status or record.state
+        return f"{record.prepared.order.venue} order {record.state} ({what})"
+
+    def _to_rollback(self, hedge: Hedge, target: Target, reason: str) -> Hedge:
+        logger.bind(hedge=hedge.id).warning("hedge {} is rolled back: {}", hedge.id, reason)
+        return self._store.move(hedge, State.CONVERGING, reason, target=target)
+
+    def _escalate(self, hedge: Hedge, why: str) -> Hedge:
+        self._store.alert(
+            f"hedge {hedge.id} on {hedge.symbol}: an order is unresolved, {why}", hedge=hedge.id
+        )
+        return self._store.move(hedge, State.ESCALATED, why)
+
+    async def _mark_end(self, hedge: Hedge) -> Hedge:
+        """Note both venues' next settlements once a hedge has ended; later if not now."""
+        if hedge.state is not State.CLOSED or hedge.first_settlement_a is None:
+            return hedge
+        if hedge.last_settlement_a is not None:
+            return hedge
+        try:
+            ends = [await self._quotes[v].next_settlement() for v in hedge.venues]
+        except VenueError as error:
+            logger.warning("hedge {}: its last settlement is noted later, {}", hedge.id, error)
+            return hedge
+        return self._store.note(hedge, last_settlement_a=ends[0], last_settlement_b=ends[1])
+
+    def _lock(self, hedge: HedgeId) -> asyncio.Lock:
+        return self._locks.setdefault(hedge, asyncio.Lock())

@@ -1,0 +1,109 @@
+"""
+The commands that change state, each as one function of arguments from outside.
+
+The daemon serves these over its socket (``hedger/control.py``) and a command without a daemon
+calls them directly, so that both do the same.
+
+    open              symbol, usd                          → the hedge as a row
+    close             hedge (or a unique beginning of it)  → the hedge as a row
+    preview_rollback  hedge | market | all                 → rows: what would be sent
+    rollback          hedge | market | all                 → rows: what each became
+    reconcile                                              → differences: list, and more
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Protocol
+
+from hedger.control import Handler, Progress
+from hedger.domain.ids import Symbol
+from hedger.errors import UsageError
+
+Row = Mapping[str, Any]
+
+
+class Desk(Protocol):
+    """What the commands need of the application. Every method may raise ``HedgerError``."""
+
+    async def open_hedge(self, symbol: Symbol, usd: Decimal, progress: Progress) -> Row:
+        """Open one hedge of about that value per leg; the row tells its state."""
+
+    async def close_hedge(self, prefix: str, progress: Progress) -> Row:
+        """Take both legs of one open hedge off."""
+
+    async def preview_rollback(
+        self, *, hedge: str | None, market: Symbol | None, everything: bool
+    ) -> list[Row]:
+        """Read the venues and say what a rollback would send; changes nothing."""
+
+    async def rollback(
+        self, *, hedge: str | None, market: Symbol | None, everything: bool, progress: Progress
+    ) -> list[Row]:
+        """Take exposure off, sized by the venues; one row per hedge or position."""
+
+    async def reconcile(self, progress: Progress) -> Row:
+        """Compare the ledger with the venues; ``differences`` lists what disagrees."""
+
+
+def handlers(desk: Desk) -> dict[str, Handler]:
+    """Every state-changing command by name."""
+
+    async def open_(args: Row, progress: Progress) -> Row:
+        return await desk.open_hedge(Symbol(_text(args, "symbol")), _usd(args), progress)
+
+    async def close(args: Row, progress: Progress) -> Row:
+        return await desk.close_hedge(_text(args, "hedge"), progress)
+
+    async def preview(args: Row, _progress: Progress) -> Row:
+        hedge, market, everything = _scope(args)
+        return {
+            "rows": await desk.preview_rollback(hedge=hedge, market=market, everything=everything)
+        }
+
+    async def rollback(args: Row, progress: Progress) -> Row:
+        hedge, market, everything = _scope(args)
+        rows = await desk.rollback(
+            hedge=hedge, market=market, everything=everything, progress=progress
+        )
+        return {"rows": rows}
+
+    async def reconcile(_args: Row, progress: Progress) -> Row:
+        return await desk.reconcile(progress)
+
+    return {
+        "open": open_,
+        "close": close,
+        "preview_rollback": preview,
+        "rollback": rollback,
+        "reconcile": reconcile,
+    }
+
+
+def _text(args: Row, name: str) -> str:
+    value = args.get(name)
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"{name} is missing; name one")
+    return value
+
+
+def _usd(args: Row) -> Decimal:
+    text = _text(args, "usd")
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or value <= 0:
+        raise UsageError(f"usd is {text!r}; give a positive amount of US dollars such as 100")
+    return value
+
+
+def _scope(args: Row) -> tuple[str | None, Symbol | None, bool]:
+    """Exactly one of a hedge, a market, everything."""
+    hedge, market, everything = args.get("hedge"), args.get("market"), args.get("all") is True
+    if sum((hedge is not None, market is not None, everything)) != 1:
+        raise UsageError("name exactly one of HEDGE, --market M and --all")
+    return (
+        _text(args, "hedge") if hedge is not None else None,
+        Symbol(_text(args, "market")) if market is not None else None,
+        everything,
+    )

@@ -1,0 +1,114 @@
+"""What the ledger hands out besides the domain's own types. No SQLAlchemy here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypedDict
+
+from hedger.domain.hedge import Target
+from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.order import Prepared
+from hedger.errors import UsageError
+
+REVISION = "0001"
+"""The newest migration: four digits that count up, so that newer and older can be told apart."""
+
+
+class OrderState(StrEnum):
+    """
+    What became of an intent.
+
+    ``PREPARED`` means *may have been sent*: there is deliberately no second write that says
+    "sent", so an order costs one sync before it and one after (reliability.md §2.1).
+    """
+
+    PREPARED = "prepared"
+    UNRESOLVED = "unresolved"
+    FILLED = "filled"
+    PARTIAL = "partial"
+    ZERO = "zero"
+    REFUSED = "refused"
+    DEAD = "dead"  # never executed, and its nonce was used up by something else
+    ABANDONED = "abandoned"  # we know ourselves that it was not sent
+
+    @property
+    def terminal(self) -> bool:
+        """Whether it is proven what became of the order."""
+        return self not in OPEN_STATES
+
+
+OPEN_STATES = frozenset({OrderState.PREPARED, OrderState.UNRESOLVED})
+NONCE_FREE_STATES = frozenset({OrderState.REFUSED, OrderState.ABANDONED})
+"""States in which the nonce of the order was certainly not used, so another may take it."""
+
+
+class MarketBusyError(UsageError):
+    """Another live hedge has the symbol: one hedge per market."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortfall:
+    """Not enough free margin once other unfinished hedges are counted; nothing was written."""
+
+    venue: VenueId
+    available_usd: Decimal
+    reserved_usd: Decimal  # by other unfinished hedges
+    needed_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRecord:
+    """An intent and what became of it."""
+
+    prepared: Prepared
+    state: OrderState
+    filled_size: Decimal
+    filled_usd: Decimal  # exact sum of price times size
+    avg_price: Decimal | None  # filled_usd / filled_size to 16 digits; None when nothing filled
+    fee_usd: Decimal
+    venue_order_id: str | None
+    status: str | None  # the venue's word
+    detail: str | None
+    prepared_at: datetime
+    done_at: datetime | None  # when the end was recorded
+    epoch: int  # of the process that committed the intent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Something a person has to look at."""
+
+    number: int
+    at: datetime
+    hedge: HedgeId | None
+    text: str
+    data: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """Counts for ``hedger status``."""
+
+    hedges: Mapping[str, int]  # by state
+    orders: Mapping[str, int]  # by state
+    fills: int
+    payments: int
+    events: int
+    alerts: int  # unacknowledged
+    database_bytes: int
+    epoch: int
+
+
+class Changes(TypedDict, total=False):
+    """What a move may change on a hedge besides its state and reason."""
+
+    target: Target
+    planned_size: Decimal
+    opened_at: datetime
+    closed_at: datetime
+    first_settlement_a: datetime
+    first_settlement_b: datetime
+    last_settlement_a: datetime
+    last_settlement_b: datetime

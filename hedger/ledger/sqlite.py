@@ -1,0 +1,201 @@
+"""
+Everything that only SQLite needs: files, pragmas, locks, copies.
+
+SQLAlchemy is imported where it is used, so that the audit can read the file without it.
+"""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from hedger.errors import StateError
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+BUSY_TIMEOUT_MS = 5_000
+OWNER_ONLY = 0o600
+MIN_VERSION = (3, 35, 0)
+
+
+def engine(path: Path, *, readonly: bool = False, foreign_keys: bool = True) -> "sa.Engine":
+    """
+    One connection to the file, in WAL with a full sync at every commit.
+
+    A writer's transactions begin with the write lock in hand, so that none fails half way
+    because another one came first. ``foreign_keys=False`` is for migrations, which rebuild
+    tables.
+    """
+    import sqlalchemy as sa
+
+    if not readonly:
+        make_private(path)
+    made = sa.create_engine(
+        "sqlite://",
+        creator=lambda: connect(path, readonly=readonly, foreign_keys=foreign_keys),
+        poolclass=sa.pool.StaticPool,
+    )
+    begin = "BEGIN" if readonly else "BEGIN IMMEDIATE"
+
+    @sa.event.listens_for(made, "begin")
+    def _begin(conn: sa.Connection) -> None:
+        conn.exec_driver_sql(begin)
+
+    return made
+
+
+def connect(path: Path, *, readonly: bool, foreign_keys: bool = True) -> sqlite3.Connection:
+    """
+    A plain connection without implicit transactions.
+
+    Raises:
+        StateError: the file cannot be opened.
+    """
+    if sqlite3.sqlite_version_info < MIN_VERSION:
+        raise StateError(
+            f"SQLite {sqlite3.sqlite_version} is too old; use a Python built with 3.35 or newer"
+        )
+    mode = "ro" if readonly else "rw"
+    with explained(path):
+        connection = sqlite3.connect(
+            f"file:{quote(str(path.resolve()))}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=BUSY_TIMEOUT_MS / 1000,
+        )
+        try:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            if not readonly:
+                connection.execute("PRAGMA journal_mode = WAL").fetchone()
+                connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn the driver's troubles with the file into one sentence; programming errors pass."""
+    try:
+        yield
+    except Exception as error:  # narrowed at once: SQLAlchemy wraps what it raises
+        cause = getattr(error, "orig", None) or error
+        if isinstance(cause, sqlite3.OperationalError):
+            raise StateError(f"{path} cannot be used: {cause}") from error
+        if isinstance(cause, sqlite3.DatabaseError) and "not a database" in str(cause):
+            raise StateError(
+                f"{path} is not a ledger; move it away, or put back a backup from beside it"
+            ) from error
+        if isinstance(cause, sqlite3.IntegrityError) and "FOREIGN KEY" in str(cause):
+            raise StateError("the row refers to something that is not in the ledger") from error
+        raise
+
+
+def make_private(path: Path) -> None:
+    """Create the file owner-only, or make it so; SQLite gives its side files the same mode."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, OWNER_ONLY))
+    path.chmod(OWNER_ONLY)
+
+
+def revision(path: Path) -> str | None:
+    """
+    The migration the file is at; None when there is no schema in it.
+
+    Raises:
+        StateError: the file is not there or is not a database.
+    """
+    if not path.exists():
+        raise StateError(f"there is no ledger at {path}; run `hedger db upgrade`")
+    with contextlib.closing(connect(path, readonly=True)) as connection, explained(path):
+        known = connection.execute(
+            "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
+        ).fetchone()
+        if not known[0]:
+            return None
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return None if row is None else str(row[0])
+
+
+def check_revision(path: Path, expected: str) -> None:
+    """
+    Refuse a file whose schema is not ``expected``.
+
+    Raises:
+        StateError: with what to do about it.
+    """
+    found = revision(path)
+    if found == expected:
+        return
+    if found is not None and found > expected:
+        raise StateError(
+            f"{path} was written by a newer version of hedger (schema {found}, this program "
+            f"knows {expected}); install that version"
+        )
+    raise StateError(
+        f"{path} has an older schema ({found or 'none'}, needed {expected}); "
+        "run `hedger db upgrade`"
+    )
+
+
+def check_sound(path: Path) -> None:
+    """
+    Refuse a damaged file.
+
+    Raises:
+        StateError: with the first thing that is wrong.
+    """
+    with contextlib.closing(connect(path, readonly=True)) as connection, explained(path):
+        first = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if first != "ok":
+        raise StateError(f"{path} is damaged ({first}); put back a backup from beside it")
+
+
+def check_references(connection: "sa.Connection") -> None:
+    """
+    Refuse rows whose foreign key points nowhere; inside the transaction that could make them.
+
+    Raises:
+        StateError: with the table of the first one.
+    """
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if broken is not None:
+        raise StateError(f"the migration would leave a broken reference in table {broken[0]}")
+
+
+def copy(path: Path, to: Path) -> None:
+    """Copy a live database, owner-only, complete or not at all."""
+    part = to.with_name(to.name + ".part")
+    part.unlink(missing_ok=True)
+    make_private(part)
+    with (
+        contextlib.closing(connect(path, readonly=True)) as source,
+        contextlib.closing(sqlite3.connect(part)) as target,
+        explained(path),
+    ):
+        source.backup(target)
+        # a copy is one file: without side files it can be moved anywhere
+        target.execute("PRAGMA journal_mode = DELETE").fetchone()
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(to)
+
+
+def database_bytes(path: Path) -> int:
+    """The size of the database with its write-ahead log."""
+    files = (path, path.with_name(path.name + "-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def rows(connection: sqlite3.Connection, sql: str, values: list[Any]) -> Iterator[tuple[Any, ...]]:
+    """The answer of a query row by row, without holding it in memory."""
+    cursor = connection.cursor()
+    cursor.arraysize = 500
+    cursor.execute(sql, values)
+    while batch := cursor.fetchmany():
+        yield from batch

@@ -1,0 +1,386 @@
+"""
+The ledger port: one method is one durable transaction and one sentence of the business.
+
+Everything is synchronous and short (one sync of the disk). A ``Store`` belongs to one thread;
+exactly one process opens it for writing, and each such opening is an ``epoch``. Should a second
+one open it all the same, the first one's next write is refused.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Self, Unpack
+
+import sqlalchemy as sa
+
+from hedger.clock import Clock
+from hedger.domain.hedge import Hedge, State
+from hedger.domain.ids import HedgeId, LaneId, Symbol, VenueId
+from hedger.domain.market import FundingPayment, FundingQuote, Position
+from hedger.domain.order import Outcome, Prepared
+from hedger.errors import StateError
+from hedger.ledger import events, funding, hedges, orders, sqlite
+from hedger.ledger.records import REVISION, Alert, Changes, OrderRecord, Shortfall, Stats
+from hedger.ledger.session import Session
+from hedger.ports import Margin
+
+EPOCH = "epoch"
+
+
+def open_store(path: Path, clock: Clock, *, readonly: bool = False) -> "Store":
+    """
+    Open the ledger at ``path``; opening it for writing begins a new epoch.
+
+    Migrations are a step of their own: ``hedger.ledger.migrate.upgrade``.
+
+    Raises:
+        StateError: there is no ledger, or its schema is not the one this program declares.
+    """
+    sqlite.check_revision(path, REVISION)
+    store = Store(sqlite.engine(path, readonly=readonly), path, clock)
+    try:
+        if not readonly:
+            store.begin_epoch()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+class Store:
+    """The ledger of one state directory."""
+
+    def __init__(self, engine: sa.Engine, path: Path, clock: Clock) -> None:
+        self._engine = engine
+        self._path = path
+        self._clock = clock
+        self._conn = engine.connect()
+        self._epoch: int | None = None  # None: not ours to write
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back the file; may be called twice."""
+        self._conn.close()
+        self._engine.dispose()
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
+    def epoch(self) -> int:
+        """The number of the present writing opening; of the last one when opened to read."""
+        if self._epoch is not None:
+            return self._epoch
+        return int(self.meta(EPOCH) or 0)
+
+    def begin_epoch(self) -> None:
+        """Claim the ledger for writing; a process that had it before can write no longer."""
+        with self._conn.begin():
+            number = int(events.meta(self._conn, EPOCH) or 0) + 1
+            session = Session(self._conn, self._clock.now(), number)
+            events.set_meta(session, EPOCH, str(number))
+            events.prune(session)
+        self._epoch = number
+
+    # -- hedges -----------------------------------------------------------------------------
+
+    def plan(self, hedge: Hedge) -> None:
+        """
+        Record a new hedge in state PLANNED.
+
+        Raises:
+            MarketBusyError: another live hedge has its symbol.
+        """
+        assert hedge.state is State.PLANNED
+        with self._writing() as session:
+            hedges.insert(session, hedge)
+
+    def adopt(self, hedge: Hedge) -> None:
+        """
+        Record a position that no hedge explains, as a hedge in state ORPHAN.
+
+        Raises:
+            MarketBusyError: another live hedge has its symbol.
+        """
+        assert hedge.state is State.ORPHAN
+        with self._writing() as session:
+            hedges.insert(session, hedge)
+
+    def move(
+        self,
+        hedge: Hedge,
+        to: State,
+        reason: str,
+        *,
+        text: str | None = None,
+        data: Mapping[str, object] | None = None,
+        **changes: Unpack[Changes],
+    ) -> Hedge:
+        """
+        Bring ``hedge`` from the state it was read in to another one, with its event.
+
+        ``text`` is the event's sentence (the reason, if not given). At rest, everything the
+        hedge had reserved is released.
+
+        Raises:
+            IllegalTransitionError: the table does not hold the step, or the ledger's hedge is
+                no longer in ``hedge.state``.
+        """
+        with self._writing() as session:
+            return hedges.move(session, hedge, to, reason, text=text, data=data, changes=changes)
+
+    def note(self, hedge: Hedge, **changes: Unpack[Changes]) -> Hedge:
+        """Complete what is known of a hedge without moving it; the ledger's state counts."""
+        with self._writing() as session:
+            return hedges.note(session, hedge, changes)
+
+    def hedge(self, hedge_id: HedgeId) -> Hedge:
+        """
+        One hedge as the ledger has it now.
+
+        Raises:
+            StateError: there is none with this id.
+        """
+        with self._reading() as conn:
+            return hedges.get(conn, hedge_id)
+
+    def find(self, prefix: str) -> Hedge:
+        """
+        The one hedge whose id is ``prefix`` or begins with it.
+
+        Raises:
+            UsageError: none does, or several do.
+        """
+        with self._reading() as conn:
+            return hedges.find(conn, prefix)
+
+    def live(self) -> list[Hedge]:
+        """Every hedge that is not terminal, oldest first."""
+        with self._reading() as conn:
+            return [hedge for hedge in hedges.live(conn) if not hedge.state.terminal]
+
+    def unfinished(self) -> list[Hedge]:
+        """Every hedge that is not at rest, oldest first."""
+        with self._reading() as conn:
+            return [hedge for hedge in hedges.live(conn) if not hedge.state.at_rest]
+
+    def live_on(self, symbol: Symbol) -> Hedge | None:
+        """The live hedge on ``symbol``; there is at most one."""
+        with self._reading() as conn:
+            return next((hedge for hedge in hedges.live(conn) if hedge.symbol == symbol), None)
+
+    def leg_size(self, hedge_id: HedgeId, venue: VenueId) -> Decimal:
+        """The signed sum of our own fills of the hedge on ``venue``, in coins."""
+        with self._reading() as conn:
+            return hedges.leg_size(conn, hedge_id, venue)
+
+    def awaiting_funding(self) -> list[Hedge]:
+        """Hedges whose funding is not yet known through their last settlement."""
+        with self._reading() as conn:
+            return [hedges.get(conn, name) for name in funding.awaiting(conn)]
+
+    def reserved(self, venue: VenueId, excluding: HedgeId | None = None) -> Decimal:
+        """Free margin promised to unfinished hedges on ``venue``, except to ``excluding``."""
+        with self._reading() as conn:
+            return hedges.reserved(conn, venue, excluding)
+
+    # -- orders -----------------------------------------------------------------------------
+
+    def intend(
+        self,
+        prepared: Prepared,
+        *,
+        margins: Sequence[Margin] = (),
+        move_to: tuple[State, str] | None = None,
+    ) -> Shortfall | Hedge | None:
+        """
+        Commit a signed order before it is sent, reserving its margin.
+
+        ``move_to`` is a state and a reason; the hedge goes there in the same transaction and
+        comes back. A ``Shortfall`` means that nothing was written and nothing may be sent.
+
+        Raises:
+            IllegalTransitionError: the hedge cannot go there.
+            StateError: the order id, the client id or the nonce is already taken, or an
+                earlier order of the leg is not settled (reliability.md §2.1, I2 and I3).
+        """
+        with self._writing() as session:
+            return orders.intend(session, prepared, margins, move_to)
+
+    def intend_burn(self, original: Prepared, burn: Prepared) -> None:
+        """Commit something harmless that is to use up the nonce of ``original``."""
+        with self._writing() as session:
+            orders.intend_burn(session, original, burn)
+
+    def burns_of(self, original: Prepared) -> list[Prepared]:
+        """Every burn committed for ``original``, oldest first."""
+        with self._reading() as conn:
+            return orders.burns_of(conn, original)
+
+    def settle(self, outcome: Outcome) -> None:
+        """
+        Record what became of an order, with its fills, totals and released margin.
+
+        The same outcome, or one whose fills are known already, books nothing twice. Fills of
+        an order that was believed to have none are booked and told as an error: what a venue
+        executed is true whatever we thought.
+
+        Raises:
+            StateError: the order was never intended, or a known trade has changed.
+            IllegalTransitionError: an order with fills is said to have had none.
+        """
+        with self._writing() as session:
+            orders.settle(session, outcome)
+
+    def abandon(self, prepared: Prepared, detail: str) -> None:
+        """
+        Record that a committed order was certainly never sent.
+
+        Raises:
+            IllegalTransitionError: it is settled otherwise.
+        """
+        with self._writing() as session:
+            orders.abandon(session, prepared, detail)
+
+    def open_intents(self, hedge: HedgeId | None = None) -> list[Prepared]:
+        """Orders whose end is not proven, oldest first, exactly as they were committed."""
+        with self._reading() as conn:
+            return orders.open_intents(conn, hedge)
+
+    def orders_of(self, hedge: HedgeId) -> list[OrderRecord]:
+        """Every order of a hedge, oldest first."""
+        with self._reading() as conn:
+            return orders.orders_of(conn, hedge)
+
+    def order(self, prepared: Prepared) -> OrderRecord:
+        """
+        One order as the ledger has it now.
+
+        Raises:
+            StateError: it was never intended.
+        """
+        with self._reading() as conn:
+            return orders.get(conn, prepared.order.id)
+
+    def next_order_number(self, hedge: HedgeId) -> int:
+        """The number for the next order of a hedge: 1, 2, 3."""
+        with self._reading() as conn:
+            return orders.next_number(conn, hedge)
+
+    def lane_high(self, lane: LaneId) -> int | None:
+        """The highest nonce of a lane that was or may have been used; None when there is none."""
+        with self._reading() as conn:
+            return orders.lane_high(conn, lane)
+
+    # -- what the venues said ---------------------------------------------------------------
+
+    def observe(self, positions: Sequence[Position], hedge: HedgeId | None = None) -> None:
+        """Keep readings of positions, and for which hedge they were made."""
+        with self._writing() as session:
+            events.observe(session, positions, hedge)
+
+    def last_observation(self, venue: VenueId, symbol: Symbol) -> Position | None:
+        """The reading that started last."""
+        with self._reading() as conn:
+            return events.last_observation(conn, venue, symbol)
+
+    def observe_funding(self, quotes: Sequence[FundingQuote]) -> None:
+        """Keep funding estimates."""
+        with self._writing() as session:
+            funding.observe(session, quotes)
+
+    def book_payments(self, payments: Sequence[FundingPayment]) -> int:
+        """
+        Book funding payments once each; the number that was new.
+
+        A payment belongs to the hedge on its symbol whose first and last settlement on that
+        venue enclose it. One that contradicts a booked payment of the same settlement is left
+        out and told as an error.
+        """
+        with self._writing() as session:
+            return funding.book(session, payments)
+
+    def funding_complete(self, hedge: HedgeId, venue: VenueId, through: datetime) -> None:
+        """State that every payment up to ``through`` (market clock) was read and booked."""
+        with self._writing() as session:
+            funding.complete(session, hedge, venue, through)
+
+    # -- what happened ----------------------------------------------------------------------
+
+    def event(
+        self,
+        kind: str,
+        text: str,
+        *,
+        hedge: HedgeId | None = None,
+        level: str = "info",
+        data: Mapping[str, object] | None = None,
+    ) -> None:
+        """Append one event; ``level`` is debug, info, warning or error."""
+        with self._writing() as session:
+            events.append(session, kind, text, hedge=hedge, level=level, data=data)
+
+    def alert(
+        self, text: str, hedge: HedgeId | None = None, data: Mapping[str, object] | None = None
+    ) -> None:
+        """Tell a person: an error event, and an alert until it is acknowledged."""
+        with self._writing() as session:
+            events.alert(session, text, hedge, data)
+
+    def unacknowledged(self, limit: int = 20) -> list[Alert]:
+        """The newest alerts nobody has acknowledged, oldest first."""
+        with self._reading() as conn:
+            return events.unacknowledged(conn, limit)
+
+    def acknowledge(self, number: int) -> bool:
+        """Mark one alert as seen; False when it is not there or was seen already."""
+        with self._writing() as session:
+            return events.acknowledge(session, number)
+
+    def meta(self, key: str) -> str | None:
+        """A small value kept across restarts."""
+        with self._reading() as conn:
+            return events.meta(conn, key)
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep a small value across restarts."""
+        with self._writing() as session:
+            events.set_meta(session, key, value)
+
+    def stats(self) -> Stats:
+        """Counts and the size of the database."""
+        with self._reading() as conn:
+            return events.stats(conn, sqlite.database_bytes(self._path), self.epoch_in(conn))
+
+    # -- transactions -----------------------------------------------------------------------
+
+    def epoch_in(self, conn: sa.Connection) -> int:
+        """The epoch the file is in, read inside a transaction."""
+        return int(events.meta(conn, EPOCH) or 0)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Session]:
+        """All of it or nothing, on the disk when it ends."""
+        if self._epoch is None:
+            raise StateError(f"{self._path} was opened to read only")
+        with sqlite.explained(self._path), self._conn.begin():
+            if self.epoch_in(self._conn) != self._epoch:
+                raise StateError(
+                    f"{self._path} was opened for writing by another process; stop one of them"
+                )
+            yield Session(self._conn, self._clock.now(), self._epoch)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        """One consistent view."""
+        with sqlite.explained(self._path), self._conn.begin():
+            yield self._conn

@@ -1,0 +1,341 @@
+"""
+The schema, as SQLAlchemy declares it. ``migrations/`` builds exactly this; a test holds them
+together.
+
+Amounts are text: ``sa.Numeric`` on SQLite goes through a float. Instants are text of a fixed
+width, see ``text.py``. Nothing here is SQLite's alone except the names of two options that
+other databases have under their own.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from hedger.domain.hedge import TERMINAL
+from hedger.ledger.records import NONCE_FREE_STATES, OPEN_STATES
+from hedger.ledger.text import decimal_text, instant_text, parse_instant
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+class Exact(sa.types.TypeDecorator[Decimal]):
+    """An exact decimal as plain text."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: sa.Dialect) -> str | None:
+        if value is None:
+            return None
+        assert isinstance(value, Decimal)
+        return decimal_text(value)
+
+    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware instant, UTC, to the microsecond, as text that sorts."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> str | None:
+        return None if value is None else instant_text(value)
+
+    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else parse_instant(value)
+
+
+def _in(values: frozenset[Any]) -> str:
+    return "(" + ", ".join(f"'{value}'" for value in sorted(values)) + ")"
+
+
+def _where(condition: str) -> Mapping[str, Any]:
+    """A partial index, for both databases that have them."""
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+
+
+def _text(name: str, *, null: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=null)
+
+
+def _exact(name: str, *, null: bool = False) -> sa.Column[Decimal]:
+    return sa.Column(name, Exact, nullable=null)
+
+
+def _instant(name: str, *, null: bool = False) -> sa.Column[datetime]:
+    return sa.Column(name, Instant, nullable=null)
+
+
+def _number(name: str = "seq") -> sa.Column[int]:
+    """Counts up in the order of recording."""
+    return sa.Column(name, sa.Integer, primary_key=True)
+
+
+def _hedge(*, null: bool = False) -> sa.Column[str]:
+    return sa.Column("hedge_id", sa.Text, sa.ForeignKey("hedges.id"), nullable=null)
+
+
+meta = sa.Table(
+    "meta", metadata, sa.Column("key", sa.Text, primary_key=True), _text("value"), _instant("at")
+)
+
+hedges = sa.Table(
+    "hedges",
+    metadata,
+    _number(),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    _text("symbol"),
+    _text("venue_a"),
+    _text("venue_b"),
+    _text("side_a"),
+    _exact("requested_usd"),
+    _exact("planned_size"),
+    _text("state"),
+    _text("target"),
+    _text("reason"),
+    _instant("created_at"),
+    _instant("updated_at"),
+    _instant("opened_at", null=True),
+    _instant("closed_at", null=True),
+    _instant("first_settlement_a", null=True),
+    _instant("first_settlement_b", null=True),
+    _instant("last_settlement_a", null=True),
+    _instant("last_settlement_b", null=True),
+    _exact("expected_net_bps", null=True),
+    sa.Index("ix_hedges_created_at", "created_at"),
+    sa.Index("ix_hedges_symbol", "symbol"),
+    # one hedge per market: the venue nets positions, so two could not be told apart
+    sa.Index(
+        "uq_hedges_live_symbol",
+        "symbol",
+        unique=True,
+        **_where(f"state NOT IN {_in(TERMINAL)}"),
+    ),
+)
+
+legs = sa.Table(
+    "legs",
+    metadata,
+    sa.Column("hedge_id", sa.Text, sa.ForeignKey("hedges.id"), primary_key=True),
+    sa.Column("venue", sa.Text, primary_key=True),
+    # per purpose of the order: signed coins, signed cash (a buy is negative), fees paid
+    *(
+        _exact(f"{purpose}_{what}")
+        for purpose in ("open", "close", "rollback")
+        for what in ("size", "usd", "fees_usd")
+    ),
+    _exact("funding_usd"),
+    _instant("funding_through", null=True),  # market clock: complete up to here
+)
+
+days = sa.Table(
+    "days",
+    metadata,
+    sa.Column("day", sa.Text, primary_key=True),  # UTC date of the fill, or of the settlement
+    sa.Column("venue", sa.Text, primary_key=True),
+    sa.Column("fills", sa.Integer, nullable=False),
+    _exact("traded_usd"),
+    _exact("cash_usd"),
+    _exact("fees_usd"),
+    sa.Column("payments", sa.Integer, nullable=False),
+    _exact("funding_usd"),
+)
+
+reservations = sa.Table(
+    "reservations",
+    metadata,
+    sa.Column("hedge_id", sa.Text, sa.ForeignKey("hedges.id"), primary_key=True),
+    sa.Column("venue", sa.Text, primary_key=True),
+    _exact("amount_usd"),
+    _instant("at"),
+)
+
+orders = sa.Table(
+    "orders",
+    metadata,
+    _number(),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    _hedge(),
+    _text("venue"),
+    _text("symbol"),
+    _text("purpose"),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    _text("side"),
+    _exact("size"),
+    _exact("limit_price"),
+    _instant("order_expires_at"),
+    _text("state"),
+    _exact("filled_size"),
+    _exact("filled_usd"),
+    _exact("avg_price", null=True),
+    _exact("fee_usd"),
+    _text("venue_order_id", null=True),
+    _text("status", null=True),
+    _text("detail", null=True),
+    _instant("prepared_at"),
+    _instant("done_at", null=True),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    _text("account"),
+    _text("client_id"),
+    _instant("expires_at"),
+    _text("lane", null=True),
+    sa.Column("nonce", sa.BigInteger, nullable=True),
+    _text("tx_hash", null=True),
+    _text("payload_sha256"),
+    _text("payload"),  # long, and last, so that a scan need not read it
+    sa.UniqueConstraint("venue", "client_id"),
+    sa.Index("ix_orders_hedge_id", "hedge_id"),
+    sa.Index("ix_orders_prepared_at", "prepared_at"),
+    sa.Index("ix_orders_symbol", "symbol"),
+    sa.Index("ix_orders_state", "state"),
+    sa.Index(
+        "uq_orders_lane_nonce",
+        "lane",
+        "nonce",
+        unique=True,
+        **_where(f"state NOT IN {_in(NONCE_FREE_STATES)}"),
+    ),
+    # nothing new on a leg while it is unknown what an earlier order did
+    sa.Index(
+        "uq_orders_open_leg",
+        "hedge_id",
+        "venue",
+        unique=True,
+        **_where(f"state IN {_in(OPEN_STATES)}"),
+    ),
+)
+
+burns = sa.Table(
+    "burns",
+    metadata,
+    _number(),
+    sa.Column("order_id", sa.Text, sa.ForeignKey("orders.id"), nullable=False, index=True),
+    _text("client_id"),
+    _instant("expires_at"),
+    _text("lane", null=True),
+    sa.Column("nonce", sa.BigInteger, nullable=True),
+    _text("tx_hash", null=True),
+    _text("payload"),
+    _text("state"),  # prepared | settled, with the order it stands for
+    _instant("prepared_at"),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Index("ix_burns_lane", "lane"),
+)
+
+fills = sa.Table(
+    "fills",
+    metadata,
+    _number(),
+    _text("venue"),
+    _text("trade_id"),
+    sa.Column("order_id", sa.Text, sa.ForeignKey("orders.id"), nullable=False, index=True),
+    _hedge(),
+    _text("symbol"),
+    _text("side"),
+    _exact("size"),
+    _exact("price"),
+    _exact("fee_usd"),
+    _instant("at"),
+    sa.UniqueConstraint("venue", "trade_id"),
+    sa.Index("ix_fills_hedge_id", "hedge_id"),
+    sa.Index("ix_fills_at", "at"),
+)
+
+position_observations = sa.Table(
+    "position_observations",
+    metadata,
+    _number(),
+    _hedge(null=True),
+    _text("venue"),
+    _text("symbol"),
+    _exact("size"),
+    _exact("entry_price", null=True),
+    _instant("read_started_at"),
+    _instant("as_of"),
+    _text("source"),
+    sa.Index(
+        "ix_position_observations_venue_symbol_read_started_at",
+        "venue",
+        "symbol",
+        "read_started_at",
+    ),
+    sa.Index("ix_position_observations_hedge_id", "hedge_id"),
+    sa.Index("ix_position_observations_as_of", "as_of"),
+)
+
+funding_observations = sa.Table(
+    "funding_observations",
+    metadata,
+    _number(),
+    _text("venue"),
+    _text("symbol"),
+    _exact("rate_1h"),
+    _instant("next_settlement_at"),
+    sa.Column("interval_s", sa.Integer, nullable=False),
+    _exact("mark_price"),
+    _exact("index_price", null=True),
+    _exact("open_interest_usd", null=True),
+    _instant("as_of"),
+    _text("source"),
+    sa.Index("ix_funding_observations_as_of", "as_of"),
+)
+
+funding_payments = sa.Table(
+    "funding_payments",
+    metadata,
+    _number(),
+    _text("venue"),
+    _text("symbol"),
+    _text("payment_id"),
+    _instant("settlement_at"),
+    _exact("amount_usd"),
+    _exact("rate_1h"),
+    _exact("size"),
+    _hedge(null=True),
+    _instant("booked_at"),
+    sa.UniqueConstraint("venue", "payment_id"),
+    sa.UniqueConstraint("venue", "symbol", "settlement_at"),
+    sa.Index("ix_funding_payments_hedge_id", "hedge_id"),
+    sa.Index("ix_funding_payments_settlement_at", "settlement_at"),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    _number(),
+    _instant("at"),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    _text("level"),
+    _text("kind"),
+    _hedge(null=True),
+    _text("from_state", null=True),
+    _text("to_state", null=True),
+    _text("text"),
+    _text("data"),  # one JSON object
+    sa.Index("ix_events_hedge_id", "hedge_id"),
+    sa.Index("ix_events_at", "at"),
+)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    _number(),
+    _instant("at"),
+    _hedge(null=True),
+    _text("text"),
+    _text("data"),
+    _instant("acknowledged_at", null=True),
+)

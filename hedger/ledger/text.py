@@ -1,0 +1,54 @@
+"""
+Exact values as text, for the database and for the audit alike.
+
+Instants are ISO 8601 in UTC with always six decimals and a Z, 27 characters. Not integers:
+a fixed width sorts as it should in every database, a person reads it with any tool, and the
+audit streams it without converting.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Clamped, Context, Decimal, FloatOperation, Inexact, InvalidOperation, Overflow
+
+from hedger.domain.money import plain
+
+EXACT = Context(prec=120, traps=[Inexact, InvalidOperation, Overflow, Clamped, FloatOperation])
+"""Arithmetic that is exact or raises: 120 digits hold any sum of products the ledger makes."""
+
+MAX_TEXT = 120
+
+
+def decimal_text(value: Decimal) -> str:
+    """
+    The shortest plain text of a finite decimal.
+
+    Raises:
+        ValueError: it is not finite, or absurdly long.
+    """
+    if not value.is_finite():
+        raise ValueError(f"{value} is not an amount")
+    if abs(value.adjusted()) > MAX_TEXT or len(text := plain(value)) > MAX_TEXT:
+        raise ValueError(f"{value!r} has more than {MAX_TEXT} digits")
+    return text
+
+
+def instant_text(value: datetime) -> str:
+    """``2026-01-02T21:30:05.000000Z``; the instant must be aware."""
+    if value.tzinfo is None:
+        raise ValueError(f"{value} has no time zone")
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+
+
+def parse_instant(text: str) -> datetime:
+    """The inverse of ``instant_text``."""
+    return datetime.fromisoformat(text)
+
+
+def sum_texts(values: Iterable[str | None]) -> str | None:
+    """The exact sum of decimals as text; None when one of them is unknown."""
+    total = Decimal(0)
+    for value in values:
+        if value is None:
+            return None
+        total = EXACT.add(total, Decimal(value))
+    return decimal_text(total)

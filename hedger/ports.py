@@ -1,0 +1,167 @@
+"""
+What the core needs from the world, in its own words.
+
+An adapter translates symbols, units and errors and has no opinion about trading. A new venue
+implements ``QuoteSource`` and ``Venue`` and is named in ``adapters/registry.py``; nothing in
+``hedger`` changes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from hedger.domain.ids import LaneId, Symbol, VenueId
+from hedger.domain.market import (
+    Balance,
+    Fees,
+    FundingPayment,
+    FundingQuote,
+    Instrument,
+    OrderBook,
+    Position,
+)
+from hedger.domain.order import Answer, Order, Prepared, Purpose, Sighting
+
+
+class Fence(StrEnum):
+    """What makes it impossible for an unknown order to execute later."""
+
+    EXPIRY = "expiry"  # the venue refuses it once its signed expiry has passed
+    NONCE = "nonce"  # its nonce can be used up by something harmless
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """How a venue proves things. Data, so that the core never asks which venue it is."""
+
+    fence: Fence
+    order_ttl_s: float  # how long a new order may live before it is refused on arrival
+    read_lag_s: float  # bound on how late order and position reads may be
+    clock_skew_s: float  # bound on the difference between its clock and ours
+
+
+class QuoteSource(Protocol):
+    """
+    Public market data of one venue, without a key.
+
+    Every method raises ``VenueError`` when there is no usable answer; a market that the
+    venue does not list is absent from the mapping, never zero.
+    """
+
+    @property
+    def id(self) -> VenueId: ...
+
+    async def instruments(self) -> Mapping[Symbol, Instrument]:
+        """Rules of every perpetual market we can map, active or not."""
+
+    async def funding(self) -> Mapping[Symbol, FundingQuote]:
+        """The present funding estimate of every active market."""
+
+    async def next_settlement(self) -> datetime:
+        """When funding is next charged, on the venue's market clock."""
+
+    async def book(self, symbol: Symbol, depth: int = 50) -> OrderBook:
+        """The book of one market, best prices first."""
+
+    async def close(self) -> None:
+        """Give back connections."""
+
+
+class Venue(Protocol):
+    """
+    One account at one exchange.
+
+    Reads raise only ``VenueError`` subclasses. ``submit`` raises nothing but cancellation: what
+    it could not learn is a value. No method repeats a request by itself.
+    """
+
+    @property
+    def id(self) -> VenueId: ...
+
+    @property
+    def account(self) -> str:
+        """The venue's name of our account; not a secret."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def start(self) -> None:
+        """
+        Open sessions and check keys against each other.
+
+        Raises:
+            ConfigError: the keys do not belong together.
+            VenueError: the venue could not be asked.
+        """
+
+    async def close(self) -> None:
+        """Give back sessions; never raises."""
+
+    async def instrument(self, symbol: Symbol) -> Instrument:
+        """The rules of one market, from a cache that is refreshed on a miss."""
+
+    async def balance(self) -> Balance:
+        """Free margin and equity, freshly read."""
+
+    async def fees(self, symbol: Symbol) -> Fees:
+        """The account's real fee rates."""
+
+    async def positions(self) -> Mapping[Symbol, Position]:
+        """Every open position; a symbol that is not there is flat as of this read."""
+
+    async def position(self, symbol: Symbol) -> Position:
+        """One position, freshly read; ``size`` is zero when the venue says flat."""
+
+    def lane(self, purpose: Purpose) -> LaneId | None:
+        """The nonce sequence that orders of this purpose use; None where there is none."""
+
+    async def next_nonce(self, lane: LaneId) -> int:
+        """The nonce the venue expects next. May lag behind what was just accepted."""
+
+    async def prepare(self, order: Order, nonce: int | None) -> Prepared:
+        """
+        Sign without sending; the same order and nonce give the same client id.
+
+        Raises:
+            VenueError: the market is unknown here or the signer refused the values.
+        """
+
+    async def submit(self, prepared: Prepared) -> Answer:
+        """Send the exact bytes once, with a deadline, and say what the answer proves."""
+
+    async def prepare_burn(self, prepared: Prepared) -> Prepared:
+        """
+        Sign something harmless with the nonce of ``prepared``, to use that nonce up.
+
+        Its ``client_id`` and ``tx_hash`` are its own. Only where the fence is ``NONCE``.
+        """
+
+    async def find(self, prepared: Prepared) -> Sighting:
+        """Look an order up by our id (and hash, where there is one), with its fills."""
+
+    async def cancel(self, prepared: Prepared) -> None:
+        """Ask the venue to cancel a working order. Proves nothing: ``find`` afterwards."""
+
+    async def open_orders(self) -> Sequence[str]:
+        """Client ids of every working order of the account."""
+
+    async def funding_payments(
+        self, since: datetime, symbol: Symbol | None = None
+    ) -> Sequence[FundingPayment]:
+        """
+        Every payment with a settlement at or after ``since`` (market clock), oldest first.
+
+        Complete, or an exception: pages are followed to their end.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margin:
+    """Free margin that an opening order needs, against a fresh balance of its venue."""
+
+    venue: VenueId
+    available_usd: Decimal
+    needed_usd: Decimal

@@ -1,0 +1,205 @@
+"""
+What became of an order: from the answer to one send, to a proof.
+
+Three ends only: filled (by how much), refused with proof, unresolved. "Not found" is never
+proof by itself. An order is dead only when the venue does not know it *and* can no longer
+execute it, behind a fence (reliability.md §2.3):
+
+* ``EXPIRY``: its signed expiry, the clock skew and the read lag have passed;
+* ``NONCE``: another transaction of ours holds its nonce. While the order is wanted and young
+  the identical bytes are sent again, which completes it or changes nothing; otherwise its
+  nonce is burnt by a harmless transaction, and the hashes tell which of the two got it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from loguru import logger
+
+from hedger.clock import Clock
+from hedger.domain.ids import VenueId
+from hedger.domain.order import (
+    Accepted,
+    Answer,
+    Declined,
+    Filled,
+    Found,
+    NeverSent,
+    NoProof,
+    NotFound,
+    Outcome,
+    Prepared,
+    Reason,
+    Refused,
+    Sighting,
+    Unresolved,
+)
+from hedger.errors import VenueError
+from hedger.ledger.store import Store
+from hedger.ports import Capabilities, Fence, Venue
+
+LOOK_DELAYS_S = (0.25, 0.35, 0.7, 1.4, 2.0)  # then the last one again, until the budget ends
+RESEND_YOUNGER_THAN_S = 2.0
+BURN_AGAIN_AFTER_S = 5.0
+
+
+def verdict(prepared: Prepared, answer: Answer | None) -> Refused | None:
+    """The end of the order if its answer proves one; None means: look it up."""
+    match answer:
+        case Declined(reason, code, detail):
+            return Refused(prepared, reason, code, detail)
+        case NeverSent(detail):
+            return Refused(prepared, Reason.OTHER, "never-sent", detail)
+        case Accepted() | NoProof() | None:
+            return None
+
+
+def expired_for_good(prepared: Prepared, limits: Capabilities, asked_at: datetime) -> bool:
+    """Whether a look that began at ``asked_at`` would have seen any execution in time."""
+    margin = timedelta(seconds=limits.clock_skew_s + limits.read_lag_s)
+    return asked_at > prepared.expires_at + margin
+
+
+@dataclass(slots=True)
+class _Search:
+    """What is known so far about one unknown order."""
+
+    prepared: Prepared
+    wanted: bool
+    accepted: bool
+    began_s: float
+    resent: bool = False
+    burn: Prepared | None = None
+    burnt_at_s: float = 0.0
+    taken_at: datetime | None = None  # when we saw that its nonce is used up
+
+
+class Resolver:
+    """Follows orders to their end. Sends nothing but identical bytes and burns."""
+
+    def __init__(
+        self, *, venues: Mapping[VenueId, Venue], store: Store, clock: Clock, budget_s: float
+    ) -> None:
+        self._venues = venues
+        self._store = store
+        self._clock = clock
+        self._budget_s = budget_s
+
+    async def resolve(
+        self, prepared: Prepared, answer: Answer | None, *, wanted: bool = False
+    ) -> Outcome:
+        """
+        The end of an order whose send was answered with ``answer`` (None: we do not know).
+
+        ``wanted`` allows the identical bytes to be sent again while the order is young; leave it
+        out for anything that an earlier process may have sent.
+        """
+        if (proof := verdict(prepared, answer)) is not None:
+            return proof
+        if isinstance(answer, NoProof):
+            logger.warning("order {}: no proof, {}", prepared.order.id, answer.detail)
+        search = _Search(prepared, wanted, isinstance(answer, Accepted), self._clock.monotonic_s())
+        looks = 0
+        while self._clock.monotonic_s() - search.began_s < self._budget_s:
+            await self._clock.sleep(LOOK_DELAYS_S[min(looks, len(LOOK_DELAYS_S) - 1)])
+            looks += 1
+            try:
+                outcome = await self._look(search)
+            except VenueError as error:
+                logger.warning("order {} cannot be looked up: {}", prepared.order.id, error)
+                continue
+            if outcome is not None:
+                return outcome
+        return Unresolved(prepared, f"no proof after {looks} looks in {self._budget_s:g} s")
+
+    async def _look(self, search: _Search) -> Outcome | None:
+        venue = self._venues[search.prepared.order.venue]
+        sighting: Sighting = await venue.find(search.prepared)
+        match sighting:
+            case Found() if sighting.complete:
+                return Filled(
+                    search.prepared,
+                    sighting.filled,
+                    sighting.fills,
+                    sighting.venue_order_id,
+                    sighting.status,
+                )
+            case Found():
+                return None  # working, or its fills are not all listed yet
+            case NotFound(asked_at=asked_at):
+                if venue.capabilities.fence is Fence.EXPIRY:
+                    return self._after_expiry(search, venue.capabilities, asked_at)
+                return await self._behind_nonce(search, venue, asked_at)
+
+    def _after_expiry(
+        self, search: _Search, limits: Capabilities, asked_at: datetime
+    ) -> Outcome | None:
+        if not expired_for_good(search.prepared, limits, asked_at):
+            return None
+        return _dead(search.prepared, "not found, and its expiry has passed")
+
+    async def _behind_nonce(
+        self, search: _Search, venue: Venue, asked_at: datetime
+    ) -> Outcome | None:
+        lag = timedelta(seconds=venue.capabilities.read_lag_s)
+        if search.taken_at is not None and asked_at > search.taken_at + lag:
+            return _dead(search.prepared, "not found, and its nonce belongs to another")
+        if search.burn is not None and isinstance(await venue.find(search.burn), Found):
+            return _dead(search.prepared, "its nonce was burnt")
+        age_s = self._clock.monotonic_s() - search.began_s
+        if search.accepted and age_s < venue.capabilities.read_lag_s:
+            return None  # taken in: it appears within the read lag
+        if search.wanted and not search.resent and age_s < RESEND_YOUNGER_THAN_S:
+            search.resent = True
+            await self._resend(search, venue)
+            return None
+        await self._burn(search, venue)
+        return None
+
+    async def _resend(self, search: _Search, venue: Venue) -> None:
+        """The identical bytes: they execute now, or not at all, but never twice."""
+        order = search.prepared.order
+        answer = await venue.submit(search.prepared)
+        search.accepted = isinstance(answer, Accepted)
+        self._store.event(
+            "resent",
+            f"identical bytes of {order.id} sent again: {type(answer).__name__}",
+            hedge=order.hedge,
+            data={"order": order.id, "nonce": search.prepared.nonce},
+        )
+
+    async def _burn(self, search: _Search, venue: Venue) -> None:
+        """Use up the nonce, and note when the venue says that it is used up."""
+        prepared = search.prepared
+        assert prepared.lane is not None
+        assert prepared.nonce is not None
+        now_s = self._clock.monotonic_s()
+        if search.burn is None:
+            burn = await venue.prepare_burn(prepared)
+            self._store.intend_burn(prepared, burn)
+            search.burn = burn
+        elif now_s - search.burnt_at_s < BURN_AGAIN_AFTER_S:
+            await self._check_slot(search, venue)
+            return
+        search.burnt_at_s = now_s
+        answer = await venue.submit(search.burn)
+        logger.info(
+            "order {}: burning nonce {} of {}: {}",
+            prepared.order.id,
+            prepared.nonce,
+            prepared.lane,
+            type(answer).__name__,
+        )
+        await self._check_slot(search, venue)
+
+    async def _check_slot(self, search: _Search, venue: Venue) -> None:
+        prepared = search.prepared
+        if search.taken_at is not None or prepared.lane is None or prepared.nonce is None:
+            return
+        if await venue.next_nonce(prepared.lane) > prepared.nonce:
+            search.taken_at = self._clock.now()
+
+
+def _dead(prepared: Prepared, detail: str) -> Refused:
+    return Refused(prepared, Reason.OTHER, "dead", detail, dead=True)

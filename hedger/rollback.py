@@ -1,0 +1,344 @@
+"""
+The one door for taking exposure off: used by the executor, by recovery and by the command.
+
+Read the real positions of both venues, reduce the larger leg to the smaller or to nothing,
+reduce-only, in coins from the exchange and never from the requested notional, side from the
+live sign; again and again until both agree or the budget is spent and a person is alerted
+(seed 004 bug 2; reliability.md §2.4). A read that fails is unknown, never flat.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from loguru import logger
+
+from hedger.clock import Clock
+from hedger.dispatcher import Dispatcher, NotPlaced, order_id_for
+from hedger.domain.hedge import Hedge, State, Target
+from hedger.domain.ids import OrderId, VenueId
+from hedger.domain.market import Instrument, Position
+from hedger.domain.money import ZERO, floor_to_step
+from hedger.domain.order import Filled, Order, Outcome, Purpose, Refused, Side, Unresolved
+from hedger.errors import UnavailableError, VenueError
+from hedger.ledger.store import Store
+from hedger.ports import QuoteSource, Venue
+from hedger.position_cache import PositionCache
+from hedger.pricing import worst_price
+from hedger.settings import Rollback as Rules
+
+SECOND_LOOK_S = 1.0
+LOOK_S = 0.35
+LOOKS_MAX = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Legs:
+    """Both signed sizes in coins, with the rules of their markets."""
+
+    a: Decimal
+    b: Decimal
+    rules_a: Instrument
+    rules_b: Instrument
+
+    @property
+    def net(self) -> Decimal:
+        """What is not hedged: zero when the legs are equal and opposite."""
+        return self.a + self.b
+
+    @property
+    def flat(self) -> bool:
+        """Nothing on either venue."""
+        return self.a == ZERO and self.b == ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reduction:
+    """Take ``size`` coins off the position on ``venue`` by an order on ``side``."""
+
+    venue: VenueId
+    side: Side
+    size: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Nothing more to do. ``dust`` is what no order can take off, in coins of net exposure."""
+
+    flat: bool
+    dust: Decimal = ZERO
+
+
+def next_reduction(legs: Legs, target: Target) -> Reduction | Reached:
+    """
+    The next order towards ``target``, from real sizes alone.
+
+    To MATCH, the larger leg comes down by the difference. Where that is less than an order may
+    be, or what would be left could not be closed later, the whole hedge goes: a hedge that
+    cannot be managed is not kept.
+    """
+    if legs.flat:
+        return Reached(flat=True)
+    if target is Target.FLAT:
+        return _towards_flat(legs)
+    if not _worth_keeping(legs):
+        return _towards_flat(legs)
+    if legs.net == ZERO:
+        return Reached(flat=False)
+    size, rules = _larger(legs)
+    wanted = floor_to_step(min(abs(size), abs(legs.net)), rules.size_step)
+    if wanted == ZERO:
+        return Reached(flat=False, dust=legs.net)
+    if wanted < rules.min_size and wanted != abs(size):
+        return _towards_flat(legs)
+    return Reduction(venue=rules.venue, side=Side.closing(size), size=wanted)
+
+
+def _larger(legs: Legs) -> tuple[Decimal, Instrument]:
+    """The larger leg; leg A when both are equal, so that closing goes in the opening's order."""
+    if abs(legs.a) >= abs(legs.b):
+        return legs.a, legs.rules_a
+    return legs.b, legs.rules_b
+
+
+def _worth_keeping(legs: Legs) -> bool:
+    """Opposite legs of which the smaller could still be closed by an ordinary order."""
+    least = max(legs.rules_a.min_size, legs.rules_b.min_size)
+    return legs.a * legs.b < ZERO and min(abs(legs.a), abs(legs.b)) >= least
+
+
+def _towards_flat(legs: Legs) -> Reduction | Reached:
+    size, rules = _larger(legs)
+    wanted = floor_to_step(abs(size), rules.size_step)
+    if wanted == ZERO:
+        return Reached(flat=False, dust=legs.net)
+    return Reduction(venue=rules.venue, side=Side.closing(size), size=wanted)
+
+
+def within_cap(reduction: Reduction, price: Decimal, rules: Instrument) -> Decimal:
+    """The size an order may have at this price; the rest is for the next one."""
+    cap = rules.max_order_value_usd
+    if cap is None or reduction.size * price <= cap:
+        return reduction.size
+    return max(floor_to_step(cap / price, rules.size_step), rules.min_size)
+
+
+def ours(read: Decimal, booked: Decimal, *, dedicated: bool) -> Decimal:
+    """
+    The part of a position that is this hedge's to close.
+
+    On a dedicated sub-account all of it. On a shared one never more than our own fills, and
+    nothing when the signs differ: what is not ours is never touched.
+    """
+    if dedicated:
+        return read
+    if read * booked <= ZERO:
+        return ZERO
+    return read if abs(read) <= abs(booked) else booked
+
+
+class RollbackEngine:
+    """Brings the real positions of a hedge to a target, and says when it could not."""
+
+    def __init__(
+        self,
+        *,
+        venues: Mapping[VenueId, Venue],
+        quotes: Mapping[VenueId, QuoteSource],
+        store: Store,
+        dispatcher: Dispatcher,
+        positions: PositionCache,
+        clock: Clock,
+        rules: Rules,
+        dedicated: bool,
+    ) -> None:
+        self._venues = venues
+        self._quotes = quotes
+        self._store = store
+        self._dispatcher = dispatcher
+        self._positions = positions
+        self._clock = clock
+        self._rules = rules
+        self._dedicated = dedicated
+
+    async def converge(self, hedge: Hedge) -> Hedge:
+        """
+        Work towards ``hedge.target`` until it is reached or the budget is spent.
+
+        Comes back OPEN, CLOSED or ESCALATED; the ledger holds every step and every reading.
+        """
+        began_s = self._clock.monotonic_s()
+        attempt, trouble = 0, "nothing was tried"
+        while (
+            attempt < self._rules.max_attempts
+            and self._clock.monotonic_s() - began_s < self._rules.budget_s
+        ):
+            try:
+                if unknown := await self._dispatcher.finish(hedge.id):
+                    return self._escalate(hedge, unknown[0].detail)
+                legs = await self.legs(hedge)
+                step = next_reduction(legs, hedge.target)
+                if isinstance(step, Reached):
+                    return self._reached(hedge, step, legs)
+                attempt += 1
+                outcome = await self._reduce(hedge, step, attempt)
+            except VenueError as error:
+                trouble = str(error)
+                logger.warning("hedge {}: rollback waits, {}", hedge.id, error)
+                await self._clock.sleep(self._rules.pause_s)
+                continue
+            match outcome:
+                case Filled(_, size) if size > ZERO:
+                    trouble = ""
+                case Unresolved(_, detail):
+                    return self._escalate(hedge, detail)
+                case Filled() | NotPlaced() | Refused() | None:
+                    trouble = _why(outcome)
+                    await self._clock.sleep(self._rules.pause_s)
+        spent_s = self._clock.monotonic_s() - began_s
+        return self._escalate(hedge, f"{attempt} attempts in {spent_s:.0f} s; {trouble}")
+
+    async def legs(self, hedge: Hedge) -> Legs:
+        """
+        Both real sizes, fresh, as far as they are this hedge's.
+
+        Raises:
+            VenueError: a venue could not be read; its leg is unknown.
+        """
+        sizes, rules = [], []
+        for venue in hedge.venues:
+            position = await self._settled(hedge, venue)
+            booked = self._store.leg_size(hedge.id, venue)
+            sizes.append(ours(position.size, booked, dedicated=self._dedicated))
+            rules.append(await self._venues[venue].instrument(hedge.symbol))
+        return Legs(a=sizes[0], b=sizes[1], rules_a=rules[0], rules_b=rules[1])
+
+    async def _settled(self, hedge: Hedge, venue: VenueId) -> Position:
+        """
+        A position that our own fills confirm, or one that two looks agree on.
+
+        A reading may be older than our last fill; it is believed against our fills only when
+        it began after the read lag, and a second one says the same (S17, S18, S37).
+        """
+        booked = self._store.leg_size(hedge.id, venue)
+        lag = timedelta(seconds=self._venues[venue].capabilities.read_lag_s)
+        last = max(
+            (
+                record.done_at or record.prepared_at
+                for record in self._store.orders_of(hedge.id)
+                if record.prepared.order.venue == venue
+            ),
+            default=None,
+        )
+        before: Decimal | None = None
+        while True:
+            position = await self._positions.get(venue, hedge.symbol, max_age_s=0, hedge=hedge.id)
+            if position.size == booked:
+                return position
+            if last is None or position.read_started_at > last + lag:
+                if position.size == before:
+                    self._disagree(hedge, position, booked)
+                    return position
+                before = position.size
+                await self._clock.sleep(SECOND_LOOK_S)
+            else:
+                await self._clock.sleep(LOOK_S)
+        raise UnavailableError(venue, f"the {hedge.symbol} position keeps changing")
+
+    def _disagree(self, hedge: Hedge, position: Position, booked: Decimal) -> None:
+        if hedge.state is State.ORPHAN or not self._store.orders_of(hedge.id):
+            return  # nothing of ours to compare with
+        self._store.event(
+            "position_differs",
+            f"{position.venue} holds {position.size} {hedge.symbol}, our fills make {booked}",
+            hedge=hedge.id,
+            level="warning",
+            data={"venue": position.venue, "read": position.size, "booked": booked},
+        )
+
+    async def _reduce(
+        self, hedge: Hedge, step: Reduction, attempt: int
+    ) -> Outcome | NotPlaced | None:
+        order = await self._order(hedge, step, attempt)
+        if order is None:
+            return None
+        logger.info(
+            "rollback {} {}: actual_size={} coins, side={}, requested_notional={} USD, attempt={}",
+            step.venue,
+            hedge.symbol,
+            order.size,
+            order.side,
+            hedge.requested_usd,
+            attempt,
+        )
+        return await self._dispatcher.place(order)
+
+    async def _order(self, hedge: Hedge, step: Reduction, attempt: int) -> Order | None:
+        """The reduce-only order of one step; None when there is nobody to trade with."""
+        venue = self._venues[step.venue]
+        rules = await venue.instrument(hedge.symbol)
+        book = await self._quotes[step.venue].book(hedge.symbol)
+        ladder = self._rules.slippage_bps
+        slippage = ladder[min(attempt, len(ladder)) - 1]
+        price = worst_price(step.side, book, rules, slippage)
+        if price is None:
+            return None
+        return Order(
+            id=OrderId(order_id_for(self._store, hedge)),
+            hedge=hedge.id,
+            venue=step.venue,
+            symbol=hedge.symbol,
+            purpose=Purpose.CLOSE if hedge.state is State.CLOSING else Purpose.ROLLBACK,
+            attempt=attempt,
+            side=step.side,
+            size=within_cap(step, price, rules),
+            limit_price=price,
+            expires_at=self._clock.now() + timedelta(seconds=venue.capabilities.order_ttl_s),
+        )
+
+    def _reached(self, hedge: Hedge, reached: Reached, legs: Legs) -> Hedge:
+        now = self._clock.now()
+        if reached.flat:
+            return self._store.move(hedge, State.CLOSED, _ended(hedge), closed_at=now)
+        if hedge.target is Target.FLAT:
+            return self._escalate(
+                hedge, f"{legs.a} and {legs.b} {hedge.symbol} are below what an order may be"
+            )
+        if reached.dust != ZERO:
+            self._store.event(
+                "dust",
+                f"{reached.dust} {hedge.symbol} stay unhedged: less than one size step",
+                hedge=hedge.id,
+                data={"dust": reached.dust},
+            )
+        if hedge.opened_at is None:
+            return self._store.move(hedge, State.OPEN, "both legs match", opened_at=now)
+        return self._store.move(hedge, State.OPEN, "both legs match")
+
+    def _escalate(self, hedge: Hedge, why: str) -> Hedge:
+        """Persisted and alerted; the monitor goes on trying at its own pace."""
+        self._store.alert(
+            f"hedge {hedge.id} on {hedge.symbol} could not be brought to {hedge.target}: {why}",
+            hedge=hedge.id,
+        )
+        logger.error("hedge {} escalated: {}", hedge.id, why)
+        if hedge.state is State.ESCALATED:
+            return hedge
+        return self._store.move(hedge, State.ESCALATED, why)
+
+
+def _why(outcome: Outcome | NotPlaced | None) -> str:
+    match outcome:
+        case Refused(_, _, code, detail):
+            return f"refused {code}: {detail}"
+        case NotPlaced(detail):
+            return detail
+        case None:
+            return "the book is empty"
+        case Filled() | Unresolved():
+            return "nothing was filled"
+
+
+def _ended(hedge: Hedge) -> str:
+    return "closed" if hedge.state is State.CLOSING else "rolled back: both venues are flat"

@@ -1,0 +1,334 @@
+"""
+What can be asked of a running program: open, close, roll back, reconcile, recover.
+
+The daemon serves these over its socket and a command without a daemon calls them itself, so
+both do the same (``hedger/handlers.py``).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from loguru import logger
+
+from hedger import economics, risk
+from hedger.accruals import Accruals
+from hedger.breaker import CircuitBreaker
+from hedger.clock import Clock
+from hedger.domain.hedge import Hedge, State, Target
+from hedger.domain.ids import HedgeId, Symbol, VenueId
+from hedger.domain.market import Instrument
+from hedger.domain.money import BPS, plain
+from hedger.economics import Opportunity, Pair
+from hedger.errors import UnavailableError, UsageError
+from hedger.executor import Executor
+from hedger.ids import IdMaker
+from hedger.ledger.store import Store
+from hedger.ports import QuoteSource, Venue
+from hedger.preview import exposures, preview_rows
+from hedger.reconciler import Reconciler, Report
+from hedger.scanner import ScanResult, ScanRules, scan
+from hedger.settings import Settings
+
+Progress = Callable[[str], None]
+Row = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Situation:
+    """What blocks new risk at the moment, as the latest looks found it."""
+
+    in_doubt: frozenset[VenueId] = frozenset()
+    blocked: frozenset[tuple[VenueId, Symbol]] = frozenset()
+    stopped: dict[str, str] = field(default_factory=dict)  # why, by who says so
+
+    def note(self, report: Report) -> None:
+        """Take over what a reconciliation found."""
+        self.in_doubt = frozenset(report.in_doubt)
+        self.blocked = report.blocked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trader:
+    """Every part of the program that trades, put together by ``hedger/app.py``."""
+
+    settings: Settings
+    venues: Mapping[VenueId, Venue]
+    quotes: Mapping[VenueId, QuoteSource]
+    store: Store
+    executor: Executor
+    reconciler: Reconciler
+    accruals: Accruals
+    breaker: CircuitBreaker
+    ids: IdMaker
+    clock: Clock
+    situation: Situation = field(default_factory=Situation)
+
+    # -- what commands ask ------------------------------------------------------------------
+
+    async def open_hedge(self, symbol: Symbol, usd: Decimal, progress: Progress) -> Row:
+        """
+        Open one hedge in the direction that the present rates pay.
+
+        Raises:
+            UsageError: risk objects; the text holds every reason.
+            VenueError: a venue could not be asked.
+        """
+        pair = await self._pair(symbol)
+        plan = await self._plan(pair, usd, None)
+        verdict = risk.review(plan, self._limits(), self._book())
+        if isinstance(verdict, risk.Objected):
+            raise UsageError(f"{symbol} is not opened: " + "; ".join(verdict.reasons))
+        side_b = plan.side_a.opposite
+        progress(
+            f"opening {plain(plan.size)} {symbol}: {plan.side_a} on {plan.a.venue},"
+            f" then {side_b} on {plan.b.venue}"
+        )
+        hedge = await self._open(verdict)
+        progress(f"hedge {hedge.id} is {hedge.state}: {hedge.reason}")
+        return self.row(hedge)
+
+    async def close_hedge(self, prefix: str, progress: Progress) -> Row:
+        """
+        Take both legs of a hedge off.
+
+        Raises:
+            UsageError: no such hedge, or it is over.
+        """
+        hedge = self.store.find(prefix)
+        if hedge.state.terminal:
+            raise UsageError(f"hedge {hedge.id} is {hedge.state} already: {hedge.reason}")
+        progress(f"closing hedge {hedge.id} on {hedge.symbol}")
+        if hedge.state is State.OPEN:
+            hedge = await self.executor.close(hedge, "closed by hand")
+        else:
+            hedge = await self.executor.converge(hedge, Target.FLAT, "closed by hand")
+        progress(f"hedge {hedge.id} is {hedge.state}: {hedge.reason}")
+        return self.row(hedge)
+
+    async def preview_rollback(
+        self, *, hedge: str | None, market: Symbol | None, everything: bool
+    ) -> list[Row]:
+        """What a rollback would send now: sizes from the venues, prices from their books."""
+        found = await exposures(
+            self.venues, self.store.live(), hedge=hedge, market=market, everything=everything
+        )
+        return await preview_rows(self.venues, self.quotes, found)
+
+    async def rollback(
+        self, *, hedge: str | None, market: Symbol | None, everything: bool, progress: Progress
+    ) -> list[Row]:
+        """
+        Take exposure off by hand, through the same engine as everything else.
+
+        Raises:
+            UsageError: it is not ours to touch, or there is no such hedge.
+        """
+        if hedge is not None:
+            hedges = [self.store.find(hedge)]
+        else:
+            hedges = [h for h in self.store.live() if everything or h.symbol == market]
+        rows = [await self._roll_back(h, progress) for h in hedges if not h.state.terminal]
+        if hedge is None:
+            rows += await self._roll_back_unexplained(market, progress)
+        return rows
+
+    async def _roll_back(self, hedge: Hedge, progress: Progress) -> Row:
+        progress(f"rolling back hedge {hedge.id} on {hedge.symbol}")
+        if hedge.state is State.PLANNED:
+            ended = await self.executor.resume(hedge)
+        else:
+            ended = await self.executor.converge(hedge, Target.FLAT, "rolled back by hand")
+        progress(f"hedge {ended.id} is {ended.state}: {ended.reason}")
+        return self.row(ended)
+
+    async def _roll_back_unexplained(self, market: Symbol | None, progress: Progress) -> list[Row]:
+        explained = {h.symbol for h in self.store.live()}
+        held = await exposures(
+            self.venues, (), hedge=None, market=market, everything=market is None
+        )
+        symbols = sorted({preview.position.symbol for preview in held} - explained)
+        if symbols and not self.settings.account.dedicated:
+            raise UsageError(
+                f"{', '.join(symbols)}: no hedge explains these positions, and account.dedicated"
+                " is false, so they are not touched; close them where they were opened"
+            )
+        rows: list[Row] = []
+        for symbol in symbols:
+            progress(f"taking off {symbol}, which no hedge explains")
+            orphan = await self.reconciler.take_off(symbol, "rolled back by hand")
+            if orphan is not None:
+                progress(f"hedge {orphan.id} is {orphan.state}: {orphan.reason}")
+                rows.append(self.row(orphan))
+        return rows
+
+    async def reconcile(self, progress: Progress) -> Row:
+        """Hold the ledger against both accounts, repair, and read funding."""
+        report = await self.reconciler.run()
+        self.situation.note(report)
+        for difference in report.differences:
+            progress(difference.text())
+        payments = await self.accruals.run()
+        if payments:
+            progress(f"{payments} funding payments booked")
+        return {
+            "differences": [
+                {
+                    "kind": d.kind,
+                    "venue": d.venue,
+                    "symbol": d.symbol,
+                    "hedge": d.hedge,
+                    "booked": plain(d.booked),
+                    "read": plain(d.read),
+                    "text": d.text(),
+                }
+                for d in report.differences
+            ],
+            "in_doubt": dict(report.in_doubt),
+            "blocked": [f"{v}:{s}" for v, s in sorted(report.blocked)],
+            "funding_payments": payments,
+        }
+
+    async def recover(self, progress: Progress) -> Row:
+        """Take up whatever an earlier process left unfinished; the same code as a first run."""
+        resumed = []
+        for hedge in self.store.unfinished():
+            progress(f"hedge {hedge.id} was left {hedge.state}: taking it up")
+            ended = await self.executor.resume(hedge)
+            self.store.event(
+                "recovered",
+                f"taken up after a restart: it was {hedge.state}, it is {ended.state}",
+                hedge=hedge.id,
+            )
+            progress(f"hedge {ended.id} is {ended.state}: {ended.reason}")
+            resumed.append(ended.id)
+        return {"resumed": resumed}
+
+    # -- what the daemon asks ---------------------------------------------------------------
+
+    def scan_rules(self) -> ScanRules:
+        """The configured scan, with the fee rates assumed without a key."""
+        return scan_rules(self.settings)
+
+    async def look_around(self) -> ScanResult:
+        """Scan both venues and keep what was seen."""
+        result = await scan(self.quotes, self.scan_rules(), self.clock)
+        kept = {o.pair.symbol for o in result.opportunities[: self.settings.scan.depth_candidates]}
+        kept |= {h.symbol for h in self.store.live()}
+        self.store.observe_funding(
+            [q for quotes in result.quotes.values() for s, q in quotes.items() if s in kept]
+        )
+        return result
+
+    async def enter(self, opportunity: Opportunity) -> Hedge | None:
+        """Open what a scan found if it is good enough and risk approves; else None."""
+        net = opportunity.net_bps
+        if net is None or net < self.settings.entry.min_net_bps:
+            return None
+        usd = min(self.settings.scan.size_usd, self.settings.trading.max_position_size_usd)
+        plan = await self._plan(opportunity.pair, usd, net)
+        verdict = risk.review(plan, self._limits(), self._book())
+        if isinstance(verdict, risk.Objected):
+            logger.info("{} is not opened: {}", plan.symbol, "; ".join(verdict.reasons))
+            return None
+        return await self._open(verdict)
+
+    async def _open(self, approved: risk.Approved) -> Hedge:
+        hedge = await self.executor.open(approved, self.ids.hedge(approved.plan.symbol))
+        if hedge.state is State.OPEN:
+            self.breaker.succeeded()
+        elif hedge.state is not State.REFUSED:
+            self.breaker.failed()
+        return hedge
+
+    async def _pair(self, symbol: Symbol) -> Pair:
+        first, second = self.settings.venues.order
+        quotes = []
+        for venue in (first, second):
+            found = (await self.quotes[venue].funding()).get(symbol)
+            if found is None:
+                raise UsageError(f"{symbol} has no active market on {venue}; `hedger scan` lists")
+            quotes.append(found)
+        return Pair(symbol=symbol, a=quotes[0], b=quotes[1])
+
+    async def _plan(self, pair: Pair, usd: Decimal, net: Decimal | None) -> risk.Plan:
+        first, second = self.settings.venues.order
+        rules: list[Instrument] = []
+        mids: list[Decimal] = []
+        for venue in (first, second):
+            rules.append(await self.venues[venue].instrument(pair.symbol))
+            mid = (await self.quotes[venue].book(pair.symbol)).mid
+            if mid is None:
+                raise UnavailableError(venue, f"a side of the {pair.symbol} book is empty")
+            mids.append(mid)
+        price = max(mids)
+        gap_bps = abs(mids[0] - mids[1]) / price * BPS
+        return risk.Plan(
+            symbol=pair.symbol,
+            side_a=pair.side_a,
+            usd=usd,
+            price=price,
+            size=risk.sized(usd, price, rules[0], rules[1]),
+            a=rules[0],
+            b=rules[1],
+            price_gap_bps=gap_bps,
+            expected_net_bps=net,
+        )
+
+    def _limits(self) -> risk.Limits:
+        trading = self.settings.trading
+        return risk.Limits(
+            max_position_usd=trading.max_position_size_usd,
+            max_open_hedges=trading.max_open_hedges,
+            max_price_gap_bps=trading.max_price_gap_bps,
+            blocked_symbols=frozenset(trading.blocked_symbols),
+        )
+
+    def _book(self) -> risk.Book:
+        live = self.store.live()
+        reasons = [*self.situation.stopped.values(), self.breaker.reason]
+        return risk.Book(
+            live_hedges=len(live),
+            busy_symbols=frozenset(h.symbol for h in live),
+            venues_in_doubt=self.situation.in_doubt,
+            blocked_markets=self.situation.blocked,
+            stopped="; ".join(reason for reason in reasons if reason),
+        )
+
+    def row(self, hedge: Hedge) -> Row:
+        """A hedge as commands show it."""
+        return hedge_row(hedge, self._sizes(hedge.id, hedge.venues))
+
+    def _sizes(self, hedge: HedgeId, venues: Sequence[VenueId]) -> dict[VenueId, Decimal]:
+        return {venue: self.store.leg_size(hedge, venue) for venue in venues}
+
+
+def hedge_row(hedge: Hedge, sizes: Mapping[VenueId, Decimal]) -> Row:
+    """The stable keys of a hedge in JSON."""
+    return {
+        "hedge": hedge.id,
+        "symbol": hedge.symbol,
+        "state": hedge.state,
+        "reason": hedge.reason,
+        "venue_a": hedge.venue_a,
+        "size_a": plain(sizes[hedge.venue_a]),
+        "venue_b": hedge.venue_b,
+        "size_b": plain(sizes[hedge.venue_b]),
+        "requested_usd": plain(hedge.requested_usd),
+        "created_at": hedge.created_at.isoformat(),
+        "closed_at": hedge.closed_at.isoformat() if hedge.closed_at else None,
+    }
+
+
+def scan_rules(settings: Settings) -> ScanRules:
+    """What a scan is asked for by a configuration."""
+    return ScanRules(
+        venues=settings.venues.order,
+        horizon_h=settings.scan.horizon_h,
+        depth_candidates=settings.scan.depth_candidates,
+        size_usd=settings.scan.size_usd,
+        deadline_s=settings.scan.deadline_s,
+        max_price_gap_bps=settings.trading.max_price_gap_bps,
+        taker_fees=economics.fees_of(settings.venues.order, settings.scan.taker_fee_bps),
+    )

@@ -1,0 +1,30 @@
+"""
+Alembic's entry: run the migrations, or compare them with the declared schema.
+
+The connection comes from ``hedger.ledger.migrate`` (or a test); there is no ini file. Our
+column types are written as what they store, so that an old migration outlives the code.
+"""
+
+from typing import Any, Literal
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+
+from hedger.ledger.tables import Exact, Instant, metadata
+
+
+def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]:
+    if kind == "type" and isinstance(item, Exact | Instant):
+        return "sa.Text()"
+    return False
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_item=render_item,
+    render_as_batch=True,  # SQLite cannot ALTER
+    transactional_ddl=True,  # the caller holds one transaction around all of it
+)
+with context.begin_transaction():
+    context.run_migrations()
