@@ -250,3 +250,36 @@ def sandbox_status(home: Home) -> dict[str, Any] | None:
     from adapters.sandbox import process
 
     return process.status(home.root)
+
+
+def verify_sandbox(home: Home, *, flat: bool) -> list[str]:
+    """
+    Every difference between the ledger and what the sandbox's venues truly did.
+
+    With ``flat``, a position that is still open is one, too.
+
+    Raises:
+        UsageError: no sandbox is running here.
+        StateError: the ledger or the sandbox cannot be read.
+    """
+    import httpx
+
+    from adapters.sandbox import process, verify
+    from hedger import audit
+    from hedger.errors import StateError, UsageError
+
+    line = process.status(home.root)
+    if line is None:
+        raise UsageError("no sandbox is running here; start one with any command, such as scan")
+    try:
+        answer = httpx.get(f"{line['control_url']}/state", timeout=30, trust_env=False)
+        state = answer.raise_for_status().json()
+    except httpx.HTTPError as error:
+        raise StateError(f"the sandbox does not answer: {error}") from error
+    everything = audit.Filters(limit=0)
+    orders, fills, payments = (
+        list(audit.rows(home.ledger, kind, everything)) for kind in ("orders", "fills", "funding")
+    )
+    return verify.differences(orders, fills, payments, state) + (
+        verify.exposed(state) if flat else []
+    )

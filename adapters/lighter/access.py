@@ -94,10 +94,10 @@ class _Reader:
 
     def seconds(self, key: str, default: float) -> float:
         value = self._options.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 60:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 600:
             raise ConfigError(
                 f"{self._where}.{key} is {value!r}, which is not allowed: "
-                "give seconds above 0, at most 60"
+                "give seconds above 0, at most 600"
             )
         return float(value)
 

@@ -1,6 +1,7 @@
 """Orders on the wire: client ids, scaled integers, the signed bytes, and what became of them."""
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -32,6 +33,7 @@ MAX_PRICE: Final = 2**32 - 1
 MAX_NONCE: Final = 2**48 - 2
 
 TX_FAILED, TX_PENDING, TX_EXECUTED = 0, 1, 2  # 3 is "Pending-Final", of unknown meaning
+NONCE_UNUSED: Final = re.compile("nonce|expir|21104|21711", re.IGNORECASE)
 TX_WORDS: Final = {TX_FAILED: "failed", TX_PENDING: "pending", TX_EXECUTED: "executed"}
 
 
@@ -185,6 +187,18 @@ class TxRecord:
     def rejected(self) -> bool:
         """Ended without effect on the book."""
         return self.status == TX_FAILED or (self.executed and bool(self.error))
+
+    @property
+    def used_its_nonce(self) -> bool:
+        """
+        Whether no other transaction can have its nonce any more.
+
+        A failure over the nonce or over the expiry has not used it (lighter.md §4.1), and one
+        without a text is not believed.
+        """
+        if self.status == TX_FAILED:
+            return bool(self.error) and not NONCE_UNUSED.search(self.error)
+        return self.executed and not NONCE_UNUSED.search(self.error)
 
     @property
     def word(self) -> str:

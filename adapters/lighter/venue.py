@@ -139,9 +139,8 @@ class LighterVenue:
         """
         A cancel of the order itself under the same nonce: only one of the two can execute.
 
-        ``find`` of it is final with a status that starts with ``executed`` once the sequencer
-        has used the nonce for it. The sequencer's own text may follow ("inactive order"): a
-        cancel that found nothing to cancel has used the nonce all the same.
+        ``find`` of it is ``Found`` only when it has used the nonce, which is all that a burn
+        is for. A cancel that found nothing to cancel has used it all the same.
         """
         assert prepared.lane is not None
         assert prepared.nonce is not None
@@ -156,7 +155,7 @@ class LighterVenue:
 
     async def find(self, prepared: Prepared) -> Sighting:
         """
-        By our id, then by hash, then among old orders.
+        By our id, then by hash, then, for an order of more than ten minutes, among old ones.
 
         The order's own record comes first: it tells the fill too. ``/accountOrders`` forgets
         after 24 h, the transaction is kept. A transaction that was executed without an error
@@ -172,7 +171,7 @@ class LighterVenue:
             tx = await self._tx(prepared)
             if tx is None:
                 return NotFound(asked_at=asked_at)
-            if tx.executed and not tx.rejected:
+            if tx.executed and not tx.rejected and asked_at > prepared.expires_at:
                 record = await self._reads.old_record(client_index, payload.market_index())
             if record is None:
                 return _without_order(tx, final=tx.rejected)
@@ -213,9 +212,9 @@ class LighterVenue:
 
     async def _find_burn(self, prepared: Prepared, asked_at: datetime) -> Sighting:
         tx = await self._tx(prepared)
-        if tx is None:
+        if tx is None or not tx.used_its_nonce:
             return NotFound(asked_at=asked_at)
-        return _without_order(tx, final=tx.executed or tx.rejected)
+        return _without_order(tx, final=True)
 
     async def _tx(self, prepared: Prepared) -> orders.TxRecord | None:
         assert prepared.tx_hash is not None

@@ -15,18 +15,16 @@ import ipaddress
 import json
 import math
 import os
-from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from adapters.sandbox.fault_model import BadFaultError
 from adapters.sandbox.faults import FaultBox
 
 ADVANCE_MAX_HOURS: Final = 24 * 31
 HOUR_S: Final = 3_600
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Controlled(Protocol):

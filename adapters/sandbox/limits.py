@@ -12,11 +12,12 @@ A WebSocket handshake counts as one request of weight 1; messages on the open so
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, Protocol
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from hedger.clock import Clock
 
@@ -37,9 +38,6 @@ LIGHTER_WEIGHTS: Final[Mapping[str, int]] = {
 }
 LIGHTER_STREAM_WEIGHT: Final = 1
 _SENDS: Final = frozenset({"sendTx", "sendTxBatch"})
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 
 class Tier(StrEnum):

@@ -76,9 +76,8 @@ class SandboxOptions:
         words: list[str] = []
         for name, value in asdict(self).items():
             if name == "faults":
-                if value:
-                    words.append(f"--faults={json.dumps(value, default=str)}")
-                continue
-            text = plain(value) if isinstance(value, Decimal) else str(value)
+                text = json.dumps(value, default=str)
+            else:
+                text = plain(value) if isinstance(value, Decimal) else str(value)
             words.append(f"--{name.replace('_', '-')}={text}")
         return words

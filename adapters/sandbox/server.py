@@ -6,12 +6,13 @@ keys are meant for this machine alone.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from loguru import logger
 
 from adapters.sandbox import credentials as sandbox_keys
@@ -23,7 +24,7 @@ from adapters.sandbox.engine.params import VenueParams, lighter_params, x10_para
 from adapters.sandbox.faults import Fault, FaultBox
 from adapters.sandbox.lighter_face.app import build_app as build_lighter
 from adapters.sandbox.lighter_face.options import LighterOptions
-from adapters.sandbox.limits import Middleware, Tier, rate_limits
+from adapters.sandbox.limits import Tier, rate_limits
 from adapters.sandbox.options import SandboxOptions
 from adapters.sandbox.state import venue_state
 from adapters.sandbox.tape import START_MS, Seam, Tape, VenueName
@@ -36,8 +37,6 @@ from hedger.errors import ConfigError
 LOOPBACK: Final = "127.0.0.1"
 TICK_S: Final = 0.25
 SHUTDOWN_S: Final = 2.0
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Sandbox:

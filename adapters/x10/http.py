@@ -49,7 +49,12 @@ class Reply:
 
 
 class AccountHttp:
-    """GET, POST and DELETE with the account's key. Asks once; never shows the key."""
+    """
+    GET, POST and DELETE with the account's key. Asks once; never shows the key.
+
+    One exception is aiohttp's own: a GET or DELETE on a kept connection that turns out to be
+    closed is sent once more on a new one. It never does that with a POST.
+    """
 
     def __init__(
         self, venue: VenueId, client: RestApiClient, api_key: str, timeout_s: float

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from adapters.http_quotes import failure, is_page, parse_json
-from adapters.x10.codes import error_code
+from adapters.x10.codes import DECLINED, error_code
 from adapters.x10.fields import EPOCH, Row, rows_of
 from adapters.x10.names import Names
 from hedger.domain.ids import Symbol, VenueId
@@ -67,18 +67,20 @@ class SigningAssets:
 
 def answer(venue: VenueId, what: str, status: int, text: str) -> Page | None:
     """
-    The content of an answer to a read; None when the venue itself says 404.
+    The content of an answer to a read; None when the venue itself says that there is none.
 
-    A web page with status 404 comes from a proxy and is no word of the venue.
+    That is a 404 without a reason. One with a known refusal (no such account) is a refusal,
+    and a web page comes from a proxy and is no word of the venue.
 
     Raises:
         VenueError: anything but a usable answer.
     """
-    if status == 404 and not is_page(text):
+    code = error_code(text)
+    if status == 404 and not is_page(text) and code not in DECLINED:
         return None
     if not 200 <= status < 300:
-        if error_code(text) in PASSING:
-            raise UnavailableError(venue, str(failure(venue, what, status, text).detail))
+        if code in PASSING:
+            raise UnavailableError(venue, failure(venue, what, status, text).detail)
         raise failure(venue, what, status, text)
     return unwrap(venue, what, parse_json(venue, what, text))
 

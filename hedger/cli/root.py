@@ -53,8 +53,12 @@ def run(arguments: Sequence[str]) -> int:
     """Carry one command line out and say how it ended, as an exit code."""
     os.umask(OWNER_ONLY_UMASK)
     try:
-        result = hedger.main(list(arguments), prog_name="hedger", standalone_mode=False)
+        # not hedger.main(), which turns a closed pipe into exit code 1 by itself
+        with hedger.make_context("hedger", list(arguments)) as context:
+            result = hedger.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except HedgerError as error:
         return _fail(str(error), error.exit_code)
     except click.ClickException as error:

@@ -9,24 +9,20 @@ one open it all the same, the first one's next write is refused.
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Self, Unpack
-
-import sqlalchemy as sa
+from typing import Unpack
 
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State
-from hedger.domain.ids import HedgeId, LaneId, Symbol, VenueId
+from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.market import FundingPayment, FundingQuote, Position
 from hedger.domain.order import Outcome, Prepared
 from hedger.errors import StateError
-from hedger.ledger import events, funding, hedges, orders, sqlite
-from hedger.ledger.records import REVISION, Alert, Changes, OrderRecord, Shortfall, Stats
+from hedger.ledger import events, funding, hedges, intents, outcomes, sqlite
+from hedger.ledger.reader import EPOCH, Reader
+from hedger.ledger.records import REVISION, Changes, Shortfall
 from hedger.ledger.session import Session
 from hedger.ports import Margin
-
-EPOCH = "epoch"
 
 
 def open_store(path: Path, clock: Clock, *, readonly: bool = False) -> "Store":
@@ -49,38 +45,8 @@ def open_store(path: Path, clock: Clock, *, readonly: bool = False) -> "Store":
     return store
 
 
-class Store:
+class Store(Reader):
     """The ledger of one state directory."""
-
-    def __init__(self, engine: sa.Engine, path: Path, clock: Clock) -> None:
-        self._engine = engine
-        self._path = path
-        self._clock = clock
-        self._conn = engine.connect()
-        self._epoch: int | None = None  # None: not ours to write
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give back the file; may be called twice."""
-        self._conn.close()
-        self._engine.dispose()
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._path
-
-    @property
-    def epoch(self) -> int:
-        """The number of the present writing opening; of the last one when opened to read."""
-        if self._epoch is not None:
-            return self._epoch
-        return int(self.meta(EPOCH) or 0)
 
     def begin_epoch(self) -> None:
         """Claim the ledger for writing; a process that had it before can write no longer."""
@@ -143,55 +109,10 @@ class Store:
         with self._writing() as session:
             return hedges.note(session, hedge, changes)
 
-    def hedge(self, hedge_id: HedgeId) -> Hedge:
-        """
-        One hedge as the ledger has it now.
-
-        Raises:
-            StateError: there is none with this id.
-        """
-        with self._reading() as conn:
-            return hedges.get(conn, hedge_id)
-
-    def find(self, prefix: str) -> Hedge:
-        """
-        The one hedge whose id is ``prefix`` or begins with it.
-
-        Raises:
-            UsageError: none does, or several do.
-        """
-        with self._reading() as conn:
-            return hedges.find(conn, prefix)
-
-    def live(self) -> list[Hedge]:
-        """Every hedge that is not terminal, oldest first."""
-        with self._reading() as conn:
-            return [hedge for hedge in hedges.live(conn) if not hedge.state.terminal]
-
-    def unfinished(self) -> list[Hedge]:
-        """Every hedge that is not at rest, oldest first."""
-        with self._reading() as conn:
-            return [hedge for hedge in hedges.live(conn) if not hedge.state.at_rest]
-
-    def live_on(self, symbol: Symbol) -> Hedge | None:
-        """The live hedge on ``symbol``; there is at most one."""
-        with self._reading() as conn:
-            return next((hedge for hedge in hedges.live(conn) if hedge.symbol == symbol), None)
-
-    def leg_size(self, hedge_id: HedgeId, venue: VenueId) -> Decimal:
-        """The signed sum of our own fills of the hedge on ``venue``, in coins."""
-        with self._reading() as conn:
-            return hedges.leg_size(conn, hedge_id, venue)
-
     def awaiting_funding(self) -> list[Hedge]:
         """Hedges whose funding is not yet known through their last settlement."""
         with self._reading() as conn:
             return [hedges.get(conn, name) for name in funding.awaiting(conn)]
-
-    def reserved(self, venue: VenueId, excluding: HedgeId | None = None) -> Decimal:
-        """Free margin promised to unfinished hedges on ``venue``, except to ``excluding``."""
-        with self._reading() as conn:
-            return hedges.reserved(conn, venue, excluding)
 
     # -- orders -----------------------------------------------------------------------------
 
@@ -214,17 +135,12 @@ class Store:
                 earlier order of the leg is not settled (reliability.md §2.1, I2 and I3).
         """
         with self._writing() as session:
-            return orders.intend(session, prepared, margins, move_to)
+            return intents.intend(session, prepared, margins, move_to)
 
     def intend_burn(self, original: Prepared, burn: Prepared) -> None:
         """Commit something harmless that is to use up the nonce of ``original``."""
         with self._writing() as session:
-            orders.intend_burn(session, original, burn)
-
-    def burns_of(self, original: Prepared) -> list[Prepared]:
-        """Every burn committed for ``original``, oldest first."""
-        with self._reading() as conn:
-            return orders.burns_of(conn, original)
+            intents.intend_burn(session, original, burn)
 
     def settle(self, outcome: Outcome) -> None:
         """
@@ -239,7 +155,7 @@ class Store:
             IllegalTransitionError: an order with fills is said to have had none.
         """
         with self._writing() as session:
-            orders.settle(session, outcome)
+            outcomes.settle(session, outcome)
 
     def abandon(self, prepared: Prepared, detail: str) -> None:
         """
@@ -249,37 +165,7 @@ class Store:
             IllegalTransitionError: it is settled otherwise.
         """
         with self._writing() as session:
-            orders.abandon(session, prepared, detail)
-
-    def open_intents(self, hedge: HedgeId | None = None) -> list[Prepared]:
-        """Orders whose end is not proven, oldest first, exactly as they were committed."""
-        with self._reading() as conn:
-            return orders.open_intents(conn, hedge)
-
-    def orders_of(self, hedge: HedgeId) -> list[OrderRecord]:
-        """Every order of a hedge, oldest first."""
-        with self._reading() as conn:
-            return orders.orders_of(conn, hedge)
-
-    def order(self, prepared: Prepared) -> OrderRecord:
-        """
-        One order as the ledger has it now.
-
-        Raises:
-            StateError: it was never intended.
-        """
-        with self._reading() as conn:
-            return orders.get(conn, prepared.order.id)
-
-    def next_order_number(self, hedge: HedgeId) -> int:
-        """The number for the next order of a hedge: 1, 2, 3."""
-        with self._reading() as conn:
-            return orders.next_number(conn, hedge)
-
-    def lane_high(self, lane: LaneId) -> int | None:
-        """The highest nonce of a lane that was or may have been used; None when there is none."""
-        with self._reading() as conn:
-            return orders.lane_high(conn, lane)
+            outcomes.abandon(session, prepared, detail)
 
     # -- what the venues said ---------------------------------------------------------------
 
@@ -287,11 +173,6 @@ class Store:
         """Keep readings of positions, and for which hedge they were made."""
         with self._writing() as session:
             events.observe(session, positions, hedge)
-
-    def last_observation(self, venue: VenueId, symbol: Symbol) -> Position | None:
-        """The reading that started last."""
-        with self._reading() as conn:
-            return events.last_observation(conn, venue, symbol)
 
     def observe_funding(self, quotes: Sequence[FundingQuote]) -> None:
         """Keep funding estimates."""
@@ -336,36 +217,17 @@ class Store:
         with self._writing() as session:
             events.alert(session, text, hedge, data)
 
-    def unacknowledged(self, limit: int = 20) -> list[Alert]:
-        """The newest alerts nobody has acknowledged, oldest first."""
-        with self._reading() as conn:
-            return events.unacknowledged(conn, limit)
-
     def acknowledge(self, number: int) -> bool:
         """Mark one alert as seen; False when it is not there or was seen already."""
         with self._writing() as session:
             return events.acknowledge(session, number)
-
-    def meta(self, key: str) -> str | None:
-        """A small value kept across restarts."""
-        with self._reading() as conn:
-            return events.meta(conn, key)
 
     def set_meta(self, key: str, value: str) -> None:
         """Keep a small value across restarts."""
         with self._writing() as session:
             events.set_meta(session, key, value)
 
-    def stats(self) -> Stats:
-        """Counts and the size of the database."""
-        with self._reading() as conn:
-            return events.stats(conn, sqlite.database_bytes(self._path), self.epoch_in(conn))
-
     # -- transactions -----------------------------------------------------------------------
-
-    def epoch_in(self, conn: sa.Connection) -> int:
-        """The epoch the file is in, read inside a transaction."""
-        return int(events.meta(conn, EPOCH) or 0)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Session]:
@@ -378,9 +240,3 @@ class Store:
                     f"{self._path} was opened for writing by another process; stop one of them"
                 )
             yield Session(self._conn, self._clock.now(), self._epoch)
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        """One consistent view."""
-        with sqlite.explained(self._path), self._conn.begin():
-            yield self._conn

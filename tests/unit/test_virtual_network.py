@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from contextlib import suppress
 
 import aiohttp
 import httpx
@@ -24,10 +23,11 @@ async def url(virtual_time):
     async def stream(request):
         socket = web.WebSocketResponse()
         await socket.prepare(request)
+        reading = asyncio.create_task(socket.receive())  # is what answers the client's pings
         for number in range(3):
             await socket.send_str(str(number))
-            with suppress(TimeoutError):  # reading is what answers the client's pings
-                await socket.receive(timeout=25)
+            await virtual_time.sleep(25)
+        reading.cancel()
         await socket.close()
         return socket
 

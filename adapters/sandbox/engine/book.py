@@ -112,32 +112,32 @@ class MarketBook:
         limit: Decimal,
     ) -> Plan:
         """What an order of that size and limit price gets now, nothing changed yet."""
-        offers: list[tuple[Decimal, int, Decimal, int | None]] = []  # price, rank, size, maker
-        own: list[int] = []
+        offers: list[tuple[Decimal, int, Decimal, OrderView | None]] = []
         beyond = False
         for order in resting:
             if order.new.is_buy == is_buy:
                 continue
-            if not _reaches(is_buy, limit, order.new.price):
+            if _reaches(is_buy, limit, order.new.price):
+                offers.append((order.new.price, 0, order.remaining, order))
+            else:
                 beyond = True
-            elif order.account == account:
-                own.append(order.id)
-            else:
-                offers.append((order.new.price, 0, order.remaining, order.id))
         for level in self.synthetic(ladder, asks=is_buy):
-            if _reaches(is_buy, limit, level.price):
-                offers.append((level.price, 1, level.size, None))
-            else:
+            if not _reaches(is_buy, limit, level.price):
                 beyond = True
                 break
+            offers.append((level.price, 1, level.size, None))
         offers.sort(key=lambda offer: (offer[0] if is_buy else -offer[0], offer[1]))
         fills: list[Fill] = []
+        own: list[int] = []
         left = size
-        for price, _, available, maker_id in offers:
+        for price, _, available, maker in offers:
             if left <= ZERO:
                 break
+            if maker is not None and maker.account == account:
+                own.append(maker.id)
+                continue
             piece = min(left, available)
-            fills.append(Fill(price, piece, maker_id))
+            fills.append(Fill(price, piece, maker.id if maker else None))
             left -= piece
         return Plan(tuple(fills), tuple(own), beyond)
 

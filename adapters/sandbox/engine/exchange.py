@@ -1,102 +1,147 @@
-"""One venue: everything an exchange does, without a wire. SKELETON of signatures, filled in next."""
+"""
+One venue: everything an exchange does, without a wire.
 
-from collections.abc import Callable, Mapping
+The wire faces translate to and from this class. It does no I/O and knows no asyncio; it is
+called from one event loop and is deterministic: the same seed, clocks and calls in the same order
+give the same answers.
+"""
+
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Literal
 
-from adapters.sandbox.clock import MarketClock, WireClock
-from adapters.sandbox.engine.types import *  # noqa: F403 - skeleton only
-from adapters.sandbox.tape import Tape
+from adapters.sandbox.engine import liquidation, margin, matching
+from adapters.sandbox.engine.account import Account
+from adapters.sandbox.engine.checks import refusals
+from adapters.sandbox.engine.reads import ExchangeReads
+from adapters.sandbox.engine.types import (
+    CancelReason,
+    DuplicateRule,
+    EngineError,
+    NewOrder,
+    OrderView,
+    PositionChanged,
+    Refusal,
+    Refused,
+    TradeKind,
+    UnknownOrderError,
+)
 
-VenueName = Literal["x10", "lighter"]
 
-
-class Exchange:
+class Exchange(ExchangeReads):
     """
-    One venue. Not thread-safe; call it from one event loop.
+    One venue over a shared tape.
 
-    Every public method first calls ``sync``. Unknown account, order or market: EngineError.
+    Every public method first brings the state up to the clocks. An account, order or market that
+    does not exist is an ``EngineError``; a broken business rule is a ``Refused`` value.
     """
 
-    def __init__(
-        self,
-        venue: VenueName,
-        *,
-        tape: Tape,
-        wire: WireClock,
-        market: MarketClock,
-        params: "VenueParams | None" = None,
-    ) -> None: ...
+    def create_account(self, account: int, collateral: Decimal) -> None:
+        """
+        Open an account with a deposit in USD.
 
-    venue: str
-    params: "VenueParams"
-    rules: Mapping[str, Rules]  # by our symbol, every market of the tape
+        Raises:
+            EngineError: it exists already.
+        """
+        state = self._public()
+        if account in state.accounts:
+            msg = f"account {account} exists already"
+            raise EngineError(msg)
+        state.accounts[account] = Account(account, collateral)
+        matching.note_balance(state, account)
+        self._flush()
 
-    def rules_of(self, symbol: str) -> Rules: ...
-    def symbol_of(self, name: str) -> str | None: ...  # from the venue's spelling
-    def symbol_of_id(self, market_id: int) -> str | None: ...
-    def sync(self) -> None: ...
-    def subscribe(self, callback: "Callable[[Event], None]") -> "Callable[[], None]":
-        """Callbacks run in order, after the state has changed; returns what unsubscribes."""
+    def deposit(self, account: int, amount: Decimal) -> None:
+        """Add money in USD; negative takes it away."""
+        state = self._public()
+        state.account(account).collateral += amount
+        matching.note_balance(state, account)
+        self._flush()
 
-    def create_account(self, account: int, collateral: Decimal) -> None: ...
+    def set_leverage(self, account: int, symbol: str, leverage: Decimal) -> Refused | None:
+        """Change it; refused beyond the market's limits or when margin would not suffice."""
+        state = self._public()
+        holder, rules = state.account(account), state.rules_of(symbol)
+        if leverage < 1:
+            return Refused(Refusal.LEVERAGE_BELOW_MIN, "leverage must be at least 1")
+        if leverage > rules.max_leverage:
+            return Refused(Refusal.LEVERAGE_ABOVE_MAX, f"at most {rules.max_leverage}")
+        before = state.leverage(holder, symbol)
+        holder.leverage[symbol] = leverage
+        if leverage < before and margin.free_margin(state, holder) < 0:
+            holder.leverage[symbol] = before
+            return Refused(Refusal.MARGIN, "not enough margin for a lower leverage")
+        view = holder.apply_leverage(symbol, leverage, state.now_ms)
+        if view is not None:
+            state.emit(PositionChanged(view))
+        matching.note_balance(state, account)
+        self._flush()
+        return None
+
     @property
-    def accounts(self) -> tuple[int, ...]: ...
+    def duplicates(self) -> DuplicateRule:
+        """Which earlier orders a client id may not repeat; may be switched at any time."""
+        return self._state.duplicates
 
-    # orders
-    def check(self, account: int, new: NewOrder) -> Refused | None: ...
-    def admit(self, account: int, new: NewOrder) -> OrderView: ...
-    def match(self, order_id: int) -> OrderView: ...
+    @duplicates.setter
+    def duplicates(self, rule: DuplicateRule) -> None:
+        self._state.duplicates = rule
+
+    def refusals(self, account: int, new: NewOrder) -> Iterator[Refused]:
+        """Every business rule the order breaks, most important first. No effect."""
+        state = self._public()
+        state.account(account)
+        return refusals(state, account, new)
+
+    def check(self, account: int, new: NewOrder) -> Refused | None:
+        """The first business rule the order breaks, or None. No effect."""
+        return next(self.refusals(account, new), None)
+
+    def admit(self, account: int, new: NewOrder) -> OrderView:
+        """Record an order as NEW, unjudged and not matched yet."""
+        order = matching.admit(self._public(), account, new)
+        self._flush()
+        return order
+
+    def match(self, order_id: int) -> OrderView:
+        """
+        Bring an admitted order to the book.
+
+        IOC takes what the book gives within its price and the rest is cancelled; GTT and
+        POST_ONLY rest. An order that is no longer NEW, or rests already, is left alone.
+        """
+        state = self._public()
+        order = matching.match(state, state.orders.get(order_id))
+        self._flush()
+        return order
+
     def cancel(
         self, account: int, order_id: int, reason: CancelReason = CancelReason.USER
-    ) -> OrderView: ...
-    def order(self, account: int, key: int | str, as_of_ms: int | None = None) -> OrderView | None:
-        """By id (int) or by client id (str: the newest with it). None when there is none."""
+    ) -> OrderView:
+        """
+        Cancel an order; one that has ended is returned unchanged.
 
-    def orders_of_client(
-        self, account: int, client_id: str, as_of_ms: int | None = None
-    ) -> list[OrderView]: ...
-    def orders(
-        self, account: int, as_of_ms: int | None = None, *, open_only: bool = False
-    ) -> list[OrderView]:
-        """Oldest first."""
+        Raises:
+            UnknownOrderError: the account has no such order.
+        """
+        state = self._public()
+        order = state.orders.get(order_id)
+        if order.account != account:
+            msg = f"account {account} has no order {order_id}"
+            raise UnknownOrderError(msg)
+        order = matching.cancel(state, order, reason)
+        self._flush()
+        return order
 
-    def trades(
-        self, account: int, order_id: int | None = None, as_of_ms: int | None = None
-    ) -> list[TradeView]: ...
-    def public_trades(self, symbol: str, limit: int = 100) -> list[PublicTrade]:
-        """Newest last; ours and synthetic ones."""
-
-    # positions and money
-    def position(
-        self, account: int, symbol: str, as_of_ms: int | None = None
-    ) -> PositionView | None: ...
-    def positions(self, account: int, as_of_ms: int | None = None) -> list[PositionView]: ...
-    def closed_positions(self, account: int) -> list[ClosedPosition]: ...
-    def traded_symbols(self, account: int) -> list[str]: ...
-    def balance(self, account: int, as_of_ms: int | None = None) -> BalanceView: ...
-    def payments(self, account: int) -> list[PaymentView]: ...
-    def leverage(self, account: int, symbol: str) -> Decimal: ...
-    def set_leverage(self, account: int, symbol: str, leverage: Decimal) -> "Refused | None": ...
-    def liquidation_price(self, account: int, symbol: str) -> Decimal | None: ...
-    def fees(self, account: int, symbol: str) -> "tuple[Decimal, Decimal]":
-        """Maker and taker as fractions."""
-
-    # market data
-    def mark(self, symbol: str) -> Decimal: ...
-    def index(self, symbol: str) -> Decimal: ...
-    def book(self, symbol: str, depth: int = 50) -> Book: ...
-    def stats(self, symbol: str) -> MarketStats: ...
-    def open_interest(self, symbol: str) -> Decimal:
-        """USD, one side."""
-
-    def predicted_rate(self, symbol: str) -> Decimal: ...
-    def funding_rows(self, symbol: str) -> list[FundingRow]:
-        """Settled so far, oldest first; starts with the tape's hours before the start of the session: none."""
-
-    def next_settlement_ms(self) -> int: ...
-    def market_now_ms(self) -> int: ...
-    def wire_now_ms(self) -> int: ...
-
-    # faults
-    def liquidate(self, account: int, symbol: str, fraction: Decimal = Decimal(1)) -> None: ...
+    def liquidate(
+        self,
+        account: int,
+        symbol: str,
+        fraction: Decimal = Decimal(1),
+        kind: TradeKind = TradeKind.LIQUIDATION,
+    ) -> None:
+        """Close a fraction of a position by force, now; nothing happens when it is flat."""
+        state = self._public()
+        holder = state.account(account)
+        size = abs(holder.size(symbol)) * fraction
+        liquidation.close_by_force(state, holder, symbol, size, kind)
+        self._flush()

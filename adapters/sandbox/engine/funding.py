@@ -27,16 +27,19 @@ def settle(state: VenueState, hour: int) -> None:
     ``payment = -size * price * rate``: with a positive rate longs pay and shorts receive. The
     price is the mark on X10 (x10.md §9) and the index on Lighter (lighter.md §10).
     """
-    rows = {symbol: settled_row(state, symbol, hour) for symbol in state.rules}
     payments: list[PaymentView] = []
     for account in state.accounts.values():
-        paid = [_pay(state, account.number, rows[symbol]) for symbol in sorted(account.open)]
+        paid = [
+            _pay(state, account.number, settled_row(state, symbol, hour))
+            for symbol in sorted(account.open)
+        ]
         if paid:
             payments += paid
             note_balance(state, account.number)
-    state.emit(
-        FundingSettled(state.tape.bucket_ms(hour * STEPS), tuple(rows.values()), tuple(payments))
-    )
+    if state.announces:
+        rows = tuple(settled_row(state, symbol, hour) for symbol in state.rules)
+        settlement_ms = state.tape.bucket_ms(hour * STEPS)
+        state.emit(FundingSettled(settlement_ms, rows, tuple(payments)))
 
 
 def _pay(state: VenueState, number: int, row: FundingRow) -> PaymentView:

@@ -57,7 +57,8 @@ class VenueState:
         self.prints: dict[str, deque[PublicTrade]] = {}
         self.printed: dict[str, int] = {}  # bucket of the last modelled public trade
         self.books = {symbol: MarketBook() for symbol in self.rules}
-        self.pending: list[Event] = []
+        self.pending: deque[Event] = deque()
+        self.announces = False  # whether anybody listens to events
         self._marks: dict[str, tuple[int, Decimal]] = {}
         self._indexes: dict[str, tuple[int, Decimal]] = {}
         self._ladders: dict[str, tuple[int, Ladder]] = {}
@@ -182,4 +183,5 @@ class VenueState:
 
     def emit(self, event: Event) -> None:
         """Queue an event; the exchange hands it out when the state is consistent."""
-        self.pending.append(event)
+        if self.announces:
+            self.pending.append(event)

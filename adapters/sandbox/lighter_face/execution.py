@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,12 @@ from adapters.sandbox.lighter_face.order_rules import (
     refuse_if_wrong,
     size_units,
 )
-from adapters.sandbox.lighter_face.shapes import ORDER_STATUSES, fee_ppm, order_status
+from adapters.sandbox.lighter_face.shapes import (
+    ORDER_STATUSES,
+    client_index,
+    fee_ppm,
+    order_status,
+)
 from adapters.sandbox.lighter_face.txinfo import (
     CANCEL_ALL_MARKET,
     NIL_MARKET_INDEX,
@@ -94,7 +99,7 @@ class Execution:
         self._face.exchange.cancel(tx.account, order.id)
         index = self._face.directory.index(order.id)
         return Outcome(
-            _json({"a": tx.account, "i": index, "u": int(order.new.client_id), "ae": ""})
+            _json({"a": tx.account, "i": index, "u": client_index(order.new.client_id), "ae": ""})
         )
 
     def _cancel_all(self, tx: Tx, now_ms: int) -> Outcome:
@@ -134,12 +139,12 @@ class Execution:
         market = tx.fields["MarketIndex"]
         if order is None:
             return failure(Code.INVALID_ORDER_INDEX, m=market)
-        face.exchange.cancel(tx.account, order.id)
         new = modified_order(face, tx, order.new)
-        try:
-            refuse_if_wrong(face, tx.account, new)
+        try:  # without its id, which the order it replaces still holds
+            refuse_if_wrong(face, tx.account, replace(new, client_id="0"))
         except ApiError as error:
             return failure(Code(error.code), m=market)
+        face.exchange.cancel(tx.account, order.id)
         admitted = face.exchange.admit(tx.account, new)
         face.directory.replaced(order.id, admitted.id, now_ms)
         matched = face.exchange.match(admitted.id)
@@ -172,11 +177,11 @@ class Execution:
         rules = self._face.exchange.rules_of(new.symbol)
         return {
             "i": self._face.directory.index(order.id),
-            "u": int(new.client_id),
+            "u": client_index(new.client_id),
             "a": order.account,
             "is": size_units(rules, new.size),
             "p": price_units(rules, new.price),
-            "rs": 0 if not order.is_open and not order.remaining else size_units(rules, order.remaining),
+            "rs": size_units(rules, order.remaining),
             "ia": int(not new.is_buy),
             "ot": int(new.is_market),
             "f": {"ioc": 0, "gtt": 1, "post_only": 2}[new.tif],

@@ -127,7 +127,7 @@ def _add_private(router: web.UrlDispatcher) -> None:
     router.add_post(f"{user}/order/massCancel", orders.mass_cancel)
     router.add_delete(f"{user}/order", orders.cancel_by_external_id)
     router.add_delete(rf"{user}/order/{{id:\d{{1,19}}}}", orders.cancel_by_id)
-    router.add_post(f"{user}/deadmanswitch", orders.DeadMansSwitch())
+    router.add_post(f"{user}/deadmanswitch", orders.DeadMansSwitch().set)
 
 
 def _add_streams(router: web.UrlDispatcher) -> None:

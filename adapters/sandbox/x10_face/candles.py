@@ -81,9 +81,10 @@ class CandleTopic:
 
     def opening(self) -> list[Json]:
         """The present candle."""
-        return [
-            {"data": candles(self._exchange, self._symbol, self._kind, self._width_ms, 1, None)}
-        ]
+        newest = candles(
+            self._exchange, self._symbol, self._kind, width_ms=self._width_ms, limit=1, end_ms=None
+        )
+        return [{"data": newest}]
 
     def on_event(self, event: Event) -> list[Json]:
         """The present candle again."""

@@ -55,8 +55,12 @@ class Background:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    def launch(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run ``work`` until it ends or the application is cleaned up."""
+        _ = self.spawn(work, name)
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """The same, for a caller that may end it earlier."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._done)

@@ -14,8 +14,6 @@ from aiohttp import web
 from adapters.sandbox.engine.types import Refusal, Refused
 
 MARKET_NOT_FOUND: Final = 1001
-LEVERAGE_BELOW_MIN: Final = 1049
-LEVERAGE_ABOVE_MAX: Final = 1050
 LEVERAGE_MARGIN: Final = 1052
 INVALID_PUBLIC_KEY: Final = 1100
 INVALID_SIGNATURE: Final = 1101
@@ -88,6 +86,8 @@ BY_REFUSAL: Final[Mapping[Refusal, int]] = {
     Refusal.REDUCE_SAME_SIDE: 1138,
     Refusal.MARGIN: 1140,
     Refusal.DUPLICATE: 1134,
+    Refusal.LEVERAGE_BELOW_MIN: 1049,
+    Refusal.LEVERAGE_ABOVE_MAX: 1050,
 }
 """Every rule of the engine and the code X10 gives for it."""
 

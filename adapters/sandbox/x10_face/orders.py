@@ -128,7 +128,7 @@ class DeadMansSwitch:
     def __init__(self) -> None:
         self._generation = 0
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def set(self, request: web.Request) -> web.Response:
         """Set, renew or switch off."""
         face = request.app[FACE]
 
@@ -139,7 +139,7 @@ class DeadMansSwitch:
             self._generation += 1
             if countdown_s:
                 work = self._fire(face, self._generation, countdown_s)
-                face.background.spawn(work, "dead man's switch")
+                face.background.launch(work, "dead man's switch")
             return web.Response(content_type="application/json")
 
         return await through(request, "cancel", effect)
@@ -250,7 +250,7 @@ def _match_later(face: Face, order_id: int, taken: Sequence[Fault]) -> None:
         if view is not None and view.is_open:  # not cancelled or expired meanwhile
             face.exchange.match(order_id)
 
-    face.background.spawn(match(), f"match {order_id}")
+    face.background.launch(match(), f"match {order_id}")
 
 
 async def _cancel_one(request: web.Request, face: Face, view: OrderView | None) -> web.Response:

@@ -11,7 +11,7 @@ from adapters.sandbox.engine.types import OrderView, PaymentView, Refusal
 from adapters.sandbox.faults import Fault
 from adapters.sandbox.x10_face import errors, shapes
 from adapters.sandbox.x10_face.context import FACE, Face
-from adapters.sandbox.x10_face.errors import ApiProblemError, not_found
+from adapters.sandbox.x10_face.errors import ApiProblemError, from_refusal, not_found
 from adapters.sandbox.x10_face.gate import is_emptied, read_as_of_ms, through
 from adapters.sandbox.x10_face.requests import (
     SNOWFLAKE_EPOCH_MS,
@@ -26,11 +26,6 @@ from adapters.sandbox.x10_face.shapes import Json, text
 
 PAGE: Final = 100
 """Rows per page when the client does not say, as seen on the live venue."""
-
-_LEVERAGE_CODES: Final = {
-    Refusal.POSITION_TOO_LARGE: 1051,
-    Refusal.MARGIN: errors.LEVERAGE_MARGIN,
-}
 
 
 async def account_info(request: web.Request) -> web.Response:
@@ -243,14 +238,13 @@ async def set_leverage(request: web.Request) -> web.Response:
             wanted = Decimal(str(body.get("leverage")))
         except InvalidOperation:
             raise ApiProblemError(errors.INVALID_PARAMETERS) from None
-        if not wanted.is_finite() or wanted < 1:
-            raise ApiProblemError(errors.LEVERAGE_BELOW_MIN)
-        if wanted > face.exchange.rules_of(symbol).max_leverage:
-            raise ApiProblemError(errors.LEVERAGE_ABOVE_MAX)
+        if not wanted.is_finite():
+            raise ApiProblemError(errors.INVALID_PARAMETERS)
         refused = face.exchange.set_leverage(face.account, symbol, wanted)
+        if refused is not None and refused.refusal is Refusal.MARGIN:
+            raise ApiProblemError(errors.LEVERAGE_MARGIN, debug=refused.detail)
         if refused is not None:
-            code = _LEVERAGE_CODES.get(refused.refusal, errors.LEVERAGE_ABOVE_MAX)
-            raise ApiProblemError(code, debug=refused.detail)
+            raise from_refusal(refused)
         return ok(_leverage(face, symbol))
 
     return await through(request, "public", effect)

@@ -1,8 +1,10 @@
 """Makes the values that ledger tests speak about, with sensible defaults."""
 
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +39,20 @@ class StepClock:
         self.at += timedelta(seconds=seconds)
 
 
+@cache
+def _migrated() -> bytes:
+    """An empty ledger; migrating once is enough for a thousand tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.db"
+        upgrade(path, StepClock())
+        return path.read_bytes()
+
+
 def a_store(folder: Path, clock: StepClock | None = None) -> Store:
-    clock = clock or StepClock()
     path = folder / "ledger.db"
-    upgrade(path, clock)
-    return open_store(path, clock)
+    if not path.exists():
+        path.write_bytes(_migrated())
+    return open_store(path, clock or StepClock())
 
 
 def a_hedge(name: str = "eth-1", symbol: str = "ETH", **other: Any) -> Hedge:

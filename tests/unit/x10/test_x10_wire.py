@@ -201,6 +201,8 @@ def test_only_the_venues_own_404_means_that_there_is_nothing() -> None:
     assert answered(404, "") is None
     assert answered(404, '{"status":"ERROR","error":{"code":1,"message":"none"}}') is None
     with pytest.raises(DeniedError):
+        answered(404, '{"status":"ERROR","error":{"code":1004,"message":"no such account"}}')
+    with pytest.raises(DeniedError):
         answered(404, "<html>not here</html>")
 
 

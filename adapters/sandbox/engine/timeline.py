@@ -1,0 +1,50 @@
+"""Brings the state of a venue up to both clocks: settlements, fills, expiries, liquidations."""
+
+from adapters.sandbox.engine import funding
+from adapters.sandbox.engine.events import BookChanged, MarkChanged
+from adapters.sandbox.engine.liquidation import liquidate_breaches
+from adapters.sandbox.engine.matching import cross_resting, expire_orders
+from adapters.sandbox.engine.state import VenueState
+from adapters.sandbox.noise import STEPS
+
+
+def bring_up(state: VenueState) -> None:
+    """
+    Walk from the last known instant to now.
+
+    Buckets are walked one by one while anything can happen in them (an open position, an order
+    in the book), otherwise from hour to hour, because every hour is settled. So the result does
+    not depend on how often somebody looks.
+    """
+    now_ms = state.wire.now_ms()
+    target = state.tape.bucket(state.market.now_ms())
+    if now_ms == state.now_ms and target == state.bucket:
+        return
+    state.now_ms = max(state.now_ms, now_ms)
+    expire_orders(state)
+    moved = target > state.bucket
+    while state.bucket < target:
+        _step(state, target)
+    if moved:
+        if state.announces:
+            for symbol in state.rules:
+                state.emit(MarkChanged(symbol))
+                state.emit(BookChanged(symbol))
+        return
+    for symbol, book in state.books.items():
+        if book.is_worn and book.renew(state.bucket, state.now_ms, state.params.refresh_ms):
+            state.emit(BookChanged(symbol))
+    if state.resting:
+        cross_resting(state)
+
+
+def _step(state: VenueState, target: int) -> None:
+    busy = bool(state.resting) or any(account.open for account in state.accounts.values())
+    next_hour = (state.bucket // STEPS + 1) * STEPS
+    state.bucket = min(target, state.bucket + 1 if busy else next_hour)
+    if state.bucket % STEPS == 0:
+        state.tape.reached(state.hour)
+        funding.settle(state, state.hour)
+    if busy:
+        cross_resting(state)
+        liquidate_breaches(state)

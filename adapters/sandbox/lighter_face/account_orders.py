@@ -1,0 +1,174 @@
+"""Orders and fills of an account (lighter.md §2). Orders need an auth token."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+
+from adapters.sandbox.engine.types import OrderView, TradeView
+from adapters.sandbox.faults import Op
+from adapters.sandbox.lighter_face import shapes
+from adapters.sandbox.lighter_face.errors import ApiError, Code
+from adapters.sandbox.lighter_face.face import Face
+from adapters.sandbox.lighter_face.http import (
+    Look,
+    optional_market,
+    page_of,
+    private_account,
+    read,
+    text,
+    token_of,
+    whole,
+)
+from adapters.sandbox.lighter_face.market_shapes import public_trade_json
+from adapters.sandbox.lighter_face.shapes import ok
+
+PAGE = 100
+MAX_CLIENT_INDEXES = 20
+KEPT_MS = 24 * 3_600_000
+"""Finished orders are found by client id for this long."""
+
+routes = web.RouteTableDef()
+
+
+def seen_orders(
+    face: Face, look: Look, account: int, *, open_only: bool = False
+) -> list[OrderView]:
+    """The orders this read may see, oldest first."""
+    if look.is_empty(Op.ORDERS):
+        return []
+    special = look.markets(Op.ORDERS)
+    orders = face.orders(account, look.as_of_ms(Op.ORDERS), open_only=open_only)
+    rest = [order for order in orders if order.new.symbol not in special]
+    for symbol in special:
+        if not look.is_empty(Op.ORDERS, symbol):
+            as_of_ms = look.as_of_ms(Op.ORDERS, symbol)
+            orders = face.orders(account, as_of_ms, open_only=open_only)
+            rest += [order for order in orders if order.new.symbol == symbol]
+    return sorted(rest, key=lambda order: order.id)
+
+
+def seen_trades(face: Face, look: Look, account: int) -> list[TradeView]:
+    """The fills this read may see, oldest first."""
+    if look.is_empty(Op.ORDERS):
+        return []
+    return [
+        trade
+        for trade in face.exchange.trades(account)
+        if trade.at_ms <= look.as_of_ms(Op.ORDERS, trade.symbol)
+        and not look.is_empty(Op.ORDERS, trade.symbol)
+    ]
+
+
+@routes.get("/api/v1/accountOrders")
+@read(Op.ORDERS)
+def account_orders(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+    """Orders by client order index; finished ones for 24 hours, newest first."""
+    index = _owner(request, face)
+    wanted = _client_indexes(text(request, "client_order_indexes"))
+    since_ms = look.now_ms - KEPT_MS
+    rows = [
+        shapes.order_json(face, order)
+        for order in reversed(seen_orders(face, look, index))
+        if shapes.client_index(order.new.client_id) in wanted
+        and (order.is_open or order.updated_ms >= since_ms)
+    ]
+    return ok(orders=rows)
+
+
+def _owner(request: web.Request, face: Face) -> int:
+    """The account in the query if it is named there, else the token's own."""
+    if "account_index" in request.query:
+        return private_account(request, face)
+    token = token_of(request)
+    owner = token.split(":")[1] if token.count(":") == 3 else "0"
+    index = int(owner) if owner.isdecimal() else 0
+    face.keys.authorise(token, index, face.now_ms() // 1000)
+    return index
+
+
+def _client_indexes(listed: str) -> set[int]:
+    parts = listed.split(",")
+    if len(parts) > MAX_CLIENT_INDEXES:
+        raise ApiError(Code.INVALID_PARAM, f"at most {MAX_CLIENT_INDEXES} client_order_indexes")
+    try:
+        return {int(part) for part in parts}
+    except ValueError:
+        raise ApiError(Code.INVALID_PARAM, "client_order_indexes must be whole numbers") from None
+
+
+@routes.get("/api/v1/accountActiveOrders")
+@read(Op.ORDERS)
+def account_active_orders(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+    index = private_account(request, face)
+    market = optional_market(request, face)
+    orders = seen_orders(face, look, index, open_only=True)
+    return ok(orders=_order_rows(face, orders, market))
+
+
+@routes.get("/api/v1/accountInactiveOrders")
+@read(Op.ORDERS)
+def account_inactive_orders(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+    """Finished orders, newest first, by pages."""
+    index = private_account(request, face)
+    market = optional_market(request, face)
+    limit = whole(request, "limit", low=1, high=PAGE)
+    finished = [order for order in seen_orders(face, look, index) if not order.is_open]
+    between = request.query.get("between_timestamps", "")
+    if between:
+        start_ms, end_ms = _between(between)
+        finished = [o for o in finished if start_ms <= o.updated_ms <= end_ms]
+    rows = _order_rows(face, finished[::-1], market)
+    page, cursor = page_of(request, rows, limit)
+    return ok(orders=page, **cursor)
+
+
+def _order_rows(
+    face: Face, orders: Sequence[OrderView], market: str | None
+) -> list[dict[str, Any]]:
+    return [
+        shapes.order_json(face, order)
+        for order in orders
+        if market is None or order.new.symbol == market
+    ]
+
+
+def _between(value: str) -> tuple[int, int]:
+    try:
+        start, end = value.split("-")
+        return int(start), int(end)
+    except ValueError:
+        raise ApiError(Code.INVALID_PARAM, "between_timestamps must be start-end") from None
+
+
+@routes.get("/api/v1/trades")
+@read(Op.ORDERS)
+def trades(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+    """Fills of an account, newest first, by pages."""
+    text(request, "sort_by")
+    limit = whole(request, "limit", low=1, high=PAGE)
+    market = optional_market(request, face)
+    if "account_index" not in request.query:
+        return ok(trades=_public_trades(face, market, limit))
+    index = private_account(request, face)
+    order_index = whole(request, "order_index", 0)
+    from_ms = whole(request, "from", 0, low=-1)
+    rows = [
+        shapes.trade_json(face, trade)
+        for trade in reversed(seen_trades(face, look, index))
+        if (market is None or trade.symbol == market)
+        and order_index in {0, face.directory.index(trade.order_id)}
+        and trade.at_ms >= from_ms
+    ]
+    page, cursor = page_of(request, rows, limit)
+    return ok(trades=page, **cursor)
+
+
+
+
+def _public_trades(face: Face, market: str | None, limit: int) -> list[dict[str, Any]]:
+    if market is None:
+        raise ApiError(Code.INVALID_PARAM, "market_id or account_index is missing")
+    rules = face.exchange.rules_of(market)
+    newest_last = face.exchange.public_trades(market, limit)
+    return [public_trade_json(rules, trade) for trade in reversed(newest_last)]

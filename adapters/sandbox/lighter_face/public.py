@@ -1,0 +1,187 @@
+"""Public endpoints: markets, books, rates, statistics. No key, no signature (lighter.md §2)."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from aiohttp import web
+
+from adapters.sandbox.clock import HOUR_MS
+from adapters.sandbox.faults import Op
+from adapters.sandbox.lighter_face import market_shapes as shapes
+from adapters.sandbox.lighter_face.errors import ApiError, Code
+from adapters.sandbox.lighter_face.face import Face
+from adapters.sandbox.lighter_face.http import Look, optional_market, read, text, whole
+from adapters.sandbox.lighter_face.shapes import MARKET_MAKER, ok
+
+MAX_BOOK = 250
+MAX_TRADES = 100
+MAX_FUNDINGS = 749
+DAY_S = 86_400
+PERP_FILTERS = {"", "all", "perp"}
+
+routes = web.RouteTableDef()
+
+
+def _symbols(request: web.Request, face: Face) -> list[str]:
+    if request.query.get("filter", "") not in PERP_FILTERS:
+        return []
+    wanted = optional_market(request, face)
+    return list(face.exchange.rules) if wanted is None else [wanted]
+
+
+def _fees(face: Face, symbol: str) -> tuple[Decimal, Decimal]:
+    return face.exchange.fees(face.account, symbol)
+
+
+@routes.get("/")
+@read(Op.PUBLIC)
+def status(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+    return {"status": 200, "network_id": 1, "timestamp": look.now_ms // 1000}
+
+
+@routes.get("/info")
+@read(Op.PUBLIC)
+def info(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+    return {"contract_address": f"0x{0:040x}"}
+
+
+@routes.get("/api/v1/systemConfig")
+@read(Op.PUBLIC)
+def system_config(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+    return ok(
+        liquidity_pool_index=MARKET_MAKER,
+        staking_pool_index=MARKET_MAKER,
+        funding_fee_rebate_account_index=MARKET_MAKER,
+        fee_collector_account_index=MARKET_MAKER,
+        liquidity_pool_cooldown_period=300_000,
+        staking_pool_lockup_period=300_000,
+        max_integrator_perps_maker_fee=0,
+        max_integrator_perps_taker_fee=0,
+        max_integrator_spot_maker_fee=0,
+        max_integrator_spot_taker_fee=0,
+    )
+
+
+@routes.get("/api/v1/orderBooks")
+@read(Op.PUBLIC)
+def order_books(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+    return ok(
+        order_books=[
+            shapes.order_book_json(face.exchange.rules_of(symbol), *_fees(face, symbol))
+            for symbol in _symbols(request, face)
+        ]
+    )
+
+
+@routes.get("/api/v1/orderBookDetails")
+@read(Op.PUBLIC)
+def order_book_details(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+    exchange = face.exchange
+    return ok(
+        order_book_details=[
+            shapes.order_book_detail_json(
+                exchange.rules_of(symbol), exchange.stats(symbol), *_fees(face, symbol)
+            )
+            for symbol in _symbols(request, face)
+        ],
+        spot_order_book_details=[],
+    )
+
+
+@routes.get("/api/v1/orderBookOrders")
+@read(Op.PUBLIC)
+def order_book_orders(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+    rules = face.rules(whole(request, "market_id"))
+    limit = whole(request, "limit", low=1, high=MAX_BOOK)
+    book = face.exchange.book(rules.symbol, limit)
+    bids, asks = (
+        shapes.book_orders_json(rules, levels, book.version, look.now_ms)
+        for levels in (book.bids, book.asks)
+    )
+    return ok(total_asks=len(asks), asks=asks, total_bids=len(bids), bids=bids)
+
+
+@routes.get("/api/v1/recentTrades")
+@read(Op.PUBLIC)
+def recent_trades(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+    rules = face.rules(whole(request, "market_id"))
+    limit = whole(request, "limit", low=1, high=MAX_TRADES)
+    trades = face.exchange.public_trades(rules.symbol, limit)
+    return ok(trades=[shapes.public_trade_json(rules, trade) for trade in reversed(trades)])
+
+
+@routes.get("/api/v1/funding-rates")
+@read(Op.PUBLIC)
+def funding_rates(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+    """All markets, whatever is asked: the venue may ignore a market parameter (scenario S63)."""
+    exchange = face.exchange
+    return ok(
+        funding_rates=[
+            row
+            for symbol, rules in exchange.rules.items()
+            for row in shapes.funding_rate_rows(rules, exchange.predicted_rate(symbol))
+        ]
+    )
+
+
+@routes.get("/api/v1/fundings")
+@read(Op.PUBLIC)
+def fundings(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+    """Settled rates between two market instants in ms, both excluded, oldest first."""
+    rules = face.rules(whole(request, "market_id"))
+    resolution = text(request, "resolution")
+    if resolution not in {"1h", "1d"}:
+        raise ApiError(Code.INVALID_PARAM, "resolution must be 1h or 1d")
+    start_ms, end_ms = whole(request, "start_timestamp"), whole(request, "end_timestamp")
+    count_back = whole(request, "count_back", 0)
+    until = [
+        row
+        for row in shapes.settled_rows(face.exchange, rules.symbol)
+        if row.settlement_ms < end_ms
+    ]
+    within = [row for row in until if row.settlement_ms > start_ms]
+    rows = until[-count_back:] if 0 < len(within) < count_back else within
+    if not rows and count_back:
+        rows = until[-count_back:]
+    if resolution == "1d":
+        rows = [row for row in rows if row.settlement_ms // HOUR_MS % 24 == 0]
+    newest = rows[-MAX_FUNDINGS:]
+    return ok(
+        resolution=resolution,
+        fundings=[shapes.funding_row_json(row) for row in newest],
+    )
+
+
+@routes.get("/api/v1/exchangeStats")
+@read(Op.PUBLIC)
+def exchange_stats(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+    rows = []
+    total = Decimal(0)
+    for symbol, rules in face.exchange.rules.items():
+        stats = face.exchange.stats(symbol)
+        total += stats.volume
+        rows.append(
+            {
+                "symbol": rules.name,
+                "last_trade_price": float(stats.last_price),
+                "daily_trades_count": 0,
+                "daily_base_token_volume": float(stats.volume_base),
+                "daily_quote_token_volume": float(stats.volume),
+                "daily_price_change": float(stats.price_change),
+            }
+        )
+    return ok(
+        total=len(rows),
+        order_book_stats=rows,
+        daily_usd_volume=float(total),
+        daily_trades_count=0,
+    )
+
+
+@routes.get("/api/v1/currentHeight")
+@read(Op.PUBLIC)
+def current_height(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+    from adapters.sandbox.lighter_face.face import block_at
+
+    return ok(height=block_at(look.now_ms))

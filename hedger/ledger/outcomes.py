@@ -1,0 +1,160 @@
+"""What became of orders: their fills, their totals and their end; inside a transaction."""
+
+from collections.abc import Sequence
+from decimal import Context
+from typing import Any
+
+import sqlalchemy as sa
+
+from hedger.domain.money import ZERO
+from hedger.domain.order import Fill, Filled, Outcome, Prepared, Purpose, Refused, Unresolved
+from hedger.errors import IllegalTransitionError, StateError
+from hedger.ledger import events, hedges, totals
+from hedger.ledger import tables as t
+from hedger.ledger.intents import row_of
+from hedger.ledger.records import OrderState
+from hedger.ledger.session import Session
+from hedger.ledger.text import EXACT
+
+AVERAGE = Context(prec=16)  # for reading; the exact value stands beside it
+
+
+def settle(session: Session, outcome: Outcome) -> None:
+    """Record what became of an order; see ``Store.settle``."""
+    row = row_of(session.conn, outcome.prepared.order.id)
+    match outcome:
+        case Filled():
+            _settle_filled(session, row, outcome)
+        case Refused():
+            _settle_refused(session, row, outcome)
+        case Unresolved():
+            _settle_unresolved(session, row, outcome)
+
+
+def _settle_filled(session: Session, row: sa.Row[Any], outcome: Filled) -> None:
+    booked = _book(session, row, outcome.fills)
+    after, values = _filled(session, row, outcome)
+    before = OrderState(row.state)
+    if before.terminal and not booked:
+        return  # nothing new is known
+    level, text = "info", f"filled {outcome.size} of {row.size} on {row.venue}"
+    if before.terminal:
+        level, text = "error", f"was believed {before}, but {text}"
+    values |= {"venue_order_id": outcome.venue_order_id, "status": outcome.status}
+    _finish(session, row, after, values, level=level, text=text)
+
+
+def _settle_refused(session: Session, row: sa.Row[Any], outcome: Refused) -> None:
+    after = OrderState.DEAD if outcome.dead else OrderState.REFUSED
+    if OrderState(row.state).terminal:
+        if row.filled_size != ZERO:
+            raise IllegalTransitionError(f"order {row.id} is {row.state}, it cannot be {after}")
+        return  # the first proof that nothing happened is enough
+    detail = f"{outcome.reason}: {outcome.detail}"
+    text = f"is {after} on {row.venue} {outcome.code}, {detail}"
+    values = {"status": outcome.code, "detail": detail}
+    _finish(session, row, after, values, level="warning", text=text)
+
+
+def _settle_unresolved(session: Session, row: sa.Row[Any], outcome: Unresolved) -> None:
+    after = OrderState.UNRESOLVED
+    if OrderState(row.state).terminal:
+        raise IllegalTransitionError(f"order {row.id} is {row.state}, it cannot be {after}")
+    if (row.state, row.detail) == (after, outcome.detail):
+        return
+    text = f"is unknown on {row.venue}: {outcome.detail}"
+    _finish(session, row, after, {"detail": outcome.detail}, level="error", text=text)
+
+
+def abandon(session: Session, prepared: Prepared, detail: str) -> None:
+    """Record that an order was certainly never sent."""
+    row = row_of(session.conn, prepared.order.id)
+    before, after = OrderState(row.state), OrderState.ABANDONED
+    if before is after:
+        return
+    if before.terminal:
+        raise IllegalTransitionError(f"order {row.id} is {before}, it cannot be {after}")
+    text = f"was not sent: {detail}"
+    _finish(session, row, after, {"detail": detail}, level="warning", text=text)
+
+
+def _book(session: Session, row: sa.Row[Any], fills: Sequence[Fill]) -> int:
+    """Insert the fills that are not known yet, with their totals; how many there were."""
+    booked = 0
+    for fill in fills:
+        assert (fill.order, fill.venue) == (row.id, row.venue)
+        c = t.fills.c
+        known = session.conn.execute(
+            sa.select(c.order_id, c.side, c.size, c.price, c.fee_usd).where(
+                c.venue == fill.venue, c.trade_id == fill.trade_id
+            )
+        ).first()
+        told = (fill.order, fill.side, fill.size, fill.price, fill.fee_usd)
+        if known is not None:
+            if tuple(known) != told:
+                raise StateError(
+                    f"{fill.venue} now tells trade {fill.trade_id} differently: {told}, "
+                    f"the ledger has {tuple(known)}"
+                )
+            continue
+        values = {name: getattr(fill, name) for name in Fill.__dataclass_fields__}
+        values |= {"order_id": values.pop("order"), "hedge_id": row.hedge_id}
+        session.conn.execute(t.fills.insert().values(**values))
+        totals.add_fill(session, row.hedge_id, Purpose(row.purpose), fill)
+        booked += 1
+    return booked
+
+
+def _filled(
+    session: Session, row: sa.Row[Any], outcome: Filled
+) -> tuple[OrderState, dict[str, Any]]:
+    """The state and the sums of an order from all of its fills."""
+    c = t.fills.c
+    found = session.conn.execute(
+        sa.select(c.size, c.price, c.fee_usd).where(c.order_id == row.id)
+    ).all()
+    size = hedges.total([fill.size for fill in found])
+    if size != outcome.size:
+        raise IllegalTransitionError(
+            f"order {row.id} is said to have filled {outcome.size}, but {size} are booked"
+        )
+    value = hedges.total([EXACT.multiply(fill.size, fill.price) for fill in found])
+    values = {
+        "filled_size": size,
+        "filled_usd": value,
+        "avg_price": AVERAGE.divide(value, size) if size else None,
+        "fee_usd": hedges.total([fill.fee_usd for fill in found]),
+    }
+    if size == ZERO:
+        return OrderState.ZERO, values
+    return (OrderState.FILLED if size >= row.size else OrderState.PARTIAL), values
+
+
+def _finish(
+    session: Session,
+    row: sa.Row[Any],
+    after: OrderState,
+    values: dict[str, Any],
+    *,
+    level: str,
+    text: str,
+) -> None:
+    """Write what became of an order, release what nothing waits for any longer, and tell it."""
+    if after.terminal:
+        values = {**values, "done_at": session.now}
+        if Purpose(row.purpose) is Purpose.OPEN:
+            hedges.release(session, row.hedge_id, row.venue)
+        session.conn.execute(
+            t.burns.update().where(t.burns.c.order_id == row.id).values(state="settled")
+        )
+    session.conn.execute(
+        t.orders.update().where(t.orders.c.id == row.id).values(**values, state=after)
+    )
+    events.append(
+        session,
+        "outcome",
+        f"{row.purpose} order {row.id} {text}",
+        hedge=row.hedge_id,
+        level=level,
+        data={"order": row.id, "state": after, "before": row.state},
+    )

@@ -1,0 +1,338 @@
+"""What a person or a script sees: sentences on standard error, results on standard output."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hedger import audit, log
+from hedger.cli import queries, root
+from hedger.cli.exit_codes import MEANING, ExitCode
+from hedger.control import ControlServer, Progress
+from hedger.handlers import handlers
+from hedger.home import Home
+
+Row = Mapping[str, Any]
+KEY = "0x" + "5d" * 32
+
+
+class Desk:
+    """A daemon's hands: remembers what it was asked, and answers as it was told to."""
+
+    def __init__(self, state: str = "open") -> None:
+        self.state = state
+        self.asked: list[tuple[object, ...]] = []
+
+    async def open_hedge(self, symbol: object, usd: object, progress: Progress) -> Row:
+        self.asked.append(("open", symbol, str(usd)))
+        progress("leg 1 filled 0.04 at 2500")
+        return {"id": "eth-1", "symbol": symbol, "state": self.state}
+
+    async def close_hedge(self, prefix: str, progress: Progress) -> Row:
+        self.asked.append(("close", prefix))
+        return {"id": "eth-1", "state": self.state}
+
+    async def preview_rollback(self, **scope: object) -> list[Row]:
+        order = {"venue": "x10", "market": "ETH", "side": "sell", "size": "0.0400"}
+        return [order | {"expected_price": "2499.5", "fee_usd": None}]
+
+    async def rollback(self, *, progress: Progress, **scope: object) -> list[Row]:
+        self.asked.append(("rollback", *scope.values()))
+        return [{"hedge": "eth-1", "state": self.state}]
+
+    async def reconcile(self, progress: Progress) -> Row:
+        self.asked.append(("reconcile",))
+        return {"differences": [] if self.state == "open" else [{"venue": "x10"}]}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    monkeypatch.setenv("HEDGER_HOME", str(tmp_path / "home"))
+    umask = os.umask(0o022)
+    yield Home(tmp_path / "home")
+    os.umask(umask)
+    log.configure()
+
+
+def the_error(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one sentence that a refused command says."""
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("hedger: ")
+    return err
+
+
+async def ask(home: Home, desk: Desk, *arguments: str, environment: str = "sandbox") -> int:
+    """Run one command beside a daemon."""
+    home.prepare(environment)
+    async with ControlServer(home.control_socket, handlers(desk), environment=environment):
+        return await asyncio.to_thread(root.run, arguments)
+
+
+def a_mainnet_file(folder: Path, **options: object) -> Path:
+    shipped = Path(__file__).parents[2] / "config" / "mainnet.yaml"
+    data = yaml.safe_load(shipped.read_text(encoding="utf-8"))
+    data["account"]["dedicated"] = True
+    data["venues"]["options"]["x10"] |= {"vault": 10002, "public_key": "0x1"} | options
+    data["venues"]["options"]["lighter"] |= {
+        "account_index": 65,
+        "api_key_index": 5,
+        "rollback_api_key_index": 6,
+    }
+    path = folder / "mine.yaml"
+    path.write_text(yaml.safe_dump(data), encoding="utf-8")
+    return path
+
+
+def test_help_names_every_command_and_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert root.run(["--help"]) == 0
+
+    text = capsys.readouterr().out
+    for name in root.hedger.commands:
+        assert f"  {name} " in text
+    for code, meaning in MEANING.items():
+        assert f"{code.value:>3}  {meaning}" in text
+
+
+@pytest.mark.parametrize("name", sorted(root.hedger.commands))
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert root.run([name, "--help"]) == 0
+    assert "Usage: hedger " + name in capsys.readouterr().out
+
+
+def test_every_question_of_the_audit_can_be_asked() -> None:
+    assert set(queries.KINDS) == set(audit.KINDS)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["dance"],
+        ["open"],
+        ["open", "ETH"],
+        ["scan", "--format", "xml"],
+        ["rollback"],
+        ["rollback", "eth-1", "--all"],
+        ["audit", "everything"],
+        ["audit", "orders", "--since", "yesterday"],
+        ["audit", "orders", "--limit", "-1"],
+        ["sandbox", "--seed", "x"],
+        ["sandbox", "--balance-usd", "NaN"],
+        ["scan", "--config", "/nowhere/at/all.yaml"],
+    ],
+)
+def test_a_wrong_command_line_is_one_sentence(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert root.run(arguments) == ExitCode.USAGE
+    the_error(capsys)
+
+
+async def test_open_tells_its_progress_apart_from_its_result(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk = Desk()
+
+    code = await ask(home, desk, "open", "eth", "--usd", "100", "--format", "json")
+
+    out, err = capsys.readouterr()
+    assert code == ExitCode.DONE
+    assert desk.asked == [("open", "ETH", "100")]
+    assert err == "leg 1 filled 0.04 at 2500\n"
+    assert json.loads(out) == {"id": "eth-1", "symbol": "ETH", "state": "open"}
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ("open", ExitCode.DONE),
+        ("refused", ExitCode.NOT_DONE),
+        ("closed_flat", ExitCode.NOT_DONE),
+        ("closed", ExitCode.NOT_DONE),
+        ("escalated", ExitCode.EXPOSED),
+        ("converging", ExitCode.EXPOSED),
+    ],
+)
+async def test_the_exit_code_of_open_says_what_is_left(
+    home: Home, state: str, code: ExitCode
+) -> None:
+    assert await ask(home, Desk(state), "open", "ETH", "--usd", "100") == code
+
+
+@pytest.mark.parametrize("usd", ["0", "-5", "NaN", "Infinity", "much"])
+async def test_an_amount_that_is_none_is_refused(
+    home: Home, usd: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk = Desk()
+
+    assert await ask(home, desk, "open", "ETH", "--usd", usd) == ExitCode.USAGE
+    assert repr(usd) in the_error(capsys)
+    assert desk.asked == []
+
+
+async def test_a_rollback_without_terminal_and_without_yes_is_refused(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk = Desk()
+
+    assert await ask(home, desk, "rollback", "--all") == ExitCode.USAGE
+    assert "--yes" in the_error(capsys)
+    assert desk.asked == []
+
+
+async def test_a_dry_run_shows_the_preview_and_sends_nothing(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk = Desk()
+
+    assert await ask(home, desk, "rollback", "--market", "eth", "--dry-run") == ExitCode.DONE
+
+    shown = capsys.readouterr().out
+    for word in ("x10", "ETH", "sell", "0.0400", "2499.5", "unknown"):
+        assert word in shown
+    assert desk.asked == []
+
+
+async def test_a_rollback_that_is_agreed_to_is_carried_out(home: Home) -> None:
+    desk = Desk("closed")
+
+    assert await ask(home, desk, "rollback", "eth-1", "--yes") == ExitCode.DONE
+    assert desk.asked == [("rollback", "eth-1", None, False)]
+
+
+async def test_a_rollback_that_did_not_end_says_so_by_its_exit_code(home: Home) -> None:
+    assert await ask(home, Desk("escalated"), "rollback", "--all", "--yes") == ExitCode.EXPOSED
+
+
+async def test_a_difference_between_ledger_and_venue_is_an_exit_code(home: Home) -> None:
+    assert await ask(home, Desk("open"), "reconcile") == ExitCode.DONE
+    assert await ask(home, Desk("escalated"), "reconcile") == ExitCode.EXPOSED
+
+
+def test_s17_mainnet_is_not_traded_without_live(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = str(a_mainnet_file(tmp_path))
+
+    assert root.run(["open", "ETH", "--usd", "9", "--config", config]) == ExitCode.USAGE
+    assert "--live --confirm x10:10002,lighter:65" in the_error(capsys)
+
+
+@pytest.mark.parametrize("confirm", [[], ["--confirm", "x10:10002,lighter:66"]])
+def test_s17_mainnet_is_not_traded_on_accounts_that_were_not_named(
+    confirm: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = str(a_mainnet_file(tmp_path))
+
+    assert root.run(["run", "--live", *confirm, "--config", config]) == ExitCode.USAGE
+    assert "trades x10:10002,lighter:65" in the_error(capsys)
+
+
+async def test_s17_mainnet_is_traded_when_its_accounts_are_named(
+    home: Home, tmp_path: Path
+) -> None:
+    desk = Desk("closed")
+    permission = ["--live", "--confirm", "lighter:65, x10:10002"]
+    where = ["--config", str(a_mainnet_file(tmp_path))]
+
+    code = await ask(home, desk, "close", "eth-1", *permission, *where, environment="mainnet")
+
+    assert code == ExitCode.DONE
+    assert desk.asked == [("close", "eth-1")]
+
+
+def test_a_placeholder_that_was_left_is_told_by_its_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = str(a_mainnet_file(tmp_path, vault="REPLACE_WITH_THE_VAULT_NUMBER"))
+
+    assert root.run(["run", "--config", config]) == ExitCode.USAGE
+    assert "venues.options.x10.vault is still 'REPLACE_WITH_THE_VAULT_NUMBER'" in the_error(capsys)
+
+
+def test_s20_a_second_daemon_is_refused_with_the_pid_of_the_first(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.prepare("sandbox")
+
+    with home.locked():
+        assert root.run(["run"]) == ExitCode.LOCKED
+    assert f"process {os.getpid()} is working" in the_error(capsys)
+
+
+def test_without_a_daemon_a_command_is_refused_while_another_one_works(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.prepare("sandbox")
+
+    with home.locked():
+        assert root.run(["open", "ETH", "--usd", "100"]) == ExitCode.LOCKED
+    assert f"process {os.getpid()} is working" in the_error(capsys)
+
+
+def test_an_audit_without_a_ledger_says_how_to_make_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert root.run(["audit", "orders"]) == ExitCode.STATE
+    assert "hedger db upgrade" in the_error(capsys)
+
+
+def test_an_empty_ledger_is_an_empty_array_and_a_header(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert root.run(["db", "upgrade"]) == ExitCode.DONE
+    capsys.readouterr()
+
+    assert root.run(["audit", "fills", "--format", "json"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out) == []
+
+    assert root.run(["audit", "fills", "--format", "csv"]) == ExitCode.DONE
+    assert capsys.readouterr().out == ",".join(audit.columns("fills")) + "\n"
+
+
+def test_an_error_of_our_own_is_told_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure()
+
+    assert root._bug(ValueError(f"cannot sign with {KEY}")) == ExitCode.BUG
+
+    err = capsys.readouterr().err
+    assert "ValueError: cannot sign with ***" in err
+    assert err.endswith("hedger: an error in hedger itself (ValueError); see above\n")
+    assert KEY not in err
+
+
+def hedger_process(*arguments: str, options: tuple[str, ...] = ()) -> list[str]:
+    return [sys.executable, *options, "-m", "hedger", *arguments]
+
+
+def test_without_assertions_nothing_starts() -> None:
+    done = subprocess.run(
+        hedger_process("version", options=("-O",)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+    assert done.returncode == ExitCode.USAGE
+    assert "start Python without -O" in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    with subprocess.Popen(
+        hedger_process("--help"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+
+        assert process.wait(timeout=30) == ExitCode.NO_READER
+        assert process.stderr.read() == b""

@@ -1,0 +1,191 @@
+"""
+Hedges in a row through hedger's own path, the second leg going well or badly by chance.
+
+    bin/soak --hedges 200 --seed 1
+
+Each hedge is opened, and closed if it opened, by the same ``App`` that the daemon runs, through
+the official SDKs and real HTTP, against a sandbox process of its own. After every hedge the
+ledger is held against the venues' own ``/state``, order by order and to the last decimal.
+Nothing sweeps up at the end. Exit status 1 on any difference.
+"""
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from adapters.sandbox import process, verify
+from hedger import audit, log, resources, settings
+from hedger.app import App
+from hedger.clock import SystemClock
+from hedger.domain.ids import Symbol
+from hedger.home import Home
+
+OUTCOMES = ("filled", "partial", "refused", "dropped")
+LEAST_SHARE = 5  # at least one hedge in five of each outcome
+SYMBOLS = ("ETH", "SOL", "BNB", "XRP", "DOGE", "AVAX", "LINK", "LTC", "SUI", "HYPE")
+USD = Decimal(200)
+
+
+def sandbox_settings(seed: int) -> settings.Settings:
+    """The shipped sandbox configuration without the daemon's limits and without rate limits."""
+    path = resources.config() / "sandbox.yaml"
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    data["sandbox"] |= {"seed": seed, "tier": "none", "hour_s": 3600.0, "balance_usd": 100_000}
+    data["circuit_breaker"] = {"consecutive_failures_threshold": 100}
+    return settings.parse(data, str(path))
+
+
+def fault(outcome: str, symbol: str, chance: random.Random) -> dict[str, Any] | None:
+    """What is to happen to the second leg."""
+    leg_b = {"venue": "lighter", "market": symbol, "reduce_only": False, "times": 1}
+    match outcome:
+        case "partial":
+            share = chance.choice(["0.2", "0.4", "0.6", "0.8"])
+            return {**leg_b, "kind": "partial_fill", "fraction": share}
+        case "refused":
+            return {**leg_b, "kind": "refuse", "code": 21739, "status": 400}
+        case "dropped":
+            return {**leg_b, "kind": "drop_answer", "when": chance.choice(["before", "after"])}
+        case _:
+            return None
+
+
+def naked_spans(state: Mapping[str, Any]) -> list[float]:
+    """How long each stretch lasted in which the two venues were not equal and opposite, in s."""
+    trades = sorted(
+        (trade["at_ms"], trade["symbol"], 1 if trade["side"] == "buy" else -1, trade["size"])
+        for venue in verify.VENUES
+        for trade in state[venue]["trades"]
+    )
+    net: dict[str, Decimal] = {}
+    since: dict[str, int] = {}
+    spans: list[float] = []
+    for at_ms, symbol, sign, size in trades:
+        net[symbol] = net.get(symbol, Decimal(0)) + sign * Decimal(size)
+        if net[symbol] == 0 and symbol in since:
+            spans.append((at_ms - since.pop(symbol)) / 1000)
+        elif net[symbol] != 0:
+            since.setdefault(symbol, at_ms)
+    if since:
+        raise SystemExit(f"still naked: {', '.join(sorted(since))}")
+    return sorted(spans)
+
+
+class Soak:
+    """One run."""
+
+    def __init__(self, app: App, control_url: str, home: Home, seed: int) -> None:
+        self._app = app
+        self._home = home
+        self._http = httpx.AsyncClient(base_url=control_url, trust_env=False, timeout=30)
+        self._chance = random.Random(seed)
+        self.came_to: Counter[str] = Counter()
+
+    async def hedge(self, outcome: str) -> list[str]:
+        """Open one, close it if it opened; what disagrees afterwards."""
+        symbol = self._chance.choice(SYMBOLS)
+        body = fault(outcome, symbol, self._chance)
+        if body is not None:
+            (await self._http.post("/faults", json=body)).raise_for_status()
+        row = await self._app.open_hedge(Symbol(symbol), USD, lambda _: None)
+        found = await self._compare()
+        first = row["state"]
+        if first == "open":
+            row = await self._app.close_hedge(row["hedge"], lambda _: None)
+            found += await self._compare()
+        (await self._http.delete("/faults")).raise_for_status()
+        self.came_to[f"{outcome}: {first} -> {row['state']}"] += 1
+        if row["state"] != "closed":
+            found.append(f"hedge {row['hedge']} ended {row['state']}: {row['reason']}")
+        return found
+
+    async def state(self) -> dict[str, Any]:
+        """What the venues truly hold and did."""
+        answer = (await self._http.get("/state")).raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def _compare(self) -> list[str]:
+        everything = audit.Filters(limit=0)
+        orders, fills, funding = (
+            list(audit.rows(self._home.ledger, kind, everything))
+            for kind in ("orders", "fills", "funding")
+        )
+        return verify.differences(orders, fills, funding, await self.state())
+
+    async def close(self) -> None:
+        """Give back the connection."""
+        await self._http.aclose()
+
+
+def deck(hedges: int, chance: random.Random) -> list[str]:
+    """As many of each outcome as possible, in random order."""
+    cards = [OUTCOMES[i % len(OUTCOMES)] for i in range(hedges)]
+    chance.shuffle(cards)
+    return cards
+
+
+async def run(hedges: int, seed: int, root: Path) -> int:
+    """All of it; the exit status."""
+    home, clock = Home(root), SystemClock()
+    home.prepare("sandbox")
+    cards = deck(hedges, random.Random(seed))
+    began_s, failures = clock.monotonic_s(), 0
+    try:
+        async with App.open(sandbox_settings(seed), home, mode="trade") as app:
+            line = process.status(home.root)
+            assert line is not None
+            soak = Soak(app, line["control_url"], home, seed)
+            for number, outcome in enumerate(cards, start=1):
+                found = await soak.hedge(outcome)
+                failures += len(found)
+                for text in found:
+                    print(f"hedge {number} ({outcome}): {text}")
+                if number % 20 == 0 or number == hedges:
+                    passed_s = clock.monotonic_s() - began_s
+                    print(f"{number} hedges in {passed_s:.0f} s, {failures} differences")
+            _tell(cards, soak, naked_spans(await soak.state()), failures)
+            await soak.close()
+    finally:
+        await process.stop(home.root, clock)
+    few = [o for o in OUTCOMES if cards.count(o) * LEAST_SHARE < hedges]
+    return 1 if failures or few else 0
+
+
+def _tell(cards: Sequence[str], soak: Soak, spans: Sequence[float], failures: int) -> None:
+    print("second leg: " + ", ".join(f"{o} {cards.count(o)}" for o in OUTCOMES))
+    for name, count in sorted(soak.came_to.items()):
+        print(f"  {name}: {count}")
+    if spans:
+        p99 = spans[min(len(spans) - 1, len(spans) * 99 // 100)]
+        print(
+            f"naked spans: {len(spans)}, median {spans[len(spans) // 2]:.2f} s,"
+            f" p99 {p99:.2f} s, longest {spans[-1]:.2f} s"
+        )
+    print(f"differences between ledger and venues: {failures}")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0] if __doc__ else None)
+    parser.add_argument("--hedges", type=int, default=200, help="how many, default 200")
+    parser.add_argument("--seed", type=int, default=1, help="of the sandbox and of all chance")
+    parser.add_argument("--verbose", action="store_true", help="show hedger's own log")
+    options = parser.parse_args()
+    log.configure(level="INFO" if options.verbose else "CRITICAL")
+    with tempfile.TemporaryDirectory(prefix="hedger-soak-") as folder:
+        sys.exit(asyncio.run(run(options.hedges, options.seed, Path(folder) / "home")))
+
+
+if __name__ == "__main__":
+    main()
