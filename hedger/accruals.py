@@ -3,11 +3,14 @@ Funding received and paid: read from the venues' own ledgers, complete or unknow
 
 A venue lists a payment some time after its settlement. A hedge's funding is therefore known
 through a settlement only once a full and successful reading began ``payment_lag_s`` after that
-settlement was seen to have passed (S38). Settlements are on the venues' market clocks.
+settlement was first seen as the next one, all earlier ones having passed (S38). When that was
+is kept in the ledger, so that commands without a daemon learn it, too. Settlements are on the
+venues' market clocks, the looks on ours.
 """
 
+import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from loguru import logger
 
@@ -18,7 +21,7 @@ from hedger.errors import VenueError
 from hedger.ledger.store import Store
 from hedger.ports import QuoteSource, Venue
 
-SIGHTINGS_MAX = 1_000
+SIGHTINGS_MAX = 50
 
 
 class Accruals:
@@ -38,7 +41,6 @@ class Accruals:
         self._store = store
         self._clock = clock
         self._payment_lag_s = payment_lag_s
-        self._sightings: dict[VenueId, list[tuple[float, datetime]]] = {}
 
     async def run(self) -> int:
         """One reading of both venues; the number of payments that were new."""
@@ -54,19 +56,30 @@ class Accruals:
         return new
 
     async def _sight(self, venue: VenueId) -> None:
-        """Note when which settlement was the next one."""
-        seen = self._sightings.setdefault(venue, [])
-        seen.append((self._clock.monotonic_s(), await self._quotes[venue].next_settlement()))
-        del seen[:-SIGHTINGS_MAX]
+        """Note when a settlement was first seen as the next one."""
+        upcoming = await self._quotes[venue].next_settlement()
+        seen = self._seen(venue)
+        if upcoming not in seen:
+            seen[upcoming] = self._clock.now()
+            newest = sorted(seen)[-SIGHTINGS_MAX:]
+            text = {at.isoformat(): seen[at].isoformat() for at in newest}
+            self._store.set_meta(_key(venue), json.dumps(text))
+
+    def _seen(self, venue: VenueId) -> dict[datetime, datetime]:
+        """When each settlement was first seen as the next one."""
+        stored = json.loads(self._store.meta(_key(venue)) or "{}")
+        return {
+            datetime.fromisoformat(at): datetime.fromisoformat(seen) for at, seen in stored.items()
+        }
 
     async def _read(self, venue: VenueId, hedges: list[Hedge]) -> int:
         starts = [s for hedge in hedges if (s := _first(hedge, venue)) is not None]
         if not starts:
             return 0
-        began_s = self._clock.monotonic_s()
+        settled_before = self._clock.now() - timedelta(seconds=self._payment_lag_s)
         payments = await self._venues[venue].funding_payments(min(starts))
         new = self._store.book_payments(payments)
-        through = self._passed(venue, began_s - self._payment_lag_s)
+        through = self._passed(venue, settled_before)
         if through is not None:
             for hedge in hedges:
                 if venue in hedge.venues:
@@ -75,11 +88,13 @@ class Accruals:
             logger.info("{} funding payments of {} booked", new, venue)
         return new
 
-    def _passed(self, venue: VenueId, before_s: float) -> datetime | None:
-        """The latest settlement that was upcoming at a look before ``before_s``."""
-        return max(
-            (at for seen_s, at in self._sightings[venue] if seen_s <= before_s), default=None
-        )
+    def _passed(self, venue: VenueId, before: datetime) -> datetime | None:
+        """The latest settlement that was the next one already at that time."""
+        return max((at for at, seen in self._seen(venue).items() if seen <= before), default=None)
+
+
+def _key(venue: VenueId) -> str:
+    return f"settlements_seen:{venue}"
 
 
 def _first(hedge: Hedge, venue: VenueId) -> datetime | None:

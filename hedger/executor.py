@@ -19,7 +19,7 @@ from hedger.clock import Clock
 from hedger.dispatcher import Dispatcher, NotPlaced, order_id_for
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId, OrderId, VenueId
-from hedger.domain.market import Balance
+from hedger.domain.market import OrderBook
 from hedger.domain.money import ONE, ZERO, common_step, floor_to_step, plain
 from hedger.domain.order import Order, Purpose
 from hedger.errors import VenueError
@@ -152,20 +152,21 @@ class Executor:
             return await self._mark_end(hedge)
 
     async def _open_a(self, hedge: Hedge) -> Hedge:
-        """Leg A, after every precondition; nothing was sent before."""
+        """Leg A, after every precondition; nothing was sent before. Balances are read last."""
         try:
             first_a, first_b = [await self._quotes[v].next_settlement() for v in hedge.venues]
             if (held := await self._held(hedge)) is not None:
                 return self._store.move(hedge, State.REFUSED, held)
-            needs = [await self._margin(hedge, v, hedge.planned_size) for v in hedge.venues]
-            if (short := self._fresh_balances(hedge, needs)) is not None:
-                return self._store.move(hedge, State.REFUSED, short)
-            order = await self._opening_order(hedge, hedge.venue_a, hedge.planned_size)
+            books = {v: await self._quotes[v].book(hedge.symbol) for v in hedge.venues}
+            order = await self._opening_order(hedge, books[hedge.venue_a], hedge.planned_size)
+            if isinstance(order, _NoOrder):
+                return self._store.move(hedge, State.REFUSED, order.detail)
             hedge = self._store.note(hedge, first_settlement_a=first_a, first_settlement_b=first_b)
+            needs = [await self._margin(books[v], hedge.planned_size) for v in hedge.venues]
         except VenueError as error:
             return self._store.move(hedge, State.REFUSED, f"not opened: {error}")
-        if isinstance(order, _NoOrder):
-            return self._store.move(hedge, State.REFUSED, order.detail)
+        if (short := self._fresh_balances(hedge, needs)) is not None:
+            return self._store.move(hedge, State.REFUSED, short)
         outcome = await self._dispatcher.place(
             order, margins=needs, move_to=(State.OPENING_A, "leg A is being sent")
         )
@@ -205,12 +206,13 @@ class Executor:
             return self._to_rollback(
                 hedge, Target.FLAT, f"leg A filled {plain(filled)}, too little for leg B"
             )
-        need = await self._margin(hedge, hedge.venue_b, size)
-        if (short := self._fresh_balances(hedge, [need])) is not None:
-            return self._to_rollback(hedge, Target.FLAT, f"leg B was not sent: {short}")
-        order = await self._opening_order(hedge, hedge.venue_b, size)
+        book = await self._quotes[hedge.venue_b].book(hedge.symbol)
+        order = await self._opening_order(hedge, book, size)
         if isinstance(order, _NoOrder):
             return self._to_rollback(hedge, Target.FLAT, order.detail)
+        need = await self._margin(book, size)
+        if (short := self._fresh_balances(hedge, [need])) is not None:
+            return self._to_rollback(hedge, Target.FLAT, f"leg B was not sent: {short}")
         if self._clock.now() > deadline:
             return self._to_rollback(hedge, Target.FLAT, "leg B was not sent: it took too long")
         outcome = await self._dispatcher.place(
@@ -250,14 +252,14 @@ class Executor:
                 )
         return None
 
-    async def _margin(self, hedge: Hedge, venue: VenueId, size: Decimal) -> Margin:
-        """Free margin against what ``size`` coins need at the configured leverage, with fees."""
-        balance: Balance = await self._venues[venue].balance()
-        book = await self._quotes[venue].book(hedge.symbol, 1)
-        fees = await self._venues[venue].fees(hedge.symbol)
+    async def _margin(self, book: OrderBook, size: Decimal) -> Margin:
+        """A fresh balance against what ``size`` coins need at the configured leverage."""
+        venue = self._venues[book.venue]
+        fees = await venue.fees(book.symbol)
+        balance = await venue.balance()
         value = size * (book.mid or ZERO)
         needed = value * (ONE / self._leverage + fees.taker) * MARGIN_RESERVE
-        return Margin(venue=venue, available_usd=balance.available_usd, needed_usd=needed)
+        return Margin(venue=book.venue, available_usd=balance.available_usd, needed_usd=needed)
 
     def _fresh_balances(self, hedge: Hedge, needs: list[Margin]) -> str | None:
         """Log every figure; the sentence of the first shortfall, or None."""
@@ -280,13 +282,15 @@ class Executor:
                 )
         return None
 
-    async def _opening_order(self, hedge: Hedge, venue: VenueId, size: Decimal) -> Order | _NoOrder:
+    async def _opening_order(
+        self, hedge: Hedge, book: OrderBook, size: Decimal
+    ) -> Order | _NoOrder:
+        venue = book.venue
         rules = await self._venues[venue].instrument(hedge.symbol)
-        book = await self._quotes[venue].book(hedge.symbol)
         side = hedge.side_on(venue)
         price = worst_price(side, book, rules, self._rules.slippage_bps)
-        if price is None:
-            return _NoOrder(f"the {hedge.symbol} book of {venue} is empty")
+        if price is None or book.mid is None:
+            return _NoOrder(f"a side of the {hedge.symbol} book of {venue} is empty")
         ttl = timedelta(seconds=self._venues[venue].capabilities.order_ttl_s)
         return Order(
             id=OrderId(order_id_for(self._store, hedge)),

@@ -63,8 +63,13 @@ class QuoteSource(Protocol):
     async def next_settlement(self) -> datetime:
         """When funding is next charged, on the venue's market clock."""
 
-    async def book(self, symbol: Symbol, depth: int = 50) -> OrderBook:
-        """The book of one market, best prices first."""
+    async def book(self, symbol: Symbol, depth: int = 50, *, urgent: bool = False) -> OrderBook:
+        """
+        The book of one market, best prices first.
+
+        ``urgent`` is for taking exposure off: it may use the part of the venue's request limit
+        that is kept back from everything else.
+        """
 
     async def close(self) -> None:
         """Give back connections."""

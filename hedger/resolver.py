@@ -39,7 +39,7 @@ from hedger.errors import VenueError
 from hedger.ledger.store import Store
 from hedger.ports import Capabilities, Fence, Venue
 
-LOOK_DELAYS_S = (0.25, 0.35, 0.7, 1.4, 2.0)  # then the last one again, until the budget ends
+LOOK_DELAYS_S = (0.4, 0.3, 0.7, 1.4, 2.0)  # then the last one again, until the budget ends
 RESEND_YOUNGER_THAN_S = 2.0
 BURN_AGAIN_AFTER_S = 5.0
 

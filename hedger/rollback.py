@@ -278,7 +278,7 @@ class RollbackEngine:
         """The reduce-only order of one step; None when there is nobody to trade with."""
         venue = self._venues[step.venue]
         rules = await venue.instrument(hedge.symbol)
-        book = await self._quotes[step.venue].book(hedge.symbol)
+        book = await self._quotes[step.venue].book(hedge.symbol, urgent=True)
         ladder = self._rules.slippage_bps
         slippage = ladder[min(attempt, len(ladder)) - 1]
         price = worst_price(step.side, book, rules, slippage)

@@ -18,10 +18,9 @@ from hedger.breaker import CircuitBreaker
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId, Symbol, VenueId
-from hedger.domain.market import Instrument
-from hedger.domain.money import BPS, plain
+from hedger.domain.money import plain
 from hedger.economics import Opportunity, Pair
-from hedger.errors import UnavailableError, UsageError
+from hedger.errors import UsageError
 from hedger.executor import Executor
 from hedger.ids import IdMaker
 from hedger.ledger.store import Store
@@ -253,26 +252,20 @@ class Trader:
         return Pair(symbol=symbol, a=quotes[0], b=quotes[1])
 
     async def _plan(self, pair: Pair, usd: Decimal, net: Decimal | None) -> risk.Plan:
+        """Sized at the higher mark; what the books say is asked again before anything is sent."""
         first, second = self.settings.venues.order
-        rules: list[Instrument] = []
-        mids: list[Decimal] = []
-        for venue in (first, second):
-            rules.append(await self.venues[venue].instrument(pair.symbol))
-            mid = (await self.quotes[venue].book(pair.symbol)).mid
-            if mid is None:
-                raise UnavailableError(venue, f"a side of the {pair.symbol} book is empty")
-            mids.append(mid)
-        price = max(mids)
-        gap_bps = abs(mids[0] - mids[1]) / price * BPS
+        a = await self.venues[first].instrument(pair.symbol)
+        b = await self.venues[second].instrument(pair.symbol)
+        price = max(pair.a.mark_price, pair.b.mark_price)
         return risk.Plan(
             symbol=pair.symbol,
             side_a=pair.side_a,
             usd=usd,
             price=price,
-            size=risk.sized(usd, price, rules[0], rules[1]),
-            a=rules[0],
-            b=rules[1],
-            price_gap_bps=gap_bps,
+            size=risk.sized(usd, price, a, b),
+            a=a,
+            b=b,
+            price_gap_bps=pair.price_gap_bps,
             expected_net_bps=net,
         )
 

@@ -24,7 +24,7 @@ context.configure(
     target_metadata=metadata,
     render_item=render_item,
     render_as_batch=True,  # SQLite cannot ALTER
-    transactional_ddl=True,  # the caller holds one transaction around all of it
+    transactional_ddl=False,  # the caller holds one transaction around all of it
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -1,33 +1,17 @@
 """What a fault may say: its kinds, their parameters, and one clear sentence when it is wrong."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from hedger.errors import ConfigError
+from adapters.sandbox import fault_fields as fields
+from adapters.sandbox.fault_fields import BadFaultError, Op
+
+__all__ = ["DURATION", "IMMEDIATE", "BadFaultError", "Fault", "Kind", "Op", "parse_fault"]
 
 VENUES = ("x10", "lighter")
-MAX_SECONDS = 86_400.0
-MAX_COUNT = 1_000_000
-
-
-class BadFaultError(ConfigError):
-    """A fault that makes no sense; the text names what is wrong and what is allowed."""
-
-
-class Op(StrEnum):
-    """What a request is about."""
-
-    ORDER = "order"
-    CANCEL = "cancel"
-    POSITIONS = "positions"
-    ORDERS = "orders"
-    NONCE = "nonce"
-    BALANCE = "balance"
-    STREAM = "stream"
-    PUBLIC = "public"
 
 
 class Kind(StrEnum):
@@ -58,11 +42,6 @@ DURATION = frozenset({Kind.OUTAGE, Kind.SILENCE_STREAM})
 
 IMMEDIATE = frozenset({Kind.LIQUIDATE})
 """These happen when they are posted and are not kept."""
-
-REJECT_REASONS = ("margin", "no_liquidity", "slippage", "reduce_only")
-
-_READS = (Op.POSITIONS, Op.ORDERS, Op.NONCE, Op.BALANCE)
-_WRITES = (Op.ORDER, Op.CANCEL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,111 +78,6 @@ class Fault:
         return self.when == "after" or self.kind is Kind.HANG
 
 
-def _refuse_type(name: str, value: object, allowed: str) -> BadFaultError:
-    return BadFaultError(f"fault key {name} is {value!r}; it must be {allowed}")
-
-
-def _number(name: str, value: object, *, low: float, high: float) -> float:
-    allowed = f"a number from {low:g} to {high:g}"
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise _refuse_type(name, value, allowed)
-    if not low <= float(value) <= high:  # also refuses NaN
-        raise _refuse_type(name, value, allowed)
-    return float(value)
-
-
-def _whole(name: str, value: object, *, low: int = 0, high: int = MAX_COUNT) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise _refuse_type(name, value, f"a whole number from {low} to {high}")
-    return value
-
-
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise _refuse_type(name, value, "true or false")
-    return value
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise _refuse_type(name, value, "a text")
-    return value
-
-
-def _choice(name: str, value: object, allowed: tuple[str, ...]) -> str:
-    if not isinstance(value, str) or value not in allowed:
-        raise _refuse_type(name, value, f"one of {', '.join(allowed)}")
-    return value
-
-
-def _code(name: str, value: object) -> int:
-    if isinstance(value, str) and value.isascii() and value.isdecimal():
-        value = int(value)
-    return _whole(name, value, low=1, high=999_999)
-
-
-def _fraction(name: str, value: object) -> Decimal:
-    allowed = 'a text such as "0.4", from 0 to 1'
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
-        raise _refuse_type(name, value, allowed)
-    try:
-        fraction = Decimal(repr(value) if isinstance(value, float) else value)
-    except InvalidOperation:
-        raise _refuse_type(name, value, allowed) from None
-    if not fraction.is_finite() or not 0 <= fraction <= 1:
-        raise _refuse_type(name, value, allowed)
-    return fraction
-
-
-def _throttle(name: str, value: object) -> int:
-    if not isinstance(value, int) or value not in {429, 405}:
-        raise _refuse_type(name, value, "429 or 405")
-    return value
-
-
-def _ops(name: str, value: object, allowed: tuple[Op, ...]) -> frozenset[Op]:
-    names = [value] if isinstance(value, str) else value
-    words = tuple(op.value for op in allowed)
-    if not isinstance(names, list | tuple) or not names:
-        raise _refuse_type(name, value, f"a list of some of {', '.join(words)}")
-    return frozenset(Op(_choice(name, item, words)) for item in names)
-
-
-_Parser = Callable[[str, object], Any]
-
-
-def _status(name: str, value: object) -> int:
-    return _whole(name, value, low=400, high=599)
-
-
-def _server_status(name: str, value: object) -> int:
-    return _whole(name, value, low=500, high=599)
-
-
-def _seconds(name: str, value: object) -> float:
-    return _number(name, value, low=0, high=MAX_SECONDS)
-
-
-def _when(name: str, value: object) -> str:
-    return _choice(name, value, ("before", "after"))
-
-
-def _reason(name: str, value: object) -> str:
-    return _choice(name, value, REJECT_REASONS)
-
-
-def _op(name: str, value: object) -> frozenset[Op]:
-    return _ops(name, value, (*_WRITES, *_READS, Op.PUBLIC))
-
-
-def _what(name: str, value: object) -> frozenset[Op]:
-    return _ops(name, value, _READS)
-
-
-def _what_or_public(name: str, value: object) -> frozenset[Op]:
-    return _ops(name, value, (*_READS, Op.PUBLIC))
-
-
 _REQUIRED = object()
 
 
@@ -212,44 +86,52 @@ class _Spec:
     """Parameters of one kind (name -> parser and default) and what it matches when unsaid."""
 
     ops: tuple[Op, ...]
-    params: Mapping[str, tuple[_Parser, Any]]
+    params: Mapping[str, tuple[fields.Parser, Any]]
 
 
-_HTML = (_flag, False)
-_OP = (_op, None)
+_HTML = (fields.flag, False)
+_OP = (fields.op, None)
 
 _SPECS: Mapping[Kind, _Spec] = {
-    Kind.OUTAGE: _Spec(tuple(Op), {"seconds": (_seconds, _REQUIRED)}),
-    Kind.RATE_LIMIT: _Spec((Op.ORDER,), {"status": (_throttle, 429), "html": _HTML, "op": _OP}),
+    Kind.OUTAGE: _Spec(tuple(Op), {"seconds": (fields.seconds, _REQUIRED)}),
+    Kind.RATE_LIMIT: _Spec(
+        (Op.ORDER,), {"status": (fields.throttle, 429), "html": _HTML, "op": _OP}
+    ),
     Kind.SERVER_ERROR: _Spec(
         (Op.ORDER,),
-        {"status": (_server_status, 503), "when": (_when, "before"), "html": _HTML, "op": _OP},
-    ),
-    Kind.DROP_ANSWER: _Spec((Op.ORDER,), {"when": (_when, "before"), "op": _OP}),
-    Kind.BAD_READS: _Spec(
-        (), {"what": (_what_or_public, _REQUIRED), "status": (_status, 503), "html": _HTML}
-    ),
-    Kind.STEAL_NONCE: _Spec((Op.ORDER,), {"api_key_index": (_whole, None)}),
-    Kind.REFUSE: _Spec(
-        (Op.ORDER,),
         {
-            "code": (_code, _REQUIRED),
-            "status": (_status, 400),
-            "message": (_text, ""),
+            "status": (fields.server_status, 503),
+            "when": (fields.when, "before"),
+            "html": _HTML,
             "op": _OP,
         },
     ),
-    Kind.LAG: _Spec((), {"what": (_what, _REQUIRED), "seconds": (_seconds, _REQUIRED)}),
-    Kind.EMPTY_READS: _Spec((), {"what": (_what, _REQUIRED)}),
-    Kind.REJECT: _Spec((Op.ORDER,), {"reason": (_reason, _REQUIRED)}),
-    Kind.PARTIAL_FILL: _Spec((Op.ORDER,), {"fraction": (_fraction, _REQUIRED)}),
+    Kind.DROP_ANSWER: _Spec((Op.ORDER,), {"when": (fields.when, "before"), "op": _OP}),
+    Kind.BAD_READS: _Spec(
+        (),
+        {"what": (fields.what_or_public, _REQUIRED), "status": (fields.status, 503), "html": _HTML},
+    ),
+    Kind.STEAL_NONCE: _Spec((Op.ORDER,), {"api_key_index": (fields.whole, None)}),
+    Kind.REFUSE: _Spec(
+        (Op.ORDER,),
+        {
+            "code": (fields.code, _REQUIRED),
+            "status": (fields.status, 400),
+            "message": (fields.text, ""),
+            "op": _OP,
+        },
+    ),
+    Kind.LAG: _Spec((), {"what": (fields.what, _REQUIRED), "seconds": (fields.seconds, _REQUIRED)}),
+    Kind.EMPTY_READS: _Spec((), {"what": (fields.what, _REQUIRED)}),
+    Kind.REJECT: _Spec((Op.ORDER,), {"reason": (fields.reason, _REQUIRED)}),
+    Kind.PARTIAL_FILL: _Spec((Op.ORDER,), {"fraction": (fields.fraction, _REQUIRED)}),
     Kind.NO_FILL: _Spec((Op.ORDER,), {}),
-    Kind.SLOW_MATCH: _Spec((Op.ORDER,), {"seconds": (_seconds, _REQUIRED)}),
-    Kind.HANG: _Spec((Op.ORDER,), {"seconds": (_seconds, _REQUIRED), "op": _OP}),
+    Kind.SLOW_MATCH: _Spec((Op.ORDER,), {"seconds": (fields.seconds, _REQUIRED)}),
+    Kind.HANG: _Spec((Op.ORDER,), {"seconds": (fields.seconds, _REQUIRED), "op": _OP}),
     Kind.CLOSE_STREAM: _Spec((Op.STREAM,), {}),
-    Kind.SILENCE_STREAM: _Spec((Op.STREAM,), {"seconds": (_seconds, _REQUIRED)}),
+    Kind.SILENCE_STREAM: _Spec((Op.STREAM,), {"seconds": (fields.seconds, _REQUIRED)}),
     Kind.SEQ_GAP: _Spec((Op.STREAM,), {}),
-    Kind.LIQUIDATE: _Spec((), {"fraction": (_fraction, Decimal(1))}),
+    Kind.LIQUIDATE: _Spec((), {"fraction": (fields.fraction, Decimal(1))}),
 }
 
 _COMMON = ("venue", "kind", "market", "times", "skip", "reduce_only")
@@ -281,7 +163,7 @@ def _market(raw: Mapping[str, Any], kind: Kind, markets: frozenset[str] | None) 
         return None
     if kind in DURATION:
         raise BadFaultError(f"fault {kind} strikes the whole venue; remove the key market")
-    market = _text("market", value)
+    market = fields.text("market", value)
     if markets is not None and market not in markets:
         raise BadFaultError(f"fault key market is {market!r}; no such market is on the tape")
     return market
@@ -301,8 +183,8 @@ def parse_fault(raw: object, fault_id: str, markets: frozenset[str] | None = Non
     """
     if not isinstance(raw, Mapping):
         raise BadFaultError(f"a fault must be an object with venue and kind, not {raw!r}")
-    venue = _choice("venue", raw.get("venue"), VENUES)
-    kind = Kind(_choice("kind", raw.get("kind"), tuple(kind.value for kind in Kind)))
+    venue = fields.choice("venue", raw.get("venue"), VENUES)
+    kind = Kind(fields.choice("kind", raw.get("kind"), tuple(kind.value for kind in Kind)))
     spec = _SPECS[kind]
     params = _parse_params(spec, raw, kind)
     reduce_only = raw.get("reduce_only")
@@ -318,9 +200,9 @@ def parse_fault(raw: object, fault_id: str, markets: frozenset[str] | None = Non
         kind=kind,
         ops=ops,
         market=_market(raw, kind, markets),
-        times=_whole("times", raw.get("times", 1)),
-        skip=_whole("skip", raw.get("skip", 0)),
-        reduce_only=None if reduce_only is None else _flag("reduce_only", reduce_only),
+        times=1 if raw.get("times") is None else fields.whole("times", raw["times"]),
+        skip=0 if raw.get("skip") is None else fields.whole("skip", raw["skip"]),
+        reduce_only=None if reduce_only is None else fields.flag("reduce_only", reduce_only),
         posted=dict(raw),
         **params,
     )

@@ -1,65 +1,46 @@
 """
 The sandbox as a process of its own, shared by every command of one state directory.
 
-The running sandbox holds the lock ``sandbox.lock`` for as long as it lives, so a lock that
-is free means that there is none, whatever the files say. What it announced is kept in
-``sandbox.json`` (owner-only: it holds keys), together with its pid and options.
-
     absent ──ensure_running──► starting ──announced──► running ──stop, SIGTERM──► absent
 """
 
-import asyncio
 import contextlib
 import fcntl
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from loguru import logger
 
 from adapters.sandbox.options import SandboxOptions
+from adapters.sandbox.record import (
+    OWNER_ONLY,
+    holder,
+    log_path,
+    make_home,
+    record_path,
+    status,
+)
 from hedger.clock import Clock
 from hedger.errors import StateError
+
+__all__ = ["ensure_running", "log_path", "record_path", "status", "stop"]
 
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 10.0
 HEALTH_TIMEOUT_S: Final = 2.0
 POLL_S: Final = 0.05
 LOG_TAIL_CHARS: Final = 600
-LOCK_TRIES: Final = 25
-LOCK_PAUSE_S: Final = 0.02
-OWNER_ONLY: Final = 0o600
 COMMAND: Final = (sys.executable, "-m", "hedger", "sandbox")
 _OURS: Final = ("pid", "options")  # what the record has beside the announcement
 
 _children: list[subprocess.Popen[bytes]] = []
 """Sandboxes this process started. They outlive it; while it lives, it reaps them."""
-
-
-def record_path(home: Path) -> Path:
-    """Where the running sandbox says what it is."""
-    return home / "sandbox.json"
-
-
-def log_path(home: Path) -> Path:
-    """Where a sandbox that was started in the background logs."""
-    return home / "sandbox.log"
-
-
-def status(home: Path) -> dict[str, Any] | None:
-    """
-    The announcement of the sandbox of this directory with its ``pid`` and ``options``.
-
-    None when none is running. Nothing is asked over the network.
-    """
-    return _read(home) if _holder(home) else None
 
 
 async def ensure_running(
@@ -79,7 +60,7 @@ async def ensure_running(
         StateError: it did not come up within ``timeout_s``, or the one that runs is deaf.
     """
     _reap()
-    _make(home)
+    make_home(home)
     deadline_s = clock.monotonic_s() + timeout_s
     async with _one_starter(home, clock, deadline_s):
         process: subprocess.Popen[bytes] | None = None
@@ -89,7 +70,7 @@ async def ensure_running(
                 await _hears(record, home, clock, deadline_s)
                 _warn_if_other(record, options)
                 return {key: value for key, value in record.items() if key not in _OURS}
-            if process is None and not _holder(home):
+            if process is None and not holder(home):
                 process = _start(home, options, command)
             if process is not None and process.poll() is not None:
                 raise StateError(
@@ -111,13 +92,13 @@ async def stop(home: Path, clock: Clock, *, timeout_s: float = STOP_TIMEOUT_S) -
     Raises:
         StateError: it still runs after ``timeout_s``.
     """
-    pid = _holder(home)
+    pid = holder(home)
     if not pid:
         return False
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     deadline_s = clock.monotonic_s() + timeout_s
-    while _holder(home) == pid:
+    while holder(home) == pid:
         if clock.monotonic_s() >= deadline_s:
             raise StateError(
                 f"sandbox process {pid} did not end within {timeout_s:g} s; "
@@ -126,98 +107,6 @@ async def stop(home: Path, clock: Clock, *, timeout_s: float = STOP_TIMEOUT_S) -
         await clock.sleep(POLL_S)
     _reap()
     return True
-
-
-@contextmanager
-def recorded(
-    home: Path | None, announcement: Mapping[str, Any], options: SandboxOptions
-) -> Iterator[bool]:
-    """
-    Be the sandbox of ``home`` while this is held; says whether we are.
-
-    With no home, or where another sandbox already is it, nothing is written.
-    """
-    handle = None if home is None else _take_lock(home)
-    if home is None or handle is None:
-        yield False
-        return
-    path = record_path(home)
-    try:
-        record = {**announcement, "pid": os.getpid(), "options": options.command_line()}
-        write_owner_only(path, json.dumps(record) + "\n")
-        yield True
-    finally:
-        path.unlink(missing_ok=True)
-        os.close(handle)
-
-
-def write_owner_only(path: Path, text: str) -> None:
-    """Replace a file atomically; nobody else may read it at any moment."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, OWNER_ONLY)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), OWNER_ONLY)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-
-
-def _make(home: Path) -> None:
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def _lock_file(home: Path, flags: int) -> int:
-    return os.open(home / "sandbox.lock", flags | os.O_CLOEXEC, OWNER_ONLY)
-
-
-def _take_lock(home: Path) -> int | None:
-    """
-    The held lock with our pid in it, or None where another sandbox holds it.
-
-    Tried for a moment, because ``_holder`` of another process holds it for an instant, too.
-    """
-    _make(home)
-    handle = _lock_file(home, os.O_RDWR | os.O_CREAT)
-    for _ in range(LOCK_TRIES):
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-            return handle
-        time.sleep(LOCK_PAUSE_S)
-    os.close(handle)
-    return None
-
-
-def _holder(home: Path) -> int:
-    """The pid of the running sandbox of this directory; 0 when there is none."""
-    try:
-        handle = _lock_file(home, os.O_RDONLY)
-    except FileNotFoundError:
-        return 0
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        text = os.pread(handle, 32, 0).decode("ascii", errors="replace").strip()
-        return int(text) if text.isdigit() else 0
-    else:
-        return 0
-    finally:
-        os.close(handle)
-
-
-def _read(home: Path) -> dict[str, Any] | None:
-    """The record; None while the sandbox has not announced itself yet."""
-    try:
-        record = json.loads(record_path(home).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError:
-        raise StateError(
-            f"{record_path(home)}: is damaged; run hedger sandbox stop, then start again"
-        ) from None
-    return record if isinstance(record, dict) and record.get("pid") == _holder(home) else None
 
 
 @asynccontextmanager
@@ -306,19 +195,3 @@ def _tail(home: Path) -> str:
     except OSError:
         return "(no log)"
     return " / ".join(text[-LOG_TAIL_CHARS:].split("\n")).strip(" /") or "(nothing)"
-
-
-def run_sandbox(options: SandboxOptions, home: Path | None = None) -> int:
-    """
-    ``hedger sandbox``: both venues until SIGTERM or SIGINT; then status 0.
-
-    When ready it prints exactly one line of JSON on standard output. Logs go to standard error.
-
-    Args:
-        options: parameters of the venues.
-        home: the state directory whose commands are to use this sandbox, if there is one and
-            it has no running sandbox already.
-    """
-    from adapters.sandbox.runner import run
-
-    return asyncio.run(run(options, home))

@@ -1,6 +1,7 @@
 """What runs inside the sandbox process."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -11,12 +12,13 @@ from typing import Final, TextIO, cast
 from loguru import logger
 
 from adapters.sandbox.options import SandboxOptions
-from adapters.sandbox.process import log_path, recorded
+from adapters.sandbox.record import log_path, record_path, recorded
 from adapters.sandbox.server import Sandbox
 from hedger import log
 from hedger.clock import SystemClock
 
 LOG_MAX_BYTES: Final = 5_000_000
+RECORD_CHECK_S: Final = 1.0
 
 
 class BoundedStream:
@@ -50,6 +52,25 @@ def _is_file(stream: TextIO, path: Path) -> bool:
         return False
 
 
+def _is_there(path: Path) -> bool:
+    return path.exists()
+
+
+async def _ended(stopping: asyncio.Event, record: Path | None) -> None:
+    """
+    Until a signal comes, or our record is gone.
+
+    Without the record no command can find or stop us; a deleted state directory would leave
+    a sandbox behind for ever.
+    """
+    while not stopping.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), RECORD_CHECK_S)
+        if record is not None and not _is_there(record):
+            logger.warning("{} is gone; the sandbox ends", record)
+            return
+
+
 async def run(options: SandboxOptions, home: Path | None) -> int:
     """Serve until a signal comes; prints the announcement when ready."""
     stream = BoundedStream(sys.stderr, None if home is None else log_path(home))
@@ -66,6 +87,6 @@ async def run(options: SandboxOptions, home: Path | None) -> int:
             sys.stdout.write(json.dumps(announcement) + "\n")
             sys.stdout.flush()
             logger.info("the sandbox is ready", control_url=announcement["control_url"])
-            await stopping.wait()
+            await _ended(stopping, record_path(home) if home is not None and is_shared else None)
     logger.info("the sandbox has ended")
     return 0

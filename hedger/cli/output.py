@@ -1,6 +1,7 @@
 """Printing: tables for people, stable JSON and CSV for programs. Results go to standard output."""
 
 import csv
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -15,7 +16,10 @@ from hedger.plainjson import as_text, dumps, stream
 Row = Mapping[str, Any]
 
 TABLE_CHUNK = 500  # rows per table: a longer list is several tables, and memory stays bounded
-PIPE_WIDTH = 250  # where no terminal says how wide it is
+PIPE_WIDTH = 160  # where no terminal says how wide it is
+PROSE = frozenset({"reason", "text", "detail", "status", "source"})  # only these are folded
+PROSE_MIN_WIDTH = 24
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 UNKNOWN = "unknown"  # what a table shows for an amount that is not known; never a zero
 
 
@@ -38,11 +42,13 @@ def emit(
     *,
     empty: str = "nothing to show",
     columns: Sequence[str] | None = None,
+    shown: Sequence[str] | None = None,
 ) -> None:
     """
     Print rows as they come: JSON is one array, CSV has a header.
 
-    ``columns`` are those of the first row unless they are given.
+    ``columns`` are all there are, by default those of the first row; a table shows those of
+    ``shown`` alone.
     """
     match output:
         case Format.JSON:
@@ -51,7 +57,7 @@ def emit(
         case Format.CSV:
             _csv(rows, columns)
         case Format.TABLE:
-            _tables(rows, empty)
+            _tables(rows, empty, shown)
 
 
 def emit_object(values: Row, output: Format, rows: str | None = None) -> None:
@@ -93,13 +99,14 @@ def cell(value: object) -> str:
             return as_text(value)
 
 
-def _tables(rows: Iterable[Row], empty: str) -> None:
+def _tables(rows: Iterable[Row], empty: str, shown: Sequence[str] | None) -> None:
     first, everything = _peek(rows)
     if first is None:
         say(empty)
         return
+    columns = [name for name in shown or first if name in first]
     for chunk in _chunks(everything):
-        _table(list(first), chunk)
+        _table(columns, chunk)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -112,14 +119,25 @@ def _table(columns: Sequence[str], rows: Sequence[Row]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         numeric = all(_is_number(row.get(column)) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            column,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=column not in PROSE,
+            min_width=PROSE_MIN_WIDTH if column in PROSE else None,
+        )
     for row in rows:  # Text: a venue's words are never taken for markup
         table.add_row(*(Text(_shown(column, row.get(column))) for column in columns))
-    console.print(table)
+    # a number cut off would be a wrong number: rather a line that is longer than the terminal
+    needed = console.measure(table).minimum
+    console.print(table, width=max(console.width, needed), crop=False)
 
 
 def _shown(column: str, value: object) -> str:
-    return UNKNOWN if value is None and column.endswith("_usd") else cell(value)
+    if value is None and column.endswith("_usd"):
+        return UNKNOWN
+    text = cell(value)
+    return text[:19].replace("T", " ") if INSTANT.fullmatch(text) else text
 
 
 def _is_number(value: object) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from hedger.cli import columns
 from hedger.cli.configuration import Session, begin
 from hedger.cli.exit_codes import ExitCode
 from hedger.cli.options import config_option, format_option
@@ -65,7 +66,7 @@ def status(*, output: Format, config: Path | None, verbose: bool) -> int:
     else:
         working = f"process {holder} is working here" if holder else "no daemon is running"
         say(f"{session.settings.environment} in {session.home.root}: {working}")
-        emit(hedges, output, empty="no hedge is open")
+        emit(hedges, output, empty="no hedge is open", shown=columns.HEDGES)
     exposed = any(row["state"] in {"converging", "escalated", "orphan"} for row in hedges)
     return ExitCode.EXPOSED if exposed else ExitCode.DONE
 
@@ -97,6 +98,7 @@ def _unfinished(session: Session) -> Iterator[Row]:
     show_default=True,
     help="At most so many rows, the newest; 0 streams all of them.",
 )
+@click.option("--wide", is_flag=True, help="In tables, show every column.")
 @format_option
 @config_option
 def audit(
@@ -109,6 +111,7 @@ def audit(
     hedge: str | None,
     state: str | None,
     limit: int,
+    wide: bool,
     output: Format,
     config: Path | None,
     verbose: bool,
@@ -133,7 +136,13 @@ def audit(
         limit=limit,
     )
     rows = questions.rows(session.home.ledger, kind, filters)
-    emit(rows, output, empty=f"no {kind} match", columns=questions.columns(kind))
+    emit(
+        rows,
+        output,
+        empty=f"no {kind} match",
+        columns=questions.columns(kind),
+        shown=None if wide else columns.AUDIT[kind],
+    )
 
 
 def when(text: str | None, option: str) -> datetime | None:

@@ -96,8 +96,7 @@ def sandbox(
     ports = {name: options.pop(name) for name in ("x10_port", "lighter_port", "control_port")}
     given = {name: value for name, value in options.items() if value is not None}
     section = session.settings.sandbox.model_copy(update=given)
-    app.run_sandbox(section, session.home, **ports)
-    return ExitCode.DONE
+    return app.run_sandbox(section, session.home, **ports)
 
 
 @sandbox.command()
@@ -127,3 +126,18 @@ def status(context: click.Context) -> int:
     click.echo(f"lighter: {running['lighter']['url']}")
     click.echo(f"control: {running['control_url']}")
     return ExitCode.DONE
+
+
+@sandbox.command()
+@click.option("--flat", is_flag=True, help="A position that is still open is a difference, too.")
+@click.pass_context
+def verify(context: click.Context, *, flat: bool) -> int:
+    """Compare the ledger with what the sandbox's venues truly did, to the last decimal."""
+    from hedger import app
+
+    differences = app.verify_sandbox(context.obj.home, flat=flat)
+    for difference in differences:
+        click.echo(difference)
+    if not differences:
+        say("the ledger and the venues agree" + (", and every position is flat" if flat else ""))
+    return ExitCode.EXPOSED if differences else ExitCode.DONE

@@ -42,8 +42,10 @@ def open_(  # noqa: PLR0917
     session = begin(config, verbose=verbose)
     permit_trading(session, live=live, confirm=confirm)
     symbol = symbol.upper()
-    if session.settings.environment == "mainnet":
-        _agree(f"Open a hedge on {symbol} of {usd} USD per leg?", yes=yes)
+    if session.settings.environment == "mainnet" and not _agreed(
+        f"Open a hedge on {symbol} of {usd} USD per leg?", yes=yes
+    ):
+        return ExitCode.NOT_DONE
     hedge = carry_out(session, "open", {"symbol": symbol, "usd": usd}, verbose=verbose)
     emit_object(hedge, output)
     return _after_open(hedge)
@@ -119,7 +121,8 @@ def rollback(
         say("nothing to take off")
     elif not yes:
         emit(preview, Format.TABLE)
-        _agree("Send these reduce-only orders?", yes=yes)
+        if not _agreed("Send these reduce-only orders?", yes=yes):
+            return ExitCode.NOT_DONE
     rows = carry_out(session, "rollback", args, verbose=verbose)["rows"]
     emit(rows, output, empty="everything is flat")
     return _after_exit(rows)
@@ -155,18 +158,20 @@ def _need_terminal() -> None:
         raise UsageError("there is no terminal to ask at; add --yes, or look with --dry-run")
 
 
-def _agree(question: str, *, yes: bool) -> None:
+def _agreed(question: str, *, yes: bool) -> bool:
     """
-    Ask once.
+    Ask once, unless that was answered in advance.
 
     Raises:
         UsageError: nobody can be asked.
-        click.Abort: the answer is no.
     """
     if yes:
-        return
+        return True
     _need_terminal()
-    click.confirm(question, abort=True, err=True)
+    agreed = click.confirm(question, err=True)
+    if not agreed:
+        say("nothing was sent")
+    return agreed
 
 
 def _after_open(hedge: Mapping[str, Any]) -> ExitCode:

@@ -6,11 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hedger.domain.hedge import TERMINAL, State
+from hedger.domain.hedge import TERMINAL
 from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.market import FundingPayment, FundingQuote
 from hedger.errors import StateError
-from hedger.ledger import events, totals
+from hedger.ledger import events, hedges, totals
 from hedger.ledger import tables as t
 from hedger.ledger.session import Session
 
@@ -52,27 +52,25 @@ def complete(session: Session, hedge: HedgeId, venue: VenueId, through: datetime
         raise StateError(f"hedge {hedge} has no leg on {venue}")
     if row.funding_through is None or row.funding_through < through:
         session.conn.execute(t.legs.update().where(*this).values(funding_through=through))
+        hedges.review_funding(session, hedge)
 
 
 def awaiting(conn: sa.Connection) -> list[HedgeId]:
-    """Hedges of which some funding is not known through their last settlement, oldest first."""
+    """
+    Hedges of which some funding is not known through their last settlement, oldest first.
+
+    Told by a flag of their legs (``hedges.review_funding``), because comparing the settlements
+    of every hedge that ever was would hold up the daemon.
+    """
     h, leg = t.hedges.c, t.legs.c
-    last = sa.case((leg.venue == h.venue_a, h.last_settlement_a), else_=h.last_settlement_b)
-    missing = sa.or_(
-        h.state.not_in(sorted(TERMINAL)),
-        last.is_(None),
-        leg.funding_through.is_(None),
-        leg.funding_through < last,
-    )
     query = (
-        sa.select(h.id)
+        sa.select(h.id, h.seq)
         .join(t.legs, leg.hedge_id == h.id)
-        .where(h.first_settlement_a.is_not(None), h.state != State.REFUSED, missing)
-        .order_by(h.seq)
+        .where(sa.text(t.FUNDING_DUE), h.first_settlement_a.is_not(None))
         .distinct()
-        .limit(AWAITING_MAX)
     )
-    return [HedgeId(name) for name in conn.execute(query).scalars()]
+    due = sorted(conn.execute(query), key=lambda row: row.seq)
+    return [HedgeId(row.id) for row in due[:AWAITING_MAX]]
 
 
 def _known(conn: sa.Connection, payment: FundingPayment) -> sa.Row[Any] | None:

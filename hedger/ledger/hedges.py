@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hedger.domain.hedge import TERMINAL, Hedge, State, Target, check_transition
+from hedger.domain.hedge import Hedge, State, Target, check_transition
 from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.money import ZERO
 from hedger.domain.order import Side
@@ -37,7 +37,10 @@ def insert(session: Session, hedge: Hedge) -> None:
     empty = {c.name: ZERO for c in t.legs.c if isinstance(c.type, t.Exact)}
     session.conn.execute(
         t.legs.insert(),
-        [{"hedge_id": hedge.id, "venue": venue, **empty} for venue in hedge.venues],
+        [
+            {"hedge_id": hedge.id, "venue": venue, "funding_due": True, **empty}
+            for venue in hedge.venues
+        ],
     )
     text = f"hedge {hedge.id} on {hedge.symbol} is {hedge.state}: {hedge.reason}"
     events.append(session, "transition", text, hedge=hedge.id, step=(None, hedge.state))
@@ -67,6 +70,8 @@ def move(
         )
     if to.at_rest:
         release(session, hedge.id)
+    if to.terminal:
+        review_funding(session, hedge.id)
     events.append(
         session,
         "transition",
@@ -85,7 +90,30 @@ def note(session: Session, hedge: Hedge, changes: Changes) -> Hedge:
     session.conn.execute(
         t.hedges.update().where(row.id == hedge.id).values({**changes, "updated_at": session.now})
     )
-    return get(session.conn, hedge.id)
+    noted = get(session.conn, hedge.id)
+    if noted.state.terminal:
+        review_funding(session, hedge.id)
+    return noted
+
+
+def review_funding(session: Session, hedge_id: HedgeId) -> None:
+    """
+    Work out anew which legs still wait for funding payments.
+
+    A leg waits while its hedge lives, and afterwards until payments were read through the last
+    settlement; one that never held anything does not.
+    """
+    hedge = get(session.conn, hedge_id)
+    for venue, last in zip(
+        hedge.venues, (hedge.last_settlement_a, hedge.last_settlement_b), strict=True
+    ):
+        this = (t.legs.c.hedge_id == hedge_id, t.legs.c.venue == venue)
+        leg = session.conn.execute(sa.select(t.legs).where(*this)).one()
+        held = any((leg.open_size, leg.close_size, leg.rollback_size))
+        known = None not in {last, leg.funding_through} and leg.funding_through >= last
+        due = not hedge.state.terminal or (held and not known)
+        if due != leg.funding_due:
+            session.conn.execute(t.legs.update().where(*this).values(funding_due=due))
 
 
 def get(conn: sa.Connection, hedge_id: HedgeId) -> Hedge:
@@ -115,8 +143,8 @@ def find(conn: sa.Connection, prefix: str) -> Hedge:
 
 def live(conn: sa.Connection) -> list[Hedge]:
     """Every hedge that is not terminal, oldest first."""
-    query = sa.select(t.hedges).where(t.hedges.c.state.not_in(sorted(TERMINAL))).order_by("seq")
-    return [_hedge(row) for row in conn.execute(query)]
+    found = conn.execute(sa.select(t.hedges).where(sa.text(t.LIVE))).all()
+    return [_hedge(row) for row in sorted(found, key=lambda row: row.seq)]
 
 
 def leg_size(conn: sa.Connection, hedge_id: HedgeId, venue: VenueId) -> Decimal:

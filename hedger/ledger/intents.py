@@ -15,7 +15,6 @@ from hedger.errors import IllegalTransitionError, StateError
 from hedger.ledger import events, hedges
 from hedger.ledger import tables as t
 from hedger.ledger.records import (
-    NONCE_FREE_STATES,
     OPEN_STATES,
     OrderRecord,
     OrderState,
@@ -172,9 +171,7 @@ def next_number(conn: sa.Connection, hedge: HedgeId) -> int:
 def lane_high(conn: sa.Connection, lane: LaneId) -> int | None:
     """The highest nonce that was or may have been used, by an order or a burn."""
     o, b = t.orders.c, t.burns.c
-    used = sa.select(sa.func.max(o.nonce)).where(
-        o.lane == lane, o.state.not_in(sorted(NONCE_FREE_STATES))
-    )
+    used = sa.select(sa.func.max(o.nonce)).where(o.lane == lane, sa.text(t.NONCE_TAKEN))
     burnt = sa.select(sa.func.max(b.nonce)).where(b.lane == lane)
     found = [conn.execute(query).scalar() for query in (used, burnt)]
     return max((nonce for nonce in found if nonce is not None), default=None)

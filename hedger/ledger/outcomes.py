@@ -40,6 +40,7 @@ def _settle_filled(session: Session, row: sa.Row[Any], outcome: Filled) -> None:
     level, text = "info", f"filled {outcome.size} of {row.size} on {row.venue}"
     if before.terminal:
         level, text = "error", f"was believed {before}, but {text}"
+        hedges.review_funding(session, row.hedge_id)
     values |= {"venue_order_id": outcome.venue_order_id, "status": outcome.status}
     _finish(session, row, after, values, level=level, text=text)
 

@@ -13,7 +13,7 @@ from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, LaneId, Symbol, VenueId
 from hedger.domain.market import Position
 from hedger.domain.order import Prepared
-from hedger.ledger import events, hedges, intents, sqlite
+from hedger.ledger import events, funding, hedges, intents, sqlite
 from hedger.ledger.records import Alert, OrderRecord, Stats
 
 EPOCH = "epoch"
@@ -136,6 +136,11 @@ class Reader:
         """The reading that started last."""
         with self._reading() as conn:
             return events.last_observation(conn, venue, symbol)
+
+    def awaiting_funding(self) -> list[Hedge]:
+        """Hedges whose funding is not yet known through their last settlement."""
+        with self._reading() as conn:
+            return [hedges.get(conn, name) for name in funding.awaiting(conn)]
 
     def unacknowledged(self, limit: int = 20) -> list[Alert]:
         """The newest alerts nobody has acknowledged, oldest first."""

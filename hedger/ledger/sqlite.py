@@ -98,9 +98,21 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def make_private(path: Path) -> None:
-    """Create the file owner-only, or make it so; SQLite gives its side files the same mode."""
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, OWNER_ONLY))
-    path.chmod(OWNER_ONLY)
+    """
+    Create the file owner-only, or make it so; SQLite gives its side files the same mode.
+
+    Raises:
+        StateError: it cannot be created, or is not ours.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, OWNER_ONLY))
+        for file in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+            if file.exists():
+                file.chmod(OWNER_ONLY)
+    except OSError as error:
+        raise StateError(
+            f"{path} cannot be made for us alone ({error.strerror}); check the folder and its owner"
+        ) from error
 
 
 def revision(path: Path) -> str | None:
@@ -169,21 +181,29 @@ def check_references(connection: "sa.Connection") -> None:
 
 
 def copy(path: Path, to: Path) -> None:
-    """Copy a live database, owner-only, complete or not at all."""
+    """
+    Copy a live database, owner-only, complete or not at all.
+
+    Raises:
+        StateError: it cannot be read, or the copy cannot be written.
+    """
     part = to.with_name(to.name + ".part")
     part.unlink(missing_ok=True)
     make_private(part)
-    with (
-        contextlib.closing(connect(path, readonly=True)) as source,
-        contextlib.closing(sqlite3.connect(part)) as target,
-        explained(path),
-    ):
-        source.backup(target)
-        # a copy is one file: without side files it can be moved anywhere
-        target.execute("PRAGMA journal_mode = DELETE").fetchone()
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(to)
+    try:
+        with (
+            contextlib.closing(connect(path, readonly=True)) as source,
+            contextlib.closing(sqlite3.connect(part)) as target,
+            explained(path),
+        ):
+            source.backup(target)
+            # a copy is one file: without side files it can be moved anywhere
+            target.execute("PRAGMA journal_mode = DELETE").fetchone()
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(to)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def database_bytes(path: Path) -> int:

@@ -34,6 +34,8 @@ def open_store(path: Path, clock: Clock, *, readonly: bool = False) -> "Store":
     Raises:
         StateError: there is no ledger, or its schema is not the one this program declares.
     """
+    if not readonly and path.exists():
+        sqlite.make_private(path)  # before anything is read, so that side files are private too
     sqlite.check_revision(path, REVISION)
     store = Store(sqlite.engine(path, readonly=readonly), path, clock)
     try:
@@ -105,14 +107,14 @@ class Store(Reader):
             return hedges.move(session, hedge, to, reason, text=text, data=data, changes=changes)
 
     def note(self, hedge: Hedge, **changes: Unpack[Changes]) -> Hedge:
-        """Complete what is known of a hedge without moving it; the ledger's state counts."""
+        """
+        Complete what is known of a hedge without moving it; returns it as the ledger has it.
+
+        Raises:
+            StateError: it is not there.
+        """
         with self._writing() as session:
             return hedges.note(session, hedge, changes)
-
-    def awaiting_funding(self) -> list[Hedge]:
-        """Hedges whose funding is not yet known through their last settlement."""
-        with self._reading() as conn:
-            return [hedges.get(conn, name) for name in funding.awaiting(conn)]
 
     # -- orders -----------------------------------------------------------------------------
 

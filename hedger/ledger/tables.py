@@ -62,6 +62,16 @@ def _in(values: frozenset[Any]) -> str:
     return "(" + ", ".join(f"'{value}'" for value in sorted(values)) + ")"
 
 
+LIVE = f"state NOT IN {_in(TERMINAL)}"
+NONCE_TAKEN = f"state NOT IN {_in(NONCE_FREE_STATES)}"
+UNSETTLED = f"state IN {_in(OPEN_STATES)}"
+FUNDING_DUE = "funding_due"
+"""
+Conditions of partial indexes. A query has to say them word for word, without bound values, for
+the database to see that the index answers it.
+"""
+
+
 def _where(condition: str) -> Mapping[str, Any]:
     """A partial index, for both databases that have them."""
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
@@ -122,7 +132,7 @@ hedges = sa.Table(
         "uq_hedges_live_symbol",
         "symbol",
         unique=True,
-        **_where(f"state NOT IN {_in(TERMINAL)}"),
+        **_where(LIVE),
     ),
 )
 
@@ -139,6 +149,8 @@ legs = sa.Table(
     ),
     _exact("funding_usd"),
     _instant("funding_through", null=True),  # market clock: complete up to here
+    sa.Column("funding_due", sa.Boolean, nullable=False),  # some of it is not known yet
+    sa.Index("ix_legs_funding_due", "hedge_id", **_where(FUNDING_DUE)),
 )
 
 days = sa.Table(
@@ -206,7 +218,7 @@ orders = sa.Table(
         "lane",
         "nonce",
         unique=True,
-        **_where(f"state NOT IN {_in(NONCE_FREE_STATES)}"),
+        **_where(NONCE_TAKEN),
     ),
     # nothing new on a leg while it is unknown what an earlier order did
     sa.Index(
@@ -214,7 +226,7 @@ orders = sa.Table(
         "hedge_id",
         "venue",
         unique=True,
-        **_where(f"state IN {_in(OPEN_STATES)}"),
+        **_where(UNSETTLED),
     ),
 )
 

@@ -64,6 +64,7 @@ def _hedges() -> None:
         "hedges",
         ["symbol"],
         "state NOT IN ('closed', 'closed_flat', 'refused')",
+        unique=True,
     )
 
 
@@ -74,9 +75,11 @@ def _totals() -> None:
         *_texts("open_size open_usd open_fees_usd close_size close_usd close_fees_usd"),
         *_texts("rollback_size rollback_usd rollback_fees_usd funding_usd"),
         *_texts("funding_through", null=True),
+        sa.Column("funding_due", sa.Boolean(), nullable=False),
         _hedge("legs"),
         _primary("legs", "hedge_id", "venue"),
     )
+    _partial("ix_legs_funding_due", "legs", ["hedge_id"], "funding_due", unique=False)
     op.create_table(
         "days",
         *_texts("day venue"),
@@ -120,9 +123,9 @@ def _orders() -> None:
     for column in ("hedge_id", "prepared_at", "symbol", "state"):
         _index("orders", column)
     free = "state NOT IN ('abandoned', 'refused')"
-    _partial("uq_orders_lane_nonce", "orders", ["lane", "nonce"], free)
+    _partial("uq_orders_lane_nonce", "orders", ["lane", "nonce"], free, unique=True)
     unsettled = "state IN ('prepared', 'unresolved')"
-    _partial("uq_orders_open_leg", "orders", ["hedge_id", "venue"], unsettled)
+    _partial("uq_orders_open_leg", "orders", ["hedge_id", "venue"], unsettled, unique=True)
     op.create_table(
         "burns",
         _seq(),
@@ -251,7 +254,9 @@ def _index(table: str, *columns: str) -> None:
     op.create_index(f"ix_{table}_{'_'.join(columns)}", table, list(columns))
 
 
-def _partial(name: str, table: str, columns: list[str], condition: str) -> None:
-    """A unique index over some rows; SQLite and PostgreSQL both have them."""
-    where = sa.text(condition)
-    op.create_index(name, table, columns, unique=True, sqlite_where=where, postgresql_where=where)
+def _partial(name: str, table: str, columns: list[str], where: str, *, unique: bool) -> None:
+    """An index over some rows; SQLite and PostgreSQL both have them."""
+    condition = sa.text(where)
+    op.create_index(
+        name, table, columns, unique=unique, sqlite_where=condition, postgresql_where=condition
+    )

@@ -141,7 +141,7 @@ def _hedge(number: int, chance: random.Random) -> Iterator[tuple[str, dict[str, 
             sums[f"{purpose}_fees_usd"] = Decimal("0.025")
         yield (
             "legs",
-            {"hedge_id": name, "venue": venue, "funding_usd": "0.0125"}
+            {"hedge_id": name, "venue": venue, "funding_usd": "0.0125", "funding_due": 0}
             | {"funding_through": instant_text(settled + timedelta(hours=1))}
             | {key: decimal_text(value) for key, value in sums.items()},
         )

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -208,6 +210,40 @@ async def test_a_rollback_that_is_agreed_to_is_carried_out(home: Home) -> None:
     assert desk.asked == [("rollback", "eth-1", None, False)]
 
 
+@pytest.mark.parametrize(
+    ("answer", "code", "asked"),
+    [
+        (b"n\n", ExitCode.NOT_DONE, []),
+        (b"\n", ExitCode.NOT_DONE, []),
+        (b"y\n", ExitCode.DONE, [("rollback", None, None, True)]),
+        (b"\x04", ExitCode.INTERRUPTED, []),  # end of input
+    ],
+)
+async def test_at_a_terminal_a_rollback_is_shown_and_asked_for(
+    home: Home, answer: bytes, code: ExitCode, asked: list[tuple[object, ...]]
+) -> None:
+    desk = Desk("closed")
+    home.prepare("sandbox")
+    keyboard, terminal = pty.openpty()
+    async with ControlServer(home.control_socket, handlers(desk), environment="sandbox"):
+        process = await asyncio.create_subprocess_exec(
+            *hedger_process("rollback", "--all"),
+            stdin=terminal,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert process.stderr is not None
+        await process.stderr.readuntil(b"Send these reduce-only orders? [y/N]: ")
+        os.write(keyboard, answer)
+        out, _ = await process.communicate()
+    os.close(terminal)
+    os.close(keyboard)
+
+    assert process.returncode == code
+    assert b"2499.5" in out
+    assert desk.asked == asked
+
+
 async def test_a_rollback_that_did_not_end_says_so_by_its_exit_code(home: Home) -> None:
     assert await ask(home, Desk("escalated"), "rollback", "--all", "--yes") == ExitCode.EXPOSED
 
@@ -336,3 +372,64 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
         assert process.wait(timeout=30) == ExitCode.NO_READER
         assert process.stderr.read() == b""
+
+
+WORK = """
+import asyncio
+import sys
+from hedger.cli.root import run
+from hedger.cli.running import to_its_end
+from hedger.cli import root
+
+async def work():
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin, told.set)
+    print("begun", flush=True)
+    await told.wait()
+    return {"state": "open"}
+
+@root.hedger.command("work")
+def work_command():
+    print(asyncio.run(to_its_end(work())))
+
+sys.exit(run(["work"]))
+"""
+
+
+def begun() -> "subprocess.Popen[str]":
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORK],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_a_command_has_begun_is_finished_after_the_first_signal(
+    number: signal.Signals,
+) -> None:
+    with begun() as process:
+        process.send_signal(number)
+        assert process.stderr is not None
+        assert "finishing what has begun" in process.stderr.readline()
+        out, _ = process.communicate("go on\n", timeout=30)
+
+    assert process.returncode == ExitCode.DONE
+    assert out == "{'state': 'open'}\n"
+
+
+def test_a_second_signal_abandons_it() -> None:
+    with begun() as process:
+        assert process.stderr is not None
+        process.send_signal(signal.SIGINT)
+        process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == ExitCode.INTERRUPTED
+        err = process.stderr.read()
+
+    assert err == "hedger: interrupted\n"

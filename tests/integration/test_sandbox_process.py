@@ -3,10 +3,12 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from decimal import Decimal
 
 import httpx
@@ -75,6 +77,23 @@ async def test_a_sandbox_that_was_killed_is_started_again(home):
     assert process.record_path(home).exists()  # what it left must not be believed
     second = await process.ensure_running(home, OPTIONS, CLOCK)
     assert second["x10"]["private_key"] != first["x10"]["private_key"]
+
+
+async def test_a_sandbox_whose_state_directory_is_deleted_ends_by_itself(home):
+    await process.ensure_running(home, OPTIONS, CLOCK)
+    running = process.status(home)
+    assert running is not None
+    shutil.rmtree(home)
+    async with asyncio.timeout(10):
+        while is_alive(running["pid"]):
+            await CLOCK.sleep(0.05)
+
+
+def is_alive(pid):
+    """Whether the process runs; a child that ended is reaped by asking for it."""
+    with suppress(ChildProcessError):
+        return os.waitpid(pid, os.WNOHANG) == (0, 0)
+    return False
 
 
 async def test_a_sandbox_that_cannot_start_is_one_sentence_with_its_log(home):

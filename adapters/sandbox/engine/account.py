@@ -93,6 +93,11 @@ class Account:
         held = self.open.get(symbol)
         return held.size if held else ZERO
 
+    def entry_value(self, symbol: str) -> Decimal:
+        """What the open position cost: entry price times absolute size, USD."""
+        held = self.open.get(symbol)
+        return abs(held.size) * held.entry_price if held else ZERO
+
     def apply_fill(
         self,
         symbol: str,

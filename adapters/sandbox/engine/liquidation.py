@@ -74,6 +74,7 @@ def close_by_force(
             is_taker=True,
             kind=kind,
             size_before=held.size,
+            entry_value_before=account.entry_value(symbol),
             at_ms=state.now_ms,
         ),
     )

@@ -84,6 +84,7 @@ def _after_taking(state: VenueState, order: OrderView, plan: Plan, wanted: Decim
     if order.new.tif is not Tif.IOC:
         state.resting[order.id] = None
         _book_changed(state, order.new.symbol)
+        note_balance(state, order.account)  # a resting order may hold margin
         return order
     if order.filled == wanted:
         return cancel(state, order, CancelReason.REDUCE_ONLY)  # the rest exceeds the position
@@ -189,6 +190,7 @@ def apply_fill(
     trade_id: int,
 ) -> OrderView:
     """Book one account's side of a fill: order, trade, position, money."""
+    holder = state.account(order.account)
     rate = state.params.taker_fee if is_taker else state.params.maker_fee
     fee = usd(price * size * rate)
     filled = order.filled + size
@@ -219,7 +221,8 @@ def apply_fill(
             is_taker=is_taker,
             kind=TradeKind.TRADE,
             extra=order.new.extra,
-            size_before=state.account(order.account).size(order.new.symbol),
+            size_before=holder.size(order.new.symbol),
+            entry_value_before=holder.entry_value(order.new.symbol),
             at_ms=state.now_ms,
         ),
     )

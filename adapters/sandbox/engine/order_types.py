@@ -124,6 +124,7 @@ class TradeView:
     is_taker: bool
     kind: TradeKind
     size_before: Decimal  # signed position before this fill
+    entry_value_before: Decimal  # its entry price times its absolute size, USD
     extra: Mapping[str, str] = field(default_factory=dict)  # that of the order
     at_ms: int
 

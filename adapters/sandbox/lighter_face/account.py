@@ -11,15 +11,7 @@ from adapters.sandbox.faults import Op
 from adapters.sandbox.lighter_face import shapes
 from adapters.sandbox.lighter_face.errors import ApiError, Code
 from adapters.sandbox.lighter_face.face import Face
-from adapters.sandbox.lighter_face.http import (
-    Look,
-    page_of,
-    private_account,
-    read,
-    text,
-    token_of,
-    whole,
-)
+from adapters.sandbox.lighter_face.http import Look, Query, read
 from adapters.sandbox.lighter_face.shapes import ok
 
 PAGE = 100
@@ -104,103 +96,102 @@ def account_summary(face: Face, look: Look, account: int) -> dict[str, Any]:
 
 @routes.get("/api/v1/account")
 @read(Op.POSITIONS, Op.BALANCE)
-def account(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
-    by, value = text(request, "by"), text(request, "value")
+def account(query: Query) -> Mapping[str, Any]:
+    by, value = query.text("by"), query.text("value")
     if by == "l1_address":
-        index = face.account if value.lower() == l1_address(face) else -1
+        index = query.face.account if value.lower() == l1_address(query.face) else -1
     elif by == "index" and value.isascii() and value.isdecimal():
         index = int(value)
     else:
         raise ApiError(Code.INVALID_PARAM, "by must be index or l1_address")
-    face.known_account(index)
-    row = account_json(face, look, index)
-    if request.query.get("active_only") == "true":
+    query.face.known_account(index)
+    row = account_json(query.face, query.look, index)
+    if query.get("active_only") == "true":
         row["positions"] = [p for p in row["positions"] if Decimal(p["position"])]
     return ok(total=1, accounts=[row])
 
 
 @routes.get("/api/v1/accountsByL1Address")
 @read(Op.BALANCE)
-def accounts_by_l1_address(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
-    if text(request, "l1_address").lower() != l1_address(face):
+def accounts_by_l1_address(query: Query) -> Mapping[str, Any]:
+    if query.text("l1_address").lower() != l1_address(query.face):
         raise ApiError(Code.ACCOUNT_NOT_FOUND)
-    row = account_summary(face, look, face.account)
-    return ok(l1_address=l1_address(face), sub_accounts=[row])
+    row = account_summary(query.face, query.look, query.face.account)
+    return ok(l1_address=l1_address(query.face), sub_accounts=[row])
 
 
 @routes.get("/api/v1/apikeys")
 @read(Op.PUBLIC)
-def apikeys(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
-    index = face.known_account(whole(request, "account_index"))
-    wanted = whole(request, "api_key_index", ALL_KEYS, high=ALL_KEYS)
+def apikeys(query: Query) -> Mapping[str, Any]:
+    index = query.face.known_account(query.whole("account_index"))
+    wanted = query.whole("api_key_index", ALL_KEYS, high=ALL_KEYS)
     if wanted != ALL_KEYS:
-        face.lane(wanted)
+        query.face.lane(wanted)
     rows = [
         {
             "account_index": index,
             "api_key_index": key,
-            "nonce": face.lane(key).shown(shown_nonce_ms(face, look)),
+            "nonce": query.face.lane(key).shown(shown_nonce_ms(query.face, query.look)),
             "public_key": public_key,
             "transaction_time": 0,
         }
-        for key, public_key in face.owner.public_keys.items()
-        if wanted in {key, ALL_KEYS} and index == face.account
+        for key, public_key in query.face.owner.public_keys.items()
+        if wanted in {key, ALL_KEYS} and index == query.face.account
     ]
     return ok(api_keys=rows)
 
 
 @routes.get("/api/v1/nextNonce")
 @read(Op.NONCE)
-def next_nonce(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
-    index = face.known_account(whole(request, "account_index"))
-    if index != face.account:
+def next_nonce(query: Query) -> Mapping[str, Any]:
+    index = query.face.known_account(query.whole("account_index"))
+    if index != query.face.account:
         raise ApiError(Code.API_KEY_NOT_FOUND)
-    lane = face.lane(whole(request, "api_key_index"))
-    return ok(nonce=lane.shown(shown_nonce_ms(face, look)))
+    lane = query.face.lane(query.whole("api_key_index"))
+    return ok(nonce=lane.shown(shown_nonce_ms(query.face, query.look)))
 
 
 def shown_nonce_ms(face: Face, look: Look) -> int:
     """The instant whose nonces are shown: they normally lag behind execution."""
     normal_ms = look.now_ms - round(face.options.nonce_lag_s * 1000)
-    return min(normal_ms, look.as_of_ms(Op.NONCE))
+    return min(normal_ms, look.forced_ms(Op.NONCE))
 
 
 @routes.get("/api/v1/positionFunding")
 @read(Op.PUBLIC)
-def position_funding(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+def position_funding(query: Query) -> Mapping[str, Any]:
     """Funding payments, newest first, by pages; the times are market time."""
-    index = private_account(request, face)
-    limit = whole(request, "limit", low=1, high=PAGE)
-    side = request.query.get("side", "all")
-    wanted = {part for part in request.query.get("market_ids", "").split(",") if part}
-    start_ms = whole(request, "start_timestamp", 0)
-    end_ms = whole(request, "end_timestamp", 2**62)
+    index = query.private_account()
+    limit = query.whole("limit", low=1, high=PAGE)
+    side = query.get("side", "all")
+    wanted = {part for part in query.get("market_ids", "").split(",") if part}
+    start_ms = query.whole("start_timestamp", 0)
+    end_ms = query.whole("end_timestamp", 2**62)
     rows = [
-        shapes.payment_json(face.exchange.rules_of(payment.symbol), payment)
-        for payment in reversed(face.exchange.payments(index))
+        shapes.payment_json(query.face.exchange.rules_of(payment.symbol), payment)
+        for payment in reversed(query.face.exchange.payments(index))
         if start_ms <= payment.settlement_ms <= end_ms
     ]
     rows = [
         row
         for row in rows
-        if (not wanted or str(row["market_id"]) in wanted)
-        and side in {"all", row["position_side"]}
+        if (not wanted or str(row["market_id"]) in wanted) and side in {"all", row["position_side"]}
     ]
-    page, cursor = page_of(request, rows, limit)
+    page, cursor = query.page(rows, limit)
     return ok(position_fundings=page, **cursor)
 
 
 @routes.get("/api/v1/accountLimits")
 @read(Op.PUBLIC)
-def account_limits(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+def account_limits(query: Query) -> Mapping[str, Any]:
     """Tier and fees of the account; ticks are parts per million."""
-    index = private_account(request, face)
-    maker, taker = face.exchange.fees(index, next(iter(face.exchange.rules)))
+    index = query.private_account()
+    maker, taker = query.face.exchange.fees(index, next(iter(query.face.exchange.rules)))
     return ok(
         max_llp_percentage=25,
         max_llp_amount="0",
-        user_tier=face.options.user_tier,
-        user_tier_name=face.options.user_tier.capitalize(),
+        user_tier=query.face.options.user_tier,
+        user_tier_name=query.face.options.user_tier.capitalize(),
         can_create_public_pool=False,
         current_maker_fee_tick=shapes.fee_ppm(maker),
         current_taker_fee_tick=shapes.fee_ppm(taker),
@@ -212,39 +203,41 @@ def account_limits(request: web.Request, face: Face, look: Look) -> Mapping[str,
 
 @routes.get("/api/v1/liquidations")
 @read(Op.PUBLIC)
-def liquidations(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
-    index = private_account(request, face)
-    limit = whole(request, "limit", low=1, high=PAGE)
+def liquidations(query: Query) -> Mapping[str, Any]:
+    index = query.private_account()
+    limit = query.whole("limit", low=1, high=PAGE)
     rows = [
         {
             "id": trade.id,
-            "market_id": face.exchange.rules_of(trade.symbol).market_id,
+            "market_id": query.face.exchange.rules_of(trade.symbol).market_id,
             "type": "deleverage" if trade.kind is TradeKind.DELEVERAGE else "partial",
-            "trade": shapes.trade_json(face, trade),
+            "trade": shapes.trade_json(query.face, trade),
             "info": {},
             "executed_at": trade.at_ms,
         }
-        for trade in reversed(face.exchange.trades(index))
+        for trade in reversed(query.face.exchange.trades(index))
         if trade.kind is not TradeKind.TRADE
     ]
-    page, cursor = page_of(request, rows, limit)
+    page, cursor = query.page(rows, limit)
     return ok(liquidations=page, **cursor)
 
 
 @routes.get("/api/v1/pnl")
 @read(Op.PUBLIC)
-def pnl(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+def pnl(query: Query) -> Mapping[str, Any]:
     """One entry: the profit up to now."""
-    value = text(request, "value")
-    index = face.known_account(int(value) if value.isdecimal() else -1)
-    face.keys.authorise(token_of(request), index, look.now_ms // 1000)
-    realised = sum((p.realised_pnl for p in face.exchange.positions(index)), Decimal(0))
-    realised += sum((p.realised_pnl for p in face.exchange.closed_positions(index)), Decimal(0))
-    unrealised = face.exchange.balance(index).unrealised
+    value = query.text("value")
+    index = query.face.known_account(int(value) if value.isdecimal() else -1)
+    query.authorise(index)
+    realised = sum((p.realised_pnl for p in query.face.exchange.positions(index)), Decimal(0))
+    realised += sum(
+        (p.realised_pnl for p in query.face.exchange.closed_positions(index)), Decimal(0)
+    )
+    unrealised = query.face.exchange.balance(index).unrealised
     entry = {
-        "timestamp": look.now_ms // 1000,
+        "timestamp": query.look.now_ms // 1000,
         "trade_pnl": float(realised + unrealised),
         "inflow": 0.0,
         "outflow": 0.0,
     }
-    return ok(resolution=request.query.get("resolution", "1h"), pnl=[entry])
+    return ok(resolution=query.get("resolution", "1h"), pnl=[entry])

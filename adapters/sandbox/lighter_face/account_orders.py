@@ -10,16 +10,7 @@ from adapters.sandbox.faults import Op
 from adapters.sandbox.lighter_face import shapes
 from adapters.sandbox.lighter_face.errors import ApiError, Code
 from adapters.sandbox.lighter_face.face import Face
-from adapters.sandbox.lighter_face.http import (
-    Look,
-    optional_market,
-    page_of,
-    private_account,
-    read,
-    text,
-    token_of,
-    whole,
-)
+from adapters.sandbox.lighter_face.http import Look, Query, read
 from adapters.sandbox.lighter_face.market_shapes import public_trade_json
 from adapters.sandbox.lighter_face.shapes import ok
 
@@ -62,28 +53,28 @@ def seen_trades(face: Face, look: Look, account: int) -> list[TradeView]:
 
 @routes.get("/api/v1/accountOrders")
 @read(Op.ORDERS)
-def account_orders(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+def account_orders(query: Query) -> Mapping[str, Any]:
     """Orders by client order index; finished ones for 24 hours, newest first."""
-    index = _owner(request, face)
-    wanted = _client_indexes(text(request, "client_order_indexes"))
-    since_ms = look.now_ms - KEPT_MS
+    index = _owner(query)
+    wanted = _client_indexes(query.text("client_order_indexes"))
+    since_ms = query.look.now_ms - KEPT_MS
     rows = [
-        shapes.order_json(face, order)
-        for order in reversed(seen_orders(face, look, index))
+        shapes.order_json(query.face, order)
+        for order in reversed(seen_orders(query.face, query.look, index))
         if shapes.client_index(order.new.client_id) in wanted
         and (order.is_open or order.updated_ms >= since_ms)
     ]
     return ok(orders=rows)
 
 
-def _owner(request: web.Request, face: Face) -> int:
+def _owner(query: Query) -> int:
     """The account in the query if it is named there, else the token's own."""
-    if "account_index" in request.query:
-        return private_account(request, face)
-    token = token_of(request)
+    if query.has("account_index"):
+        return query.private_account()
+    token = query.token
     owner = token.split(":")[1] if token.count(":") == 3 else "0"
     index = int(owner) if owner.isdecimal() else 0
-    face.keys.authorise(token, index, face.now_ms() // 1000)
+    query.authorise(index)
     return index
 
 
@@ -99,27 +90,27 @@ def _client_indexes(listed: str) -> set[int]:
 
 @routes.get("/api/v1/accountActiveOrders")
 @read(Op.ORDERS)
-def account_active_orders(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
-    index = private_account(request, face)
-    market = optional_market(request, face)
-    orders = seen_orders(face, look, index, open_only=True)
-    return ok(orders=_order_rows(face, orders, market))
+def account_active_orders(query: Query) -> Mapping[str, Any]:
+    index = query.private_account()
+    market = query.market()
+    orders = seen_orders(query.face, query.look, index, open_only=True)
+    return ok(orders=_order_rows(query.face, orders, market))
 
 
 @routes.get("/api/v1/accountInactiveOrders")
 @read(Op.ORDERS)
-def account_inactive_orders(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+def account_inactive_orders(query: Query) -> Mapping[str, Any]:
     """Finished orders, newest first, by pages."""
-    index = private_account(request, face)
-    market = optional_market(request, face)
-    limit = whole(request, "limit", low=1, high=PAGE)
-    finished = [order for order in seen_orders(face, look, index) if not order.is_open]
-    between = request.query.get("between_timestamps", "")
+    index = query.private_account()
+    market = query.market()
+    limit = query.whole("limit", low=1, high=PAGE)
+    finished = [order for order in seen_orders(query.face, query.look, index) if not order.is_open]
+    between = query.get("between_timestamps", "")
     if between:
         start_ms, end_ms = _between(between)
         finished = [o for o in finished if start_ms <= o.updated_ms <= end_ms]
-    rows = _order_rows(face, finished[::-1], market)
-    page, cursor = page_of(request, rows, limit)
+    rows = _order_rows(query.face, finished[::-1], market)
+    page, cursor = query.page(rows, limit)
     return ok(orders=page, **cursor)
 
 
@@ -143,27 +134,25 @@ def _between(value: str) -> tuple[int, int]:
 
 @routes.get("/api/v1/trades")
 @read(Op.ORDERS)
-def trades(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+def trades(query: Query) -> Mapping[str, Any]:
     """Fills of an account, newest first, by pages."""
-    text(request, "sort_by")
-    limit = whole(request, "limit", low=1, high=PAGE)
-    market = optional_market(request, face)
-    if "account_index" not in request.query:
-        return ok(trades=_public_trades(face, market, limit))
-    index = private_account(request, face)
-    order_index = whole(request, "order_index", 0)
-    from_ms = whole(request, "from", 0, low=-1)
+    query.text("sort_by")
+    limit = query.whole("limit", low=1, high=PAGE)
+    market = query.market()
+    if not query.has("account_index"):
+        return ok(trades=_public_trades(query.face, market, limit))
+    index = query.private_account()
+    order_index = query.whole("order_index", 0)
+    from_ms = query.whole("from", 0, low=-1)
     rows = [
-        shapes.trade_json(face, trade)
-        for trade in reversed(seen_trades(face, look, index))
+        shapes.trade_json(query.face, trade)
+        for trade in reversed(seen_trades(query.face, query.look, index))
         if (market is None or trade.symbol == market)
-        and order_index in {0, face.directory.index(trade.order_id)}
+        and order_index in {0, query.face.directory.index(trade.order_id)}
         and trade.at_ms >= from_ms
     ]
-    page, cursor = page_of(request, rows, limit)
+    page, cursor = query.page(rows, limit)
     return ok(trades=page, **cursor)
-
-
 
 
 def _public_trades(face: Face, market: str | None, limit: int) -> list[dict[str, Any]]:

@@ -156,9 +156,7 @@ class Execution:
         face = self._face
         rules = face.rules(tx.fields["MarketIndex"])
         fraction = tx.fields["InitialMarginFraction"]
-        refused = face.exchange.set_leverage(
-            tx.account, rules.symbol, Decimal(10_000) / fraction
-        )
+        refused = face.exchange.set_leverage(tx.account, rules.symbol, Decimal(10_000) / fraction)
         if refused is not None:
             return failure(Code.INVALID_MARGIN_FRACTION)
         return Outcome(_json({"a": tx.account, "m": rules.market_id, "f": fraction, "ae": ""}))

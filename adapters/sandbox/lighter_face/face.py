@@ -35,9 +35,7 @@ class Face:
         self.owner = owner
         self.clock = clock
         self.options = options
-        self.keys = KeyRing(
-            owner, verify=options.verify_signatures, max_auth_s=options.max_auth_s
-        )
+        self.keys = KeyRing(owner, verify=options.verify_signatures, max_auth_s=options.max_auth_s)
         self.lanes = {index: Lane() for index in owner.public_keys}
         self.log = TxLog()
         self.directory = OrderDirectory()

@@ -10,6 +10,7 @@ from aiohttp import web
 from adapters.sandbox.faults import Fault, Kind, Op, first
 from adapters.sandbox.lighter_face.errors import ApiError, Code
 from adapters.sandbox.lighter_face.face import FACE, VENUE, Face
+from adapters.sandbox.lighter_face.txinfo import NIL_MARKET_INDEX
 
 SERVER_ERROR = 500
 _HTML_HEADERS = {"Server": "awselb/2.0"}
@@ -27,8 +28,12 @@ class Look:
 
     def as_of_ms(self, op: Op, symbol: str | None = None) -> int:
         """The instant whose state is served, for one market or in general."""
+        return min(self.now_ms - self.normal_lag_ms, self.forced_ms(op, symbol))
+
+    def forced_ms(self, op: Op, symbol: str | None = None) -> int:
+        """The same where only faults make an answer old."""
         lags_ms = [round(f.seconds * 1000) for f in self._of(op, symbol) if f.kind is Kind.LAG]
-        return self.now_ms - max([self.normal_lag_ms, *lags_ms])
+        return self.now_ms - max(lags_ms, default=0)
 
     def is_empty(self, op: Op, symbol: str | None = None) -> bool:
         """Whether the answer is to look as if there were nothing."""
@@ -42,11 +47,105 @@ class Look:
         return [f for f in self.faults.get(op, ()) if f.market is None or f.market == symbol]
 
 
-ReadHandler = Callable[[web.Request, Face, Look], Mapping[str, Any]]
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One GET request: its parameters, who asks, and what it may see."""
+
+    request: web.Request
+    face: Face
+    look: Look
+
+    def get(self, name: str, default: str = "") -> str:
+        """A parameter that may be missing."""
+        return self.request.query.get(name, default)
+
+    def has(self, name: str) -> bool:
+        """Whether the parameter is there."""
+        return name in self.request.query
+
+    def text(self, name: str) -> str:
+        """
+        A parameter that must be there.
+
+        Raises:
+            ApiError: 20001 it is missing.
+        """
+        value = self.get(name)
+        if not value:
+            raise ApiError(Code.INVALID_PARAM, f"{name} is missing")
+        return value
+
+    def whole(
+        self, name: str, default: int | None = None, *, low: int = 0, high: int = 2**63
+    ) -> int:
+        """
+        A whole number.
+
+        Raises:
+            ApiError: 20001 it is missing and has no default, or is not one within the limits.
+        """
+        text = self.request.query.get(name)
+        if text is None:
+            if default is None:
+                raise ApiError(Code.INVALID_PARAM, f"{name} is missing")
+            return default
+        try:
+            value = int(text)
+        except ValueError:
+            raise ApiError(Code.INVALID_PARAM, f"{name} must be a whole number") from None
+        if not low <= value <= high:
+            raise ApiError(Code.INVALID_PARAM, f"{name} must be from {low} to {high}")
+        return value
+
+    def market(self) -> str | None:
+        """
+        The symbol of ``market_id``; None for all (absent or 255).
+
+        Raises:
+            ApiError: 21602 no such market.
+        """
+        market_id = self.whole("market_id", NIL_MARKET_INDEX)
+        return None if market_id == NIL_MARKET_INDEX else self.face.rules(market_id).symbol
+
+    @property
+    def token(self) -> str:
+        """The auth token: header ``authorization`` as it is, or the older parameter ``auth``."""
+        return self.request.headers.get("authorization", "") or self.get("auth")
+
+    def authorise(self, account: int) -> None:
+        """
+        Let only the owner of the account pass.
+
+        Raises:
+            ApiError: 20001 or 20013.
+        """
+        self.face.keys.authorise(self.token, account, self.look.now_ms // 1000)
+
+    def private_account(self) -> int:
+        """
+        The account of the query, whose owner asks.
+
+        Raises:
+            ApiError: 20001, 20013, or 21100 no such account.
+        """
+        account = self.whole("account_index")
+        self.authorise(account)
+        return self.face.known_account(account)
+
+    def page(
+        self, rows: list[dict[str, Any]], limit: int
+    ) -> tuple[list[dict[str, Any]], dict[str, str]]:
+        """One page and, unless it is the last, the cursor of the next."""
+        at = self.whole("cursor", 0) if self.get("cursor") else 0
+        more = at + limit < len(rows)
+        return rows[at : at + limit], {"next_cursor": str(at + limit)} if more else {}
+
+
+ReadHandler = Callable[[Query], Mapping[str, Any]]
 
 
 def read(*ops: Op) -> Callable[[ReadHandler], HttpHandler]:
-    """Make a GET endpoint of a function from a request and a ``Look`` to a JSON object."""
+    """Make a GET endpoint of a function from a query to a JSON object."""
 
     def decorate(handler: ReadHandler) -> HttpHandler:
         @functools.wraps(handler)
@@ -58,7 +157,8 @@ def read(*ops: Op) -> Callable[[ReadHandler], HttpHandler]:
             if struck is not None:
                 return struck
             lag_ms = round(face.options.read_lag_s * 1000)
-            body = handler(request, face, Look(face.now_ms(), lag_ms, taken))
+            look = Look(face.now_ms(), lag_ms, taken)
+            body = handler(Query(request, face, look))
             response = web.json_response(body)
             return await strike_after(request, everything, response)
 
@@ -82,6 +182,8 @@ async def envelope(request: web.Request, handler: HttpHandler) -> web.StreamResp
 
 def strike_before(request: web.Request, faults: Sequence[Fault]) -> web.StreamResponse | None:
     """What a fault answers before the request has had any effect; None lets it pass."""
+    if first(faults, Kind.OUTAGE) is not None:
+        return drop(request)
     limit = first(faults, Kind.RATE_LIMIT)
     if limit is not None:
         return too_many(limit)
@@ -133,77 +235,3 @@ def server_error(fault: Fault) -> web.Response:
 
 def _html(page: str, status: int, headers: Mapping[str, str]) -> web.Response:
     return web.Response(text=page, status=status, content_type="text/html", headers=headers)
-
-
-def whole(
-    request: web.Request, name: str, default: int | None = None, *, low: int = 0, high: int = 2**63
-) -> int:
-    """
-    A whole number of the query.
-
-    Raises:
-        ApiError: 20001 it is missing and has no default, or is not a number within the limits.
-    """
-    text = request.query.get(name)
-    if text is None:
-        if default is None:
-            raise ApiError(Code.INVALID_PARAM, f"{name} is missing")
-        return default
-    try:
-        value = int(text)
-    except ValueError:
-        raise ApiError(Code.INVALID_PARAM, f"{name} must be a whole number") from None
-    if not low <= value <= high:
-        raise ApiError(Code.INVALID_PARAM, f"{name} must be from {low} to {high}")
-    return value
-
-
-def text(request: web.Request, name: str) -> str:
-    """
-    A text of the query.
-
-    Raises:
-        ApiError: 20001 it is missing.
-    """
-    value = request.query.get(name, "")
-    if not value:
-        raise ApiError(Code.INVALID_PARAM, f"{name} is missing")
-    return value
-
-
-def token_of(request: web.Request) -> str:
-    """The auth token: the ``authorization`` header as it is, or the older ``auth`` parameter."""
-    return request.headers.get("authorization", "") or request.query.get("auth", "")
-
-
-def private_account(request: web.Request, face: Face) -> int:
-    """
-    The account of the query, whose owner asks.
-
-    Raises:
-        ApiError: 20001, 20013, or 21100 no such account.
-    """
-    account = whole(request, "account_index")
-    face.keys.authorise(token_of(request), account, face.now_ms() // 1000)
-    return face.known_account(account)
-
-
-def optional_market(request: web.Request, face: Face) -> str | None:
-    """
-    The symbol of ``market_id``; None for all (absent or 255).
-
-    Raises:
-        ApiError: 21602 no such market.
-    """
-    market_id = whole(request, "market_id", 255)
-    return None if market_id == 255 else face.rules(market_id).symbol
-
-
-def page_of(
-    request: web.Request, rows: list[dict[str, Any]], limit: int
-) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """One page and, unless it is the last, the cursor of the next."""
-    at = whole(request, "cursor", 0) if request.query.get("cursor") else 0
-    page = rows[at : at + limit]
-    more = at + limit < len(rows)
-    return page, {"next_cursor": str(at + limit)} if more else {}

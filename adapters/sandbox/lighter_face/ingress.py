@@ -6,6 +6,7 @@ executed (lighter.md §0.1).
 """
 
 import base64
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -108,7 +109,7 @@ class Ingress:
 
     def _check_nonces(self, txs: Sequence[Tx]) -> None:
         """Before the signatures: comparing numbers is cheap, and the order shows to nobody."""
-        for before, after in zip(txs, txs[1:], strict=False):
+        for before, after in itertools.pairwise(txs):
             if after.nonce != before.nonce + 1:
                 raise ApiError(Code.BATCH_NONCE)
         lane = self._face.lane(txs[0].api_key_index)

@@ -65,7 +65,9 @@ class KeyRing:
             ApiError: 20001 no token; 20013 (HTTP 401) not a valid one for this account.
         """
         if not token:
-            raise ApiError(Code.INVALID_PARAM, ": auth query param and Authorization header are empty")
+            raise ApiError(
+                Code.INVALID_PARAM, ": auth query param and Authorization header are empty"
+            )
         expiry_s, owner, key_index, signature = _split(token)
         if owner != account:
             raise _unauthorised("token is of another account")

@@ -112,12 +112,12 @@ def refuse_if_wrong(face: Face, account: int, new: NewOrder) -> None:
     Raises:
         ApiError: the API refuses the order.
     """
-    refused = face.exchange.check(account, new)
-    if refused is None or (new.tif is Tif.IOC and refused.refusal in _AT_EXECUTION):
-        return
-    if refused.refusal is Refusal.PRICE_BAND:
-        raise ApiError(Code.ACCIDENTAL_PRICE if new.is_market else Code.PRICE_TOO_FAR)
-    raise ApiError(_CODES[refused.refusal])
+    for refused in face.exchange.refusals(account, new):
+        if new.tif is Tif.IOC and refused.refusal in _AT_EXECUTION:
+            continue
+        if refused.refusal is Refusal.PRICE_BAND:
+            raise ApiError(Code.ACCIDENTAL_PRICE if new.is_market else Code.PRICE_TOO_FAR)
+        raise ApiError(_CODES[refused.refusal])
 
 
 def check_supported(tx: Tx) -> None:

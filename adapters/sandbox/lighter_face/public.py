@@ -10,8 +10,8 @@ from adapters.sandbox.clock import HOUR_MS
 from adapters.sandbox.faults import Op
 from adapters.sandbox.lighter_face import market_shapes as shapes
 from adapters.sandbox.lighter_face.errors import ApiError, Code
-from adapters.sandbox.lighter_face.face import Face
-from adapters.sandbox.lighter_face.http import Look, optional_market, read, text, whole
+from adapters.sandbox.lighter_face.face import Face, block_at
+from adapters.sandbox.lighter_face.http import Query, read
 from adapters.sandbox.lighter_face.shapes import MARKET_MAKER, ok
 
 MAX_BOOK = 250
@@ -23,11 +23,11 @@ PERP_FILTERS = {"", "all", "perp"}
 routes = web.RouteTableDef()
 
 
-def _symbols(request: web.Request, face: Face) -> list[str]:
-    if request.query.get("filter", "") not in PERP_FILTERS:
+def _symbols(query: Query) -> list[str]:
+    if query.get("filter") not in PERP_FILTERS:
         return []
-    wanted = optional_market(request, face)
-    return list(face.exchange.rules) if wanted is None else [wanted]
+    wanted = query.market()
+    return list(query.face.exchange.rules) if wanted is None else [wanted]
 
 
 def _fees(face: Face, symbol: str) -> tuple[Decimal, Decimal]:
@@ -36,19 +36,19 @@ def _fees(face: Face, symbol: str) -> tuple[Decimal, Decimal]:
 
 @routes.get("/")
 @read(Op.PUBLIC)
-def status(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
-    return {"status": 200, "network_id": 1, "timestamp": look.now_ms // 1000}
+def status(query: Query) -> Mapping[str, Any]:
+    return {"status": 200, "network_id": 1, "timestamp": query.look.now_ms // 1000}
 
 
 @routes.get("/info")
 @read(Op.PUBLIC)
-def info(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+def info(_query: Query) -> Mapping[str, Any]:
     return {"contract_address": f"0x{0:040x}"}
 
 
 @routes.get("/api/v1/systemConfig")
 @read(Op.PUBLIC)
-def system_config(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+def system_config(_query: Query) -> Mapping[str, Any]:
     return ok(
         liquidity_pool_index=MARKET_MAKER,
         staking_pool_index=MARKET_MAKER,
@@ -65,25 +65,25 @@ def system_config(request: web.Request, face: Face, look: Look) -> Mapping[str, 
 
 @routes.get("/api/v1/orderBooks")
 @read(Op.PUBLIC)
-def order_books(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+def order_books(query: Query) -> Mapping[str, Any]:
     return ok(
         order_books=[
-            shapes.order_book_json(face.exchange.rules_of(symbol), *_fees(face, symbol))
-            for symbol in _symbols(request, face)
+            shapes.order_book_json(query.face.exchange.rules_of(symbol), *_fees(query.face, symbol))
+            for symbol in _symbols(query)
         ]
     )
 
 
 @routes.get("/api/v1/orderBookDetails")
 @read(Op.PUBLIC)
-def order_book_details(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
-    exchange = face.exchange
+def order_book_details(query: Query) -> Mapping[str, Any]:
+    exchange = query.face.exchange
     return ok(
         order_book_details=[
             shapes.order_book_detail_json(
-                exchange.rules_of(symbol), exchange.stats(symbol), *_fees(face, symbol)
+                exchange.rules_of(symbol), exchange.stats(symbol), *_fees(query.face, symbol)
             )
-            for symbol in _symbols(request, face)
+            for symbol in _symbols(query)
         ],
         spot_order_book_details=[],
     )
@@ -91,12 +91,12 @@ def order_book_details(request: web.Request, face: Face, look: Look) -> Mapping[
 
 @routes.get("/api/v1/orderBookOrders")
 @read(Op.PUBLIC)
-def order_book_orders(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
-    rules = face.rules(whole(request, "market_id"))
-    limit = whole(request, "limit", low=1, high=MAX_BOOK)
-    book = face.exchange.book(rules.symbol, limit)
+def order_book_orders(query: Query) -> Mapping[str, Any]:
+    rules = query.face.rules(query.whole("market_id"))
+    limit = query.whole("limit", low=1, high=MAX_BOOK)
+    book = query.face.exchange.book(rules.symbol, limit)
     bids, asks = (
-        shapes.book_orders_json(rules, levels, book.version, look.now_ms)
+        shapes.book_orders_json(rules, levels, book.version, query.look.now_ms)
         for levels in (book.bids, book.asks)
     )
     return ok(total_asks=len(asks), asks=asks, total_bids=len(bids), bids=bids)
@@ -104,18 +104,18 @@ def order_book_orders(request: web.Request, face: Face, look: Look) -> Mapping[s
 
 @routes.get("/api/v1/recentTrades")
 @read(Op.PUBLIC)
-def recent_trades(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
-    rules = face.rules(whole(request, "market_id"))
-    limit = whole(request, "limit", low=1, high=MAX_TRADES)
-    trades = face.exchange.public_trades(rules.symbol, limit)
+def recent_trades(query: Query) -> Mapping[str, Any]:
+    rules = query.face.rules(query.whole("market_id"))
+    limit = query.whole("limit", low=1, high=MAX_TRADES)
+    trades = query.face.exchange.public_trades(rules.symbol, limit)
     return ok(trades=[shapes.public_trade_json(rules, trade) for trade in reversed(trades)])
 
 
 @routes.get("/api/v1/funding-rates")
 @read(Op.PUBLIC)
-def funding_rates(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+def funding_rates(query: Query) -> Mapping[str, Any]:
     """All markets, whatever is asked: the venue may ignore a market parameter (scenario S63)."""
-    exchange = face.exchange
+    exchange = query.face.exchange
     return ok(
         funding_rates=[
             row
@@ -127,17 +127,17 @@ def funding_rates(request: web.Request, face: Face, look: Look) -> Mapping[str, 
 
 @routes.get("/api/v1/fundings")
 @read(Op.PUBLIC)
-def fundings(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+def fundings(query: Query) -> Mapping[str, Any]:
     """Settled rates between two market instants in ms, both excluded, oldest first."""
-    rules = face.rules(whole(request, "market_id"))
-    resolution = text(request, "resolution")
+    rules = query.face.rules(query.whole("market_id"))
+    resolution = query.text("resolution")
     if resolution not in {"1h", "1d"}:
         raise ApiError(Code.INVALID_PARAM, "resolution must be 1h or 1d")
-    start_ms, end_ms = whole(request, "start_timestamp"), whole(request, "end_timestamp")
-    count_back = whole(request, "count_back", 0)
+    start_ms, end_ms = query.whole("start_timestamp"), query.whole("end_timestamp")
+    count_back = query.whole("count_back", 0)
     until = [
         row
-        for row in shapes.settled_rows(face.exchange, rules.symbol)
+        for row in shapes.settled_rows(query.face.exchange, rules.symbol)
         if row.settlement_ms < end_ms
     ]
     within = [row for row in until if row.settlement_ms > start_ms]
@@ -155,11 +155,11 @@ def fundings(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
 
 @routes.get("/api/v1/exchangeStats")
 @read(Op.PUBLIC)
-def exchange_stats(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+def exchange_stats(query: Query) -> Mapping[str, Any]:
     rows = []
     total = Decimal(0)
-    for symbol, rules in face.exchange.rules.items():
-        stats = face.exchange.stats(symbol)
+    for symbol, rules in query.face.exchange.rules.items():
+        stats = query.face.exchange.stats(symbol)
         total += stats.volume
         rows.append(
             {
@@ -181,7 +181,5 @@ def exchange_stats(request: web.Request, face: Face, look: Look) -> Mapping[str,
 
 @routes.get("/api/v1/currentHeight")
 @read(Op.PUBLIC)
-def current_height(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
-    from adapters.sandbox.lighter_face.face import block_at
-
-    return ok(height=block_at(look.now_ms))
+def current_height(query: Query) -> Mapping[str, Any]:
+    return ok(height=block_at(query.look.now_ms))

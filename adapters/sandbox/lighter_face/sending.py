@@ -111,9 +111,7 @@ def parse_batch(tx_types: str, tx_infos: str, most: int) -> list[Tx]:
         raise ApiError(Code.BATCH_LENGTHS)
     if len(types) > most:
         raise ApiError(Code.BATCH_TOO_LONG)
-    return [
-        parse(_tx_type(kind), _text(info)) for kind, info in zip(types, infos, strict=True)
-    ]
+    return [parse(_tx_type(kind), _text(info)) for kind, info in zip(types, infos, strict=True)]
 
 
 def _array(text: str) -> list[Any]:

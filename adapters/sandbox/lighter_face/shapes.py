@@ -223,7 +223,9 @@ def position_json(
         "position_value": usd(abs(size) * mark),
         "unrealized_pnl": usd((mark - entry) * size),
         "realized_pnl": usd(position.realised_pnl if position is not None else zero),
-        "liquidation_price": "0" if liquidation is None else fixed(liquidation, rules.price_decimals),
+        "liquidation_price": "0"
+        if liquidation is None
+        else fixed(liquidation, rules.price_decimals),
         "margin_mode": 0,
         "margin_set_flag": 1,
         "allocated_margin": usd(zero),

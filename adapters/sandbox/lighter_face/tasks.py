@@ -1,7 +1,7 @@
 """Background work of the face: it ends with the application and its errors are never lost."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from loguru import logger
@@ -13,12 +13,12 @@ class Background:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def start(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        """Run it until it ends or the application does."""
+    def start(self, work: Coroutine[Any, Any, Any], name: str) -> Callable[[], object]:
+        """Run it until it ends or the application does; gives back what cancels it."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
-        return task
+        return task.cancel
 
     async def close(self) -> None:
         """Cancel what still runs and wait for it."""

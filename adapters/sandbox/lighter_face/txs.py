@@ -7,8 +7,8 @@ from aiohttp import web
 
 from adapters.sandbox.faults import Op
 from adapters.sandbox.lighter_face.errors import ApiError, Code
-from adapters.sandbox.lighter_face.face import Face, block_at
-from adapters.sandbox.lighter_face.http import Look, read, text, token_of, whole
+from adapters.sandbox.lighter_face.face import block_at
+from adapters.sandbox.lighter_face.http import Query, read
 from adapters.sandbox.lighter_face.shapes import ok
 from adapters.sandbox.lighter_face.txlog import Entry, TxStatus
 
@@ -46,36 +46,41 @@ def tx_json(entry: Entry, as_of_ms: int) -> dict[str, Any]:
 
 @routes.get("/api/v1/tx")
 @read(Op.ORDERS)
-def tx(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
-    by, value = text(request, "by"), text(request, "value")
+def tx(query: Query) -> Mapping[str, Any]:
+    """
+    One transaction. It can be found as soon as it was accepted; what became of it lags.
+
+    Were the record itself late, "not found" would look like a nonce used by somebody else.
+    """
+    by, value = query.text("by"), query.text("value")
     entry: Entry | None = None
     if by == "hash":
-        entry = face.log.by_hash(value)
+        entry = query.face.log.by_hash(value)
     elif by == "sequence_index" and value.isascii() and value.isdecimal():
-        entry = face.log.by_sequence(int(value))
+        entry = query.face.log.by_sequence(int(value))
     else:
         raise ApiError(Code.INVALID_PARAM, "by must be hash or sequence_index")
-    as_of_ms = look.as_of_ms(Op.ORDERS)
-    if entry is None or entry.received_ms > as_of_ms:
+    as_of_ms = query.look.as_of_ms(Op.ORDERS)
+    if entry is None or entry.received_ms > query.look.forced_ms(Op.ORDERS):
         raise ApiError(Code.TX_NOT_FOUND)
     return ok(**tx_json(entry, as_of_ms))
 
 
 @routes.get("/api/v1/accountTxs")
 @read(Op.ORDERS)
-def account_txs(request: web.Request, face: Face, look: Look) -> Mapping[str, Any]:
+def account_txs(query: Query) -> Mapping[str, Any]:
     """Transactions of an account, newest first, before sequence index ``index`` if given."""
-    if text(request, "by") != "account_index":
+    if query.text("by") != "account_index":
         raise ApiError(Code.INVALID_PARAM, "by must be account_index")
-    account = whole_value(text(request, "value"))
-    face.keys.authorise(token_of(request), account, look.now_ms // 1000)
-    limit = whole(request, "limit", low=1, high=PAGE)
-    before = whole(request, "index", 2**62)
-    types = {part for part in request.query.get("types", "").split(",") if part}
-    as_of_ms = look.as_of_ms(Op.ORDERS)
+    account = whole_value(query.text("value"))
+    query.authorise(account)
+    limit = query.whole("limit", low=1, high=PAGE)
+    before = query.whole("index", 2**62)
+    types = {part for part in query.get("types", "").split(",") if part}
+    as_of_ms = query.look.as_of_ms(Op.ORDERS)
     rows = [
         tx_json(entry, as_of_ms)
-        for entry in face.log.newest_first()
+        for entry in query.face.log.newest_first()
         if entry.tx.account == account
         and entry.sequence < before
         and entry.received_ms <= as_of_ms

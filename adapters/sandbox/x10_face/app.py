@@ -7,7 +7,7 @@ from aiohttp import web
 
 from adapters.sandbox.engine.exchange import Exchange
 from adapters.sandbox.faults import FaultBox
-from adapters.sandbox.x10_face import orders, private, public, streams
+from adapters.sandbox.x10_face import orders, private, private_orders, public, streams
 from adapters.sandbox.x10_face.context import FACE, Face, Keys, X10Options
 from adapters.sandbox.x10_face.errors import ApiProblemError, unauthorized
 from adapters.sandbox.x10_face.gate import drop
@@ -110,11 +110,11 @@ def _add_private(router: web.UrlDispatcher) -> None:
         ("/spot/balances", private.spot_balances),
         ("/positions", private.positions),
         ("/positions/history", private.positions_history),
-        ("/orders", private.open_orders),
-        ("/orders/history", private.orders_history),
-        (r"/orders/{id:\d{1,19}}", private.order_by_id),
-        ("/orders/external/{external_id}", private.orders_by_external_id),
-        ("/trades", private.trades),
+        ("/orders", private_orders.open_orders),
+        ("/orders/history", private_orders.orders_history),
+        (r"/orders/{id:\d{1,19}}", private_orders.order_by_id),
+        ("/orders/external/{external_id}", private_orders.orders_by_external_id),
+        ("/trades", private_orders.trades),
         ("/fees", private.fees),
         ("/leverage", private.leverage),
         ("/funding/history", private.funding_history),

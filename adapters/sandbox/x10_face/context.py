@@ -34,7 +34,7 @@ class X10Options:
     What the venue does not publish or may change, and this face therefore takes from outside.
 
     ``match_delay_s``: from the effect of POST /user/order to its matching; it is answered first.
-    ``read_lag_s``: every read of orders, positions and balance is that old.
+    ``read_lag_s``: every read of orders, fills and positions is that old.
     ``stream_tick_s``: how often streams look at the market (the venue's full book: 100 ms).
     ``rate_delay_ms``, ``payment_delay_ms``: market time between a settlement and the stamp of
     its rate and payment rows, which appear at that stamp (x10.md §9 observed +1 s and +41 s).

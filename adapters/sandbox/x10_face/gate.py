@@ -1,13 +1,15 @@
 """Where the fault box is asked: one door for every request, before and after its effect."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from aiohttp import web
 
 from adapters.sandbox.faults import Fault, Kind, first, lag_s
-from adapters.sandbox.x10_face.context import FACE, VENUE
+from adapters.sandbox.x10_face.context import FACE, VENUE, Face
 from adapters.sandbox.x10_face.errors import ApiProblemError, html_page
 
+View = TypeVar("View")
 Effect = Callable[[Sequence[Fault]], web.Response]
 """What a request does and answers. It never waits, so nothing comes between check and effect."""
 
@@ -39,15 +41,45 @@ async def through(
     return drop(request) if after.kind is Kind.DROP_ANSWER else _error_page(after)
 
 
-def read_as_of_ms(request: web.Request, taken: Sequence[Fault]) -> int | None:
-    """How old this read is: the face's usual lag, or that of a fault. None for the present."""
-    face = request.app[FACE]
-    return face.as_of_ms(lag_s(taken, face.options.read_lag_s))
+def read_as_of_ms(face: Face, taken: Sequence[Fault], *, fresh: bool = False) -> int | None:
+    """
+    The wire instant that a read shows; None for now.
+
+    As old as reads here usually are, or as a fault says. ``fresh`` reads lag only by fault.
+    """
+    return face.as_of_ms(lag_s(taken, 0 if fresh else face.options.read_lag_s))
 
 
 def is_emptied(taken: Sequence[Fault]) -> bool:
     """Whether this read is to find nothing."""
     return first(taken, Kind.EMPTY_READS) is not None
+
+
+def observed(
+    face: Face,
+    taken: Sequence[Fault],
+    read: Callable[[int | None], Sequence[View]],
+    symbol_of: Callable[[View], str],
+) -> list[View]:
+    """
+    What a read of possibly several markets shows.
+
+    A lag or emptiness of one market touches that market alone. ``read`` is asked for an instant
+    (None for now); the result is in no particular order.
+    """
+
+    def about(fault: Fault, view: View) -> bool:
+        return fault.market in {None, symbol_of(view)}
+
+    views = list(read(read_as_of_ms(face, ())))
+    lagging, emptied = first(taken, Kind.LAG), first(taken, Kind.EMPTY_READS)
+    if lagging is not None:
+        old = read(read_as_of_ms(face, taken))
+        views = [view for view in views if not about(lagging, view)]
+        views += [view for view in old if about(lagging, view)]
+    if emptied is not None:
+        views = [view for view in views if not about(emptied, view)]
+    return views
 
 
 def drop(request: web.Request) -> web.Response:

@@ -19,8 +19,7 @@ from adapters.sandbox.x10_face.context import FACE, Face
 from adapters.sandbox.x10_face.errors import ApiProblemError, from_refusal, not_found
 from adapters.sandbox.x10_face.gate import through
 from adapters.sandbox.x10_face.order_body import OrderBody, parse_order
-from adapters.sandbox.x10_face.private import json_object
-from adapters.sandbox.x10_face.requests import needed, ok
+from adapters.sandbox.x10_face.requests import json_object, needed, ok
 from adapters.sandbox.x10_face.signing import is_signed_by, order_hash
 from hedger.domain.money import floor_to_step
 

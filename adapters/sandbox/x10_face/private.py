@@ -1,31 +1,28 @@
 """Reads of the account under /user (x10.md §2.2, §2.4) and its leverage."""
 
-import json
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
 
 from aiohttp import web
 
-from adapters.sandbox.engine.types import OrderView, PaymentView, Refusal
+from adapters.sandbox.engine.types import PaymentView, PositionView, Refusal
 from adapters.sandbox.faults import Fault
 from adapters.sandbox.x10_face import errors, shapes
 from adapters.sandbox.x10_face.context import FACE, Face
 from adapters.sandbox.x10_face.errors import ApiProblemError, from_refusal, not_found
-from adapters.sandbox.x10_face.gate import is_emptied, read_as_of_ms, through
+from adapters.sandbox.x10_face.gate import is_emptied, observed, read_as_of_ms, through
 from adapters.sandbox.x10_face.requests import (
-    SNOWFLAKE_EPOCH_MS,
+    PAGE,
     choice,
+    json_object,
     market_filter,
     needed,
     ok,
+    one_symbol,
     paged,
     whole,
 )
 from adapters.sandbox.x10_face.shapes import Json, text
-
-PAGE: Final = 100
-"""Rows per page when the client does not say, as seen on the live venue."""
 
 
 async def account_info(request: web.Request) -> web.Response:
@@ -51,7 +48,7 @@ async def balance(request: web.Request) -> web.Response:
     face = request.app[FACE]
 
     def effect(taken: Sequence[Fault]) -> web.Response:
-        view = face.exchange.balance(face.account, read_as_of_ms(request, taken))
+        view = face.exchange.balance(face.account, read_as_of_ms(face, taken, fresh=True))
         if is_emptied(taken) or (view.collateral == 0 and view.equity == 0):
             raise not_found("Balance")
         return ok(shapes.balance(view))
@@ -70,12 +67,10 @@ async def positions(request: web.Request) -> web.Response:
     wanted = market_filter(request)
 
     def effect(taken: Sequence[Fault]) -> web.Response:
-        if is_emptied(taken):
-            return ok([])
         wanted_side = choice(request, "side", ("LONG", "SHORT"))
         exchange = face.exchange
         found: list[Json] = []
-        for view in exchange.positions(face.account, read_as_of_ms(request, taken)):
+        for view in _positions(face, taken):
             name = exchange.rules_of(view.symbol).name
             if not wanted(name):
                 continue
@@ -83,7 +78,7 @@ async def positions(request: web.Request) -> web.Response:
             found.append(shapes.position(view, name, exchange.mark(view.symbol), liquidation))
         return ok([one for one in found if wanted_side in {None, one["side"]}])
 
-    return await through(request, "positions", effect, symbol=_one_symbol(request, face))
+    return await through(request, "positions", effect, symbol=one_symbol(request, face))
 
 
 async def positions_history(request: web.Request) -> web.Response:
@@ -97,98 +92,19 @@ async def positions_history(request: web.Request) -> web.Response:
         rows = [
             shapes.closed_position(view, exchange.rules_of(view.symbol).name)
             for view in exchange.closed_positions(face.account)
+            if not is_emptied(taken)
         ] + [
             shapes.open_in_history(view, exchange.rules_of(view.symbol).name)
-            for view in exchange.positions(face.account, read_as_of_ms(request, taken))
+            for view in _positions(face, taken)
         ]
         kept = [
             (row["id"], row)
             for row in rows
             if wanted(row["market"]) and wanted_side in {None, row["side"]}
         ]
-        return paged(request, [] if is_emptied(taken) else kept, default_limit=PAGE)
+        return paged(request, kept, default_limit=PAGE)
 
-    return await through(request, "positions", effect, symbol=_one_symbol(request, face))
-
-
-async def open_orders(request: web.Request) -> web.Response:
-    """GET /user/orders: those that may still fill."""
-
-    def effect(taken: Sequence[Fault]) -> web.Response:
-        found = _orders(request, taken, open_only=True)
-        return ok([row for _, row in found])
-
-    return await through(request, "orders", effect, symbol=_one_symbol(request, request.app[FACE]))
-
-
-async def orders_history(request: web.Request) -> web.Response:
-    """GET /user/orders/history: every order, newest first; ``sort`` by id or by last change."""
-
-    def effect(taken: Sequence[Fault]) -> web.Response:
-        order_id, client_id = whole(request, "id"), request.query.get("externalId")
-        by_change = choice(request, "sort", ("ID", "UPDATED_AT")) == "UPDATED_AT"
-        found = [
-            (_change_key(key, row["updatedTime"]) if by_change else key, row)
-            for key, row in _orders(request, taken, open_only=False)
-            if order_id in {None, key} and client_id in {None, row["externalId"]}
-        ]
-        return paged(request, found, default_limit=PAGE)
-
-    return await through(request, "orders", effect, symbol=_one_symbol(request, request.app[FACE]))
-
-
-async def order_by_id(request: web.Request) -> web.Response:
-    """GET /user/orders/{id}; 404 when there is none."""
-    face = request.app[FACE]
-
-    def effect(taken: Sequence[Fault]) -> web.Response:
-        order_id = int(request.match_info["id"])
-        view = face.exchange.order(face.account, order_id, read_as_of_ms(request, taken))
-        if view is None or is_emptied(taken):
-            raise not_found("Order")
-        return ok(_order(face, view))
-
-    return await through(request, "orders", effect)
-
-
-async def orders_by_external_id(request: web.Request) -> web.Response:
-    """GET /user/orders/external/{externalId}: a list, empty when there is none."""
-    face = request.app[FACE]
-    client_id = request.match_info["external_id"]
-
-    def effect(taken: Sequence[Fault]) -> web.Response:
-        if is_emptied(taken):
-            return ok([])
-        as_of_ms = read_as_of_ms(request, taken)
-        found = face.exchange.orders_of_client(face.account, client_id, as_of_ms)
-        return ok([_order(face, view) for view in reversed(found)])
-
-    return await through(request, "orders", effect)
-
-
-async def trades(request: web.Request) -> web.Response:
-    """GET /user/trades: fills, newest first."""
-    face = request.app[FACE]
-    wanted = market_filter(request)
-
-    def effect(taken: Sequence[Fault]) -> web.Response:
-        wanted_side = choice(request, "side", ("BUY", "SELL"))
-        wanted_type = choice(request, "type", ("TRADE", "LIQUIDATION", "DELEVERAGE"))
-        exchange = face.exchange
-        rows = [
-            shapes.trade(view, exchange.rules_of(view.symbol).name)
-            for view in exchange.trades(face.account, as_of_ms=read_as_of_ms(request, taken))
-        ]
-        kept = [
-            (row["id"], row)
-            for row in rows
-            if wanted(row["market"])
-            and wanted_side in {None, row["side"]}
-            and wanted_type in {None, row["tradeType"]}
-        ]
-        return paged(request, [] if is_emptied(taken) else kept, default_limit=PAGE)
-
-    return await through(request, "orders", effect, symbol=_one_symbol(request, face))
+    return await through(request, "positions", effect, symbol=one_symbol(request, face))
 
 
 async def fees(request: web.Request) -> web.Response:
@@ -270,33 +186,12 @@ async def funding_history(request: web.Request) -> web.Response:
         kept = [row for row in rows if end_ms is None or row[1]["paidTime"] <= end_ms]
         return paged(request, kept, default_limit=PAGE)
 
-    return await through(request, "public", effect, symbol=_one_symbol(request, face))
+    return await through(request, "public", effect, symbol=one_symbol(request, face))
 
 
 async def asset_operations(request: web.Request) -> web.Response:
     """GET /user/assetOperations: deposits and withdrawals are not modelled."""
     return await through(request, "public", lambda _: paged(request, [], default_limit=50))
-
-
-async def json_object(request: web.Request) -> dict[str, Any]:
-    """
-    The body of a request.
-
-    Raises:
-        ApiProblemError: it is no JSON object.
-    """
-    try:
-        body = json.loads(await request.text(), parse_float=Decimal)
-    except ValueError:  # also text that is no UTF-8
-        raise ApiProblemError(errors.INVALID_PARAMETERS, debug="the body is no JSON") from None
-    if not isinstance(body, dict):
-        raise ApiProblemError(errors.INVALID_PARAMETERS, debug="the body is no JSON object")
-    return body
-
-
-def _change_key(order_id: int, updated_ms: int) -> int:
-    """A cursor that orders by last change; the end of the id tells apart what changed at once."""
-    return ((updated_ms - SNOWFLAKE_EPOCH_MS) << 22) | (order_id & 0x3FFFFF)
 
 
 def _account(face: Face) -> Json:
@@ -311,6 +206,13 @@ def _account(face: Face) -> Json:
     }
 
 
+def _positions(face: Face, taken: Sequence[Fault]) -> list[PositionView]:
+    def read(as_of_ms: int | None) -> list[PositionView]:
+        return face.exchange.positions(face.account, as_of_ms)
+
+    return observed(face, taken, read, lambda view: view.symbol)
+
+
 def _leverage(face: Face, symbol: str) -> Json:
     name = face.exchange.rules_of(symbol).name
     return {"market": name, "leverage": text(face.exchange.leverage(face.account, symbol))}
@@ -318,34 +220,3 @@ def _leverage(face: Face, symbol: str) -> Json:
 
 def _paid_ms(face: Face, view: PaymentView) -> int:
     return view.settlement_ms + face.options.payment_delay_ms
-
-
-def _order(face: Face, view: OrderView) -> Json:
-    return shapes.order(view, face.exchange.rules_of(view.new.symbol).name)
-
-
-def _orders(
-    request: web.Request, taken: Sequence[Fault], *, open_only: bool
-) -> list[tuple[int, Json]]:
-    """Orders of the account that the query asks for, newest first, with their ids."""
-    face = request.app[FACE]
-    if is_emptied(taken):
-        return []
-    wanted = market_filter(request)
-    wanted_type, wanted_side = request.query.get("type"), choice(request, "side", ("BUY", "SELL"))
-    as_of_ms = read_as_of_ms(request, taken)
-    views = face.exchange.orders(face.account, as_of_ms, open_only=open_only)
-    rows = [_order(face, view) for view in reversed(views)]
-    return [
-        (row["id"], row)
-        for row in rows
-        if wanted(row["market"])
-        and wanted_type in {None, row["type"]}
-        and wanted_side in {None, row["side"]}
-    ]
-
-
-def _one_symbol(request: web.Request, face: Face) -> str | None:
-    """The market of a read that asks for exactly one; None for a read of several."""
-    names = request.query.getall("market", [])
-    return face.exchange.symbol_of(names[0]) if len(names) == 1 else None

@@ -17,6 +17,7 @@ from adapters.sandbox.x10_face.requests import (
     MAX_RECORDS,
     SNOWFLAKE_EPOCH_MS,
     choice,
+    count,
     market_filter,
     needed,
     ok,
@@ -58,7 +59,7 @@ async def orderbook(request: web.Request) -> web.Response:
     """GET /info/markets/{market}/orderbook; ``depth`` cuts it."""
 
     def effect(face: Face, symbol: str) -> web.Response:
-        bids, asks = face.exchange.book(symbol, whole(request, "depth") or _BOOK_DEPTH)
+        bids, asks = face.exchange.book(symbol, count(request, "depth", _BOOK_DEPTH))
         return ok(shapes.book(face.exchange.rules_of(symbol).name, bids, asks))
 
     return await _of_market(request, effect)
@@ -69,7 +70,7 @@ async def trades(request: web.Request) -> web.Response:
 
     def effect(face: Face, symbol: str) -> web.Response:
         name = face.exchange.rules_of(symbol).name
-        found = face.exchange.public_trades(symbol, whole(request, "limit") or 100)
+        found = face.exchange.public_trades(symbol, count(request, "limit", 100))
         return ok([shapes.public_trade(trade, name) for trade in reversed(found)])
 
     return await _of_market(request, effect)
@@ -81,9 +82,9 @@ async def candle_history(request: web.Request) -> web.Response:
     def effect(face: Face, symbol: str) -> web.Response:
         kind = request.match_info["kind"]
         interval = choice(request, "interval", tuple(INTERVALS_MS)) or "PT1M"
-        limit = needed(request, "limit")
-        if not 0 < limit <= MAX_RECORDS:
-            raise ApiProblemError(INVALID_PARAMETERS, debug=f"limit={limit}")
+        limit = count(request, "limit", 0)
+        if not limit:
+            raise ApiProblemError(INVALID_PARAMETERS, debug="limit is required")
         end_ms = whole(request, "endTime")
         return ok(
             candles(

@@ -1,6 +1,8 @@
-"""Reading queries, and the success envelope with its pages (x10.md §2.1)."""
+"""Reading queries and bodies, and the success envelope with its pages (x10.md §2.1)."""
 
+import json
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from aiohttp import web
@@ -13,6 +15,9 @@ from adapters.sandbox.x10_face.errors import (
 )
 
 MAX_RECORDS: Final = 10_000
+PAGE: Final = 100
+"""Rows per page of the account's lists when the client does not say, as seen live."""
+
 SNOWFLAKE_EPOCH_MS: Final = 1_288_834_974_657
 """From where the venue's ids count milliseconds, in their upper bits."""
 
@@ -60,6 +65,21 @@ def needed(request: web.Request, *names: str) -> int:
     return value
 
 
+def count(request: web.Request, name: str, default: int, most: int = MAX_RECORDS) -> int:
+    """
+    How many rows or levels are wanted.
+
+    Raises:
+        ApiProblemError: it is no number, or not within 1 and ``most``.
+    """
+    value = whole(request, name)
+    if value is None:
+        return default
+    if not 0 < value <= most:
+        raise ApiProblemError(INVALID_PARAMETERS, debug=f"{name}={value}")
+    return value
+
+
 def choice(request: web.Request, name: str, allowed: Sequence[str]) -> str | None:
     """
     One of a few words from the query, None when it is not there.
@@ -101,10 +121,30 @@ def paged(request: web.Request, rows: Sequence[Row], *, default_limit: int) -> w
     null when it has none.
     """
     cursor = whole(request, "cursor")
-    limit = whole(request, "limit") or default_limit
-    if not 0 < limit <= MAX_RECORDS:
-        raise ApiProblemError(INVALID_PARAMETERS, debug=f"limit={limit}")
+    limit = count(request, "limit", default_limit)
     newest_first = sorted(rows, key=lambda row: row[0], reverse=True)
     page = [row for row in newest_first if cursor is None or row[0] < cursor][:limit]
     pagination = {"cursor": page[-1][0] if page else None, "count": len(page)}
     return ok([row[1] for row in page], pagination=pagination)
+
+
+def one_symbol(request: web.Request, face: Face) -> str | None:
+    """The market of a read that asks for exactly one; None for a read of several."""
+    names = request.query.getall("market", [])
+    return face.exchange.symbol_of(names[0]) if len(names) == 1 else None
+
+
+async def json_object(request: web.Request) -> dict[str, Any]:
+    """
+    The body of a request.
+
+    Raises:
+        ApiProblemError: it is no JSON object.
+    """
+    try:
+        body = json.loads(await request.text(), parse_float=Decimal)
+    except ValueError:  # also text that is no UTF-8
+        raise ApiProblemError(INVALID_PARAMETERS, debug="the body is no JSON") from None
+    if not isinstance(body, dict):
+        raise ApiProblemError(INVALID_PARAMETERS, debug="the body is no JSON object")
+    return body

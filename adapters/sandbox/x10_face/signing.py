@@ -85,7 +85,7 @@ def is_possible_signature(r: int, s: int) -> bool:
     Outside of these bounds its ``verify`` does not answer False: it panics, which in Python is
     no ``Exception``, and prints a backtrace.
     """
-    if not 0 < r < _ELEMENT_BOUND or not 0 < s < _STARK_ORDER:
+    if not 0 < r < _ELEMENT_BOUND or not 0 < s < _ELEMENT_BOUND:
         return False
     return pow(s, -1, _STARK_ORDER) < _ELEMENT_BOUND
 
@@ -99,6 +99,8 @@ def is_signed_by(public_key: int, r: int, s: int, hashed: Callable[[], int]) -> 
     try:
         message = hashed()
     except ValueError:
+        return False
+    if message >= _ELEMENT_BOUND:  # about one hash in 2**54; the library panics here, too
         return False
     verified: bool = fast_stark_crypto.verify(public_key, message, r, s)
     return verified

@@ -341,12 +341,12 @@ def test_settling_twice_books_nothing_twice(store: Store) -> None:
     outcome = filled(prepared, ("0.01", "2500"), ("0.03", "2501"))
 
     store.settle(outcome)
-    once = rows(store, "SELECT * FROM legs UNION ALL SELECT *,1,1,1,1,1 FROM days")
-    events = store.stats().events
+    once = [rows(store, f"SELECT * FROM {name}") for name in ("legs", "days", "fills", "events")]
     store.settle(outcome)
 
-    assert rows(store, "SELECT * FROM legs UNION ALL SELECT *,1,1,1,1,1 FROM days") == once
-    assert store.stats().events == events
+    assert once == [
+        rows(store, f"SELECT * FROM {name}") for name in ("legs", "days", "fills", "events")
+    ]
 
 
 def test_the_average_price_is_for_reading_and_the_value_is_exact(store: Store) -> None:
@@ -487,6 +487,47 @@ def test_a_payment_read_before_its_hedge_was_known_is_assigned_when_read_again(
 
     assert rows(store, "SELECT hedge_id FROM funding_payments") == [("eth-1",)]
     assert rows(store, "SELECT funding_usd FROM legs WHERE venue = 'x10'") == [("0.0125",)]
+
+
+def test_a_hedge_awaits_funding_until_it_is_read_through_its_last_settlement(
+    store: Store,
+) -> None:
+    hedge = a_hedge(first_settlement_a=settlement(0), first_settlement_b=settlement(0))
+    store.plan(hedge)
+    prepared = an_order()
+    store.intend(prepared, move_to=(State.OPENING_A, "a"))
+    store.settle(filled(prepared, ("0.04", "2500")))
+    hedge = store.move(store.hedge(hedge.id), State.CONVERGING, "leg B refused")
+    assert store.awaiting_funding() == [hedge]
+
+    hedge = store.move(hedge, State.CLOSED, "flat")
+    hedge = store.note(hedge, last_settlement_a=settlement(1), last_settlement_b=settlement(1))
+    store.funding_complete(hedge.id, X10, settlement(0))
+    assert store.awaiting_funding() == [hedge]
+
+    store.funding_complete(hedge.id, X10, settlement(1))
+    assert store.awaiting_funding() == []  # the other leg never held anything
+
+
+def test_a_hedge_that_never_held_anything_awaits_nothing(store: Store) -> None:
+    store.plan(a_hedge(first_settlement_a=settlement(0), first_settlement_b=settlement(0)))
+    store.move(a_hedge(), State.CLOSED_FLAT, "nothing filled")
+    assert store.awaiting_funding() == []
+
+
+def test_how_far_funding_is_known_never_goes_back(store: Store) -> None:
+    store.plan(a_hedge())
+    store.funding_complete(HedgeId("eth-1"), X10, settlement(5))
+    store.funding_complete(HedgeId("eth-1"), X10, settlement(3))
+    (known,) = rows(store, "SELECT funding_through FROM legs WHERE venue = 'x10'")
+    assert known == ("2026-01-03T03:00:00.000000Z",)
+
+
+def test_a_note_completes_a_hedge_and_leaves_its_state(store: Store) -> None:
+    store.plan(a_hedge())
+    noted = store.note(a_hedge(), first_settlement_a=settlement(0))
+    assert noted == store.hedge(noted.id)
+    assert (noted.state, noted.first_settlement_a) == (State.PLANNED, settlement(0))
 
 
 def test_a_second_payment_for_one_settlement_is_told_once_and_not_booked(store: Store) -> None:

@@ -180,3 +180,21 @@ def test_working_orders_without_our_id_are_named_by_the_venues_number() -> None:
         {"client_order_index": 0, "order_index": 2},
     ]
     assert orders.working_ids({"orders": rows}) == ["5", "order-2"]
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "used"),
+    [
+        (2, "", True),
+        (2, "AppErrInctiveOrder", True),  # nothing to cancel, and the nonce is gone
+        (0, "AppErrInvalidOrderIndex", True),
+        (0, "AppErrInvalidNonce", False),  # the other one got it
+        (2, "AppErrInvalidNonce", False),
+        (0, "AppErrTxExpired", False),
+        (0, "", False),  # no reason given: not believed
+        (1, "", False),
+        (3, "", False),
+    ],
+)
+def test_only_a_decided_transaction_has_used_its_nonce(status: int, error: str, used: bool) -> None:
+    assert TxRecord(status=status, error=error).used_its_nonce is used

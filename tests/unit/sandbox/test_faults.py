@@ -126,7 +126,7 @@ def test_a_stolen_nonce_can_be_that_of_one_key():
 
 
 def test_a_liquidation_happens_at_once_and_is_not_kept():
-    struck = []
+    struck: list[Fault] = []
     box = FaultBox(ManualClock(), strike=struck.append)
     box.add({"venue": "x10", "kind": "liquidate", "market": "ETH", "fraction": "0.5"})
     assert [(fault.market, str(fault.fraction)) for fault in struck] == [("ETH", "0.5")]

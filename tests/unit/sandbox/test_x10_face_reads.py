@@ -22,7 +22,7 @@ async def venue(virtual_time: Clock) -> AsyncIterator[X10Venue]:
         yield opened
 
 
-async def test_the_sdk_parses_every_market_and_its_rules(venue):
+async def test_the_sdk_parses_every_market_and_its_rules(venue: X10Venue) -> None:
     markets = await venue.client.info.get_markets_dict()
     assert len(markets) == 64
     rules, market = venue.exchange.rules_of("ETH"), markets[MARKET]
@@ -34,7 +34,7 @@ async def test_the_sdk_parses_every_market_and_its_rules(venue):
     assert only.name == MARKET
 
 
-async def test_status_is_sent_although_the_sdk_drops_it(venue):
+async def test_status_is_sent_although_the_sdk_drops_it(venue: X10Venue) -> None:
     _, answer = await venue.get("/info/markets", market=MARKET)
     (market,) = answer["data"]
     assert (market["status"], market["isRfq"], market["tradingHours"]) == (
@@ -44,7 +44,7 @@ async def test_status_is_sent_although_the_sdk_drops_it(venue):
     )
 
 
-async def test_stats_book_candles_and_assets_are_parsed_by_the_sdk(venue):
+async def test_stats_book_candles_and_assets_are_parsed_by_the_sdk(venue: X10Venue) -> None:
     info = venue.client.info
     venue.settle_hours(2)
     stats = (await info.get_market_statistics(market_name=MARKET)).data
@@ -63,7 +63,7 @@ async def test_stats_book_candles_and_assets_are_parsed_by_the_sdk(venue):
     assert (await info.get_settings()).data is not None
 
 
-async def test_the_signing_domain_can_be_asked_for(venue):
+async def test_the_signing_domain_can_be_asked_for(venue: X10Venue) -> None:
     _, answer = await venue.get("/info/starknet")
     assert answer["data"] == {
         "name": "Perpetuals",
@@ -73,7 +73,7 @@ async def test_the_signing_domain_can_be_asked_for(venue):
     }
 
 
-async def test_applied_rates_come_newest_first_on_market_time(venue):
+async def test_applied_rates_come_newest_first_on_market_time(venue: X10Venue) -> None:
     venue.settle_hours(3)
     rows = (
         await venue.client.info.get_funding_rates_history(
@@ -84,7 +84,7 @@ async def test_applied_rates_come_newest_first_on_market_time(venue):
     assert rows[-1].funding_rate == venue.exchange.funding_rows("ETH")[0].rate
 
 
-async def test_an_applied_rate_appears_a_second_after_the_hour(venue):
+async def test_an_applied_rate_appears_a_second_after_the_hour(venue: X10Venue) -> None:
     query = {"startTime": START_MS, "endTime": START_MS + 10 * HOUR_MS}
     venue.settle_hours(1, extra_ms=999)
     assert (await venue.get(f"/info/{MARKET}/funding", **query))[1]["data"] == []
@@ -92,7 +92,7 @@ async def test_an_applied_rate_appears_a_second_after_the_hour(venue):
     assert len((await venue.get(f"/info/{MARKET}/funding", **query))[1]["data"]) == 1
 
 
-async def test_pages_continue_after_the_cursor_until_they_are_empty(venue):
+async def test_pages_continue_after_the_cursor_until_they_are_empty(venue: X10Venue) -> None:
     venue.settle_hours(5)
     query = {"startTime": START_MS, "endTime": START_MS + 10 * HOUR_MS, "limit": 2}
     stamps: list[int] = []
@@ -107,29 +107,32 @@ async def test_pages_continue_after_the_cursor_until_they_are_empty(venue):
     assert len(set(stamps)) == 5
 
 
-async def test_funding_payments_are_signed_as_received_and_move_the_balance(venue):
+async def test_funding_payments_are_signed_as_received_and_move_the_balance(
+    venue: X10Venue,
+) -> None:
     await venue.filled("BUY", "2")
     before = venue.exchange.balance(KEYS.vault).collateral
     venue.settle_hours(2)
-    for name in ("startTime", "fromTime"):
-        _, answer = await venue.get("/user/funding/history", market=MARKET, **{name: START_MS})
-        assert len(answer["data"]) == 2
+    path = "/user/funding/history"
+    _, answer = await venue.get(path, market=MARKET, fromTime=START_MS)
+    assert answer == (await venue.get(path, market=MARKET, startTime=START_MS))[1]
+    assert len(answer["data"]) == 2
     row = answer["data"][-1]
     expected = -Decimal(row["markPrice"]) * 2 * Decimal(row["fundingRate"])
     assert Decimal(row["fundingFee"]) == expected.quantize(Decimal("0.000001"))
     assert (row["side"], row["paidTime"]) == ("LONG", START_MS + HOUR_MS + 41_000)
     paid = sum(Decimal(one["fundingFee"]) for one in answer["data"])
     assert venue.exchange.balance(KEYS.vault).collateral == before + paid
-    assert (await venue.get("/user/funding/history"))[1]["error"]["code"] == 1133
+    assert (await venue.get(path))[1]["error"]["code"] == 1133
 
 
-async def test_an_account_without_money_has_no_balance_at_all(virtual_time):
+async def test_an_account_without_money_has_no_balance_at_all(virtual_time: Clock) -> None:
     async with x10_venue(virtual_time, balance_usd="0") as venue:
         with pytest.raises(ApiError, match="code 404"):
             await venue.client.account.get_balance()
 
 
-async def test_balance_account_fees_and_leverage_are_parsed_by_the_sdk(venue):
+async def test_balance_account_fees_and_leverage_are_parsed_by_the_sdk(venue: X10Venue) -> None:
     account = venue.client.account
     assert (await account.get_balance()).data.available_for_trade == Decimal(100_000)
     assert (await account.get_account()).data.l2_vault == KEYS.vault
@@ -141,7 +144,7 @@ async def test_balance_account_fees_and_leverage_are_parsed_by_the_sdk(venue):
     assert (await account.get_spot_balances()).data == []
 
 
-async def test_leverage_can_be_changed_up_to_the_markets_maximum(venue):
+async def test_leverage_can_be_changed_up_to_the_markets_maximum(venue: X10Venue) -> None:
     account = venue.client.account
     await account.update_leverage(MARKET, Decimal(5))
     (leverage,) = (await account.get_leverage([MARKET])).data
@@ -150,7 +153,7 @@ async def test_leverage_can_be_changed_up_to_the_markets_maximum(venue):
         await account.update_leverage(MARKET, Decimal(500))
 
 
-async def test_without_the_key_the_account_is_closed_and_markets_are_open(venue):
+async def test_without_the_key_the_account_is_closed_and_markets_are_open(venue: X10Venue) -> None:
     headers = {"X-Api-Key": "wrong"}
     url = f"{venue.url}/api/v1/user/balance"
     async with venue.http.get(url, headers=headers) as answer:
@@ -163,7 +166,7 @@ async def test_without_the_key_the_account_is_closed_and_markets_are_open(venue)
             assert answer.status == 200
 
 
-async def test_a_request_without_user_agent_is_refused(venue):
+async def test_a_request_without_user_agent_is_refused(venue: X10Venue) -> None:
     url = f"{venue.url}/api/v1/info/settings"
     async with (
         aiohttp.ClientSession(skip_auto_headers=["User-Agent"]) as nameless,
@@ -172,7 +175,7 @@ async def test_a_request_without_user_agent_is_refused(venue):
         assert answer.status == 403
 
 
-async def test_unknown_paths_markets_and_orders_are_404_in_the_envelope(venue):
+async def test_unknown_paths_markets_and_orders_are_404_in_the_envelope(venue: X10Venue) -> None:
     for path, code in (
         ("/nothing", 404),
         ("/info/markets/NOPE-USD/stats", 1001),
@@ -182,7 +185,7 @@ async def test_unknown_paths_markets_and_orders_are_404_in_the_envelope(venue):
         assert (status, answer["status"], answer["error"]["code"]) == (404, "ERROR", code)
 
 
-async def test_reads_can_lag_behind_the_truth(venue):
+async def test_reads_can_lag_behind_the_truth(venue: X10Venue) -> None:
     await venue.filled("BUY", "0.5")
     venue.fault("lag", what=["positions", "orders"], seconds=60, times=0)
     assert (await venue.client.account.get_positions()).data == []
@@ -191,14 +194,25 @@ async def test_reads_can_lag_behind_the_truth(venue):
     assert len((await venue.client.account.get_positions()).data) == 1
 
 
-async def test_a_read_may_find_nothing_once(venue):
+async def test_a_read_may_find_nothing_once(venue: X10Venue) -> None:
     await venue.filled("BUY", "0.5")
     venue.fault("empty_reads", what=["positions"])
     assert (await venue.client.account.get_positions()).data == []
     assert len((await venue.client.account.get_positions()).data) == 1
 
 
-async def test_failed_reads_are_errors_in_json_or_html(venue):
+async def test_a_faulty_read_of_one_market_leaves_the_others_as_they_are(venue: X10Venue) -> None:
+    await venue.filled("BUY", "0.5", order_external_id="a")
+    await venue.filled("BUY", "0.01", market="BTC-USD", order_external_id="b")
+    venue.fault("empty_reads", what=["positions"], market="ETH")
+    (seen,) = (await venue.client.account.get_positions()).data
+    assert seen.market == "BTC-USD"
+    venue.fault("lag", what=["orders"], market="BTC", seconds=60)
+    (order,) = (await venue.client.account.get_orders_history()).data
+    assert order.market == MARKET
+
+
+async def test_failed_reads_are_errors_in_json_or_html(venue: X10Venue) -> None:
     venue.fault("bad_reads", what=["balance"], status=503, html=True)
     with pytest.raises(ApiError, match="code 503 - <html>"):
         await venue.client.account.get_balance()
@@ -207,7 +221,24 @@ async def test_failed_reads_are_errors_in_json_or_html(venue):
         await venue.client.account.get_positions()
 
 
-async def test_a_rate_limit_and_a_bad_key_have_the_sdks_own_exceptions(venue):
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        (f"/info/markets/{MARKET}/orderbook", {"depth": -1}),
+        (f"/info/candles/{MARKET}/trades", {"interval": "PT1M"}),
+        (f"/info/candles/{MARKET}/nothing", {"interval": "PT1M", "limit": 5}),
+        (f"/info/{MARKET}/funding", {"startTime": 0}),
+        ("/user/trades", {"limit": 0}),
+        ("/user/trades", {"cursor": "abc"}),
+        ("/user/positions", {"side": "BUY"}),
+    ],
+)
+async def test_bad_queries_get_1133(venue: X10Venue, path: str, query: dict[str, str]) -> None:
+    status, answer = await venue.get(path, **query)
+    assert (status, answer["error"]["code"]) == (400, 1133)
+
+
+async def test_a_rate_limit_and_a_bad_key_have_the_sdks_own_exceptions(venue: X10Venue) -> None:
     venue.fault("rate_limit", op="balance")
     with pytest.raises(ApiRateLimitError):
         await venue.client.account.get_balance()
@@ -216,7 +247,7 @@ async def test_a_rate_limit_and_a_bad_key_have_the_sdks_own_exceptions(venue):
         await venue.client.account.get_balance()
 
 
-async def test_an_outage_closes_every_connection_until_it_is_over(venue):
+async def test_an_outage_closes_every_connection_until_it_is_over(venue: X10Venue) -> None:
     venue.fault("outage", seconds=5)
     for path in ("/info/markets", "/user/balance"):
         with pytest.raises(aiohttp.ClientError):

@@ -51,7 +51,7 @@ class X10Venue:
 
     @property
     def stream_url(self) -> str:
-        return self.config.endpoints.stream_url
+        return str(self.config.endpoints.stream_url)
 
     def streams(self) -> StreamClient:
         return StreamClient(api_url=self.stream_url)

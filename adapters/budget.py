@@ -1,0 +1,55 @@
+"""
+A venue's request limit as we see it: what we used in the last minute, and what is kept back.
+
+Everything that only looks for new business may use the limit up to a share; the rest belongs
+to orders, their look-ups and whatever takes exposure off (reliability.md §2.3). Refusing a
+request here costs nothing; being refused by the venue may cost a minute.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from hedger.clock import Clock
+from hedger.domain.ids import VenueId
+from hedger.errors import UnavailableError
+
+WINDOW_S = 60.0
+SPARE_SHARE = 0.6  # what everything but orders and exits may use
+
+
+@dataclass(slots=True)
+class Budget:
+    """Weights used in a rolling minute of the given clock. ``per_minute`` 0 means no limit."""
+
+    venue: VenueId
+    clock: Clock
+    per_minute: int
+    weights: Mapping[str, int] = field(default_factory=dict)  # endpoint name -> weight
+    default_weight: int = 1
+    _used: deque[tuple[float, int]] = field(default_factory=deque)
+    _sum: int = 0
+
+    def spend(self, endpoint: str, *, urgent: bool) -> None:
+        """
+        Count one request before it is made.
+
+        Raises:
+            UnavailableError: it is not urgent, and its share of the limit is used up.
+        """
+        now_s = self.clock.monotonic_s()
+        while self._used and self._used[0][0] <= now_s - WINDOW_S:
+            self._sum -= self._used.popleft()[1]
+        weight = self.weights.get(endpoint, self.default_weight)
+        spare = self.per_minute * SPARE_SHARE
+        if self.per_minute and not urgent and self._sum + weight > spare:
+            raise UnavailableError(
+                self.venue,
+                f"{self._sum} of {self.per_minute} a minute used: the rest is kept for exits",
+            )
+        self._used.append((now_s, weight))
+        self._sum += weight
+
+
+Spend = Callable[[str, bool], None]
+"""Endpoint name and whether it is urgent; raises what ``Budget.spend`` raises."""

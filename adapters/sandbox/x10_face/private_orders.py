@@ -1,0 +1,146 @@
+"""Reads of the account's orders and fills under /user (x10.md §2.2)."""
+
+from collections.abc import Callable, Sequence
+
+from aiohttp import web
+
+from adapters.sandbox.engine.types import OrderView
+from adapters.sandbox.faults import Fault
+from adapters.sandbox.x10_face import shapes
+from adapters.sandbox.x10_face.context import FACE, Face
+from adapters.sandbox.x10_face.errors import not_found
+from adapters.sandbox.x10_face.gate import is_emptied, observed, read_as_of_ms, through
+from adapters.sandbox.x10_face.requests import (
+    PAGE,
+    SNOWFLAKE_EPOCH_MS,
+    choice,
+    market_filter,
+    ok,
+    one_symbol,
+    paged,
+    whole,
+)
+from adapters.sandbox.x10_face.shapes import Json
+
+
+async def open_orders(request: web.Request) -> web.Response:
+    """GET /user/orders: those that may still fill."""
+
+    def effect(taken: Sequence[Fault]) -> web.Response:
+        found = _orders(request, taken, open_only=True)
+        return ok([row for _, row in found])
+
+    return await through(request, "orders", effect, symbol=one_symbol(request, request.app[FACE]))
+
+
+async def orders_history(request: web.Request) -> web.Response:
+    """GET /user/orders/history: every order, newest first; ``sort`` by id or by last change."""
+
+    def effect(taken: Sequence[Fault]) -> web.Response:
+        order_id, client_id = whole(request, "id"), request.query.get("externalId")
+        by_change = choice(request, "sort", ("ID", "UPDATED_AT")) == "UPDATED_AT"
+        found = [
+            (_change_key(key, row["updatedTime"]) if by_change else key, row)
+            for key, row in _orders(request, taken, open_only=False)
+            if order_id in {None, key} and client_id in {None, row["externalId"]}
+        ]
+        return paged(request, found, default_limit=PAGE)
+
+    return await through(request, "orders", effect, symbol=one_symbol(request, request.app[FACE]))
+
+
+async def order_by_id(request: web.Request) -> web.Response:
+    """GET /user/orders/{id}; 404 when there is none."""
+    face = request.app[FACE]
+
+    def effect(taken: Sequence[Fault]) -> web.Response:
+        order_id = int(request.match_info["id"])
+        view = face.exchange.order(face.account, order_id, read_as_of_ms(face, taken))
+        if view is None or is_emptied(taken):
+            raise not_found("Order")
+        return ok(_order(face, view))
+
+    return await through(request, "orders", effect)
+
+
+async def orders_by_external_id(request: web.Request) -> web.Response:
+    """GET /user/orders/external/{externalId}: a list, empty when there is none."""
+    face = request.app[FACE]
+    exchange, client_id = face.exchange, request.match_info["external_id"]
+
+    def effect(taken: Sequence[Fault]) -> web.Response:
+        found = _views(
+            face,
+            taken,
+            lambda as_of_ms: exchange.orders_of_client(face.account, client_id, as_of_ms),
+        )
+        return ok([_order(face, view) for view in found])
+
+    return await through(request, "orders", effect)
+
+
+async def trades(request: web.Request) -> web.Response:
+    """GET /user/trades: fills, newest first."""
+    face = request.app[FACE]
+    wanted = market_filter(request)
+
+    def effect(taken: Sequence[Fault]) -> web.Response:
+        wanted_side = choice(request, "side", ("BUY", "SELL"))
+        wanted_type = choice(request, "type", ("TRADE", "LIQUIDATION", "DELEVERAGE"))
+        exchange = face.exchange
+        views = observed(
+            face,
+            taken,
+            lambda as_of_ms: exchange.trades(face.account, as_of_ms=as_of_ms),
+            lambda view: view.symbol,
+        )
+        rows = [shapes.trade(view, exchange.rules_of(view.symbol).name) for view in views]
+        kept = [
+            (row["id"], row)
+            for row in rows
+            if wanted(row["market"])
+            and wanted_side in {None, row["side"]}
+            and wanted_type in {None, row["tradeType"]}
+        ]
+        return paged(request, kept, default_limit=PAGE)
+
+    return await through(request, "orders", effect, symbol=one_symbol(request, face))
+
+
+def _change_key(order_id: int, updated_ms: int) -> int:
+    """A cursor that orders by last change; the end of the id tells apart what changed at once."""
+    return ((updated_ms - SNOWFLAKE_EPOCH_MS) << 22) | (order_id & 0x3FFFFF)
+
+
+def _order(face: Face, view: OrderView) -> Json:
+    return shapes.order(view, face.exchange.rules_of(view.new.symbol).name)
+
+
+def _views(
+    face: Face, taken: Sequence[Fault], read: Callable[[int | None], list[OrderView]]
+) -> list[OrderView]:
+    """Orders as this read shows them, newest first."""
+    views = observed(face, taken, read, lambda view: view.new.symbol)
+    return sorted(views, key=lambda view: view.id, reverse=True)
+
+
+def _orders(
+    request: web.Request, taken: Sequence[Fault], *, open_only: bool
+) -> list[tuple[int, Json]]:
+    """Orders of the account that the query asks for, newest first, with their ids."""
+    face = request.app[FACE]
+    wanted = market_filter(request)
+    wanted_type, wanted_side = request.query.get("type"), choice(request, "side", ("BUY", "SELL"))
+    views = _views(
+        face,
+        taken,
+        lambda as_of_ms: face.exchange.orders(face.account, as_of_ms, open_only=open_only),
+    )
+    rows = [_order(face, view) for view in views]
+    return [
+        (row["id"], row)
+        for row in rows
+        if wanted(row["market"])
+        and wanted_type in {None, row["type"]}
+        and wanted_side in {None, row["side"]}
+    ]
