@@ -13,6 +13,7 @@ from typing import Any, Never
 
 import httpx
 
+from adapters.budget import Budget
 from hedger.domain.ids import VenueId
 from hedger.errors import DeniedError, DriftError, UnavailableError, VenueError
 
@@ -37,8 +38,11 @@ class PublicHttp:
     nothing is asked twice. It may be made outside a running event loop.
     """
 
-    def __init__(self, venue: VenueId, base_url: str, timeout_s: float) -> None:
+    def __init__(
+        self, venue: VenueId, base_url: str, timeout_s: float, budget: Budget | None = None
+    ) -> None:
         assert timeout_s > 0
+        self._budget = budget
         self._venue = venue
         self._timeout_s = timeout_s
         self._client = httpx.AsyncClient(
@@ -49,15 +53,21 @@ class PublicHttp:
             headers={"Accept": "application/json", "User-Agent": USER_AGENT},
         )
 
-    async def get_json(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
+    async def get_json(
+        self, path: str, params: Mapping[str, str | int] | None = None, *, urgent: bool = False
+    ) -> Any:
         """
         The answer to one question, parsed; a number with a point in it is a ``Decimal``.
+
+        What is not ``urgent`` is refused here when its share of the request limit is used up.
 
         Raises:
             UnavailableError: no answer within the deadline, 5xx, 429, or a proxy's page.
             DeniedError: another refusal of the venue.
             DriftError: an answer that is not JSON.
         """
+        if self._budget is not None:
+            self._budget.spend(path.rpartition("/")[2], urgent=urgent)
         response = await self._get(path, params)
         if not response.is_success:
             raise failure(self._venue, path, response.status_code, response.text)

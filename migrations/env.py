@@ -1,8 +1,9 @@
 """
 Alembic's entry: run the migrations, or compare them with the declared schema.
 
-The connection comes from ``hedger.ledger.migrate`` (or a test); there is no ini file. Our
-column types are written as what they store, so that an old migration outlives the code.
+The connection comes from ``hedger.ledger.migrate`` (or a test) with a transaction begun, so that
+all of it happens or nothing; there is no ini file. Our column types are written as what they
+store, so that an old migration outlives the code.
 """
 
 from typing import Any, Literal
@@ -24,7 +25,6 @@ context.configure(
     target_metadata=metadata,
     render_item=render_item,
     render_as_batch=True,  # SQLite cannot ALTER
-    transactional_ddl=False,  # the caller holds one transaction around all of it
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -10,6 +11,7 @@ import pytest
 from hedger.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
+    from tests.desk import Desk
     from tests.world import World  # loads both venues; a unit test does without
 
 hypothesis.settings.register_profile(
@@ -21,12 +23,13 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("hedger")
 
-VIRTUAL_FIXTURES = frozenset({"virtual_time", "world"})
+VIRTUAL_FIXTURES = frozenset({"virtual_time", "world", "desk"})
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sandbox(**options): SandboxOptions of the fixture world")
+    config.addinivalue_line("markers", "config(**sections): configuration of the fixture desk")
 
 
 def pytest_asyncio_loop_factories(
@@ -77,3 +80,15 @@ async def real_world(request: pytest.FixtureRequest) -> "AsyncIterator[World]":
 def _sandbox_options(request: pytest.FixtureRequest) -> dict[str, Any]:
     marker = request.node.get_closest_marker("sandbox")
     return {} if marker is None else dict(marker.kwargs)
+
+
+@pytest.fixture
+async def desk(
+    world: "World", tmp_path: Path, request: pytest.FixtureRequest
+) -> "AsyncIterator[Desk]":
+    """The whole program over ``world``; ``@pytest.mark.config(section={...})`` changes it."""
+    from tests.desk import at_desk
+
+    marker = request.node.get_closest_marker("config")
+    async with at_desk(world, tmp_path, **(marker.kwargs if marker else {})) as found:
+        yield found

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from loguru import logger
 
+from adapters.budget import Budget
 from adapters.http_quotes import PublicHttp
 from adapters.lighter import wire
 from adapters.lighter.answers import CODE_OK, RATE_CODES
@@ -39,11 +40,12 @@ class LighterQuotes:
         names: Mapping[Symbol, str],
         clock: Clock,
         timeout_s: float,
+        budget: Budget | None = None,
     ) -> None:
         self._id = id
         self._names = wire.Names(names)
         self._clock = clock
-        self._http = PublicHttp(id, base_url, timeout_s)
+        self._http = PublicHttp(id, base_url, timeout_s, budget)
         self._markets: wire.Markets | None = None
         self._last_settlement: datetime | None = None
 
@@ -103,11 +105,12 @@ class LighterQuotes:
                 return last + INTERVAL
         raise UnavailableError(self._id, "GET /fundings: no settlement is on record yet")
 
-    async def book(self, symbol: Symbol, depth: int = 50) -> OrderBook:
+    async def book(self, symbol: Symbol, depth: int = 50, *, urgent: bool = False) -> OrderBook:
         """``depth`` counts single orders, as the venue does: the levels may be fewer."""
         assert depth >= 1
         data = await self._get(
             "orderBookOrders",
+            urgent=urgent,
             market_id=await self._market_id(symbol),
             limit=min(depth, MAX_ORDERS),
         )
@@ -162,9 +165,9 @@ class LighterQuotes:
         self._markets = markets
         return markets
 
-    async def _get(self, name: str, **params: str | int) -> Any:
+    async def _get(self, name: str, *, urgent: bool = False, **params: str | int) -> Any:
         """One answer whose own ``code`` is 200 as well; the HTTP status alone says little."""
-        data = await self._http.get_json(f"/api/v1/{name}", params)
+        data = await self._http.get_json(f"/api/v1/{name}", params, urgent=urgent)
         code = data.get("code", CODE_OK) if isinstance(data, dict) else CODE_OK
         if code != CODE_OK:
             kind = UnavailableError if code in RATE_CODES else DeniedError

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
+from adapters.budget import Budget
 from adapters.http_quotes import PublicHttp
 from adapters.x10 import wire
 from adapters.x10.fields import Row
@@ -37,11 +38,12 @@ class XQuotes:
         names: Mapping[Symbol, str],
         clock: Clock,
         timeout_s: float,
+        budget: Budget | None = None,
     ) -> None:
         self._id = id
         self._names = Names(names)
         self._clock = clock
-        self._http = PublicHttp(id, base_url, timeout_s)
+        self._http = PublicHttp(id, base_url, timeout_s, budget)
 
     @property
     def id(self) -> VenueId:
@@ -71,11 +73,12 @@ class XQuotes:
             raise DriftError(self._id, "no active market says when funding is next charged")
         return min(quote.next_settlement_at for quote in quotes.values())
 
-    async def book(self, symbol: Symbol, depth: int = 50) -> OrderBook:
+    async def book(self, symbol: Symbol, depth: int = 50, *, urgent: bool = False) -> OrderBook:
         """The best ``depth`` prices of both sides."""
         market = self._names.market(symbol)
         path = f"{MARKETS}/{market}/orderbook"
-        page = wire.unwrap(self._id, f"GET {path}", await self._http.get_json(path))
+        body = await self._http.get_json(path, urgent=urgent)
+        page = wire.unwrap(self._id, f"GET {path}", body)
         now = self._clock.now()
         return wire.book(self._id, symbol, market, page.data, depth=depth, as_of=now)
 

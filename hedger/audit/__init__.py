@@ -47,7 +47,8 @@ def columns(kind: str) -> tuple[str, ...]:
     Raises:
         UsageError: there is no such kind.
     """
-    return tuple(_shape(_kind(kind), [None] * len(_kind(kind).columns)))
+    asked = _kind(kind)
+    return tuple(FINISH.get(asked.name, _as_it_is)(dict.fromkeys(asked.columns)))
 
 
 def json_array(found: Iterable[dict[str, Any]], out: TextIO) -> int:
@@ -71,22 +72,33 @@ def _kind(name: str) -> Kind:
 
 
 def _answer(path: Path, kind: Kind, sql: str, values: list[Any]) -> Iterator[dict[str, Any]]:
+    keys, finish = tuple(kind.columns), FINISH.get(kind.name, _as_it_is)
     with contextlib.closing(sqlite.connect(path, readonly=True)) as connection:
         for row in sqlite.rows(connection, sql, values):
-            yield _shape(kind, row)
+            # the sort key at the end of the row has no name and is left out
+            yield finish(dict(zip(keys, row, strict=False)))
 
 
-def _shape(kind: Kind, row: Iterable[Any]) -> dict[str, Any]:
-    """A row as a dictionary, with what SQL cannot say exactly."""
-    found = dict(zip(kind.columns, row, strict=False))  # the sort key at the end is left out
-    if kind.name == "orders":
-        found["reduce_only"] = found["purpose"] != "open"
-    elif kind.name == "events":
-        found["data"] = json.loads(found["data"] or "{}")
-    elif kind.name == "pnl":
-        return of_hedge(found)
-    elif kind.name == "hedges":
-        for leg in "ab":
-            sizes = [found.pop(f"{what}_{leg}") for what in ("open", "close", "rollback")]
-            found[f"size_{leg}"] = sum_texts(sizes)
-    return found
+def _as_it_is(row: dict[str, Any]) -> dict[str, Any]:
+    return row
+
+
+def _order(row: dict[str, Any]) -> dict[str, Any]:
+    row["reduce_only"] = row["purpose"] != "open"
+    return row
+
+
+def _event(row: dict[str, Any]) -> dict[str, Any]:
+    row["data"] = json.loads(row["data"] or "{}")
+    return row
+
+
+def _hedge(row: dict[str, Any]) -> dict[str, Any]:
+    for leg in "ab":
+        sizes = [row.pop(f"{what}_{leg}") for what in ("open", "close", "rollback")]
+        row[f"size_{leg}"] = sum_texts(sizes)
+    return row
+
+
+FINISH = {"orders": _order, "events": _event, "hedges": _hedge, "pnl": of_hedge}
+"""What SQL cannot say exactly, or not as JSON has it."""

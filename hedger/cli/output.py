@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 
 TABLE_CHUNK = 500  # rows per table: a longer list is several tables, and memory stays bounded
 PIPE_WIDTH = 160  # where no terminal says how wide it is
-PROSE = frozenset({"reason", "text", "detail", "status", "source"})  # only these are folded
+PROSE = frozenset({"reason", "text", "detail", "source", "note"})  # only these are folded
 PROSE_MIN_WIDTH = 24
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 UNKNOWN = "unknown"  # what a table shows for an amount that is not known; never a zero

@@ -21,15 +21,24 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @click.command()
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="At most so many rows, the best; 0 shows all of them.",
+)
 @format_option
 @config_option
-def scan(*, output: Format, config: Path | None, verbose: bool) -> int:
+def scan(*, limit: int, output: Format, config: Path | None, verbose: bool) -> int:
     """Rank hedges by what they would earn."""
     session = begin(config, verbose=verbose)
     session.home.prepare(session.settings.environment)
     found = asyncio.run(_scan(session))
-    absent = found.get("absent", {})
-    emit_object(found, output, rows="rows")
+    ranked, absent = found["rows"], found["absent"]
+    emit_object(found | {"rows": ranked[: limit or None]}, output, rows="rows")
+    if 0 < limit < len(ranked):
+        say(f"{len(ranked) - limit} more with --limit 0")
     for venue, why in absent.items():
         say(f"{venue} did not answer and is left out: {why}")
     if output is Format.TABLE:

@@ -617,6 +617,15 @@ def test_the_database_is_opened_for_durability(store: Store) -> None:
     assert found == ["wal", 2, 1, 5000]
 
 
+def test_a_writer_holds_the_write_lock_from_the_first_statement(store: Store) -> None:
+    engine = sqlite.engine(store.path)
+    other = sqlite3.connect(store.path, timeout=0)
+    with engine.begin(), pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("BEGIN IMMEDIATE")
+    other.close()
+    engine.dispose()
+
+
 def test_an_event_for_a_hedge_that_is_not_there_is_refused(store: Store) -> None:
     with pytest.raises(StateError, match="refers to something that is not in the ledger"):
         store.event("x", "y", hedge=HedgeId("nobody"))

@@ -324,8 +324,11 @@ async def test_a_burn_takes_the_nonce_from_an_order_that_never_arrived(world: Wo
 
 async def test_a_burn_is_not_found_before_the_sequencer_has_decided(world: World) -> None:
     venue = await world.lighter()
-    world.fault("lighter", "slow_match", seconds=20, op="cancel")
-    burn = await venue.prepare_burn(await prepared(venue, await an_order(world, venue)))
+    world.fault("lighter", "slow_match", seconds=20)
+    slow, _ = await sent(world, venue, await an_order(world, venue))
+    assert slow.nonce is not None  # a key's transactions are executed in turn
+    behind = await venue.prepare(await an_order(world, venue, "eth-2"), slow.nonce + 1)
+    burn = await venue.prepare_burn(behind)
     assert isinstance(await venue.submit(burn), Accepted)
     await world.pass_time(SETTLED_S)
     assert isinstance(await venue.find(burn), NotFound)

@@ -142,7 +142,10 @@ class LighterVenue:
 
     async def token(self, key: int = KEY, life_s: int = 600) -> str:
         token, error = await asyncio.to_thread(
-            self.client.create_auth_token_with_expiry, life_s, api_key_index=key
+            self.client.create_auth_token_with_expiry,
+            life_s,
+            timestamp=self.exchange.wire_now_ms() // 1000,
+            api_key_index=key,
         )
         assert error is None
         return str(token)
