@@ -6,9 +6,10 @@ changes.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from adapters.budget import Budget
 from hedger.clock import Clock
 from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import ConfigError
@@ -24,6 +25,7 @@ class Access:
 
     options: Options
     secrets: Mapping[str, str]
+    budget: Budget | None = None  # one for quotes and account alike; see ``metered``
 
     def __repr__(self) -> str:
         return f"Access(options={dict(self.options)!r}, secrets=***)"
@@ -35,7 +37,8 @@ class Factory:
 
     quotes: Callable[[VenueId, Access, Names, Clock, float], QuoteSource]
     venue: Callable[[VenueId, Access, Names, Clock, float], Venue]
-    sandbox: Callable[[Mapping[str, Any]], Access]  # from the sandbox's JSON line
+    sandbox: Callable[[Mapping[str, Any], str], Access]  # from its JSON line, and its tier
+    budget: Callable[[VenueId, Options, Clock], Budget]
 
 
 def _text(options: Options, venue: VenueId, key: str) -> str:
@@ -56,6 +59,7 @@ def _x10_quotes(
         names=names,
         clock=clock,
         timeout_s=timeout_s,
+        budget=access.budget,
     )
 
 
@@ -74,7 +78,17 @@ def _x10_venue(
     )
 
 
-def _x10_sandbox(line: Mapping[str, Any]) -> Access:
+def _x10_budget(venue: VenueId, options: Options, clock: Clock) -> Budget:
+    return Budget(venue, clock, 1_000)  # requests of any kind, per IP (x10.md §3.4)
+
+
+def _lighter_budget(venue: VenueId, options: Options, clock: Clock) -> Budget:
+    from adapters.lighter.limits import budget
+
+    return budget(venue, options.get("tier", "premium"), clock)
+
+
+def _x10_sandbox(line: Mapping[str, Any], tier: str) -> Access:
     x10 = line["x10"]
     options = ("api_base_url", "stream_url", "vault", "public_key", "chain_id")
     secrets = ("api_key", "private_key")
@@ -95,6 +109,7 @@ def _lighter_quotes(
         names=names,
         clock=clock,
         timeout_s=timeout_s,
+        budget=access.budget,
     )
 
 
@@ -109,10 +124,11 @@ def _lighter_venue(
         secrets=access.secrets,
         names=names,
         clock=clock,
+        budget=access.budget,
     )
 
 
-def _lighter_sandbox(line: Mapping[str, Any]) -> Access:
+def _lighter_sandbox(line: Mapping[str, Any], tier: str) -> Access:
     """The first key opens, the second one closes and rolls back."""
     lighter = line["lighter"]
     keys = {int(index): str(key) for index, key in lighter["api_keys"].items()}
@@ -125,15 +141,21 @@ def _lighter_sandbox(line: Mapping[str, Any]) -> Access:
             "api_key_index": first,
             "rollback_api_key_index": second,
             "chain_id": lighter["chain_id"],
+            "tier": tier,
         },
         secrets={f"private_key_{index}": key for index, key in keys.items()},
     )
 
 
 FACTORIES: Mapping[VenueId, Factory] = {
-    VenueId("x10"): Factory(quotes=_x10_quotes, venue=_x10_venue, sandbox=_x10_sandbox),
+    VenueId("x10"): Factory(
+        quotes=_x10_quotes, venue=_x10_venue, sandbox=_x10_sandbox, budget=_x10_budget
+    ),
     VenueId("lighter"): Factory(
-        quotes=_lighter_quotes, venue=_lighter_venue, sandbox=_lighter_sandbox
+        quotes=_lighter_quotes,
+        venue=_lighter_venue,
+        sandbox=_lighter_sandbox,
+        budget=_lighter_budget,
     ),
 }
 
@@ -149,3 +171,13 @@ def factory(venue: VenueId) -> Factory:
         known = ", ".join(FACTORIES)
         raise ConfigError(f"venues.order names {venue!r}, which is not known; use two of {known}")
     return FACTORIES[venue]
+
+
+def metered(venue: VenueId, access: Access, clock: Clock) -> Access:
+    """
+    The same access with the request budget of its venue.
+
+    Raises:
+        ConfigError: its options name a tier that does not exist.
+    """
+    return replace(access, budget=factory(venue).budget(venue, access.options, clock))

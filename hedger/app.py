@@ -73,7 +73,10 @@ class App:
     async def _enter(self) -> None:
         from adapters import registry
 
-        self._access = await self._find_access()
+        found = await self._find_access()
+        self._access = {
+            venue: registry.metered(venue, access, self._clock) for venue, access in found.items()
+        }
         for venue in self.settings.venues.order:
             source = registry.factory(venue).quotes(
                 venue, self._access[venue], self._names(venue), self._clock, self._timeout_s
@@ -95,7 +98,8 @@ class App:
             line = await ensure_running(
                 self._home.root, SandboxOptions.of(self.settings.sandbox), self._clock
             )
-            found = {venue: registry.factory(venue).sandbox(line) for venue in order}
+            tier = self.settings.sandbox.tier
+            found = {venue: registry.factory(venue).sandbox(line, tier) for venue in order}
             log.hide(value for access in found.values() for value in access.secrets.values())
             return found
         import os

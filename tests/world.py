@@ -67,7 +67,7 @@ class World:
 
     def access(self, venue: str) -> Access:
         """Options and secrets as the composition root would make them."""
-        return factory(VenueId(venue)).sandbox(self.line)
+        return factory(VenueId(venue)).sandbox(self.line, self.sandbox.options.tier)
 
     async def venue(self, name: str, *, timeout_s: float = TIMEOUT_S) -> Venue:
         """A started adapter over the real SDK; closed with the world."""

@@ -20,6 +20,7 @@ KNOWN: Final = frozenset(
         "chain_id",
         "timeout_s",
         "read_lag_s",
+        "tier",  # adapters/lighter/limits.py
     }
 )
 

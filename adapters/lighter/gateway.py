@@ -32,6 +32,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from adapters.budget import Budget
 from adapters.http_quotes import failure, is_page, parse_json
 from adapters.lighter.access import Access
 from adapters.lighter.answers import CODE_OK, RATE_CODES, classify, code_of
@@ -74,7 +75,10 @@ async def _no_redirect(
 class Gateway:
     """One account through the SDK: signs, sends once, reads. Repeats nothing."""
 
-    def __init__(self, venue: VenueId, access: Access, clock: Clock) -> None:
+    def __init__(
+        self, venue: VenueId, access: Access, clock: Clock, budget: Budget | None = None
+    ) -> None:
+        self._budget = budget
         self._venue = venue
         self._access = access
         self._clock = clock
@@ -163,6 +167,7 @@ class Gateway:
         if self._client is None:
             return NeverSent("the session is not open")
         try:
+            self._count("sendTx")
             # The variant that leaves the answer alone: same request, but status and body are
             # ours to judge. float, because the SDK refuses an integer timeout here.
             response = await self._client.tx_api.send_tx_without_preload_content(
@@ -192,6 +197,7 @@ class Gateway:
             VenueError: no usable answer, or a refusal. HTTP 404 is never "nothing there":
                 the venue answers it for endpoints that it does not have.
         """
+        self._count(what.removeprefix("GET /"))
         status, body = await self._ask(what, call, arguments)
         if status != HTTPStatus.OK:
             if absent is not None and status == HTTPStatus.BAD_REQUEST and code_of(body) == absent:
@@ -209,6 +215,11 @@ class Gateway:
             return None
         kind = UnavailableError if code in RATE_CODES else DeniedError
         raise kind(self._venue, f"{what}: code {code}: {data.get('message', '')}")
+
+    def _count(self, endpoint: str) -> None:
+        """What concerns the account is never refused for the budget's sake, only counted."""
+        if self._budget is not None:
+            self._budget.spend(endpoint, urgent=True)
 
     async def token(self, key: int | None = None) -> str:
         """

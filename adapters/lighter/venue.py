@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from adapters.budget import Budget
 from adapters.lighter import orders, wire
 from adapters.lighter.access import Options, access
 from adapters.lighter.fields import UnreadableError, reading
@@ -47,11 +48,12 @@ class LighterVenue:
         secrets: Mapping[str, str],
         names: Mapping[Symbol, str],
         clock: Clock,
+        budget: Budget | None = None,
     ) -> None:
         self._id = id
         self._access = access(id, options, secrets)
         self._clock = clock
-        self._gateway = Gateway(id, self._access, clock)
+        self._gateway = Gateway(id, self._access, clock, budget)
         self._reads = Reads(id, self._access, self._gateway, wire.Names(names), clock)
 
     @property

@@ -102,9 +102,13 @@ async def test_cancels_meet_only_the_faults_of_cancels(venue: LighterVenue) -> N
 async def test_lagging_reads_show_the_past_and_only_what_was_asked(venue: LighterVenue) -> None:
     await venue.executed(await venue.signed_market("0.5", client_index=1))
     venue.fault("lag", what=["positions", "orders", "nonce"], seconds=4, times=0)
-    await venue.executed(await venue.signed_market("0.5", sell=True, client_index=2))
+    signed = await venue.signed_market("0.5", sell=True, client_index=2)
+    await venue.send(signed)
+    await venue.clock.sleep(1)
 
     assert venue.size == 0
+    with pytest.raises(lighter.exceptions.BadRequestException, match="21500"):
+        await venue.tx(signed[2])  # not found is no proof
     position = await venue.position()
     assert position is None or position["position"] == "0.0000"
     await venue.clock.sleep(2.5)
