@@ -41,16 +41,18 @@ class Accruals:
         self._store = store
         self._clock = clock
         self._payment_lag_s = payment_lag_s
+        self._asked: dict[VenueId, tuple[datetime | None, datetime | None, int]] = {}
 
     async def run(self) -> int:
         """One reading of both venues; the number of payments that were new."""
         new = 0
         hedges = self._store.awaiting_funding()
+        if not hedges:
+            return new
         for venue in self._venues:
             try:
                 await self._sight(venue)
-                if hedges:
-                    new += await self._read(venue, hedges)
+                new += await self._read(venue, hedges)
             except VenueError as error:
                 logger.warning("funding of {} stays unknown for now: {}", venue, error)
         return new
@@ -73,17 +75,19 @@ class Accruals:
         }
 
     async def _read(self, venue: VenueId, hedges: list[Hedge]) -> int:
+        """Read the venue's payments, once per settlement and not again before the next one."""
         starts = [s for hedge in hedges if (s := _first(hedge, venue)) is not None]
-        if not starts:
+        through = self._passed(venue, self._clock.now() - timedelta(seconds=self._payment_lag_s))
+        asked = (through, min(starts, default=None), len(hedges))
+        if not starts or self._asked.get(venue) == asked:
             return 0
-        settled_before = self._clock.now() - timedelta(seconds=self._payment_lag_s)
         payments = await self._venues[venue].funding_payments(min(starts))
         new = self._store.book_payments(payments)
-        through = self._passed(venue, settled_before)
         if through is not None:
             for hedge in hedges:
                 if venue in hedge.venues:
                     self._store.funding_complete(hedge.id, venue, through)
+        self._asked[venue] = asked
         if new:
             logger.info("{} funding payments of {} booked", new, venue)
         return new

@@ -18,6 +18,7 @@ from hedger import log, secrets
 from hedger.clock import Clock, SystemClock
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.money import exact_context
+from hedger.errors import StateError, UsageError
 from hedger.home import Home
 from hedger.ports import QuoteSource, Venue
 from hedger.settings import Sandbox as SandboxSettings
@@ -256,9 +257,38 @@ def sandbox_status(home: Home) -> dict[str, Any] | None:
     return process.status(home.root)
 
 
-def verify_sandbox(home: Home, *, flat: bool) -> list[str]:
+def ask_sandbox(home: Home, method: str, path: str, body: Any = None) -> Any:
     """
-    Every difference between the ledger and what the sandbox's venues truly did.
+    One request to the running sandbox's control API.
+
+    Raises:
+        UsageError: no sandbox is running here, or it refused the request.
+        StateError: it does not answer.
+    """
+    import httpx
+
+    from adapters.sandbox import process
+
+    line = process.status(home.root)
+    if line is None:
+        raise UsageError("no sandbox is running here; start one with any command, such as scan")
+    try:
+        answer = httpx.request(
+            method, line["control_url"] + path, json=body, timeout=30, trust_env=False
+        )
+    except httpx.HTTPError as error:
+        raise StateError(f"the sandbox does not answer: {error}") from error
+    found = answer.json() if answer.content else {}
+    if answer.status_code == httpx.codes.BAD_REQUEST:
+        raise UsageError(f"the sandbox refuses: {found.get('error')}")
+    if not answer.is_success:
+        raise StateError(f"the sandbox answers {method} {path} with HTTP {answer.status_code}")
+    return found
+
+
+def verify_sandbox(home: Home, *, flat: bool) -> tuple[str, list[str]]:
+    """
+    What was compared, and every difference between the ledger and what the venues truly did.
 
     With ``flat``, a position that is still open is one, too.
 
@@ -266,24 +296,14 @@ def verify_sandbox(home: Home, *, flat: bool) -> list[str]:
         UsageError: no sandbox is running here.
         StateError: the ledger or the sandbox cannot be read.
     """
-    import httpx
-
-    from adapters.sandbox import process, verify
+    from adapters.sandbox import verify
     from hedger import audit
-    from hedger.errors import StateError, UsageError
 
-    line = process.status(home.root)
-    if line is None:
-        raise UsageError("no sandbox is running here; start one with any command, such as scan")
-    try:
-        answer = httpx.get(f"{line['control_url']}/state", timeout=30, trust_env=False)
-        state = answer.raise_for_status().json()
-    except httpx.HTTPError as error:
-        raise StateError(f"the sandbox does not answer: {error}") from error
+    state = ask_sandbox(home, "GET", "/state")
     everything = audit.Filters(limit=0)
     orders, fills, payments = (
         list(audit.rows(home.ledger, kind, everything)) for kind in ("orders", "fills", "funding")
     )
-    return verify.differences(orders, fills, payments, state) + (
-        verify.exposed(state) if flat else []
-    )
+    counted = f"{len(orders)} orders, {len(fills)} fills, {len(payments)} funding payments"
+    found = verify.differences(orders, fills, payments, state)
+    return counted, found + (verify.exposed(state) if flat else [])

@@ -13,6 +13,7 @@ from loguru import logger
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.money import plain
 from hedger.domain.order import Filled, Order, Outcome, Refused, Unresolved
 from hedger.errors import VenueError
 from hedger.ledger.records import Shortfall
@@ -126,7 +127,7 @@ def outcome_text(outcome: Outcome) -> str:
     asked = f"{order.side} {order.size} {order.symbol} on {order.venue}"
     match outcome:
         case Filled(_, size):
-            return f"{asked}: filled {size}"
+            return f"{asked}: filled {plain(size)}"
         case Refused(_, _, code, detail):
             return f"{asked}: refused ({code}: {detail})"
         case Unresolved(_, detail):

@@ -20,7 +20,7 @@ from hedger.dispatcher import Dispatcher, NotPlaced, order_id_for
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId, OrderId, VenueId
 from hedger.domain.market import OrderBook
-from hedger.domain.money import ONE, ZERO, common_step, floor_to_step, plain
+from hedger.domain.money import ONE, ZERO, common_step, floor_to_step, plain, tidy
 from hedger.domain.order import Order, Purpose
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
@@ -300,7 +300,7 @@ class Executor:
             purpose=Purpose.OPEN,
             attempt=1,
             side=side,
-            size=size,
+            size=tidy(size),
             limit_price=price,
             expires_at=self._clock.now() + ttl,
         )

@@ -41,6 +41,7 @@ class Capabilities:
     order_ttl_s: float  # how long a new order may live before it is refused on arrival
     read_lag_s: float  # bound on how late order and position reads may be
     clock_skew_s: float  # bound on the difference between its clock and ours
+    usual_match_s: float = 0.4  # when an order's end usually shows: the first look waits for it
 
 
 class QuoteSource(Protocol):

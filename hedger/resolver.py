@@ -39,7 +39,7 @@ from hedger.errors import VenueError
 from hedger.ledger.store import Store
 from hedger.ports import Capabilities, Fence, Venue
 
-LOOK_DELAYS_S = (0.4, 0.3, 0.7, 1.4, 2.0)  # then the last one again, until the budget ends
+LOOK_DELAYS_S = (0.3, 0.7, 1.4, 2.0)  # after the first; the last again until the budget ends
 RESEND_YOUNGER_THAN_S = 2.0
 BURN_AGAIN_AFTER_S = 5.0
 
@@ -100,9 +100,11 @@ class Resolver:
         if isinstance(answer, NoProof):
             logger.warning("order {}: no proof, {}", prepared.order.id, answer.detail)
         search = _Search(prepared, wanted, isinstance(answer, Accepted), self._clock.monotonic_s())
+        delay_s = self._venues[prepared.order.venue].capabilities.usual_match_s
         looks = 0
         while self._clock.monotonic_s() - search.began_s < self._budget_s:
-            await self._clock.sleep(LOOK_DELAYS_S[min(looks, len(LOOK_DELAYS_S) - 1)])
+            await self._clock.sleep(delay_s)
+            delay_s = LOOK_DELAYS_S[min(looks, len(LOOK_DELAYS_S) - 1)]
             looks += 1
             try:
                 outcome = await self._look(search)

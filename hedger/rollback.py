@@ -19,7 +19,7 @@ from hedger.dispatcher import Dispatcher, NotPlaced, order_id_for
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import OrderId, VenueId
 from hedger.domain.market import Instrument, Position
-from hedger.domain.money import ZERO, floor_to_step
+from hedger.domain.money import ZERO, floor_to_step, tidy
 from hedger.domain.order import Filled, Order, Outcome, Purpose, Refused, Side, Unresolved
 from hedger.errors import UnavailableError, VenueError
 from hedger.ledger.store import Store
@@ -292,7 +292,7 @@ class RollbackEngine:
             purpose=Purpose.CLOSE if hedge.state is State.CLOSING else Purpose.ROLLBACK,
             attempt=attempt,
             side=step.side,
-            size=within_cap(step, price, rules),
+            size=tidy(within_cap(step, price, rules)),
             limit_price=price,
             expires_at=self._clock.now() + timedelta(seconds=venue.capabilities.order_ttl_s),
         )
@@ -318,13 +318,13 @@ class RollbackEngine:
 
     def _escalate(self, hedge: Hedge, why: str) -> Hedge:
         """Persisted and alerted; the monitor goes on trying at its own pace."""
+        logger.error("hedge {} escalated: {}", hedge.id, why)
+        if hedge.state is State.ESCALATED:
+            return hedge  # a person was alerted when it came to this
         self._store.alert(
             f"hedge {hedge.id} on {hedge.symbol} could not be brought to {hedge.target}: {why}",
             hedge=hedge.id,
         )
-        logger.error("hedge {} escalated: {}", hedge.id, why)
-        if hedge.state is State.ESCALATED:
-            return hedge
         return self._store.move(hedge, State.ESCALATED, why)
 
 

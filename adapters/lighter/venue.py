@@ -30,6 +30,8 @@ from hedger.ports import Capabilities, Fence
 
 ORDER_TTL_S: Final = 10.0
 CLOCK_SKEW_S: Final = 2.0
+USUAL_MATCH_S: Final = 0.6  # taker delay of 0.14 to 0.3 s, and the lag of reads (lighter.md §0.4)
+FEES_FOR_S: Final = 3_600.0  # tiers change at most once a day (lighter.md §2, changeAccountTier)
 
 
 class LighterVenue:
@@ -53,6 +55,7 @@ class LighterVenue:
         self._id = id
         self._access = access(id, options, secrets)
         self._clock = clock
+        self._fees: tuple[Fees, float] | None = None
         self._gateway = Gateway(id, self._access, clock, budget)
         self._reads = Reads(id, self._access, self._gateway, wire.Names(names), clock)
 
@@ -78,6 +81,7 @@ class LighterVenue:
             order_ttl_s=ORDER_TTL_S,
             read_lag_s=self._access.read_lag_s,
             clock_skew_s=CLOCK_SKEW_S,
+            usual_match_s=USUAL_MATCH_S,
         )
 
     async def start(self) -> None:
@@ -93,7 +97,11 @@ class LighterVenue:
         return await self._reads.balance()
 
     async def fees(self, symbol: Symbol) -> Fees:
-        return await self._reads.fees()
+        """The account's tier, the same for every market; read once an hour."""
+        now_s = self._clock.monotonic_s()
+        if self._fees is None or now_s - self._fees[1] > FEES_FOR_S:
+            self._fees = (await self._reads.fees(), now_s)
+        return self._fees[0]
 
     async def positions(self) -> Mapping[Symbol, Position]:
         return await self._reads.positions()

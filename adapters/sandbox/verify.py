@@ -6,6 +6,7 @@ Pure: the rows are those of ``hedger audit orders|fills|funding``, the truth is 
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -100,10 +101,10 @@ def _fills(venue: str, ours: Sequence[Row], theirs: Sequence[Row]) -> list[str]:
 
 def _payments(venue: str, ours: Sequence[Row], theirs: Sequence[Row]) -> list[str]:
     """What is booked must be true; what is not booked yet is not a difference."""
-    there = {row["id"]: row for row in theirs}
+    there = {(row["symbol"], _hour(row["settlement_ms"])): row for row in theirs}
     found: list[str] = []
     for row in ours:
-        payment = there.get(row["payment_id"])
+        payment = there.get((row["symbol"], row["settlement_at"][:13]))
         if payment is None:
             found.append(f"{venue} payment {row['payment_id']} is unknown at the venue")
         else:
@@ -112,6 +113,11 @@ def _payments(venue: str, ours: Sequence[Row], theirs: Sequence[Row]) -> list[st
                 {"amount": (row["amount_usd"], payment["amount"])},
             )
     return found
+
+
+def _hour(ms: int) -> str:
+    """A settlement as the ledger's text begins: ``2026-01-02T22``."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat()[:13]
 
 
 def _positions(venue: str, fills: Sequence[Row], held: Mapping[str, Row]) -> list[str]:

@@ -34,6 +34,9 @@ from hedger.ports import Capabilities, Fence
 
 READ_LAG_S: Final = 5.0
 CLOCK_SKEW_S: Final = 2.0
+USUAL_MATCH_S: Final = (
+    0.55  # a taker order trades 0.2 s after it is taken (data.md §0), and reads lag
+)
 
 FEES_MAX_AGE: Final = timedelta(hours=1)
 FEE_CEILING: Final = Decimal("0.0005")
@@ -94,6 +97,7 @@ class XVenue:
             order_ttl_s=self._options.order_ttl_s,
             read_lag_s=READ_LAG_S,
             clock_skew_s=CLOCK_SKEW_S,
+            usual_match_s=USUAL_MATCH_S,
         )
 
     async def start(self) -> None:

@@ -99,23 +99,31 @@ def cell(value: object) -> str:
             return as_text(value)
 
 
-def _tables(rows: Iterable[Row], empty: str, shown: Sequence[str] | None) -> None:
+def show(rows: Iterable[Row]) -> None:
+    """A table on standard error: for a person to decide by, never part of the output."""
+    _tables(rows, "nothing to show", None, err=True)
+
+
+def _tables(
+    rows: Iterable[Row], empty: str, shown: Sequence[str] | None, *, err: bool = False
+) -> None:
     first, everything = _peek(rows)
     if first is None:
         say(empty)
         return
     columns = [name for name in shown or first if name in first]
     for chunk in _chunks(everything):
-        _table(columns, chunk)
+        _table(columns, chunk, err=err)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Row]) -> None:
+def _table(columns: Sequence[str], rows: Sequence[Row], *, err: bool) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    stream = sys.stderr if err else sys.stdout
+    console = Console(file=stream, width=None if stream.isatty() else PIPE_WIDTH)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         numeric = all(_is_number(row.get(column)) for row in rows)

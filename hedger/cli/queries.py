@@ -76,8 +76,17 @@ def status(*, output: Format, config: Path | None, verbose: bool) -> int:
         working = f"process {holder} is working here" if holder else "no daemon is running"
         say(f"{session.settings.environment} in {session.home.root}: {working}")
         emit(hedges, output, empty="no hedge is open", shown=columns.HEDGES)
-    exposed = any(row["state"] in {"converging", "escalated", "orphan"} for row in hedges)
+    exposed = any(_is_exposed(row["state"], working=holder is not None) for row in hedges)
     return ExitCode.EXPOSED if exposed else ExitCode.DONE
+
+
+def _is_exposed(state: str, *, working: bool) -> bool:
+    """Legs that differ; what is just being opened or closed counts when nobody is at it."""
+    from hedger.domain.hedge import State
+
+    if State(state) in {State.CONVERGING, State.ESCALATED, State.ORPHAN}:
+        return True
+    return not State(state).at_rest and not working
 
 
 def _unfinished(session: Session) -> Iterator[Row]:

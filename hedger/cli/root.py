@@ -1,6 +1,7 @@
 """The group of all commands, and what becomes of errors: one sentence and an exit code."""
 
 import os
+import resource
 import sys
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ from hedger.cli.database import db
 from hedger.cli.exit_codes import ExitCode
 from hedger.cli.output import say
 from hedger.cli.queries import audit, scan, status
-from hedger.cli.sandbox import sandbox
+from hedger.cli.sandbox_control import sandbox
 from hedger.cli.trading import close, open_, reconcile, rollback
 from hedger.errors import HedgerError
 from hedger.home import OWNER_ONLY_UMASK
@@ -52,6 +53,7 @@ for command in (
 def run(arguments: Sequence[str]) -> int:
     """Carry one command line out and say how it ended, as an exit code."""
     os.umask(OWNER_ONLY_UMASK)
+    _leave_no_core()
     try:
         # not hedger.main(), which turns a closed pipe into exit code 1 by itself
         with hedger.make_context("hedger", list(arguments)) as context:
@@ -72,6 +74,12 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - a bug is told in a sentence, its traceback masked
         return _bug(error)
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _leave_no_core() -> None:
+    """A dump of a crashed process would hold the keys (reliability.md §6, S11)."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
 def _fail(text: str, code: int) -> int:

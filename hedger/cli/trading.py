@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from hedger.cli.configuration import begin, permit_trading
+from hedger.cli.configuration import Session, begin, permit_trading
 from hedger.cli.exit_codes import ExitCode
 from hedger.cli.options import config_option, format_option, live_options, yes_option
-from hedger.cli.output import Format, emit, emit_object, say
+from hedger.cli.output import Format, emit, emit_object, say, show
 from hedger.cli.running import carry_out, look
-from hedger.errors import UsageError
+from hedger.errors import HedgerError, UsageError
 
 SETTLED = frozenset({"refused", "closed_flat", "closed"})  # nothing is left open
 
@@ -113,16 +113,11 @@ def rollback(
         if not yes:
             _need_terminal()
     args = {"hedge": hedge, "market": market.upper() if market else None, "all": everything}
-    preview = look(session, "preview_rollback", args)["rows"]
     if dry_run:
-        emit(preview, output, empty="nothing to take off")
+        emit(look(session, "preview_rollback", args)["rows"], output, empty="nothing to take off")
         return ExitCode.DONE
-    if not preview:
-        say("nothing to take off")
-    elif not yes:
-        emit(preview, Format.TABLE)
-        if not _agreed("Send these reduce-only orders?", yes=yes):
-            return ExitCode.NOT_DONE
+    if not _previewed(session, args, yes=yes):
+        return ExitCode.NOT_DONE
     rows = carry_out(session, "rollback", args, verbose=verbose)["rows"]
     emit(rows, output, empty="everything is flat")
     return _after_exit(rows)
@@ -145,6 +140,26 @@ def reconcile(
     else:
         emit_object(result, output, rows="differences")
     return ExitCode.EXPOSED if differences else ExitCode.DONE
+
+
+def _previewed(session: Session, args: Mapping[str, Any], *, yes: bool) -> bool:
+    """
+    Show what would be sent and ask; with ``yes``, no preview is no reason not to go on.
+
+    Raises:
+        HedgerError: there is no preview, so nobody can agree to it.
+    """
+    try:
+        preview = look(session, "preview_rollback", args)["rows"]
+    except HedgerError as error:
+        if not yes:
+            raise
+        say(f"no preview: {error}")
+        return True
+    if not preview:
+        return True
+    show(preview)
+    return _agreed("Send these reduce-only orders?", yes=yes)
 
 
 def _need_terminal() -> None:

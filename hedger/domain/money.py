@@ -68,6 +68,11 @@ def bps_of(value: Decimal, bps: Decimal) -> Decimal:
     return value * bps / BPS
 
 
+def tidy(value: Decimal) -> Decimal:
+    """The same number without trailing zeros and without an exponent."""
+    return Decimal(plain(value))
+
+
 def plain(value: Decimal) -> str:
     """The shortest text without an exponent: ``77260`` and not ``7.726E+4``."""
     text = f"{value:f}"

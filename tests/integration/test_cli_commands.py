@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import pty
+import resource
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from hedger import audit, log
 from hedger.cli import queries, root
 from hedger.cli.exit_codes import MEANING, ExitCode
 from hedger.control import ControlServer, Progress
+from hedger.errors import UnavailableError
 from hedger.handlers import handlers
 from hedger.home import Home
 
@@ -28,8 +30,9 @@ KEY = "0x" + "5d" * 32
 class Desk:
     """A daemon's hands: remembers what it was asked, and answers as it was told to."""
 
-    def __init__(self, state: str = "open") -> None:
+    def __init__(self, state: str = "open", *, deaf: bool = False) -> None:
         self.state = state
+        self.deaf = deaf
         self.asked: list[tuple[object, ...]] = []
 
     async def open_hedge(self, symbol: object, usd: object, progress: Progress) -> Row:
@@ -42,6 +45,8 @@ class Desk:
         return {"id": "eth-1", "state": self.state}
 
     async def preview_rollback(self, **scope: object) -> list[Row]:
+        if self.deaf:
+            raise UnavailableError("lighter", "HTTP 429")
         order = {"venue": "x10", "market": "ETH", "side": "sell", "size": "0.0400"}
         return [order | {"expected_price": "2499.5", "fee_usd": None}]
 
@@ -108,6 +113,12 @@ def test_help_names_every_command_and_every_exit_code(capsys: pytest.CaptureFixt
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert root.run([name, "--help"]) == 0
     assert "Usage: hedger " + name in capsys.readouterr().out
+
+
+def test_a_crash_leaves_no_core_with_keys_in_it() -> None:
+    assert root.run(["version"]) == ExitCode.DONE
+
+    assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0
 
 
 def test_every_question_of_the_audit_can_be_asked() -> None:
@@ -233,15 +244,27 @@ async def test_at_a_terminal_a_rollback_is_shown_and_asked_for(
             stderr=asyncio.subprocess.PIPE,
         )
         assert process.stderr is not None
-        await process.stderr.readuntil(b"Send these reduce-only orders? [y/N]: ")
+        shown = await process.stderr.readuntil(b"Send these reduce-only orders? [y/N]: ")
         os.write(keyboard, answer)
-        out, _ = await process.communicate()
+        await process.communicate()
     os.close(terminal)
     os.close(keyboard)
 
     assert process.returncode == code
-    assert b"2499.5" in out
+    assert b"2499.5" in shown
     assert desk.asked == asked
+
+
+async def test_a_rollback_that_is_agreed_to_does_not_wait_for_a_preview(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk = Desk("closed", deaf=True)
+
+    assert await ask(home, desk, "rollback", "--all", "--dry-run") == ExitCode.VENUE
+    assert "lighter: HTTP 429" in the_error(capsys)
+
+    assert await ask(home, desk, "rollback", "--all", "--yes") == ExitCode.DONE
+    assert desk.asked == [("rollback", None, None, True)]
 
 
 async def test_a_rollback_that_did_not_end_says_so_by_its_exit_code(home: Home) -> None:

@@ -30,7 +30,7 @@ def position_rows(face: Face, look: Look, account: int) -> list[dict[str, Any]]:
     exchange = face.exchange
     working = exchange.orders(account, open_only=True)
     rows = []
-    for symbol in exchange.traded_symbols(account):
+    for symbol in exchange.traded_symbols(account, look.as_of_ms(Op.POSITIONS)):
         position = None
         if not look.is_empty(Op.POSITIONS, symbol):
             as_of_ms = look.as_of_ms(Op.POSITIONS, symbol)

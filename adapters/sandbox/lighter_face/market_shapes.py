@@ -3,6 +3,8 @@ Markets, books, figures and funding rates as Lighter's JSON shows them (lighter.
 
 Three units of one rate: ``/funding-rates`` has a signed fraction per 8 hours, ``/fundings`` an
 unsigned percentage per hour with a direction, ``market_stats`` a signed percentage per hour.
+
+Floats appear only where the venue sends JSON numbers; nothing is computed with them.
 """
 
 from collections.abc import Iterable

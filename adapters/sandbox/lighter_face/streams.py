@@ -26,6 +26,7 @@ from adapters.sandbox.lighter_face.txinfo import Tx, parse
 
 BATCH_S = 0.05
 SILENT_RETRY_S = 0.25
+CHECK_S = 1.0
 MAX_SUBSCRIPTIONS = 500
 MAX_STREAM_BATCH = 15
 FAILED_TO_SUBSCRIBE = 30012
@@ -165,14 +166,21 @@ class Connection:
             self._transport.abort()
 
     async def _keep_alive(self) -> None:
-        """Ask a silent client for a sign of life; cut it when there is none."""
+        """Ask a silent client for a sign of life; cut it when there is none, or in an outage."""
         options = self._face.options
+        asked = False
         while not self._socket.closed:
-            await self._face.clock.sleep(options.ping_s)
+            await self._face.clock.sleep(CHECK_S)
             silent_s = self._face.clock.monotonic_s() - self._heard_s
+            if self._face.faults.outage(VENUE):
+                self._abort()
+                return
             if silent_s >= options.idle_s:
                 await self.close(WSCloseCode.POLICY_VIOLATION, b"no pong")
-            elif silent_s >= options.ping_s:
+            elif silent_s < options.ping_s:
+                asked = False
+            elif not asked:
+                asked = True
                 await self._say({"type": "ping"})
 
     async def _hear(self, text: str) -> None:

@@ -73,9 +73,11 @@ async def test_a_slow_match_leaves_the_transaction_pending(venue: LighterVenue) 
     signed = await venue.signed_market()
     await venue.send(signed)
     await venue.clock.sleep(59)
-    assert ((await venue.tx(signed[2])).status, venue.size) == (1, 0)
+    assert (await venue.tx(signed[2])).status == 1
+    assert venue.size == 0
     await venue.clock.sleep(2)
-    assert ((await venue.tx(signed[2])).status, venue.size) == (2, Decimal("0.5"))
+    assert (await venue.tx(signed[2])).status == 2
+    assert venue.size == Decimal("0.5")
 
 
 async def test_refusals_can_be_aimed_at_a_market_and_at_closing_orders(

@@ -26,7 +26,7 @@ async def venue(virtual_time: Clock) -> AsyncIterator[LighterVenue]:
         yield venue
 
 
-PRIVATE = {
+PRIVATE: dict[str, dict[str, Any]] = {
     "accountOrders": {"client_order_indexes": "1"},
     "accountActiveOrders": {"account_index": str(ACCOUNT)},
     "accountInactiveOrders": {"account_index": str(ACCOUNT), "limit": "10"},
@@ -91,7 +91,7 @@ async def test_funding_rates_mix_exchanges_and_count_eight_hours(venue: LighterV
 
 
 async def _fundings(venue: LighterVenue, **query: Any) -> list[Any]:
-    defaults = {
+    defaults: dict[str, Any] = {
         "market_id": ETH,
         "resolution": "1h",
         "start_timestamp": 0,

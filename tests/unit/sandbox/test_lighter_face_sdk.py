@@ -10,7 +10,7 @@ import pytest
 from hedger.clock import SystemClock
 from tests.unit.sandbox.lighter_face_venue import ACCOUNT, ETH, KEY, LighterVenue, lighter_venue
 
-QUICK = {"taker_latency_ms": (2, 5), "sequencer_ms": 1, "nonce_lag_s": 0.02}
+QUICK: dict[str, Any] = {"taker_latency_ms": (2, 5), "sequencer_ms": 1, "nonce_lag_s": 0.02}
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from typing import Any
 
 import aiohttp
 import pytest
@@ -94,7 +95,7 @@ async def test_the_account_channels_tell_of_a_fill(venue: LighterVenue) -> None:
         "account_tx": f"account_tx/{ACCOUNT}",
         "user_stats": f"user_stats/{ACCOUNT}",
     }
-    heard = {}
+    heard: dict[str, Any] = {}
     signed = await venue.signed_market("0.5", sell=True, client_index=77)
     async with venue.stream() as stream:
         for kind, channel in channels.items():
@@ -206,6 +207,13 @@ async def test_a_client_that_answers_the_ping_stays(venue: LighterVenue) -> None
         for _ in range(5):
             assert await stream.hear(timeout_s=61) == {"type": "ping"}
             await stream.say(type="pong")
+
+
+async def test_an_outage_cuts_every_stream(venue: LighterVenue) -> None:
+    async with venue.stream() as stream:
+        venue.fault("outage", seconds=5)
+        message = await stream.socket.receive(timeout=3)
+        assert message.type is aiohttp.WSMsgType.CLOSED
 
 
 async def test_a_silent_stream_catches_up_and_a_closed_one_is_closed(venue: LighterVenue) -> None:

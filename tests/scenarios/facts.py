@@ -1,0 +1,108 @@
+"""
+What has to be true after every scenario, read from the venues' truth and from the ledger.
+
+The invariants I1 to I5 of scenarios.md: nothing is left naked and nothing was for long; no order
+without an intent before it; the ledger's fills are the venues'; what takes exposure off is
+reduce-only and never turns a position round; an open hedge has two equal legs.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import accumulate
+from typing import Any
+
+from hedger.domain.hedge import Hedge, State
+from tests.desk import Desk
+from tests.soak import naked_spans
+from tests.world import LIGHTER, X10
+
+VENUES = (X10, LIGHTER)
+NAKED_MAX_S = 30.0
+"""
+How long one fault may leave a leg alone. An X10 order whose answer was lost is dead 17 s after
+it was signed (expiry, clock skew, read lag), and nothing may be decided before.
+"""
+
+Row = dict[str, Any]
+
+
+def assert_in_order(desk: Desk, hedge: Hedge, *, naked_max_s: float = NAKED_MAX_S) -> None:
+    """The hedge is at rest, open with equal legs or flat, and I1 to I5 hold."""
+    assert hedge.state.at_rest, hedge.reason
+    assert desk.naked(hedge.symbol) == 0
+    assert (desk.position(X10, hedge.symbol) != 0) == (hedge.state is State.OPEN)
+    assert max(naked_spans(desk.world.state()), default=0) <= naked_max_s
+    desk.assert_ledger_is_true()
+    assert_orders_are_ours(desk)
+    assert_never_turned_round(desk)
+
+
+def assert_orders_are_ours(desk: Desk) -> None:
+    """Each order of the venues was an intent first, and is reduce-only unless it opens."""
+    intents = {row["client_id"]: row for row in desk.rows("orders")}
+    for venue in VENUES:
+        for order in desk.world.orders(venue):
+            intent = intents[order["client_id"]]
+            assert order["arrived_ms"] >= ms(intent["prepared_at"])
+            assert order["reduce_only"] == (intent["purpose"] != "open")
+            assert Decimal(order["size"]) == Decimal(intent["size"])
+
+
+def assert_never_turned_round(desk: Desk) -> None:
+    """Neither position ever changed its sign: no close was larger than what was there."""
+    for venue in VENUES:
+        sizes = positions_after_each_trade(desk, venue)
+        assert not (any(size > 0 for size in sizes) and any(size < 0 for size in sizes))
+
+
+def positions_after_each_trade(desk: Desk, venue: str) -> list[Decimal]:
+    """The venue's true position on the one market of the test, trade by trade."""
+    trades = sorted(desk.world.state()[venue]["trades"], key=lambda trade: int(trade["at_ms"]))
+    assert len({trade["symbol"] for trade in trades}) <= 1
+    return list(
+        accumulate(
+            Decimal(trade["size"]) * (1 if trade["side"] == "buy" else -1) for trade in trades
+        )
+    )
+
+
+def sent(desk: Desk, venue: str, *purposes: str) -> list[Row]:
+    """The ledger's orders on a venue, oldest first."""
+    return [row for row in desk.rows("orders", venue=venue) if row["purpose"] in purposes]
+
+
+def taken(desk: Desk, venue: str, *, reduce_only: bool) -> list[Row]:
+    """The orders that a venue really took in, oldest first."""
+    return [order for order in desk.world.orders(venue) if order["reduce_only"] == reduce_only]
+
+
+def looks(desk: Desk, venue: str) -> list[Row]:
+    """Every reading of a position on a venue that the ledger keeps, oldest first."""
+    return desk.rows("positions", venue=venue)
+
+
+def steps(desk: Desk) -> list[str]:
+    """The states that the hedges went through, in order."""
+    return [row["to_state"] for row in desk.events("transition")]
+
+
+def number_of(desk: Desk, kind: str, order: Row) -> int:
+    """Where the event of this kind about an order stands among all events."""
+    (event,) = [row for row in desk.events(kind) if row["data"].get("order") == order["id"]]
+    return int(event["seq"])
+
+
+def instant(text: str) -> datetime:
+    """A stamp of the audit."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def ms(text: str) -> int:
+    """A stamp of the audit as the venues count time."""
+    return int(instant(text).timestamp() * 1000)
+
+
+def total(rows: Sequence[Row], key: str) -> Decimal:
+    """The exact sum of one column."""
+    return sum((Decimal(row[key]) for row in rows), Decimal(0))
