@@ -81,6 +81,7 @@ def compose(
             ids=ids,
             clock=clock,
             dedicated=settings.account.dedicated,
+            retries=settings.retry_policy,
         ),
         accruals=Accruals(
             venues=venues,

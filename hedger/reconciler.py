@@ -27,6 +27,8 @@ from hedger.ids import IdMaker
 from hedger.ledger.records import MarketBusyError
 from hedger.ledger.store import Store
 from hedger.ports import Venue
+from hedger.retrying import asking
+from hedger.settings import RetryPolicy
 
 Readings = Mapping[VenueId, Mapping[Symbol, Position]]  # a venue that failed is absent
 Booked = Mapping[tuple[HedgeId, VenueId], Decimal]
@@ -130,7 +132,9 @@ class Reconciler:
         ids: IdMaker,
         clock: Clock,
         dedicated: bool,
+        retries: RetryPolicy,
     ) -> None:
+        self._retries = retries
         self._venues = venues
         self._pair = pair
         self._store = store
@@ -212,7 +216,7 @@ class Reconciler:
         in_doubt: dict[VenueId, str] = {}
         for id_, venue in self._venues.items():
             try:
-                readings[id_] = await venue.positions()
+                readings[id_] = await asking(venue.positions, self._retries, self._clock)
             except VenueError as error:
                 in_doubt[id_] = error.detail
                 logger.warning("{} is in doubt: {}", id_, error.detail)

@@ -26,6 +26,7 @@ class Plan:
     a: Instrument
     b: Instrument
     price_gap_bps: Decimal
+    quotes_age_s: float = 0.0
     expected_net_bps: Decimal | None = None
 
 
@@ -36,6 +37,7 @@ class Limits:
     max_position_usd: Decimal
     max_open_hedges: int
     max_price_gap_bps: Decimal
+    max_quotes_age_s: float = 30.0
     blocked_symbols: frozenset[Symbol] = frozenset()
 
 
@@ -138,6 +140,15 @@ def _price_gap(plan: Plan, limits: Limits, book: Book) -> str:
     return ""
 
 
+def _age(plan: Plan, limits: Limits, book: Book) -> str:
+    if plan.quotes_age_s > limits.max_quotes_age_s:
+        return (
+            f"the quotes are {plan.quotes_age_s:.1f} s old,"
+            f" scan.max_age_s is {limits.max_quotes_age_s:g}"
+        )
+    return ""
+
+
 def _doubt(plan: Plan, limits: Limits, book: Book) -> str:
     doubted = sorted({plan.a.venue, plan.b.venue} & book.venues_in_doubt)
     return f"{' and '.join(doubted)} in doubt: it could not be read" if doubted else ""
@@ -158,6 +169,7 @@ RULES: tuple[Callable[[Plan, Limits, Book], str], ...] = (
     _size,
     _notional,
     _price_gap,
+    _age,
 )
 
 

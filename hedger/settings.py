@@ -112,7 +112,6 @@ class Rollback(Section):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 12
     budget_s: Seconds = 60.0
     pause_s: Seconds = 1.0
-    escalated_interval_s: Seconds = 5.0
 
 
 class Funding(Section):

@@ -27,6 +27,7 @@ from hedger.ledger.store import Store
 from hedger.ports import QuoteSource, Venue
 from hedger.preview import exposures, preview_rows
 from hedger.reconciler import Reconciler, Report
+from hedger.retrying import asking
 from hedger.scanner import ScanResult, ScanRules, scan
 from hedger.settings import Settings
 
@@ -245,7 +246,9 @@ class Trader:
         first, second = self.settings.venues.order
         quotes = []
         for venue in (first, second):
-            found = (await self.quotes[venue].funding()).get(symbol)
+            found = (
+                await asking(self.quotes[venue].funding, self.settings.retry_policy, self.clock)
+            ).get(symbol)
             if found is None:
                 raise UsageError(f"{symbol} has no active market on {venue}; `hedger scan` lists")
             quotes.append(found)
@@ -257,6 +260,7 @@ class Trader:
         a = await self.venues[first].instrument(pair.symbol)
         b = await self.venues[second].instrument(pair.symbol)
         price = max(pair.a.mark_price, pair.b.mark_price)
+        age = self.clock.now() - min(pair.a.as_of, pair.b.as_of)
         return risk.Plan(
             symbol=pair.symbol,
             side_a=pair.side_a,
@@ -266,6 +270,7 @@ class Trader:
             a=a,
             b=b,
             price_gap_bps=pair.price_gap_bps,
+            quotes_age_s=age.total_seconds(),
             expected_net_bps=net,
         )
 
@@ -275,6 +280,7 @@ class Trader:
             max_position_usd=trading.max_position_size_usd,
             max_open_hedges=trading.max_open_hedges,
             max_price_gap_bps=trading.max_price_gap_bps,
+            max_quotes_age_s=self.settings.scan.max_age_s,
             blocked_symbols=frozenset(trading.blocked_symbols),
         )
 

@@ -6,8 +6,10 @@ import click
 
 from hedger.cli.exit_codes import ExitCode
 from hedger.cli.output import say
-from hedger.cli.sandbox import sandbox as sandbox
+from hedger.cli.sandbox import sandbox
 from hedger.errors import UsageError
+
+__all__ = ["sandbox"]  # with the commands below
 
 
 @sandbox.command()

@@ -44,6 +44,7 @@ def test_a_plan_within_every_limit_is_approved() -> None:
         ({"usd": Decimal(1000)}, {"usd": Decimal("1000.01")}, "max_position_size_usd"),
         ({"price_gap_bps": Decimal(100)}, {"price_gap_bps": Decimal("100.1")}, "prices differ"),
         ({"size": Decimal("0.01")}, {"size": Decimal("0.009")}, "minimum"),
+        ({"quotes_age_s": 30.0}, {"quotes_age_s": 30.1}, "old"),
         (
             {"b": an_instrument(LIGHTER, min_notional_usd=Decimal(300))},
             {"b": an_instrument(LIGHTER, min_notional_usd=Decimal(301))},

@@ -1,0 +1,420 @@
+"""
+The answer to an order was lost, late, or says nothing: it is looked up before anything else.
+
+The public bots of these stories send both legs at once; ours sends X10 and then Lighter, so
+"one leg lands and the other one's call times out" is caused on either leg of the sequence.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from hedger.domain.hedge import State
+from tests.desk import Desk
+from tests.scenarios import facts
+from tests.scenarios.facts import VENUES
+from tests.world import LIGHTER, X10
+
+OPENING = {"reduce_only": False}
+CLOSING = {"reduce_only": True}
+FOR_EVER = {"times": 0}
+FENCE_S = 17.0  # an X10 order: 10 s to live, 2 s of clock skew, 5 s of read lag
+
+LOST_ANSWERS: dict[str, dict[str, Any]] = {
+    "connection closed": {"kind": "drop_answer"},
+    "502 HTML": {"kind": "server_error", "status": 502, "html": True},
+    "503 JSON": {"kind": "server_error", "status": 503},
+}
+
+REFUSED_REDUCTIONS = [(X10, 1136), (X10, 1137), (X10, 1138)] + [
+    (LIGHTER, 21739),
+    (LIGHTER, 21740),
+    (LIGHTER, 21614),
+]
+
+either_venue = pytest.mark.parametrize("venue", VENUES)
+however_lost = pytest.mark.parametrize(
+    "fault", list(LOST_ANSWERS.values()), ids=list(LOST_ANSWERS)
+)
+
+
+@either_venue
+@however_lost
+async def test_s10_an_order_that_filled_before_its_answer_was_lost_is_never_sent_again(
+    desk: Desk, venue: str, fault: dict[str, Any]
+) -> None:
+    """A public bot's hedge timed out after it had filled; it sent another one and was short 2x."""
+    if fault["kind"] == "drop_answer":
+        fault = {"kind": "hang", "seconds": 30} if venue == LIGHTER else fault
+    after = {} if fault["kind"] == "hang" else {"when": "after"}
+    desk.world.fault(venue, **fault, **after, **OPENING)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.OPEN
+    for each in VENUES:
+        (intent,) = facts.sent(desk, each, "open")
+        (order,) = facts.taken(desk, each, reduce_only=False)
+        assert Decimal(order["filled"]) == abs(desk.position(each)) == Decimal(intent["size"])
+    facts.assert_in_order(desk, hedge)
+
+
+@either_venue
+@however_lost
+async def test_s10_a_close_whose_answer_was_lost_is_never_sent_again(
+    desk: Desk, venue: str, fault: dict[str, Any]
+) -> None:
+    """The same on the way out, where a second order would turn the position round."""
+    hedge = await desk.open("ETH", 300)
+    desk.world.fault(venue, **fault, when="after", **CLOSING)
+
+    hedge = await desk.close(hedge)
+
+    assert hedge.state is State.CLOSED
+    for each in VENUES:
+        assert len(facts.sent(desk, each, "close", "rollback")) == 1
+        assert len(facts.taken(desk, each, reduce_only=True)) == 1
+    facts.assert_in_order(desk, hedge)
+
+
+async def test_s13_a_leg_whose_answer_was_lost_is_looked_up_before_anything_is_rolled_back(
+    desk: Desk,
+) -> None:
+    """A public bot "rolled back" after a timeout while the leg that timed out had landed."""
+    desk.world.fault(LIGHTER, "partial_fill", fraction="0.5", **OPENING)
+    desk.world.fault(LIGHTER, "drop_answer", when="after", **OPENING)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.OPEN
+    (leg_a,) = facts.sent(desk, X10, "open")
+    (leg_b,) = facts.sent(desk, LIGHTER, "open")
+    (trim,) = facts.sent(desk, X10, "rollback")
+    assert leg_b["state"] == "partial"
+    assert facts.number_of(desk, "outcome", leg_b) < facts.number_of(desk, "intent", trim)
+    unhedged = Decimal(leg_a["filled_size"]) - Decimal(leg_b["filled_size"])
+    assert Decimal(trim["size"]) == unhedged > 0
+    facts.assert_in_order(desk, hedge)
+
+
+@either_venue
+async def test_s13_a_leg_that_landed_and_timed_out_is_a_leg(desk: Desk, venue: str) -> None:
+    """Both had landed, and a public bot said "aborted" and kept nothing of it."""
+    desk.world.fault(venue, "drop_answer", when="after", **OPENING)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.OPEN
+    assert facts.sent(desk, X10, "rollback") == facts.sent(desk, LIGHTER, "rollback") == []
+    facts.assert_in_order(desk, hedge, naked_max_s=10)
+
+
+async def test_s13_while_a_leg_cannot_be_looked_up_nothing_is_rolled_back(desk: Desk) -> None:
+    """Unknown stays unknown: a person is told, the other leg is kept, and later it is proven."""
+    desk.world.fault(LIGHTER, "drop_answer", when="after", **OPENING)
+    desk.world.fault(LIGHTER, "bad_reads", what=["orders"], **FOR_EVER)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.ESCALATED
+    assert [row["hedge_id"] for row in desk.events("alert")] == [hedge.id]
+    (leg_b,) = facts.sent(desk, LIGHTER, "open")
+    assert leg_b["state"] == "unresolved"
+    assert facts.taken(desk, X10, reduce_only=True) == []
+    assert desk.position(X10) == -desk.position(LIGHTER) != 0
+
+    desk.world.no_faults()
+    await desk.restart()
+
+    hedge = desk.store.hedge(hedge.id)
+    assert hedge.state is State.OPEN
+    assert facts.sent(desk, X10, "rollback") == []
+    facts.assert_in_order(desk, hedge)
+
+
+@either_venue
+@however_lost
+async def test_s16_a_filled_order_behind_a_dead_connection_or_an_error_page_is_not_rejected(
+    desk: Desk, venue: str, fault: dict[str, Any]
+) -> None:
+    """A public bot read a dead socket and a 502 page as REJECTED, "nothing live"."""
+    desk.world.fault(venue, **fault, when="after", **OPENING)
+
+    hedge = await desk.open("ETH", 300)
+
+    (order,) = facts.sent(desk, venue, "open")
+    assert order["state"] == "filled"
+    assert order["filled_size"] == order["size"]
+    assert hedge.state is State.OPEN
+    facts.assert_in_order(desk, hedge, naked_max_s=10)
+
+
+@however_lost
+async def test_s16_an_order_that_never_reached_x10_is_dead_only_behind_its_expiry(
+    desk: Desk, fault: dict[str, Any]
+) -> None:
+    """The same answers before the effect: "not found" is no proof until it cannot execute."""
+    desk.world.fault(X10, **fault, when="before", **OPENING)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.CLOSED_FLAT
+    (order,) = facts.sent(desk, X10, "open")
+    assert order["state"] == "dead"
+    took = facts.instant(order["done_at"]) - facts.instant(order["prepared_at"])
+    assert FENCE_S < took.total_seconds() < FENCE_S + 5
+    assert desk.world.orders(X10) == desk.world.orders(LIGHTER) == []
+    facts.assert_in_order(desk, hedge, naked_max_s=0)
+
+
+@however_lost
+async def test_s16_an_order_that_never_reached_lighter_is_completed_by_its_own_bytes(
+    desk: Desk, fault: dict[str, Any]
+) -> None:
+    """The same nonce and signature a second time can execute once at the most."""
+    desk.world.fault(LIGHTER, **fault, when="before", **OPENING)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.OPEN
+    (resent,) = desk.events("resent")
+    (intent,) = facts.sent(desk, LIGHTER, "open")
+    (order,) = facts.taken(desk, LIGHTER, reduce_only=False)
+    assert resent["data"]["order"] == intent["id"]
+    assert order["tx_hash"] == intent["tx_hash"]
+    facts.assert_in_order(desk, hedge, naked_max_s=10)
+
+
+@however_lost
+async def test_s16_an_order_that_never_reaches_lighter_has_its_nonce_burnt(
+    desk: Desk, fault: dict[str, Any]
+) -> None:
+    """Nothing gets through twice: the order is made impossible before leg 1 is taken back."""
+    desk.world.fault(LIGHTER, **fault, when="before", **OPENING, times=2)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.CLOSED
+    (leg_b,) = facts.sent(desk, LIGHTER, "open")
+    (back,) = facts.sent(desk, X10, "rollback")
+    assert leg_b["state"] == "dead"
+    assert facts.number_of(desk, "outcome", leg_b) < facts.number_of(desk, "intent", back)
+    assert desk.world.orders(LIGHTER) == []
+    facts.assert_in_order(desk, hedge)
+
+
+@either_venue
+@pytest.mark.parametrize("what", ["orders", "positions"])
+async def test_s17_a_fill_that_shows_four_seconds_late_is_waited_for(
+    desk: Desk, venue: str, what: str
+) -> None:
+    """Two reads of zero were "rejected" to a public bot while the position was on its way."""
+    desk.world.fault(venue, "lag", what=[what], seconds=4, **FOR_EVER)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.OPEN
+    assert desk.events("position_differs") == []
+    facts.assert_in_order(desk, hedge, naked_max_s=10)
+
+
+@pytest.mark.parametrize("seconds", [6, 8, 9.5])
+@either_venue
+async def test_s17_absence_on_a_slow_position_read_is_not_believed_against_our_own_fill(
+    desk: Desk, venue: str, seconds: float
+) -> None:
+    """Beyond the declared read lag: the proven fill says what is there, and it is taken back."""
+    desk.world.fault(LIGHTER, "partial_fill", fraction="0.5", **OPENING)
+    desk.world.fault(venue, "lag", what=["positions"], seconds=seconds, **FOR_EVER)
+
+    hedge = await desk.open("ETH", 300)
+
+    facts.assert_in_order(desk, hedge)
+
+
+async def test_s18_an_unwind_waits_for_its_own_fill_to_show_before_the_next_close(
+    desk: Desk,
+) -> None:
+    """A public bot read a stale position, closed again and again, and turned it round."""
+    desk.world.fault(LIGHTER, "refuse", code=21739, **OPENING)
+    desk.world.fault(X10, "lag", what=["positions"], seconds=4, **FOR_EVER)
+    desk.world.fault(X10, "partial_fill", fraction="0.5", **CLOSING)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.CLOSED
+    (leg_a,) = facts.taken(desk, X10, reduce_only=False)
+    first, second = facts.taken(desk, X10, reduce_only=True)
+    assert first["size"] == leg_a["filled"]
+    assert Decimal(second["size"]) == Decimal(leg_a["filled"]) - Decimal(first["filled"])
+    assert [row["state"] for row in facts.sent(desk, X10, "rollback")] == ["partial", "filled"]
+    facts.assert_in_order(desk, hedge)
+
+
+@pytest.mark.parametrize(("venue", "code"), REFUSED_REDUCTIONS)
+async def test_s18_a_refused_reduction_is_followed_by_a_fresh_look(
+    desk: Desk, venue: str, code: int
+) -> None:
+    """1136 to 1138, 21739, 21740 and 21614 say that our picture is old: read, never repeat."""
+    hedge = await desk.open("ETH", 300)
+    desk.world.fault(venue, "refuse", code=code, **CLOSING, times=2)
+
+    hedge = await desk.close(hedge)
+
+    assert hedge.state is State.CLOSED
+    orders = facts.sent(desk, venue, "close")
+    assert [row["state"] for row in orders] == ["refused", "refused", "filled"]
+    for refused, following in zip(orders, orders[1:], strict=False):
+        between = [
+            row
+            for row in facts.looks(desk, venue)
+            if refused["done_at"] <= row["read_started_at"]
+            and row["as_of"] <= following["prepared_at"]
+        ]
+        assert abs(Decimal(between[-1]["size"])) == Decimal(following["size"])
+    facts.assert_in_order(desk, hedge)
+
+
+@pytest.mark.parametrize("code", [1136, 1137, 1138])
+async def test_s18_a_rollback_that_is_refused_as_oversized_looks_again(
+    desk: Desk, code: int
+) -> None:
+    """The same while an orphan leg is taken back, with a stale position beside it."""
+    desk.world.fault(LIGHTER, "refuse", code=21739, **OPENING)
+    desk.world.fault(X10, "lag", what=["positions"], seconds=4, **FOR_EVER)
+    desk.world.fault(X10, "refuse", code=code, **CLOSING)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.CLOSED
+    refused, filled = facts.sent(desk, X10, "rollback")
+    assert refused["state"] == "refused"
+    assert filled["state"] == "filled"
+    facts.assert_in_order(desk, hedge)
+
+
+@pytest.mark.parametrize("fraction", ["0", "0.5", "1"])
+async def test_s20_a_second_leg_that_times_out_counts_for_what_it_filled(
+    desk: Desk, fraction: str
+) -> None:
+    """A public bot's leg 2 timed out after 30 s: "marking order as filled to continue"."""
+    desk.world.fault(LIGHTER, "partial_fill", fraction=fraction, **OPENING)
+    desk.world.fault(LIGHTER, "hang", seconds=30, **OPENING)
+
+    hedge = await desk.open("ETH", 300)
+
+    (leg_b,) = facts.sent(desk, LIGHTER, "open")
+    (truth,) = facts.taken(desk, LIGHTER, reduce_only=False)
+    assert Decimal(leg_b["filled_size"]) == Decimal(truth["filled"])
+    assert hedge.state is (State.CLOSED if fraction == "0" else State.OPEN)
+    assert abs(desk.position(X10)) == abs(desk.position(LIGHTER)) == Decimal(truth["filled"])
+    facts.assert_in_order(desk, hedge, naked_max_s=12)
+
+
+async def test_s20_a_first_leg_that_times_out_is_taken_back_by_what_it_filled(desk: Desk) -> None:
+    """After ``settle_timeout_s`` leg 2 is no longer sent, and nothing is assumed of leg 1."""
+    desk.world.fault(X10, "partial_fill", fraction="0.5", **OPENING)
+    desk.world.fault(X10, "hang", seconds=30, **OPENING)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.CLOSED
+    (leg_a,) = facts.taken(desk, X10, reduce_only=False)
+    (back,) = facts.taken(desk, X10, reduce_only=True)
+    assert back["size"] == leg_a["filled"]
+    assert desk.world.orders(LIGHTER) == []
+    facts.assert_in_order(desk, hedge, naked_max_s=12)
+
+
+@pytest.mark.parametrize("seconds", [3, 8])
+@either_venue
+async def test_s20_an_order_that_is_matched_late_is_followed_until_it_is(
+    desk: Desk, venue: str, seconds: int
+) -> None:
+    """Accepted at once and matched seconds later: neither a fill nor a refusal until then."""
+    desk.world.fault(venue, "slow_match", seconds=seconds, **OPENING)
+
+    hedge = await desk.open("ETH", 300)
+
+    too_late = venue == X10 and seconds > desk.config.execution.settle_timeout_s
+    assert hedge.state is (State.CLOSED if too_late else State.OPEN)
+    assert (desk.world.orders(LIGHTER) == []) == too_late
+    (order,) = facts.sent(desk, venue, "open")
+    assert order["state"] == "filled"
+    facts.assert_in_order(desk, hedge, naked_max_s=12)
+
+
+ANY_FAULT: dict[str, dict[str, Any]] = {
+    "refused": {"kind": "refuse", "code": 1140},
+    "no margin": {"kind": "reject", "reason": "margin"},
+    "no liquidity": {"kind": "reject", "reason": "no_liquidity"},
+    "slippage": {"kind": "reject", "reason": "slippage"},
+    "reduce-only": {"kind": "reject", "reason": "reduce_only"},
+    "partly filled": {"kind": "partial_fill", "fraction": "0.37"},
+    "not filled": {"kind": "no_fill"},
+    "hanging": {"kind": "hang", "seconds": 12},
+    "dropped before": {"kind": "drop_answer", "when": "before"},
+    "dropped after": {"kind": "drop_answer", "when": "after"},
+    "429": {"kind": "rate_limit", "status": 429},
+    "405 page": {"kind": "rate_limit", "status": 405, "html": True},
+    "500 before": {"kind": "server_error", "status": 500, "when": "before"},
+    "504 page after": {"kind": "server_error", "status": 504, "when": "after", "html": True},
+    "matched late": {"kind": "slow_match", "seconds": 6},
+    "old positions": {"kind": "lag", "what": ["positions"], "seconds": 4, "times": 0},
+    "old orders": {"kind": "lag", "what": ["orders"], "seconds": 4, "times": 0},
+    "old nonces": {"kind": "lag", "what": ["nonce"], "seconds": 4, "times": 0},
+    "unreadable orders": {"kind": "bad_reads", "what": ["orders"], "times": 6},
+    "unreadable positions": {"kind": "bad_reads", "what": ["positions"], "skip": 1, "times": 6},
+    "unreadable nonces": {"kind": "bad_reads", "what": ["nonce"], "times": 2},
+    "unreadable balances": {"kind": "bad_reads", "what": ["balance"], "skip": 1, "times": 2},
+    "empty orders": {"kind": "empty_reads", "what": ["orders"], "times": 2},
+    "empty positions": {"kind": "empty_reads", "what": ["positions"], "skip": 1},
+    "stolen nonce": {"kind": "steal_nonce"},
+}
+"""Every kind of fault that a request can meet, once or for a while. 1140 becomes 21739."""
+
+any_fault = pytest.mark.parametrize("name", ANY_FAULT)
+
+
+def strike(desk: Desk, venue: str, name: str, side: dict[str, bool]) -> None:
+    """Post one of ``ANY_FAULT``, on the orders of one side where it is about orders."""
+    fault = dict(ANY_FAULT[name])
+    if venue == LIGHTER and fault.get("code") == 1140:
+        fault["code"] = 21739
+    if venue == X10 and fault["kind"] == "steal_nonce":
+        fault["kind"] = "no_fill"  # there are no nonces there
+    desk.world.fault(venue, **fault, **({} if "what" in fault else side))
+
+
+@either_venue
+@any_fault
+async def test_s13_s16_s17_whatever_happens_to_a_leg_the_opening_ends_hedged_or_flat(
+    desk: Desk, venue: str, name: str
+) -> None:
+    """One of every kind of fault on either leg: no guess, nothing naked, a ledger that is true."""
+    strike(desk, venue, name, OPENING)
+
+    hedge = await desk.open("ETH", 300)
+
+    facts.assert_in_order(desk, hedge)
+    desk.world.no_faults()
+    if hedge.state is State.OPEN:
+        hedge = await desk.close(hedge)
+        assert hedge.state is State.CLOSED
+        facts.assert_in_order(desk, hedge)
+
+
+@either_venue
+@any_fault
+async def test_s10_s18_whatever_happens_to_a_close_it_ends_flat(
+    desk: Desk, venue: str, name: str
+) -> None:
+    """The same on the way out, where the only end is flat on both venues."""
+    hedge = await desk.open("ETH", 300)
+    strike(desk, venue, name, CLOSING)
+
+    hedge = await desk.close(hedge)
+
+    assert hedge.state is State.CLOSED
+    facts.assert_in_order(desk, hedge)
