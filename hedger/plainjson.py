@@ -17,7 +17,7 @@ def as_text(value: object) -> str:
     One value as programs read it: ``0.1``, ``2026-01-02T21:00:00.000000Z``.
 
     Raises:
-        TypeError: we have no text for it; a float among them, so that none slips through.
+        TypeError: we have no text for it.
     """
     match value:
         case Decimal():

@@ -31,6 +31,7 @@ from hedger.settings import Rollback as Rules
 SECOND_LOOK_S = 1.0
 LOOK_S = 0.35
 LOOKS_MAX = 60
+LAGS_AGAINST_OUR_FILLS = 2  # a venue may for once be later than it declares (S17)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,10 +220,11 @@ class RollbackEngine:
         A position that our own fills confirm, or one that two looks agree on.
 
         A reading may be older than our last fill; it is believed against our fills only when
-        it began after the read lag, and a second one says the same (S17, S18, S37).
+        it began twice the read lag later, and a second one says the same (S17, S18, S37).
         """
         booked = self._store.leg_size(hedge.id, venue)
-        lag = timedelta(seconds=self._venues[venue].capabilities.read_lag_s)
+        read_lag_s = self._venues[venue].capabilities.read_lag_s
+        lag = timedelta(seconds=LAGS_AGAINST_OUR_FILLS * read_lag_s)
         last = max(
             (
                 record.done_at or record.prepared_at
@@ -232,7 +234,7 @@ class RollbackEngine:
             default=None,
         )
         before: Decimal | None = None
-        while True:
+        for _ in range(LOOKS_MAX):
             position = await self._positions.get(venue, hedge.symbol, max_age_s=0, hedge=hedge.id)
             if position.size == booked:
                 return position

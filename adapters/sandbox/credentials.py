@@ -18,6 +18,7 @@ X10_API_KEY_BYTES: Final = 16
 STARK_ORDER: Final = 0x0800000000000010FFFFFFFFFFFFFFFFB781126DCAE7B2321E66A241ADC64D2F
 
 LIGHTER_ACCOUNT: Final = 700_001
+ACCOUNTS: Final = 100_000  # how many different accounts chance picks from
 LIGHTER_CHAIN_ID: Final = 304
 LIGHTER_KEY_INDEXES: Final = (5, 6, 7)
 
@@ -90,11 +91,19 @@ class Credentials:
 
 def generate(seed: int | None = None) -> Credentials:
     """New credentials; with a seed always the same ones (tests only)."""
-    below: RandBelow = secrets.randbelow if seed is None else random.Random(seed).randrange  # noqa: S311 - a seed is asked for by tests that want known keys
-    return Credentials(x10=_x10(below), lighter=_lighter(below))
+    if seed is None:
+        # A new sandbox is a new account: what an old ledger knows of the former one's nonces,
+        # orders and trades must not be taken for this one's.
+        offset = secrets.randbelow(ACCOUNTS)
+        return _credentials(secrets.randbelow, X10_VAULT + offset, LIGHTER_ACCOUNT + offset)
+    return _credentials(random.Random(seed).randrange, X10_VAULT, LIGHTER_ACCOUNT)  # noqa: S311 - a seed is asked for by tests that want known keys
 
 
-def _x10(below: RandBelow) -> X10Credentials:
+def _credentials(below: RandBelow, vault: int, account_index: int) -> Credentials:
+    return Credentials(x10=_x10(below, vault), lighter=_lighter(below, account_index))
+
+
+def _x10(below: RandBelow, vault: int) -> X10Credentials:
     import fast_stark_crypto
 
     private = 1 + below(STARK_ORDER - 1)
@@ -102,13 +111,14 @@ def _x10(below: RandBelow) -> X10Credentials:
         api_key=f"{below(1 << 8 * X10_API_KEY_BYTES):032x}",
         private_key=hex(private),
         public_key=hex(fast_stark_crypto.get_public_key(private)),
+        vault=vault,
     )
 
 
-def _lighter(below: RandBelow) -> LighterCredentials:
+def _lighter(below: RandBelow, account_index: int) -> LighterCredentials:
     private = {index: 1 + below(schnorr.ORDER - 1) for index in LIGHTER_KEY_INDEXES}
     return LighterCredentials(
-        account_index=LIGHTER_ACCOUNT,
+        account_index=account_index,
         api_keys={index: f"0x{key.to_bytes(40, 'little').hex()}" for index, key in private.items()},
         public_keys={index: schnorr.public_key(key) for index, key in private.items()},
     )

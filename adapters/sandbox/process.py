@@ -36,7 +36,7 @@ STOP_TIMEOUT_S: Final = 10.0
 HEALTH_TIMEOUT_S: Final = 2.0
 POLL_S: Final = 0.05
 LOG_TAIL_CHARS: Final = 600
-COMMAND: Final = (sys.executable, "-m", "hedger", "sandbox")
+COMMAND: Final = (sys.executable, "-P", "-m", "hedger", "sandbox")
 _OURS: Final = ("pid", "options")  # what the record has beside the announcement
 
 _children: list[subprocess.Popen[bytes]] = []

@@ -19,14 +19,23 @@ OPEN = frozenset({"prepared", "unresolved"})
 def differences(
     orders: Sequence[Row], fills: Sequence[Row], payments: Sequence[Row], state: Mapping[str, Any]
 ) -> list[str]:
-    """One sentence for everything on which the ledger and the venues disagree."""
+    """
+    One sentence for everything on which the ledger and the venues disagree.
+
+    Rows of another account, such as that of an earlier sandbox, are not these venues' matter.
+    """
     found: list[str] = []
     for venue in VENUES:
         truth = state[venue]
-        found += _orders(venue, _at(venue, orders), truth["orders"])
-        found += _fills(venue, _at(venue, fills), truth["trades"])
-        found += _payments(venue, _at(venue, payments), truth["payments"])
-        found += _positions(venue, _at(venue, fills), truth["positions"])
+        mine = [row for row in _at(venue, orders) if row["account"] == truth["account"]]
+        known = {row["id"] for row in mine}
+        filled = [row for row in _at(venue, fills) if row["order_id"] in known]
+        hedges = {row["hedge_id"] for row in mine}
+        paid = [row for row in _at(venue, payments) if row["hedge_id"] in hedges]
+        found += _orders(venue, mine, truth["orders"])
+        found += _fills(venue, filled, truth["trades"])
+        found += _payments(venue, paid, truth["payments"])
+        found += _positions(venue, filled, truth["positions"])
     return found
 
 

@@ -1,6 +1,7 @@
 """Printing: tables for people, stable JSON and CSV for programs. Results go to standard output."""
 
 import csv
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ TABLE_CHUNK = 500  # rows per table: a longer list is several tables, and memory
 PIPE_WIDTH = 160  # where no terminal says how wide it is
 PROSE = frozenset({"reason", "text", "detail", "source", "note"})  # only these are folded
 PROSE_MIN_WIDTH = 24
+WIDTH_MAX = 10_000
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 UNKNOWN = "unknown"  # what a table shows for an amount that is not known; never a zero
 
@@ -123,7 +125,8 @@ def _table(columns: Sequence[str], rows: Sequence[Row], *, err: bool) -> None:
     from rich.text import Text
 
     stream = sys.stderr if err else sys.stdout
-    console = Console(file=stream, width=None if stream.isatty() else PIPE_WIDTH)
+    wide_known = stream.isatty() or "COLUMNS" in os.environ
+    console = Console(file=stream, width=None if wide_known else PIPE_WIDTH)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         numeric = all(_is_number(row.get(column)) for row in rows)
@@ -137,8 +140,9 @@ def _table(columns: Sequence[str], rows: Sequence[Row], *, err: bool) -> None:
     for row in rows:  # Text: a venue's words are never taken for markup
         table.add_row(*(Text(_shown(column, row.get(column))) for column in columns))
     # a number cut off would be a wrong number: rather a line that is longer than the terminal
-    needed = console.measure(table).minimum
-    console.print(table, width=max(console.width, needed), crop=False)
+    needed = console.measure(table, options=console.options.update(width=WIDTH_MAX)).minimum
+    console.width = max(console.width, needed)
+    console.print(table, crop=False)
 
 
 def _shown(column: str, value: object) -> str:

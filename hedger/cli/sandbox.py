@@ -126,18 +126,3 @@ def status(context: click.Context) -> int:
     click.echo(f"lighter: {running['lighter']['url']}")
     click.echo(f"control: {running['control_url']}")
     return ExitCode.DONE
-
-
-@sandbox.command()
-@click.option("--flat", is_flag=True, help="A position that is still open is a difference, too.")
-@click.pass_context
-def verify(context: click.Context, *, flat: bool) -> int:
-    """Compare the ledger with what the sandbox's venues truly did, to the last decimal."""
-    from hedger import app
-
-    differences = app.verify_sandbox(context.obj.home, flat=flat)
-    for difference in differences:
-        click.echo(difference)
-    if not differences:
-        say("the ledger and the venues agree" + (", and every position is flat" if flat else ""))
-    return ExitCode.EXPOSED if differences else ExitCode.DONE

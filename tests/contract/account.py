@@ -126,9 +126,7 @@ class Account:
     def another(self, access: Access | None = None, timeout_s: float = TIMEOUT_S) -> Venue:
         """A second adapter of the same account, as after a restart; not started."""
         name = VenueId(self.name)
-        return factory(name).venue(
-            name, access or self.access(), {}, self.world.clock, timeout_s
-        )
+        return factory(name).venue(name, access or self.access(), {}, self.world.clock, timeout_s)
 
     @asynccontextmanager
     async def over_a_cable(self) -> AsyncIterator[tuple[Venue, "Cable"]]:

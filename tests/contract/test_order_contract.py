@@ -493,4 +493,3 @@ def tampered(ready: Prepared) -> str:
     else:
         body["qty"] = "0.2"
     return json.dumps(body)
-

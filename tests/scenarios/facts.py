@@ -14,7 +14,6 @@ from typing import Any
 
 from hedger.domain.hedge import Hedge, State
 from tests.desk import Desk
-from tests.soak import naked_spans
 from tests.world import LIGHTER, X10
 
 VENUES = (X10, LIGHTER)
@@ -30,12 +29,37 @@ Row = dict[str, Any]
 def assert_in_order(desk: Desk, hedge: Hedge, *, naked_max_s: float = NAKED_MAX_S) -> None:
     """The hedge is at rest, open with equal legs or flat, and I1 to I5 hold."""
     assert hedge.state.at_rest, hedge.reason
-    assert desk.naked(hedge.symbol) == 0
     assert (desk.position(X10, hedge.symbol) != 0) == (hedge.state is State.OPEN)
-    assert max(naked_spans(desk.world.state()), default=0) <= naked_max_s
+    assert (desk.position(LIGHTER, hedge.symbol) != 0) == (hedge.state is State.OPEN)
+    assert abs(desk.naked(hedge.symbol)) < coarser_step(desk, hedge)
+    assert (desk.naked(hedge.symbol) != 0) <= (desk.events("dust") != [])
+    assert longest_naked_s(desk, hedge) <= naked_max_s
     desk.assert_ledger_is_true()
     assert_orders_are_ours(desk)
     assert_never_turned_round(desk)
+
+
+def coarser_step(desk: Desk, hedge: Hedge) -> Decimal:
+    """The coarser size step of both venues: less than that cannot be hedged (I5)."""
+    return max(desk.world.exchange(venue).rules[hedge.symbol].size_step for venue in VENUES)
+
+
+def longest_naked_s(desk: Desk, hedge: Hedge) -> float:
+    """The longest stretch in which the venues differed by a step or more, until now."""
+    trades = sorted(
+        (trade["at_ms"], Decimal(trade["size"]) * (1 if trade["side"] == "buy" else -1))
+        for venue in VENUES
+        for trade in desk.world.state()[venue]["trades"]
+    )
+    longest_ms, net = 0, Decimal(0)
+    since_ms: int | None = None
+    for at_ms, size in [*trades, (desk.world.state()["wire_ms"], Decimal(0))]:
+        if since_ms is not None:
+            longest_ms = max(longest_ms, at_ms - since_ms)
+        net += size
+        naked = abs(net) >= coarser_step(desk, hedge)
+        since_ms = (at_ms if since_ms is None else since_ms) if naked else None
+    return longest_ms / 1000
 
 
 def assert_orders_are_ours(desk: Desk) -> None:
@@ -82,7 +106,7 @@ def looks(desk: Desk, venue: str) -> list[Row]:
     return desk.rows("positions", venue=venue)
 
 
-def steps(desk: Desk) -> list[str]:
+def states(desk: Desk) -> list[str]:
     """The states that the hedges went through, in order."""
     return [row["to_state"] for row in desk.events("transition")]
 

@@ -15,11 +15,11 @@ from tests.desk import Desk
 from tests.scenarios import facts
 from tests.world import LIGHTER, X10
 
-OPENING = {"reduce_only": False}
-CLOSING = {"reduce_only": True}
-FOR_EVER = {"times": 0}
+OPENING: dict[str, Any] = {"reduce_only": False}
+CLOSING: dict[str, Any] = {"reduce_only": True}
+FOR_EVER: dict[str, Any] = {"times": 0}
 
-REFUSALS_OF_LEG_B = {
+REFUSALS_OF_LEG_B: dict[str, dict[str, Any]] = {
     "refused with 21739": {"kind": "refuse", "code": 21739},
     "refused with 21740": {"kind": "refuse", "code": 21740},
     "accepted and then canceled-margin-not-allowed": {"kind": "reject", "reason": "margin"},
@@ -29,17 +29,12 @@ REFUSALS_OF_LEG_B = {
     "too many requests, as HTML": {"kind": "rate_limit", "status": 405, "html": True},
 }
 
-REFUSALS_OF_LEG_A = {
+REFUSALS_OF_LEG_A: dict[str, dict[str, Any]] = {
     "refused with 1140": {"kind": "refuse", "code": 1140},
     "accepted and then NOT_ENOUGH_FUNDS": {"kind": "reject", "reason": "margin"},
     "accepted and nothing filled": {"kind": "no_fill"},
     "too many requests, as HTML": {"kind": "rate_limit", "status": 429, "html": True},
 }
-
-
-def named(cases: dict[str, Any]) -> Any:
-    """One test for each case, under its name."""
-    return pytest.mark.parametrize("fault", list(cases.values()), ids=list(cases))
 
 
 async def test_s7_a_rollback_is_done_only_when_the_venue_of_the_orphan_leg_is_flat(
@@ -57,7 +52,7 @@ async def test_s7_a_rollback_is_done_only_when_the_venue_of_the_orphan_leg_is_fl
     assert held != 0
     assert Decimal(facts.looks(desk, X10)[-1]["size"]) == held
     assert [row["hedge_id"] for row in desk.events("alert")] == [hedge.id]
-    assert "closed" not in facts.steps(desk)
+    assert "closed" not in facts.states(desk)
 
     desk.world.no_faults()
     await desk.restart()
@@ -90,7 +85,7 @@ async def test_s7_a_close_is_done_only_when_the_second_venue_is_flat_as_well(des
     assert desk.store.hedge(hedge.id).state is State.CLOSED
 
 
-@named(REFUSALS_OF_LEG_B)
+@pytest.mark.parametrize("fault", list(REFUSALS_OF_LEG_B.values()), ids=list(REFUSALS_OF_LEG_B))
 async def test_s9_a_second_leg_that_is_never_taken_unwinds_the_first(
     desk: Desk, fault: dict[str, Any]
 ) -> None:
@@ -108,7 +103,7 @@ async def test_s9_a_second_leg_that_is_never_taken_unwinds_the_first(
     facts.assert_in_order(desk, hedge, naked_max_s=5)
 
 
-@named(REFUSALS_OF_LEG_A)
+@pytest.mark.parametrize("fault", list(REFUSALS_OF_LEG_A.values()), ids=list(REFUSALS_OF_LEG_A))
 async def test_s9_a_first_leg_that_is_not_taken_is_the_end_of_it(
     desk: Desk, fault: dict[str, Any]
 ) -> None:
@@ -202,7 +197,7 @@ async def test_s15_a_second_leg_filled_in_part_is_trimmed_to_before_the_hedge_is
     assert Decimal(leg_b["filled_size"]) < Decimal(leg_b["size"])
     assert facts.total([leg_b, trim], "filled_size") == Decimal(leg_a["filled_size"])
     assert abs(desk.position(LIGHTER)) == Decimal(leg_b["filled_size"])
-    assert facts.steps(desk)[-2:] == ["converging", "open"]
+    assert facts.states(desk)[-2:] == ["converging", "open"]
     facts.assert_in_order(desk, hedge, naked_max_s=5)
 
     hedge = await desk.close(hedge)
@@ -222,6 +217,22 @@ async def test_s15_a_first_leg_filled_in_part_is_matched(desk: Desk) -> None:
     asked = Decimal(facts.sent(desk, X10, "open")[0]["size"])
     assert 0 < abs(desk.position(LIGHTER)) == abs(desk.position(X10)) < asked * Decimal("0.25")
     facts.assert_in_order(desk, hedge, naked_max_s=5)
+
+
+async def test_s15_a_difference_of_less_than_one_step_stays_and_is_told(desk: Desk) -> None:
+    """Lighter counts finer than X10: half of the leg there is half a step of X10 too many."""
+    desk.world.fault(LIGHTER, "partial_fill", fraction="0.5", **OPENING)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.OPEN
+    assert 0 < abs(desk.naked()) < facts.coarser_step(desk, hedge)
+    (dust,) = desk.events("dust")
+    assert Decimal(dust["data"]["dust"]) == desk.naked()
+    facts.assert_in_order(desk, hedge)
+
+    facts.assert_in_order(desk, await desk.close(hedge))
+    desk.assert_flat()
 
 
 @pytest.mark.parametrize("venue", [X10, LIGHTER])

@@ -168,15 +168,28 @@ async def test_a_venue_that_cannot_be_read_is_in_doubt_and_not_flat(
     assert event["text"].startswith(f"{silent} could not be read")
 
 
+@pytest.mark.parametrize("venue", [X10, LIGHTER])
+async def test_a_venue_that_does_not_answer_once_is_asked_again(desk: Desk, venue: str) -> None:
+    """One lost answer is no doubt yet."""
+    desk.world.fault(venue, "bad_reads", what=["positions"], times=2)
+
+    row = await desk.trader.reconcile(desk.said.append)
+
+    assert row["in_doubt"] == {}
+    assert desk.events("venue_in_doubt") == []
+
+
 async def test_exits_go_on_while_a_venue_is_in_doubt(desk: Desk) -> None:
     """The bot's pause stopped everything, its exits too; here only new hedges wait."""
     hedge = await desk.open("ETH", 300)
     await desk.world.pass_time(LAG_PASSED_S)
-    desk.world.fault(X10, "bad_reads", what=["positions"], times=2)
+    desk.world.fault(X10, "bad_reads", what=["positions"], times=0)
     await desk.trader.reconcile(desk.said.append)
+    desk.world.no_faults()
+    desk.world.fault(X10, "bad_reads", what=["positions"], times=2)
     assert desk.trader.situation.in_doubt == {X10}
 
-    hedge = await desk.close(hedge)  # the first read of the close fails as well
+    hedge = await desk.close(hedge)  # whose own first reads fail as well
 
     assert hedge.state is State.CLOSED
     desk.assert_flat()

@@ -22,21 +22,28 @@ from tests.desk import Desk
 from tests.world import LIGHTER, X10
 
 REQUESTS = ["order", "positions", "orders", "nonce", "balance", "public"]
-LATENCY_S = 0.1
-STOPS = 40
+LATENCY_S = 0.1  # then opening takes 3.7 s, closing 2.7 s, and a rollback begins after 2.3 s
+EVERY_S = 0.2
 LONG_AFTER_S = 30.0
+
+
+def between(first_s: float, last_s: float) -> list[float]:
+    """Instants at which nothing happens by itself: half way between two answers."""
+    count = round((last_s - first_s) / EVERY_S)
+    return [round(first_s + number * EVERY_S + LATENCY_S / 2, 2) for number in range(count)]
+
 
 # -- at every point -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stop", range(STOPS))
+@pytest.mark.parametrize("stop_s", between(0, 3.7))
 async def test_a_hedge_whose_opening_stops_anywhere_never_keeps_one_leg(
-    desk: Desk, stop: int
+    desk: Desk, stop_s: float
 ) -> None:
     """The bot was killed between two legs and its successor knew of none (S1, S2)."""
     make_every_request_slow(desk)
 
-    await stopped_after(desk.open("ETH", 300), (stop + 0.5) * LATENCY_S)
+    await stopped_after(desk.open("ETH", 300), stop_s)
     await desk.restart()
 
     for hedge in desk.store.live():
@@ -47,15 +54,15 @@ async def test_a_hedge_whose_opening_stops_anywhere_never_keeps_one_leg(
     assert_every_order_was_an_intent(desk)
 
 
-@pytest.mark.parametrize("stop", range(0, STOPS, 2))
+@pytest.mark.parametrize("stop_s", between(0, 2.7))
 async def test_a_hedge_whose_closing_stops_anywhere_is_closed_by_the_next_process(
-    desk: Desk, stop: int
+    desk: Desk, stop_s: float
 ) -> None:
     """The bot was killed while it closed: one leg was left, in state "open"."""
     hedge = await desk.open("ETH", 300)
     make_every_request_slow(desk)
 
-    await stopped_after(desk.close(hedge), (stop + 0.5) * LATENCY_S)
+    await stopped_after(desk.close(hedge), stop_s)
     began = desk.store.hedge(hedge.id).state is not State.OPEN
     await desk.restart()
 
@@ -66,15 +73,15 @@ async def test_a_hedge_whose_closing_stops_anywhere_is_closed_by_the_next_proces
     assert_every_order_was_an_intent(desk)
 
 
-@pytest.mark.parametrize("stop", range(0, STOPS, 2))
+@pytest.mark.parametrize("stop_s", between(2.2, 4.4))
 async def test_a_rollback_that_stops_anywhere_is_finished_by_the_next_process(
-    desk: Desk, stop: int
+    desk: Desk, stop_s: float
 ) -> None:
     """The bot was killed while it rolled back, and the orphan stayed."""
     desk.world.fault(LIGHTER, "refuse", code=21739, reduce_only=False, times=0)
     make_every_request_slow(desk)
 
-    await stopped_after(desk.open("ETH", 300), 1.6 + (stop + 0.5) * LATENCY_S)
+    await stopped_after(desk.open("ETH", 300), stop_s)
     await desk.restart()
 
     assert desk.store.live() == []

@@ -31,7 +31,7 @@ from tests.desk import Desk, configured
 from tests.world import LIGHTER, TIMEOUT_S, X10, World
 
 ETH = Symbol("ETH")
-PRICE_PLACES = Decimal("0.000001")  # what /fundings cuts its rate to, as a fraction
+RATE_PLACES = Decimal("0.000001")  # what /fundings cuts its rate to, as a fraction
 
 
 def true_rate(world: World, venue: str, symbol: str) -> Decimal:
@@ -77,7 +77,8 @@ async def lighter_says(world: World, path: str, **params: Any) -> Any:
         ("ETH", Side.BUY),  # both positive, X10 lower
         ("AVNT", Side.BUY),  # both negative, X10 lower
         ("BTC", Side.BUY),  # X10 negative, Lighter positive
-        ("JUP", Side.SELL),  # Lighter negative
+        ("UNI", Side.SELL),  # both negative, X10 higher
+        ("CRV", Side.SELL),  # X10 positive, Lighter negative
     ],
 )
 async def test_s26_the_hedge_faces_the_way_in_which_the_venues_pay_it(
@@ -160,7 +161,7 @@ async def test_s28_every_endpoint_that_tells_a_rate_comes_out_as_the_same_fracti
 
     world.advance_market(hours=1)
 
-    for symbol, rate in quoted.items():
+    for symbol in ("ETH", "AVNT", "CRV", "APT"):  # of both signs, and zero
         market = world.exchange(LIGHTER).rules_of(symbol).market_id
         said = await lighter_says(
             world,
@@ -172,7 +173,7 @@ async def test_s28_every_endpoint_that_tells_a_rate_comes_out_as_the_same_fracti
             count_back=0,
         )
         settled = list(wire.settled_rates(said).values())[-1]
-        assert abs(settled - rate) < PRICE_PLACES
+        assert abs(settled - quoted[Symbol(symbol)]) < RATE_PLACES
 
 
 async def test_s28_the_rate_of_a_payment_is_the_rate_that_was_quoted(desk: Desk) -> None:
