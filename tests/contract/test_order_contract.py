@@ -86,9 +86,7 @@ async def test_preparing_gives_the_same_client_id_and_changes_nothing(account: A
 @pytest.mark.parametrize(
     "wrong", [{"size": Decimal("0.10005001")}, {"limit_price": Decimal("3000.00001")}]
 )
-async def test_what_is_off_its_step_is_not_signed(
-    account: Account, wrong: dict[str, Decimal]
-) -> None:
+async def test_what_is_off_its_step_is_not_signed(account: Account, wrong: dict[str, Any]) -> None:
     order = await account.order()
 
     with pytest.raises(VenueError):

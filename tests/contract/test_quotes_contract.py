@@ -85,12 +85,12 @@ async def test_the_next_settlement_is_on_the_venues_market_clock_and_moves_with_
     assert first.timestamp() * 1000 == world.exchange(name).next_settlement_ms()
     assert abs(first - world.clock.now()) > timedelta(days=1)  # nothing to do with our clock
 
-    for hours in (1, 4):
-        world.advance_market(hours=hours)
-        later = await quotes.next_settlement()
-        assert later.timestamp() * 1000 == world.exchange(name).next_settlement_ms()
+    for passed, more in ((1, 1), (5, 4)):
+        world.advance_market(hours=more)
+        assert await quotes.next_settlement() == first + timedelta(hours=passed)
 
-    assert later == first + timedelta(hours=5)
+    later = first + timedelta(hours=5)
+    assert later.timestamp() * 1000 == world.exchange(name).next_settlement_ms()
     assert {q.next_settlement_at for q in (await quotes.funding()).values()} == {later}
 
 

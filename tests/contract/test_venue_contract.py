@@ -98,7 +98,8 @@ async def test_a_position_is_signed_and_a_closed_one_is_flat(account: Account, s
     await account.filled(2, side=side.opposite, purpose=Purpose.CLOSE)
     flat = await account.venue.position(ETH)
 
-    assert (flat.size, flat.entry_price) == (0, None)
+    assert flat.size == 0
+    assert flat.entry_price is None
     assert await account.venue.positions() == {}
 
 

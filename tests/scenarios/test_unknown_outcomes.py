@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from hedger.domain.hedge import State
+from hedger.domain.hedge import Hedge, State
+from hedger.domain.ids import VenueId
+from hedger.domain.order import Purpose
 from tests.desk import Desk
 from tests.scenarios import facts
 from tests.scenarios.facts import VENUES
@@ -167,6 +169,7 @@ async def test_s16_an_order_that_never_reached_x10_is_dead_only_behind_its_expir
     assert order["state"] == "dead"
     took = facts.instant(order["done_at"]) - facts.instant(order["prepared_at"])
     assert FENCE_S < took.total_seconds() < FENCE_S + 5
+    await send_the_same_bytes_again(desk, hedge, X10)
     assert desk.world.orders(X10) == desk.world.orders(LIGHTER) == []
     facts.assert_in_order(desk, hedge, naked_max_s=0)
 
@@ -203,8 +206,20 @@ async def test_s16_an_order_that_never_reaches_lighter_has_its_nonce_burnt(
     (back,) = facts.sent(desk, X10, "rollback")
     assert leg_b["state"] == "dead"
     assert facts.number_of(desk, "outcome", leg_b) < facts.number_of(desk, "intent", back)
+    await send_the_same_bytes_again(desk, hedge, LIGHTER)
     assert desk.world.orders(LIGHTER) == []
     facts.assert_in_order(desk, hedge)
+
+
+async def send_the_same_bytes_again(desk: Desk, hedge: Hedge, venue: VenueId) -> None:
+    """What a delayed packet would do: the signed order arrives after it was declared dead."""
+    (order,) = [
+        record.prepared
+        for record in desk.orders(hedge, Purpose.OPEN)
+        if record.prepared.order.venue == venue
+    ]
+    await desk.trader.venues[venue].submit(order)
+    await desk.world.pass_time(2)
 
 
 @either_venue
@@ -234,6 +249,29 @@ async def test_s17_absence_on_a_slow_position_read_is_not_believed_against_our_o
     hedge = await desk.open("ETH", 300)
 
     facts.assert_in_order(desk, hedge)
+
+
+async def test_s17_a_leg_hidden_for_longer_than_anyone_waits_is_taken_off_by_reconciliation(
+    desk: Desk,
+) -> None:
+    """Reads that are 20 s late deceive the rollback; the account is watched, not only hedges."""
+    desk.world.fault(LIGHTER, "refuse", code=21739, **OPENING)
+    desk.world.fault(X10, "lag", what=["positions"], seconds=20, **FOR_EVER)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.CLOSED
+    assert desk.position(X10) != 0
+    (differs,) = desk.events("position_differs")
+    assert differs["level"] == "warning"
+
+    await desk.world.pass_time(15)
+    await desk.trader.reconcile(desk.said.append)
+
+    assert len(desk.events("alert")) == 1
+    desk.assert_flat()
+    desk.assert_ledger_is_true()
+    facts.assert_never_turned_round(desk)
 
 
 async def test_s18_an_unwind_waits_for_its_own_fill_to_show_before_the_next_close(
