@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 
 from loguru import logger
 
-from hedger import log, secrets
+from hedger import crashpoints, log, secrets
 from hedger.clock import Clock, SystemClock
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.money import exact_context
@@ -83,7 +83,7 @@ class App:
                 venue, self._access[venue], self._names(venue), self._clock, self._timeout_s
             )
             self._stack.push_async_callback(source.close)
-            self._quotes[venue] = source
+            self._quotes[venue] = crashpoints.around(source)
         if self._mode == "trade":
             await self._open_venues()
             self._trader = self._compose()
@@ -132,8 +132,10 @@ class App:
         for id_ in self.settings.venues.order:
             if id_ in self._venues:
                 continue
-            venue = registry.factory(id_).venue(
-                id_, self._access[id_], self._names(id_), self._clock, self._timeout_s
+            venue = crashpoints.around(
+                registry.factory(id_).venue(
+                    id_, self._access[id_], self._names(id_), self._clock, self._timeout_s
+                )
             )
             self._stack.push_async_callback(venue.close)
             await venue.start()
@@ -142,12 +144,13 @@ class App:
     def _compose(self) -> Trader:
         from hedger.compose import compose
         from hedger.ledger import migrate
+        from hedger.ledger.room import Room
         from hedger.ledger.store import open_store
 
         done = migrate.upgrade(self._home.ledger, self._clock)
         if done.before != done.after:
             logger.info("the ledger is at version {}", done.after)
-        store = open_store(self._home.ledger, self._clock)
+        store = open_store(self._home.ledger, self._clock, room=Room(self._home.ledger))
         self._stack.callback(store.close)
         return compose(
             self.settings,
@@ -209,6 +212,14 @@ class App:
         """See ``Trader.close_hedge``."""
         return await self.trader.close_hedge(prefix, progress)
 
+    async def settle_hedge(
+        self, prefix: str, *, who: str, reason: str, force: bool, progress: Progress
+    ) -> Row:
+        """See ``Trader.settle_hedge``."""
+        return await self.trader.settle_hedge(
+            prefix, who=who, reason=reason, force=force, progress=progress
+        )
+
     async def rollback(
         self, *, hedge: str | None, market: Symbol | None, everything: bool, progress: Progress
     ) -> list[Row]:
@@ -224,6 +235,10 @@ class App:
     async def recover(self, progress: Progress) -> Row:
         """See ``Trader.recover``."""
         return await self.trader.recover(progress)
+
+    async def send_alerts(self) -> None:
+        """What a command without a daemon has to tell a person; bounded by the channels."""
+        await self.trader.alerter.run()
 
     async def run_daemon(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set."""

@@ -4,20 +4,27 @@ import random
 from collections.abc import Mapping
 
 from hedger.accruals import Accruals
+from hedger.alerts import Alerter
 from hedger.breaker import CircuitBreaker
 from hedger.clock import Clock
 from hedger.dispatcher import Dispatcher
 from hedger.domain.ids import VenueId
+from hedger.evidence import Evidence
 from hedger.executor import Executor
 from hedger.ids import IdMaker
+from hedger.latewatch import LateWatch
 from hedger.ledger.store import Store
+from hedger.nakedwatch import NakedWatch
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
+from hedger.readlag import ReadLag
 from hedger.reconciler import Reconciler
 from hedger.resolver import Resolver
 from hedger.rollback import RollbackEngine
 from hedger.sequence import Lanes
 from hedger.settings import Settings
+from hedger.settling import HandSettlement
+from hedger.stray import StrayOrders
 from hedger.trader import Trader
 
 
@@ -34,12 +41,19 @@ def compose(
     positions = PositionCache(
         venues=venues, store=store, clock=clock, ttl_s=settings.position_cache.ttl_s
     )
+    lag = ReadLag(venues=venues, store=store, clock=clock, rules=settings.read_lag)
+    lanes = Lanes(store, venues=venues, clock=clock, rules=settings.sequence, lag_s=lag.bound_s)
     dispatcher = Dispatcher(
         venues=venues,
         store=store,
-        lanes=Lanes(store),
+        lanes=lanes,
         resolver=Resolver(
-            venues=venues, store=store, clock=clock, budget_s=settings.execution.resolve_budget_s
+            venues=venues,
+            store=store,
+            lanes=lanes,
+            lag=lag,
+            clock=clock,
+            budget_s=settings.execution.resolve_budget_s,
         ),
         positions=positions,
         clock=clock,
@@ -51,6 +65,7 @@ def compose(
         store=store,
         dispatcher=dispatcher,
         positions=positions,
+        lag=lag,
         clock=clock,
         rules=settings.rollback,
         dedicated=settings.account.dedicated,
@@ -62,13 +77,24 @@ def compose(
         dispatcher=dispatcher,
         rollback=rollback,
         positions=positions,
+        lag=lag,
         clock=clock,
         rules=settings.execution,
         leverage=settings.trading.leverage,
     )
+    late = LateWatch(
+        venues=venues,
+        store=store,
+        lanes=lanes,
+        dispatcher=dispatcher,
+        executor=executor,
+        clock=clock,
+        rules=settings.recovery,
+    )
     ids = IdMaker(clock.now, chance)
     return Trader(
         settings=settings,
+        lanes=lanes,
         venues=venues,
         quotes=quotes,
         store=store,
@@ -82,6 +108,36 @@ def compose(
             clock=clock,
             dedicated=settings.account.dedicated,
             retries=settings.retry_policy,
+            rules=settings.recovery,
+            evidence=Evidence(venues=venues, store=store, lag=lag),
+            stray=StrayOrders(
+                venues=venues,
+                store=store,
+                lanes=lanes,
+                clock=clock,
+                dedicated=settings.account.dedicated,
+            ),
+        ),
+        late=late,
+        naked=NakedWatch(
+            store=store,
+            clock=clock,
+            rules=settings.recovery,
+            dedicated=settings.account.dedicated,
+        ),
+        alerter=Alerter(
+            store=store,
+            clock=clock,
+            rules=settings.alerts,
+            environment=settings.environment,
+        ),
+        settlement=HandSettlement(
+            venues=venues,
+            store=store,
+            clock=clock,
+            retries=settings.retry_policy,
+            dedicated=settings.account.dedicated,
+            alone=executor.alone,
         ),
         accruals=Accruals(
             venues=venues,

@@ -118,7 +118,8 @@ class ControlServer:
                 self._bound.parent.rmdir()
         running = set(self._calls)
         if running:
-            _, late = await asyncio.wait(running, timeout=self._grace_s)
+            patience_s = self._grace_s if kind is None else 0  # else our own time is up
+            _, late = await asyncio.wait(running, timeout=patience_s)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)

@@ -6,13 +6,14 @@ the same order is taken up by ``Dispatcher.finish`` (reliability.md §2.2).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from loguru import logger
 
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State
-from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.ids import HedgeId, LaneId, OrderId, VenueId
 from hedger.domain.money import plain
 from hedger.domain.order import Filled, Order, Outcome, Refused, Unresolved
 from hedger.errors import VenueError
@@ -21,7 +22,9 @@ from hedger.ledger.store import Store
 from hedger.ports import Margin, Venue
 from hedger.position_cache import PositionCache
 from hedger.resolver import Resolver
-from hedger.sequence import Lanes
+from hedger.sequence import LaneBusyError, Lanes
+
+CARRY_ON_MAX = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,40 +62,88 @@ class Dispatcher:
         *,
         margins: Sequence[Margin] = (),
         move_to: tuple[State, str] | None = None,
+        wanted_until: datetime | None = None,
     ) -> Outcome | NotPlaced:
         """
         Take one new order to its end; the hedge moves with the intent if ``move_to`` says so.
 
         ``margins`` are held against what other unfinished hedges reserved, in the transaction
-        that records the intent; a shortfall sends nothing.
+        that records the intent; a shortfall sends nothing. An order that provably did not land
+        (another transaction has its nonce) is carried on until ``wanted_until``: as a fresh
+        intent with an id and a nonce of its own; nor does an opening wait longer for its lane.
+        Leave it out where the caller reads again and decides anew, as a rollback does.
         """
+        outcome = await self._once(order, margins, move_to, wanted_until)
+        for _ in range(CARRY_ON_MAX):
+            dead = isinstance(outcome, Refused) and outcome.dead
+            if not dead or wanted_until is None or self._clock.now() >= wanted_until:
+                break
+            fresh = replace(
+                order,
+                id=OrderId(next_order_id(self._store, order.hedge)),
+                attempt=order.attempt + 1,
+            )
+            self._store.event(
+                "carried_on",
+                f"order {order.id} did not land and is still wanted: {fresh.id} takes its place",
+                hedge=order.hedge,
+                data={"order": fresh.id, "before": order.id},
+            )
+            order = fresh
+            outcome = await self._once(order, margins, None, wanted_until)
+        return outcome
+
+    async def _once(
+        self,
+        order: Order,
+        margins: Sequence[Margin],
+        move_to: tuple[State, str] | None,
+        wanted_until: datetime | None,
+    ) -> Outcome | NotPlaced:
+        """One order on its lane; what takes exposure off waits for its turn as long as it takes."""
+        lane = self._venues[order.venue].lane(order.purpose)
+        patience_s = None
+        if wanted_until is not None and not order.reduce_only:
+            patience_s = max(0.0, (wanted_until - self._clock.now()).total_seconds())
+        try:
+            async with self._lanes.hold(lane, urgent=order.reduce_only, patience_s=patience_s):
+                return await self._send(order, lane, margins, move_to)
+        except LaneBusyError as error:
+            return NotPlaced(str(error))
+
+    async def _send(
+        self,
+        order: Order,
+        lane: LaneId | None,
+        margins: Sequence[Margin],
+        move_to: tuple[State, str] | None,
+    ) -> Outcome | NotPlaced:
         venue = self._venues[order.venue]
-        lane = venue.lane(order.purpose)
-        async with self._lanes.hold(lane):
-            try:
-                nonce = await self._lanes.next_value(venue, lane)
-                prepared = await venue.prepare(order, nonce)
-            except VenueError as error:
-                return NotPlaced(f"could not be prepared: {error}")
-            committed_s = self._clock.monotonic_s()
-            if isinstance(
-                short := self._store.intend(prepared, margins=margins, move_to=move_to), Shortfall
-            ):
-                return NotPlaced(shortfall_text(short))
-            self._positions.forget(order.venue, order.symbol)
-            frozen_s = self._clock.monotonic_s() - committed_s
-            if frozen_s > self._send_window_s:
-                self._store.abandon(prepared, f"not sent: {frozen_s:.1f} s after its intent")
-                return NotPlaced(f"the process stood still for {frozen_s:.1f} s")
-            answer = await venue.submit(prepared)
-            outcome = await self._resolver.resolve(prepared, answer, wanted=True)
-            return self._record(outcome)
+        try:
+            nonce = await self._lanes.next_value(lane, urgent=order.reduce_only)
+            prepared = await venue.prepare(order, nonce)
+        except VenueError as error:
+            return NotPlaced(f"could not be prepared: {error}")
+        committed_s = self._clock.monotonic_s()
+        if isinstance(
+            short := self._store.intend(prepared, margins=margins, move_to=move_to), Shortfall
+        ):
+            return NotPlaced(shortfall_text(short))
+        self._positions.forget(order.venue, order.symbol)
+        frozen_s = self._clock.monotonic_s() - committed_s
+        if frozen_s > self._send_window_s:
+            self._store.abandon(prepared, f"not sent: {frozen_s:.1f} s after its intent")
+            return NotPlaced(f"the process stood still for {frozen_s:.1f} s")
+        answer = await venue.submit(prepared)
+        self._lanes.answered(lane, nonce, answer)
+        outcome = await self._resolver.resolve(prepared, answer, wanted=True)
+        return self._record(outcome)
 
     async def finish(self, hedge: HedgeId) -> list[Unresolved]:
         """Follow every order of a hedge whose end is not proven; what stays unknown comes back."""
         unknown = []
         for prepared in self._store.open_intents(hedge):
-            async with self._lanes.hold(prepared.lane):
+            async with self._lanes.hold(prepared.lane, urgent=True):
                 outcome = self._record(await self._resolver.resolve(prepared, None))
             if isinstance(outcome, Unresolved):
                 unknown.append(outcome)
@@ -102,12 +153,8 @@ class Dispatcher:
         prepared = outcome.prepared
         order = prepared.order
         self._positions.forget(order.venue, order.symbol)
-        match outcome:
-            case Refused() | Unresolved():
-                self._lanes.doubt(prepared.lane)
-            case Filled():
-                pass
         self._store.settle(outcome)
+        self._lanes.ended(outcome)
         logger.info("order {}: {}", order.id, outcome_text(outcome))
         return outcome
 
@@ -136,4 +183,9 @@ def outcome_text(outcome: Outcome) -> str:
 
 def order_id_for(store: Store, hedge: Hedge) -> str:
     """The id of the next order of a hedge: the same number is never given twice."""
-    return f"{hedge.id}-{store.next_order_number(hedge.id)}"
+    return next_order_id(store, hedge.id)
+
+
+def next_order_id(store: Store, hedge: HedgeId) -> str:
+    """The same by the hedge's id."""
+    return f"{hedge}-{store.next_order_number(hedge)}"

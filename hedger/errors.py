@@ -4,6 +4,7 @@ Every error says what the caller may safely do next.
 * HedgerError
   x ConfigError              refuse to start; one sentence with key, value and remedy
   x StateError               our own files or lock: refuse to start
+    + UnwritableError        disk full, database locked: no new risk, ask again later
   x IllegalTransitionError   our bug: stop, do not trade on
   x VenueError               a read about one venue failed: unknown, never zero
     + UnavailableError       no usable answer (connect, timeout, 5xx, 429) -> ask again later
@@ -36,6 +37,14 @@ class StateError(HedgerError):
     """Our own state (lock, database, files) cannot be used."""
 
     exit_code = 3
+
+
+class UnwritableError(StateError):
+    """
+    The ledger could not be written this time (disk full, locked by somebody).
+
+    Nothing was recorded, so nothing may be sent; the same may be tried again later.
+    """
 
 
 class LockedError(StateError):

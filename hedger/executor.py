@@ -27,6 +27,7 @@ from hedger.ledger.store import Store
 from hedger.ports import Margin, QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.pricing import worst_price
+from hedger.readlag import ReadLag, Watch
 from hedger.risk import Approved
 from hedger.rollback import RollbackEngine
 from hedger.settings import Execution as Rules
@@ -54,10 +55,12 @@ class Executor:
         dispatcher: Dispatcher,
         rollback: RollbackEngine,
         positions: PositionCache,
+        lag: ReadLag,
         clock: Clock,
         rules: Rules,
         leverage: Decimal,
     ) -> None:
+        self._lag = lag
         self._venues = venues
         self._quotes = quotes
         self._store = store
@@ -123,7 +126,9 @@ class Executor:
             return self._store.move(hedge, State.CLOSED_FLAT, "dropped: nothing had been sent")
         if hedge.state is State.ESCALATED:
             async with self._lock(hedge.id):
-                hedge = await self._rollback.converge(self._store.hedge(hedge.id))
+                hedge = self._store.hedge(hedge.id)
+                if hedge.state is State.ESCALATED:  # not settled by hand while we waited
+                    hedge = await self._rollback.converge(hedge)
                 return await self._mark_end(hedge)
         return await self._drive(hedge)
 
@@ -168,7 +173,10 @@ class Executor:
         if (short := self._fresh_balances(hedge, needs)) is not None:
             return self._store.move(hedge, State.REFUSED, short)
         outcome = await self._dispatcher.place(
-            order, margins=needs, move_to=(State.OPENING_A, "leg A is being sent")
+            order,
+            margins=needs,
+            move_to=(State.OPENING_A, "leg A is being sent"),
+            wanted_until=order.expires_at,
         )
         if isinstance(outcome, NotPlaced):
             current = self._store.hedge(hedge.id)
@@ -216,7 +224,10 @@ class Executor:
         if self._clock.now() > deadline:
             return self._to_rollback(hedge, Target.FLAT, "leg B was not sent: it took too long")
         outcome = await self._dispatcher.place(
-            order, margins=[need], move_to=(State.OPENING_B, "leg A is proven, leg B is being sent")
+            order,
+            margins=[need],
+            move_to=(State.OPENING_B, "leg A is proven, leg B is being sent"),
+            wanted_until=deadline,
         )
         current = self._store.hedge(hedge.id)
         if isinstance(outcome, NotPlaced):
@@ -310,20 +321,32 @@ class Executor:
     async def _seen(self, hedge: Hedge, deadline: datetime) -> bool:
         """Whether leg A's position shows exactly what its fills made, before the deadline."""
         booked = self._store.leg_size(hedge.id, hedge.venue_a)
+        filled_at = self._store.orders_of(hedge.id)[-1].done_at or self._clock.now()
+        watch = Watch()
         while self._clock.now() <= deadline:
             try:
                 position = await self._positions.get(
                     hedge.venue_a, hedge.symbol, max_age_s=0, hedge=hedge.id
                 )
+                asked_at = position.read_started_at
                 if position.size == booked:
+                    self._lag.shown(
+                        hedge.venue_a, "a position", watch, since=filled_at, asked_at=asked_at
+                    )
                     return True
+                watch.missed(asked_at)
             except VenueError as error:
                 logger.warning("hedge {}: leg A cannot be seen, {}", hedge.id, error)
             await self._clock.sleep(LOOK_S)
         return False
 
     def _sent_at(self, hedge: Hedge) -> datetime:
-        return min(record.prepared_at for record in self._store.orders_of(hedge.id))
+        """When leg A's order went out; of several, the one that took the place of the others."""
+        return max(
+            record.prepared_at
+            for record in self._store.orders_of(hedge.id)
+            if record.prepared.order.venue == hedge.venue_a
+        )
 
     def _why_nothing(self, hedge: Hedge) -> str:
         """What the last order of the hedge came to, for the reason of the next state."""
@@ -353,6 +376,14 @@ class Executor:
             logger.warning("hedge {}: its last settlement is noted later, {}", hedge.id, error)
             return hedge
         return self._store.note(hedge, last_settlement_a=ends[0], last_settlement_b=ends[1])
+
+    def is_at(self, hedge: HedgeId) -> bool:
+        """Whether somebody drives this hedge now."""
+        return self._lock(hedge).locked()
+
+    def alone(self, hedge: HedgeId) -> asyncio.Lock:
+        """What to hold while a hedge is changed from outside: no step of it is under way then."""
+        return self._lock(hedge)
 
     def _lock(self, hedge: HedgeId) -> asyncio.Lock:
         return self._locks.setdefault(hedge, asyncio.Lock())

@@ -6,6 +6,7 @@ calls them directly, so that both do the same.
 
     open              symbol, usd                          → the hedge as a row
     close             hedge (or a unique beginning of it)  → the hedge as a row
+    settle            hedge, who, reason, force            → the hedge as a row
     preview_rollback  hedge | market | all                 → rows: what would be sent
     rollback          hedge | market | all                 → rows: what each became
     reconcile                                              → differences: list, and more
@@ -31,6 +32,11 @@ class Desk(Protocol):
     async def close_hedge(self, prefix: str, progress: Progress) -> Row:
         """Take both legs of one open hedge off."""
 
+    async def settle_hedge(
+        self, prefix: str, *, who: str, reason: str, force: bool, progress: Progress
+    ) -> Row:
+        """Close an escalated hedge in the ledger, by hand and without orders."""
+
     async def preview_rollback(
         self, *, hedge: str | None, market: Symbol | None, everything: bool
     ) -> list[Row]:
@@ -54,6 +60,15 @@ def handlers(desk: Desk) -> dict[str, Handler]:
     async def close(args: Row, progress: Progress) -> Row:
         return await desk.close_hedge(_text(args, "hedge"), progress)
 
+    async def settle(args: Row, progress: Progress) -> Row:
+        return await desk.settle_hedge(
+            _text(args, "hedge"),
+            who=_text(args, "who"),
+            reason=_text(args, "reason"),
+            force=args.get("force") is True,
+            progress=progress,
+        )
+
     async def preview(args: Row, _progress: Progress) -> Row:
         hedge, market, everything = _scope(args)
         return {
@@ -73,6 +88,7 @@ def handlers(desk: Desk) -> dict[str, Handler]:
     return {
         "open": open_,
         "close": close,
+        "settle": settle,
         "preview_rollback": preview,
         "rollback": rollback,
         "reconcile": reconcile,

@@ -22,8 +22,9 @@ from hedger.domain.market import (
     Instrument,
     OrderBook,
     Position,
+    Traded,
 )
-from hedger.domain.order import Answer, Order, Prepared, Purpose, Sighting
+from hedger.domain.order import Answer, Filler, Order, Prepared, Purpose, Sighting
 
 
 class Fence(StrEnum):
@@ -145,6 +146,12 @@ class Venue(Protocol):
         Its ``client_id`` and ``tx_hash`` are its own. Only where the fence is ``NONCE``.
         """
 
+    async def prepare_filler(self, lane: LaneId, nonce: int) -> Filler:
+        """Sign something harmless that only uses ``nonce`` up. Only where the fence is ``NONCE``."""
+
+    async def submit_filler(self, filler: Filler) -> Answer:
+        """Send it once; whether it used the nonce is for ``next_nonce`` to say."""
+
     async def find(self, prepared: Prepared) -> Sighting:
         """Look an order up by our id (and hash, where there is one), with its fills."""
 
@@ -153,6 +160,14 @@ class Venue(Protocol):
 
     async def open_orders(self) -> Sequence[str]:
         """Client ids of every working order of the account."""
+
+    async def traded(self, symbol: Symbol, since: datetime) -> Traded:
+        """
+        Every trade of the account on one market at or after ``since``, added up.
+
+        The second source beside ``positions``: where a market was flat at ``since``, its
+        position is what was traded since. Complete, or an exception.
+        """
 
     async def funding_payments(
         self, since: datetime, symbol: Symbol | None = None

@@ -1,27 +1,30 @@
 """
 RECONCILE: hold what the ledger believes against what both accounts really hold.
 
-A difference counts only when two successful looks, one read lag apart, agree on it (S4, S5,
-S37). A venue that could not be read is in doubt and is never taken for flat (S3). What follows
-is decided by whose the position is: a leg of ours that differs goes to the rollback engine; a
-position that no hedge explains is an orphan where the sub-account is dedicated, and blocks its
-market, untouched, where it is not.
+A leg of ours that differs goes to the rollback engine; a position that no hedge explains is an
+orphan where the sub-account is dedicated, and blocks its market, untouched, where it is not.
+What counts as a difference is in ``hedger/differences.py``, what has to agree before anything
+is done about it in ``hedger/evidence.py`` (S3, S4, S5, S37).
+
+It goes on for as long as the daemon lives, watching the account and not only the hedges: an
+order that still works there though we believe it over is cancelled and looked up (S12, S60).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from enum import StrEnum
+from datetime import datetime, timedelta
 
 from loguru import logger
 
 from hedger.clock import Clock
+from hedger.differences import Difference, Kind, Readings, Tolerance, differences
 from hedger.domain.hedge import Hedge, State, Target
-from hedger.domain.ids import HedgeId, Symbol, VenueId
+from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import Position
 from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Side
 from hedger.errors import VenueError
+from hedger.evidence import Evidence
 from hedger.executor import Executor
 from hedger.ids import IdMaker
 from hedger.ledger.records import MarketBusyError
@@ -29,94 +32,24 @@ from hedger.ledger.store import Store
 from hedger.ports import Venue
 from hedger.retrying import asking
 from hedger.settings import RetryPolicy
+from hedger.settings_recovery import Recovery as Rules
+from hedger.settling import left_key
+from hedger.stray import StrayOrders
 
-Readings = Mapping[VenueId, Mapping[Symbol, Position]]  # a venue that failed is absent
-Booked = Mapping[tuple[HedgeId, VenueId], Decimal]
-
-
-class Kind(StrEnum):
-    """What kind of difference."""
-
-    LEG_DIFFERS = "leg_differs"
-    UNEXPLAINED = "unexplained"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """The venue holds ``read``, the ledger explains ``booked``; signed coins."""
-
-    kind: Kind
-    venue: VenueId
-    symbol: Symbol
-    hedge: HedgeId | None
-    booked: Decimal
-    read: Decimal
-
-    def text(self) -> str:
-        """One sentence."""
-        held = f"{self.venue} holds {plain(self.read)} {self.symbol}"
-        if self.kind is Kind.UNEXPLAINED:
-            return f"{held}, and no hedge explains it"
-        return f"{held}, our fills of hedge {self.hedge} make {plain(self.booked)}"
+COOLING = "cooling:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One reconciliation. ``in_doubt`` says why each unreadable venue could not be read."""
+    """
+    One reconciliation. ``in_doubt`` says why each venue cannot be relied on at present;
+    ``cooling`` are markets on which a leg was taken from us a short while ago.
+    """
 
     differences: Sequence[Difference]
     in_doubt: Mapping[VenueId, str]
     blocked: frozenset[tuple[VenueId, Symbol]]
-
-
-def differences(
-    live: Sequence[Hedge], booked: Booked, readings: Readings, *, dedicated: bool
-) -> list[Difference]:
-    """
-    What disagrees, among the venues that answered.
-
-    Hedges on their way somewhere are left to those who drive them. On a shared sub-account
-    only a missing part of an own leg is a difference of that hedge.
-    """
-    found: list[Difference] = []
-    by_symbol = {hedge.symbol: hedge for hedge in live}
-    for hedge in live:
-        if hedge.state is not State.OPEN:
-            continue
-        for venue in hedge.venues:
-            if venue not in readings:
-                continue
-            ours = booked[hedge.id, venue]
-            held = readings[venue].get(hedge.symbol)
-            read = ZERO if held is None else held.size
-            gone = read * ours <= ZERO or abs(read) < abs(ours)
-            if read != ours and (dedicated or gone):
-                found.append(
-                    Difference(
-                        kind=Kind.LEG_DIFFERS,
-                        venue=venue,
-                        symbol=hedge.symbol,
-                        hedge=hedge.id,
-                        booked=ours,
-                        read=read,
-                    )
-                )
-    for venue, positions in readings.items():
-        for symbol, position in positions.items():
-            hedge_here = by_symbol.get(symbol)
-            explained = hedge_here is not None and venue in hedge_here.venues
-            if position.size != ZERO and not explained:
-                found.append(
-                    Difference(
-                        kind=Kind.UNEXPLAINED,
-                        venue=venue,
-                        symbol=symbol,
-                        hedge=None,
-                        booked=ZERO,
-                        read=position.size,
-                    )
-                )
-    return found
+    cooling: frozenset[Symbol] = frozenset()
 
 
 class Reconciler:
@@ -129,55 +62,118 @@ class Reconciler:
         pair: tuple[VenueId, VenueId],
         store: Store,
         executor: Executor,
+        evidence: Evidence,
+        stray: StrayOrders,
         ids: IdMaker,
         clock: Clock,
         dedicated: bool,
         retries: RetryPolicy,
+        rules: Rules,
     ) -> None:
         self._retries = retries
         self._venues = venues
         self._pair = pair
         self._store = store
         self._executor = executor
+        self._evidence = evidence
+        self._stray = stray
         self._ids = ids
         self._clock = clock
         self._dedicated = dedicated
+        self._rules = rules
         self._told: set[str] = set()
 
     async def look(self) -> Report:
-        """Find differences that two looks agree on; changes nothing but the record of them."""
+        """Find differences that all evidence agrees on; changes nothing but the record of them."""
+        asked_at = self._clock.now()
         readings, in_doubt = await self._read()
-        first = self._differences(readings)
-        confirmed: list[Difference] = []
+        first = await self._differences(readings)
+        agreed: list[Difference] = []
         if first:
-            lag_s = max(self._venues[d.venue].capabilities.read_lag_s for d in first)
-            await self._clock.sleep(lag_s)
-            readings, again = await self._read()
+            agreed, asked_at, again = await self._look_again(first)
             in_doubt = {**in_doubt, **again}
-            second = self._differences(readings)
-            confirmed = [d for d in second if d in first]
+        confirmed: list[Difference] = []
+        for difference in agreed:
+            doubt = await self._evidence.against(difference, asked_at)
+            if doubt is None:
+                confirmed.append(difference)
+            elif doubt:
+                in_doubt = {**in_doubt, difference.venue: doubt}
+        return self._report(confirmed, in_doubt)
+
+    async def _look_again(
+        self, first: Sequence[Difference]
+    ) -> tuple[list[Difference], datetime, dict[VenueId, str]]:
+        """What every one of the further looks agrees on, and when the last of them began."""
+        looks = self._rules.vanished_reads - 1
+        pause_s = self._evidence.span_s(first) / looks
+        agreed, asked_at = list(first), self._clock.now()
+        in_doubt: dict[VenueId, str] = {}
+        for _ in range(looks):
+            await self._clock.sleep(pause_s)
+            asked_at = self._clock.now()
+            readings, failed = await self._read()
+            in_doubt |= failed
+            present = await self._differences(readings)
+            agreed = [difference for difference in agreed if difference in present]
+            if not agreed:
+                break
+        return agreed, asked_at, in_doubt
+
+    def _report(self, confirmed: Sequence[Difference], in_doubt: Mapping[VenueId, str]) -> Report:
         blocked = frozenset(
             (d.venue, d.symbol)
             for d in confirmed
-            if d.kind is Kind.UNEXPLAINED and not self._dedicated
+            if d.kind is Kind.UNEXPLAINED and (not self._dedicated or self._left(d))
         )
+        confirmed = [d for d in confirmed if not self._left(d)]
         self._tell(confirmed, in_doubt)
-        return Report(differences=confirmed, in_doubt=in_doubt, blocked=blocked)
+        return Report(
+            differences=confirmed, in_doubt=in_doubt, blocked=blocked, cooling=self._cooling()
+        )
 
     async def run(self) -> Report:
-        """Look, and bring what differs back to agreement."""
+        """Look, and bring what differs back to agreement, leg after leg of each hedge."""
         report = await self.look()
         for difference in report.differences:
             await self._repair(difference)
-        return report
+        failed = await self._stray.run()
+        return Report(
+            differences=report.differences,
+            in_doubt={**failed, **report.in_doubt},
+            blocked=report.blocked,
+            cooling=self._cooling(),
+        )
 
     async def _repair(self, difference: Difference) -> None:
         if difference.hedge is not None:
             hedge = self._store.hedge(difference.hedge)
             if hedge.state is State.OPEN:
+                self._cool(hedge)
                 await self._executor.converge(hedge, Target.MATCH, difference.text())
         elif self._dedicated:
             await self.take_off(difference.symbol, difference.text())
+
+    # -- what a person took over, and markets that are left alone for a while -----------------
+
+    def _left(self, difference: Difference) -> bool:
+        """Whether a person took this position over when settling by hand, and it is as it was."""
+        if difference.kind is not Kind.UNEXPLAINED:
+            return False
+        kept = self._store.meta(left_key(difference.venue, difference.symbol))
+        return bool(kept) and kept == plain(difference.read)
+
+    def _cool(self, hedge: Hedge) -> None:
+        until = self._clock.now() + timedelta(seconds=self._rules.cooldown_s)
+        self._store.set_meta(COOLING + hedge.symbol, until.isoformat())
+
+    def _cooling(self) -> frozenset[Symbol]:
+        now = self._clock.now()
+        return frozenset(
+            Symbol(key.removeprefix(COOLING))
+            for key, until in self._store.metas(COOLING).items()
+            if datetime.fromisoformat(until) > now
+        )
 
     async def take_off(self, symbol: Symbol, why: str) -> Hedge | None:
         """Close what no hedge explains on one market; None when a hedge has it by now."""
@@ -202,14 +198,29 @@ class Reconciler:
             return None
         return await self._executor.resume(orphan)
 
-    def _differences(self, readings: Readings) -> list[Difference]:
+    async def _differences(self, readings: Readings) -> list[Difference]:
         live = self._store.live()
         booked = {
             (hedge.id, venue): self._store.leg_size(hedge.id, venue)
             for hedge in live
             for venue in hedge.venues
         }
-        return differences(live, booked, readings, dedicated=self._dedicated)
+        steps = {}
+        for hedge in live:
+            for venue in hedge.venues:
+                try:
+                    rules = await self._venues[venue].instrument(hedge.symbol)
+                except VenueError as error:
+                    logger.warning("no size step of {} on {}: {}", hedge.symbol, venue, error)
+                    continue  # then every difference counts
+                steps[venue, hedge.symbol] = rules.size_step
+        return differences(
+            live,
+            booked,
+            readings,
+            dedicated=self._dedicated,
+            tolerance=Tolerance(steps=steps, usd=self._rules.tolerance_usd),
+        )
 
     async def _read(self) -> tuple[Readings, dict[VenueId, str]]:
         readings: dict[VenueId, Mapping[Symbol, Position]] = {}

@@ -9,16 +9,19 @@ execute it, behind a fence (reliability.md §2.3):
 * ``NONCE``: another transaction of ours holds its nonce. While the order is wanted and young
   the identical bytes are sent again, which completes it or changes nothing; otherwise its
   nonce is burnt by a harmless transaction, and the hashes tell which of the two got it.
+
+The read lag is the measured one (``hedger/readlag.py``). Our orders are immediate, so one that
+the venue keeps working is cancelled and then looked up again: a cancel can lose the race (S12).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from loguru import logger
 
 from hedger.clock import Clock
-from hedger.domain.ids import VenueId
+from hedger.domain.ids import LaneId, VenueId
 from hedger.domain.order import (
     Accepted,
     Answer,
@@ -30,6 +33,7 @@ from hedger.domain.order import (
     NotFound,
     Outcome,
     Prepared,
+    Purpose,
     Reason,
     Refused,
     Sighting,
@@ -38,10 +42,18 @@ from hedger.domain.order import (
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
 from hedger.ports import Capabilities, Fence, Venue
+from hedger.readlag import ReadLag, Watch
+from hedger.sequence import Lanes
 
 LOOK_DELAYS_S = (0.3, 0.7, 1.4, 2.0)  # after the first; the last again until the budget ends
 RESEND_YOUNGER_THAN_S = 2.0
 BURN_AGAIN_AFTER_S = 5.0
+CANCEL_AGAIN_AFTER_S = 5.0
+RESTING_CLOSE_S = 30.0
+"""
+How long after its expiry a working order that takes exposure off is left in place: longer than
+a stop may take (25 s), so that stopping never cancels a protective close (S60).
+"""
 
 
 def verdict(prepared: Prepared, answer: Answer | None) -> Refused | None:
@@ -73,14 +85,25 @@ class _Search:
     burn: Prepared | None = None
     burnt_at_s: float = 0.0
     taken_at: datetime | None = None  # when we saw that its nonce is used up
+    cancelled_at_s: float | None = None
+    watch: Watch = field(default_factory=Watch)
 
 
 class Resolver:
     """Follows orders to their end. Sends nothing but identical bytes and burns."""
 
     def __init__(
-        self, *, venues: Mapping[VenueId, Venue], store: Store, clock: Clock, budget_s: float
+        self,
+        *,
+        venues: Mapping[VenueId, Venue],
+        store: Store,
+        lanes: Lanes,
+        lag: ReadLag,
+        clock: Clock,
+        budget_s: float,
     ) -> None:
+        self._lanes = lanes
+        self._lag = lag
         self._venues = venues
         self._store = store
         self._clock = clock
@@ -117,9 +140,11 @@ class Resolver:
 
     async def _look(self, search: _Search) -> Outcome | None:
         venue = self._venues[search.prepared.order.venue]
+        asked_at = self._clock.now()
         sighting: Sighting = await venue.find(search.prepared)
         match sighting:
             case Found() if sighting.complete:
+                self._measure(search, sighting, asked_at)
                 return Filled(
                     search.prepared,
                     sighting.filled,
@@ -128,11 +153,50 @@ class Resolver:
                     sighting.status,
                 )
             case Found():
+                search.watch.missed(asked_at)
+                if not sighting.final:
+                    await self._cancel_resting(search, venue)
                 return None  # working, or its fills are not all listed yet
             case NotFound(asked_at=asked_at):
-                if venue.capabilities.fence is Fence.EXPIRY:
-                    return self._after_expiry(search, venue.capabilities, asked_at)
+                search.watch.missed(asked_at)
+                limits = self._lag.limits(venue.id)
+                if limits.fence is Fence.EXPIRY:
+                    return self._after_expiry(search, limits, asked_at)
                 return await self._behind_nonce(search, venue, asked_at)
+
+    def _measure(self, search: _Search, found: Found, asked_at: datetime) -> None:
+        """How late the venue showed the fills of this order."""
+        if found.fills:
+            since = max(fill.at for fill in found.fills)
+            self._lag.shown(
+                search.prepared.order.venue,
+                "an order",
+                search.watch,
+                since=since,
+                asked_at=asked_at,
+            )
+
+    async def _cancel_resting(self, search: _Search, venue: Venue) -> None:
+        """Ask for the end of an order that should have ended by itself; proves nothing."""
+        order = search.prepared.order
+        now_s = self._clock.monotonic_s()
+        patience = timedelta(seconds=RESTING_CLOSE_S if order.reduce_only else 0)
+        if self._clock.now() <= order.expires_at + patience:
+            return
+        if (
+            search.cancelled_at_s is not None
+            and now_s - search.cancelled_at_s < CANCEL_AGAIN_AFTER_S
+        ):
+            return
+        search.cancelled_at_s = now_s
+        await cancel(venue, search.prepared, self._lanes, holding=search.prepared.lane)
+        self._store.event(
+            "cancel_asked",
+            f"{order.venue} still works on order {order.id}: asked to cancel it",
+            hedge=order.hedge,
+            level="warning",
+            data={"order": order.id},
+        )
 
     def _after_expiry(
         self, search: _Search, limits: Capabilities, asked_at: datetime
@@ -144,13 +208,13 @@ class Resolver:
     async def _behind_nonce(
         self, search: _Search, venue: Venue, asked_at: datetime
     ) -> Outcome | None:
-        lag = timedelta(seconds=venue.capabilities.read_lag_s)
+        lag = self._lag.bound(venue.id)
         if search.taken_at is not None and asked_at > search.taken_at + lag:
             return _dead(search.prepared, "not found, and its nonce belongs to another")
         if search.burn is not None and isinstance(await venue.find(search.burn), Found):
             return _dead(search.prepared, "its nonce was burnt")
         age_s = self._clock.monotonic_s() - search.began_s
-        if search.accepted and age_s < venue.capabilities.read_lag_s:
+        if search.accepted and age_s < lag.total_seconds():
             return None  # taken in: it appears within the read lag
         if search.wanted and not search.resent and age_s < RESEND_YOUNGER_THAN_S:
             search.resent = True
@@ -201,6 +265,26 @@ class Resolver:
             return
         if await venue.next_nonce(prepared.lane) > prepared.nonce:
             search.taken_at = self._clock.now()
+
+
+async def cancel(
+    venue: Venue, prepared: Prepared, lanes: Lanes, *, holding: LaneId | None = None
+) -> None:
+    """
+    Ask a venue to cancel one order of ours; look it up afterwards.
+
+    Where there are nonces, a cancel uses one of the lane for reducing orders, which is kept idle
+    meanwhile (``holding``: the lane that the caller keeps already) and asked anew afterwards.
+
+    Raises:
+        VenueError: the venue did not take the request.
+    """
+    lane = venue.lane(Purpose.ROLLBACK)
+    async with lanes.hold(None if lane == holding else lane):
+        try:
+            await venue.cancel(prepared)
+        finally:
+            lanes.doubt(lane)
 
 
 def _dead(prepared: Prepared, detail: str) -> Refused:

@@ -49,6 +49,7 @@ class Book:
     busy_symbols: frozenset[Symbol] = frozenset()
     venues_in_doubt: frozenset[VenueId] = frozenset()
     blocked_markets: frozenset[tuple[VenueId, Symbol]] = frozenset()  # positions not ours
+    cooling: frozenset[Symbol] = frozenset()  # a leg was taken from us there, shortly ago
     stopped: str = ""  # why no new hedges at all; empty when there is no reason
 
 
@@ -122,6 +123,12 @@ def _foreign(plan: Plan, limits: Limits, book: Book) -> str:
     return ""
 
 
+def _cooling(plan: Plan, limits: Limits, book: Book) -> str:
+    if plan.symbol in book.cooling:
+        return f"{plan.symbol} is left alone for a while: a leg there was not what we had made it"
+    return ""
+
+
 def _listed(plan: Plan, limits: Limits, book: Book) -> str:
     if plan.symbol in limits.blocked_symbols:
         return f"{plan.symbol} is in trading.blocked_symbols"
@@ -163,6 +170,7 @@ RULES: tuple[Callable[[Plan, Limits, Book], str], ...] = (
     _doubt,
     _listed,
     _foreign,
+    _cooling,
     _one_per_market,
     _count,
     _position_limit,

@@ -21,11 +21,13 @@ from hedger.domain.ids import OrderId, VenueId
 from hedger.domain.market import Instrument, Position
 from hedger.domain.money import ZERO, floor_to_step, tidy
 from hedger.domain.order import Filled, Order, Outcome, Purpose, Refused, Side, Unresolved
-from hedger.errors import UnavailableError, VenueError
+from hedger.errors import UnavailableError, UnwritableError, VenueError
 from hedger.ledger.store import Store
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.pricing import worst_price
+from hedger.readlag import ReadLag, Watch
+from hedger.secondsource import traded_since_planned
 from hedger.settings import Rollback as Rules
 
 SECOND_LOOK_S = 1.0
@@ -150,10 +152,12 @@ class RollbackEngine:
         store: Store,
         dispatcher: Dispatcher,
         positions: PositionCache,
+        lag: ReadLag,
         clock: Clock,
         rules: Rules,
         dedicated: bool,
     ) -> None:
+        self._lag = lag
         self._venues = venues
         self._quotes = quotes
         self._store = store
@@ -184,7 +188,7 @@ class RollbackEngine:
                     return self._reached(hedge, step, legs)
                 attempt += 1
                 outcome = await self._reduce(hedge, step, attempt)
-            except VenueError as error:
+            except (VenueError, UnwritableError) as error:
                 trouble = str(error)
                 logger.warning("hedge {}: rollback waits, {}", hedge.id, error)
                 await self._clock.sleep(self._rules.pause_s)
@@ -223,23 +227,31 @@ class RollbackEngine:
         it began twice the read lag later, and a second one says the same (S17, S18, S37).
         """
         booked = self._store.leg_size(hedge.id, venue)
-        read_lag_s = self._venues[venue].capabilities.read_lag_s
-        lag = timedelta(seconds=LAGS_AGAINST_OUR_FILLS * read_lag_s)
+        lag = LAGS_AGAINST_OUR_FILLS * self._lag.bound(venue)
         last = max(
             (
                 record.done_at or record.prepared_at
                 for record in self._store.orders_of(hedge.id)
                 if record.prepared.order.venue == venue
+                # one that provably executed nothing has changed no position
+                and (record.filled_size > ZERO or not record.state.terminal)
             ),
             default=None,
         )
         before: Decimal | None = None
+        watch = Watch()
         for _ in range(LOOKS_MAX):
             position = await self._positions.get(venue, hedge.symbol, max_age_s=0, hedge=hedge.id)
+            asked_at = position.read_started_at
             if position.size == booked:
+                if last is not None:
+                    self._lag.shown(venue, "a position", watch, since=last, asked_at=asked_at)
                 return position
+            watch.missed(asked_at)
             if last is None or position.read_started_at > last + lag:
-                if position.size == before:
+                if position.size == before and not await self._contradicted(
+                    hedge, position, booked
+                ):
                     self._disagree(hedge, position, booked)
                     return position
                 before = position.size
@@ -247,6 +259,17 @@ class RollbackEngine:
             else:
                 await self._clock.sleep(LOOK_S)
         raise UnavailableError(venue, f"the {hedge.symbol} position keeps changing")
+
+    async def _contradicted(self, hedge: Hedge, position: Position, booked: Decimal) -> bool:
+        """
+        Whether the venue's own trades say that a leg which reads smaller has not shrunk (S5).
+
+        A leg that reads larger is believed: what is not there cannot be reduced.
+        """
+        if position.size * booked > ZERO and abs(position.size) >= abs(booked):
+            return False
+        traded = await traded_since_planned(self._venues[position.venue], hedge)
+        return traded is not None and traded.net != position.size and booked != ZERO
 
     def _disagree(self, hedge: Hedge, position: Position, booked: Decimal) -> None:
         if hedge.state is State.ORPHAN or not self._store.orders_of(hedge.id):

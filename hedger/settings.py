@@ -11,38 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import ConfigError
-
-
-def _exact(value: object) -> object:
-    """YAML reads 0.1 as a float; its shortest text is what the user wrote."""
-    if isinstance(value, bool):
-        msg = "must be a number"
-        raise ValueError(msg)  # noqa: TRY004  pydantic turns only this into its own error
-    return repr(value) if isinstance(value, float) else value
-
-
-Amount = Annotated[Decimal, BeforeValidator(_exact), Field(allow_inf_nan=False)]
-Positive = Annotated[Amount, Field(gt=0)]
-NotNegative = Annotated[Amount, Field(ge=0)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Bps = Annotated[Amount, Field(ge=0, le=10_000)]
-
-
-class Section(BaseModel):
-    """Frozen, and unknown keys are an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from hedger.settings_recovery import Alerts, ReadLag, Recovery
+from hedger.settings_sequence import Sequence
+from hedger.settings_types import Amount, Bps, Positive, Seconds, Section
 
 
 class Account(Section):
@@ -69,10 +44,9 @@ class Scan(Section):
     size_usd: Positive = Decimal(100)
     deadline_s: Seconds = 5.0
     max_age_s: Seconds = 30.0
-    taker_fee_bps: dict[VenueId, Bps] = {
-        VenueId("x10"): Decimal("2.5"),
-        VenueId("lighter"): Decimal("2.8"),
-    }  # assumed by `hedger scan`, which has no key; trading reads the account's real fees
+    taker_fee_bps: dict[VenueId, Bps] = Field(
+        default={VenueId("x10"): Decimal("2.5"), VenueId("lighter"): Decimal("2.8")}
+    )  # assumed by `hedger scan`, which has no key; trading reads the account's real fees
 
 
 class Entry(Section):
@@ -158,12 +132,17 @@ class Job(Section):
 
 
 class Jobs(Section):
-    """The four jobs of the daemon."""
+    """
+    The jobs of the daemon.
+
+    ``watch`` measures legs that stand alone and sends alerts; it reads only the ledger.
+    """
 
     scan: Job = Job(interval_s=60)
     monitor: Job = Job(interval_s=10)
-    reconcile: Job = Job(interval_s=30)
+    reconcile: Job = Job(interval_s=15)
     funding: Job = Job(interval_s=60)
+    watch: Job = Job(interval_s=5)
 
 
 class Log(Section):
@@ -178,7 +157,7 @@ class Venues(Section):
     """Both venues in the order in which their legs open, and how to reach them."""
 
     order: tuple[VenueId, VenueId] = (VenueId("x10"), VenueId("lighter"))
-    options: dict[VenueId, dict[str, str | int | float | bool]] = {}
+    options: dict[VenueId, dict[str, str | int | float | bool]] = Field(default={})
 
     @model_validator(mode="after")
     def _two_different(self) -> "Venues":
@@ -196,7 +175,7 @@ class SymbolMap(Section):
     used only while its prices agree (scenario S54).
     """
 
-    names: dict[Symbol, dict[VenueId, str]] = {}
+    names: dict[Symbol, dict[VenueId, str]] = Field(default={})
 
 
 class Sandbox(Section):
@@ -228,6 +207,10 @@ class Settings(Section):
     position_cache: PositionCache = PositionCache()
     retry_policy: RetryPolicy = RetryPolicy()
     circuit_breaker: CircuitBreaker = CircuitBreaker()
+    sequence: Sequence = Sequence()
+    read_lag: ReadLag = ReadLag()
+    recovery: Recovery = Recovery()
+    alerts: Alerts = Alerts()
     jobs: Jobs = Jobs()
     log: Log = Log()
     venues: Venues = Venues()

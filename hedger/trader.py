@@ -12,8 +12,9 @@ from typing import Any
 
 from loguru import logger
 
-from hedger import economics, risk
+from hedger import economics, recovery, risk, standing
 from hedger.accruals import Accruals
+from hedger.alerts import Alerter
 from hedger.breaker import CircuitBreaker
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State, Target
@@ -23,13 +24,17 @@ from hedger.economics import Opportunity, Pair
 from hedger.errors import UsageError
 from hedger.executor import Executor
 from hedger.ids import IdMaker
+from hedger.latewatch import LateWatch
 from hedger.ledger.store import Store
+from hedger.nakedwatch import NakedWatch
 from hedger.ports import QuoteSource, Venue
 from hedger.preview import exposures, preview_rows
 from hedger.reconciler import Reconciler, Report
 from hedger.retrying import asking
 from hedger.scanner import ScanResult, ScanRules, scan
+from hedger.sequence import Lanes
 from hedger.settings import Settings
+from hedger.settling import HandSettlement
 
 Progress = Callable[[str], None]
 Row = Mapping[str, Any]
@@ -41,12 +46,14 @@ class Situation:
 
     in_doubt: frozenset[VenueId] = frozenset()
     blocked: frozenset[tuple[VenueId, Symbol]] = frozenset()
+    cooling: frozenset[Symbol] = frozenset()
     stopped: dict[str, str] = field(default_factory=dict)  # why, by who says so
 
     def note(self, report: Report) -> None:
         """Take over what a reconciliation found."""
         self.in_doubt = frozenset(report.in_doubt)
         self.blocked = report.blocked
+        self.cooling = report.cooling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +68,11 @@ class Trader:
     reconciler: Reconciler
     accruals: Accruals
     breaker: CircuitBreaker
+    lanes: Lanes
+    late: LateWatch
+    naked: NakedWatch
+    alerter: Alerter
+    settlement: HandSettlement
     ids: IdMaker
     clock: Clock
     situation: Situation = field(default_factory=Situation)
@@ -106,6 +118,20 @@ class Trader:
             hedge = await self.executor.converge(hedge, Target.FLAT, "closed by hand")
         progress(f"hedge {hedge.id} is {hedge.state}: {hedge.reason}")
         return self.row(hedge)
+
+    async def settle_hedge(
+        self, prefix: str, *, who: str, reason: str, force: bool, progress: Progress
+    ) -> Row:
+        """
+        Close an escalated hedge in the ledger, by hand and without orders.
+
+        Raises:
+            UsageError: see ``HandSettlement.settle``.
+        """
+        hedge = self.store.find(prefix)
+        settled = await self.settlement.settle(hedge, who=who, reason=reason, force=force)
+        progress(f"hedge {settled.id} is {settled.state}: {settled.reason}")
+        return self.row(settled)
 
     async def preview_rollback(
         self, *, hedge: str | None, market: Symbol | None, everything: bool
@@ -165,8 +191,7 @@ class Trader:
 
     async def reconcile(self, progress: Progress) -> Row:
         """Hold the ledger against both accounts, repair, and read funding."""
-        report = await self.reconciler.run()
-        self.situation.note(report)
+        report = await self.hold_against_accounts()
         for difference in report.differences:
             progress(difference.text())
         payments = await self.accruals.run()
@@ -190,19 +215,18 @@ class Trader:
             "funding_payments": payments,
         }
 
+    async def hold_against_accounts(self) -> Report:
+        """One reconciliation with repair; what it found blocks new risk and shows in status."""
+        report = await self.reconciler.run()
+        self.situation.note(report)
+        standing.remember(self.store, report, self.clock)
+        return report
+
     async def recover(self, progress: Progress) -> Row:
         """Take up whatever an earlier process left unfinished; the same code as a first run."""
-        resumed = []
-        for hedge in self.store.unfinished():
-            progress(f"hedge {hedge.id} was left {hedge.state}: taking it up")
-            ended = await self.executor.resume(hedge)
-            self.store.event(
-                "recovered",
-                f"taken up after a restart: it was {hedge.state}, it is {ended.state}",
-                hedge=hedge.id,
-            )
-            progress(f"hedge {ended.id} is {ended.state}: {ended.reason}")
-            resumed.append(ended.id)
+        self.lanes.announce()
+        resumed = await recovery.recover(self.store, self.executor, progress)
+        await self.lanes.check(now=True)
         return {"resumed": resumed}
 
     # -- what the daemon asks ---------------------------------------------------------------
@@ -286,12 +310,14 @@ class Trader:
 
     def _book(self) -> risk.Book:
         live = self.store.live()
-        reasons = [*self.situation.stopped.values(), self.breaker.reason]
+        reasons = [*self.situation.stopped.values(), self.breaker.reason, self.store.trouble]
+        reasons += self.lanes.held_back()
         return risk.Book(
             live_hedges=len(live),
             busy_symbols=frozenset(h.symbol for h in live),
             venues_in_doubt=self.situation.in_doubt,
             blocked_markets=self.situation.blocked,
+            cooling=self.situation.cooling,
             stopped="; ".join(reason for reason in reasons if reason),
         )
 

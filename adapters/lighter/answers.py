@@ -113,7 +113,8 @@ def classify(status: int, body: str, tx_hash: str | None) -> Answer:
     if not envelope:
         message = "the body is not the venue's JSON"
     detail = f"HTTP {status} code {code}: {message}"
-    return NoProof(f"{detail} ({note})" if note else detail)
+    reason = Reason.NONCE if code == INVALID_NONCE else None
+    return NoProof(f"{detail} ({note})" if note else detail, reason)
 
 
 def code_of(body: str) -> int | None:

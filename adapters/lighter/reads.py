@@ -12,11 +12,18 @@ from typing import Any, Final
 from adapters.lighter import orders, wire
 from adapters.lighter.access import Access
 from adapters.lighter.answers import TX_NOT_FOUND
-from adapters.lighter.fields import Row, int_of, reading, rows_of
+from adapters.lighter.fields import Row, instant, int_of, reading, rows_of
 from adapters.lighter.gateway import Gateway
 from hedger.clock import Clock
 from hedger.domain.ids import Symbol, VenueId
-from hedger.domain.market import Balance, Fees, FundingPayment, Instrument, Position
+from hedger.domain.market import (
+    Balance,
+    Fees,
+    FundingPayment,
+    Instrument,
+    Position,
+    Traded,
+)
 from hedger.domain.money import ZERO
 from hedger.domain.order import Fill, Order
 from hedger.errors import DeniedError, DriftError
@@ -54,6 +61,12 @@ class Reads:
             return markets.instruments[symbol]
         except KeyError:
             raise DeniedError(self._venue, f"market {symbol} is not listed") from None
+
+    async def any_market(self) -> int:
+        """The number of some market that is listed, always the same one."""
+        markets = self._markets or await self._read_markets()
+        numbers = [i.market_id for i in markets.instruments.values() if i.market_id is not None]
+        return min(numbers)
 
     async def balance(self) -> Balance:
         """Free margin and value."""
@@ -155,6 +168,29 @@ class Reads:
             async for data in pages:
                 rows.extend(rows_of(data, "trades"))
             return orders.fills(rows, order, record)
+
+    async def traded(self, symbol: Symbol, since: datetime) -> Traded:
+        """Every trade of the account on one market since an instant, newest pages first."""
+        started_at = self._clock.now()
+        market = (await self.instrument(symbol)).market_id
+        pages = self._pages(
+            "trades",
+            self._gateway.orders.trades_without_preload_content,
+            sort_by="timestamp",
+            market_id=market,
+        )
+        found: dict[str, Row] = {}
+        with reading(self._venue, "GET /trades"):
+            async for data in pages:
+                rows = rows_of(data, "trades")
+                found |= {str(int_of(row, "trade_id")): row for row in rows}
+                if any(instant(int_of(row, "timestamp")) < since for row in rows):
+                    break
+            own = [row for row in found.values() if int_of(row, "market_id") == market]
+            net, forced = orders.traded(own, self._index, since)
+        return Traded(
+            venue=self._venue, symbol=symbol, net=net, forced=forced, read_started_at=started_at
+        )
 
     async def working(self) -> Sequence[str]:
         """Client ids of working orders."""

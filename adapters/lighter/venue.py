@@ -12,11 +12,19 @@ from adapters.lighter.gateway import Gateway, Signed
 from adapters.lighter.reads import Reads
 from hedger.clock import Clock
 from hedger.domain.ids import LaneId, Symbol, VenueId
-from hedger.domain.market import Balance, Fees, FundingPayment, Instrument, Position
+from hedger.domain.market import (
+    Balance,
+    Fees,
+    FundingPayment,
+    Instrument,
+    Position,
+    Traded,
+)
 from hedger.domain.money import ZERO
 from hedger.domain.order import (
     Accepted,
     Answer,
+    Filler,
     Found,
     NeverSent,
     NotFound,
@@ -31,6 +39,7 @@ from hedger.ports import Capabilities, Fence
 ORDER_TTL_S: Final = 10.0
 CLOCK_SKEW_S: Final = 2.0
 USUAL_MATCH_S: Final = 0.6  # taker delay of 0.14 to 0.3 s, and the lag of reads (lighter.md §0.4)
+NO_ORDER: Final = 1  # as a client id of ours: one chance in 2^48
 FEES_FOR_S: Final = 3_600.0  # tiers change at most once a day (lighter.md §2, changeAccountTier)
 
 
@@ -163,6 +172,27 @@ class LighterVenue:
         client_id = f"burn-{signed.tx_hash[:24]}"  # two burns of one nonce stay apart
         return self._prepared(prepared.order, signed, prepared.lane, prepared.nonce, client_id)
 
+    async def prepare_filler(self, lane: LaneId, nonce: int) -> Filler:
+        """A cancel of an order that does not exist: it finds nothing and uses its nonce."""
+        signed = await self._gateway.sign_cancel(
+            await self._reads.any_market(), NO_ORDER, nonce, self._key_of(lane)
+        )
+        with reading(self._id, "signed transaction"):
+            expires_at = signed.payload.expires_at()
+        return Filler(
+            venue=self._id,
+            lane=lane,
+            nonce=nonce,
+            payload=signed.payload.text(),
+            tx_hash=signed.tx_hash,
+            expires_at=expires_at,
+        )
+
+    async def submit_filler(self, filler: Filler) -> Answer:
+        with reading(self._id, "payload from the ledger"):
+            payload = orders.Payload.parse(filler.payload)
+        return await self._gateway.send(payload, filler.tx_hash)
+
     async def find(self, prepared: Prepared) -> Sighting:
         """
         By our id, then by hash, then, for an order of more than ten minutes, among old ones.
@@ -214,6 +244,9 @@ class LighterVenue:
 
     async def open_orders(self) -> Sequence[str]:
         return await self._reads.working()
+
+    async def traded(self, symbol: Symbol, since: datetime) -> Traded:
+        return await self._reads.traded(symbol, since)
 
     async def funding_payments(
         self, since: datetime, symbol: Symbol | None = None

@@ -30,6 +30,9 @@ class Kind(StrEnum):
     PARTIAL_FILL = "partial_fill"  # at most `fraction` of the size fills
     NO_FILL = "no_fill"  # accepted, nothing fills
     SLOW_MATCH = "slow_match"  # accepted at once, matched `seconds` later
+    KEEP_WORKING = (
+        "keep_working"  # `fraction` fills, the rest stays; it fills `seconds` later, if > 0
+    )
     HANG = "hang"  # processed at once, answered `seconds` later
     CLOSE_STREAM = "close_stream"  # the stream that asks is closed
     SILENCE_STREAM = "silence_stream"  # streams stay open and say nothing for `seconds`
@@ -127,6 +130,10 @@ _SPECS: Mapping[Kind, _Spec] = {
     Kind.PARTIAL_FILL: _Spec((Op.ORDER,), {"fraction": (fields.fraction, _REQUIRED)}),
     Kind.NO_FILL: _Spec((Op.ORDER,), {}),
     Kind.SLOW_MATCH: _Spec((Op.ORDER,), {"seconds": (fields.seconds, _REQUIRED)}),
+    Kind.KEEP_WORKING: _Spec(
+        (Op.ORDER,),
+        {"fraction": (fields.fraction, Decimal(0)), "seconds": (fields.seconds, 0.0)},
+    ),
     Kind.HANG: _Spec((Op.ORDER,), {"seconds": (fields.seconds, _REQUIRED), "op": _OP}),
     Kind.CLOSE_STREAM: _Spec((Op.STREAM,), {}),
     Kind.SILENCE_STREAM: _Spec((Op.STREAM,), {"seconds": (fields.seconds, _REQUIRED)}),

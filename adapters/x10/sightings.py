@@ -115,6 +115,29 @@ def found(
     )
 
 
+def net_traded(rows: Sequence[Row], market: str, since: datetime) -> tuple[Decimal, Decimal]:
+    """
+    Signed coins traded since an instant: all of them, and those of another type than TRADE.
+
+    Raises:
+        DriftError: a row is of another market, or has a side that we do not know.
+    """
+    net = forced = ZERO
+    for row in rows:
+        if row.word("market") != market:
+            raise row.drift(f"a trade of {row.word('market')} among those of {market}")
+        side = row.word("side").upper()
+        if side not in {"BUY", "SELL"}:
+            raise row.drift(f"side {side!r} of a trade")
+        if row.instant("createdTime") < since:
+            continue
+        size = row.positive("qty") * (1 if side == "BUY" else -1)
+        net += size
+        if row.word_or("tradeType", "TRADE").upper() != "TRADE":
+            forced += size
+    return net, forced
+
+
 def _filled(row: Row, word: str) -> Decimal | None:
     if row.has("filledQty"):
         return row.decimal("filledQty")

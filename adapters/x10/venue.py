@@ -15,7 +15,7 @@ from typing import Final
 from loguru import logger
 from x10.clients.rest import RestApiClient
 
-from adapters.x10 import wire
+from adapters.x10 import sightings, wire
 from adapters.x10.codes import classify
 from adapters.x10.fields import Row, to_ms
 from adapters.x10.http import LIMIT, AccountHttp, Params, Reply
@@ -26,9 +26,24 @@ from adapters.x10.options import TTL_MAX_S, Value, read_options
 from adapters.x10.signing import check_steps, expiry_of, salt_of, signed_body
 from hedger.clock import Clock
 from hedger.domain.ids import LaneId, Symbol, VenueId
-from hedger.domain.market import Balance, Fees, FundingPayment, Instrument, Position
+from hedger.domain.market import (
+    Balance,
+    Fees,
+    FundingPayment,
+    Instrument,
+    Position,
+    Traded,
+)
 from hedger.domain.money import ZERO
-from hedger.domain.order import Answer, Order, Prepared, Purpose, Sighting
+from hedger.domain.order import (
+    Answer,
+    Filler,
+    NeverSent,
+    Order,
+    Prepared,
+    Purpose,
+    Sighting,
+)
 from hedger.errors import ConfigError, DeniedError, VenueError
 from hedger.ports import Capabilities, Fence
 
@@ -177,6 +192,14 @@ class XVenue:
         """Never to be asked: the fence is the expiry."""
         raise DeniedError(self._id, "there is no nonce to use up; an order's fence is its expiry")
 
+    async def prepare_filler(self, lane: LaneId, nonce: int) -> Filler:
+        """Never to be asked, as ``prepare_burn``."""
+        raise DeniedError(self._id, "there is no nonce to use up; an order's fence is its expiry")
+
+    async def submit_filler(self, filler: Filler) -> Answer:
+        """Never to be asked: no filler is ever made."""
+        return NeverSent("there is no nonce to use up")
+
     async def prepare(self, order: Order, nonce: int | None) -> Prepared:
         """
         Build and sign the order once; the same order gives the same body and client id.
@@ -227,6 +250,20 @@ class XVenue:
         """Client ids of every working order of the account."""
         rows = await self._http.rows("/user/orders", ())
         return [row.id("externalId") if row.has("externalId") else row.id("id") for row in rows]
+
+    async def traded(self, symbol: Symbol, since: datetime) -> Traded:
+        """Every trade on one market since an instant, by ``GET /user/trades`` (x10.md §2.4)."""
+        started_at = self._clock.now()
+        market = self._names.market(symbol)
+
+        def all_before(rows: Sequence[Row]) -> bool:
+            return all(row.instant("createdTime") < since for row in rows)
+
+        rows = await self._http.rows("/user/trades", [("market", market), LIMIT], all_before)
+        net, forced = sightings.net_traded(rows, market, since)
+        return Traded(
+            venue=self._id, symbol=symbol, net=net, forced=forced, read_started_at=started_at
+        )
 
     async def funding_payments(
         self, since: datetime, symbol: Symbol | None = None

@@ -100,5 +100,19 @@ def _hedge(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-FINISH = {"orders": _order, "events": _event, "hedges": _hedge, "pnl": of_hedge}
+def _lane(row: dict[str, Any]) -> dict[str, Any]:
+    """How many of the orders with a known end used their nonce; unknown before the first."""
+    ended = [row[name] for name in ("confirmed", "refused", "dead")]
+    known = None not in ended and sum(ended) > 0
+    row["success_rate"] = f"{row['confirmed'] / sum(ended):.4f}" if known else None
+    return row
+
+
+FINISH = {
+    "orders": _order,
+    "events": _event,
+    "hedges": _hedge,
+    "pnl": of_hedge,
+    "lanes": _lane,
+}
 """What SQL cannot say exactly, or not as JSON has it."""

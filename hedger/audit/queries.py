@@ -173,9 +173,41 @@ _PNL = Kind(
     state="x.state",
 )
 
+_TAKEN = "SELECT max(o.nonce) FROM orders o WHERE o.lane = x.lane"
+
+
+def _count(*states: str) -> str:
+    """How many intents of a lane are in one of these states; in any, when there are none."""
+    wanted = ", ".join(f"'{state}'" for state in states)
+    which = f" AND o.state IN ({wanted})" if states else ""
+    return f"(SELECT count(*) FROM orders o WHERE o.lane = x.lane{which})"  # noqa: S608 (our own words)
+
+
+_LANES = Kind(
+    name="lanes",
+    columns={
+        **_same("lane", "venue", "carries", "state", "reason", "changed_at", "cool_down_until"),
+        "last_nonce": f"({_TAKEN} AND o.state NOT IN ('refused', 'abandoned'))",
+        "issued": _count(),
+        "confirmed": _count("filled", "partial", "zero"),
+        "refused": _count("refused"),
+        "dead": _count("dead"),
+        "not_sent": _count("abandoned"),
+        "unknown": _count("prepared", "unresolved"),
+        "burnt": "(SELECT count(*) FROM burns b WHERE b.lane = x.lane)",
+        "filled_gaps": "(SELECT count(*) FROM fillers f WHERE f.lane = x.lane)",
+        **_same("mismatches", "resyncs", "drifts", "gaps", "cool_downs"),
+    },
+    source="lanes x",
+    at="x.changed_at",
+    hedge="NULL",
+    venues=("x.venue",),
+    state="x.state",
+)
+
 KINDS = {
     kind.name: kind
-    for kind in (_HEDGES, _ORDERS, _FILLS, _FUNDING, _RATES, _POSITIONS, _EVENTS, _PNL)
+    for kind in (_HEDGES, _ORDERS, _FILLS, _FUNDING, _RATES, _POSITIONS, _EVENTS, _PNL, _LANES)
 }
 """Every question by its name. ``rates`` are the funding estimates that were observed."""
 

@@ -28,6 +28,10 @@ AUDIT = {
         "as_of", "venue", "symbol", "size", "entry_price", "hedge_id", "source",
     ),
     "events": ("at", "level", "kind", "hedge_id", "from_state", "to_state", "text"),
+    "lanes": (
+        "lane", "carries", "state", "last_nonce", "issued", "confirmed", "refused", "dead",
+        "mismatches", "resyncs", "drifts", "success_rate",
+    ),
     "pnl": (
         "id", "symbol", "state", "size_a", "size_b", "price_usd", "fees_usd", "funding_usd",
         "rollback_cost_usd", "net_usd",

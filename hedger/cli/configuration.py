@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hedger import crashpoints
 from hedger.errors import ConfigError, UsageError
 from hedger.home import Home
 
@@ -82,10 +83,13 @@ def permit_trading(session: Session, *, live: bool, confirm: str | None) -> None
 
     Raises:
         ConfigError: a placeholder was left in the file.
-        UsageError: the confirmation is missing or names other accounts.
+        UsageError: the confirmation is missing or names other accounts, or this process is
+            to be crashed on purpose.
     """
     refuse_placeholders(session)
-    if session.settings.environment != "mainnet":
+    mainnet = session.settings.environment == "mainnet"
+    crashpoints.arm(os.environ, real_money=live or mainnet)
+    if not mainnet:
         return
     expected = accounts(session)
     if not live:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from hedger.audit import recovered
 from hedger.cli import columns
 from hedger.cli.configuration import Session, begin
 from hedger.cli.exit_codes import ExitCode
@@ -16,7 +17,8 @@ from hedger.cli.options import config_option, format_option
 from hedger.cli.output import Format, Row, emit, emit_object, say
 from hedger.errors import UsageError
 
-KINDS = ("hedges", "orders", "fills", "funding", "rates", "positions", "events", "pnl")
+KINDS = ("hedges", "orders", "fills", "funding", "rates", "positions", "events", "pnl", "lanes")
+RECOVERY_SHOWN = timedelta(days=1)
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -63,6 +65,9 @@ def status(*, output: Format, config: Path | None, verbose: bool) -> int:
     """Show every hedge that is not over."""
     session = begin(config, verbose=verbose)
     hedges = list(_unfinished(session))
+    lanes = list(_lanes(session))
+    found = _standing(session)
+    recovery = _recovery(session)
     holder = session.home.holder()
     if output is Format.JSON:
         whole = {
@@ -70,14 +75,68 @@ def status(*, output: Format, config: Path | None, verbose: bool) -> int:
             "home": str(session.home.root),
             "pid": holder,
             "hedges": hedges,
+            "lanes": lanes,
+            "recovery": recovery,
+            **found,
         }
         emit_object(whole, output)
     else:
         working = f"process {holder} is working here" if holder else "no daemon is running"
         say(f"{session.settings.environment} in {session.home.root}: {working}")
         emit(hedges, output, empty="no hedge is open", shown=columns.HEDGES)
+        if lanes:
+            emit(lanes, output, empty="", shown=columns.AUDIT["lanes"])
+        told = recovered.sentences(recovery)
+        for line in [*told, *_lane_sentences(lanes), *_sentences(found)]:
+            say(line)
     exposed = any(_is_exposed(row["state"], working=holder is not None) for row in hedges)
     return ExitCode.EXPOSED if exposed else ExitCode.DONE
+
+
+def _standing(session: Session) -> dict[str, Any]:
+    """What stands in the way, from the ledger; nothing where there is none yet."""
+    if not session.home.ledger.exists():
+        return {"in_doubt": [], "blocked_markets": [], "escalated": [], "alerts": []}
+    from hedger.clock import SystemClock
+    from hedger.ledger.store import open_store
+    from hedger.standing import standing
+
+    with open_store(session.home.ledger, SystemClock(), readonly=True) as ledger:
+        return dict(standing(ledger))
+
+
+def _recovery(session: Session) -> dict[str, Any] | None:
+    """What the last start of today found unfinished."""
+    from hedger.clock import SystemClock
+
+    if not session.home.ledger.exists():
+        return None
+    return recovered.last_recovery(session.home.ledger, SystemClock().now() - RECOVERY_SHOWN)
+
+
+def _sentences(found: dict[str, Any]) -> list[str]:
+    if not any(found.values()):
+        return []
+    from hedger.standing import sentences
+
+    return sentences(found)
+
+
+def _lanes(session: Session) -> Iterator[Row]:
+    from hedger import audit as questions
+
+    if session.home.ledger.exists():
+        yield from questions.rows(session.home.ledger, "lanes")
+
+
+def _lane_sentences(lanes: list[Row]) -> list[str]:
+    """What holds a lane up now, and what one API key for everything costs."""
+    from hedger.domain.ids import VenueId
+    from hedger.sequence.words import ALL, one_key_text
+
+    lines = [row["reason"] for row in lanes if row["state"] == "paused"]
+    one_key = sorted({row["venue"] for row in lanes if row["carries"] == ALL})
+    return lines + [one_key_text(VenueId(venue)) for venue in one_key]
 
 
 def _is_exposed(state: str, *, working: bool) -> bool:

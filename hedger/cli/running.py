@@ -75,8 +75,11 @@ async def _alone(session: Session, command: str, args: Mapping[str, Any]) -> Res
     from hedger.handlers import handlers
 
     async with App.open(session.settings, session.home, mode="trade") as app:
-        await app.recover(say)
-        return dict(await handlers(app)[command](args, say))
+        try:
+            await app.recover(say)
+            return dict(await handlers(app)[command](args, say))
+        finally:
+            await app.send_alerts()
 
 
 async def _look(session: Session, command: str, args: Mapping[str, Any]) -> Result:

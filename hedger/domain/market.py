@@ -120,6 +120,22 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Traded:
+    """
+    What every trade of the account on one market since an instant adds up to, in signed coins.
+
+    Ours and anybody else's. ``forced`` is the part that the venue did itself: liquidation and
+    deleveraging.
+    """
+
+    venue: VenueId
+    symbol: Symbol
+    net: Decimal
+    forced: Decimal
+    read_started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FundingPayment:
     """One settlement booked by the venue. ``amount_usd`` is positive when we received it."""
 

@@ -98,6 +98,22 @@ class Prepared:
     tx_hash: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filler:
+    """
+    Something harmless, signed, that uses one nonce up and does nothing else.
+
+    For a gap: the venue waits for a nonce that no order of ours will use (reliability.md §2.6).
+    """
+
+    venue: VenueId
+    lane: LaneId
+    nonce: int
+    payload: str
+    tx_hash: str
+    expires_at: datetime
+
+
 class Reason(StrEnum):
     """Why a venue declined, in our words; the venue's code stands beside it."""
 
@@ -136,9 +152,14 @@ class NeverSent:
 
 @dataclass(frozen=True, slots=True)
 class NoProof:
-    """Anything else: it may have happened. To be looked up, never sent under a new id."""
+    """
+    Anything else: it may have happened. To be looked up, never sent under a new id.
+
+    ``reason`` is what the venue complained of, if it said so: ``NONCE`` puts the lane in doubt.
+    """
 
     detail: str
+    reason: Reason | None = None
 
 
 Answer = Accepted | Declined | NeverSent | NoProof

@@ -72,12 +72,19 @@ def unacknowledged(conn: sa.Connection, limit: int) -> list[Alert]:
         .order_by(t.alerts.c.seq.desc())
         .limit(limit)
     ).all()
-    return [
-        Alert(
-            number=row.seq, at=row.at, hedge=row.hedge_id, text=row.text, data=json.loads(row.data)
-        )
-        for row in reversed(found)
-    ]
+    return [_alert(row) for row in reversed(found)]
+
+
+def alerts_after(conn: sa.Connection, number: int, limit: int) -> list[Alert]:
+    """The oldest alerts with a higher number, in their order."""
+    query = sa.select(t.alerts).where(t.alerts.c.seq > number).order_by(t.alerts.c.seq)
+    return [_alert(row) for row in conn.execute(query.limit(limit))]
+
+
+def _alert(row: sa.Row[Any]) -> Alert:
+    return Alert(
+        number=row.seq, at=row.at, hedge=row.hedge_id, text=row.text, data=json.loads(row.data)
+    )
 
 
 def acknowledge(session: Session, number: int) -> bool:
@@ -150,6 +157,13 @@ def prune(session: Session) -> None:
 def meta(conn: sa.Connection, key: str) -> str | None:
     """A small value."""
     return conn.execute(sa.select(t.meta.c.value).where(t.meta.c.key == key)).scalar()
+
+
+def metas(conn: sa.Connection, prefix: str) -> dict[str, str]:
+    """The small values whose keys begin so; an emptied one is left out."""
+    c = t.meta.c
+    query = sa.select(c.key, c.value).where(c.key.startswith(prefix, autoescape=True))
+    return {row.key: row.value for row in conn.execute(query.order_by(c.key)) if row.value}
 
 
 def set_meta(session: Session, key: str, value: str) -> None:

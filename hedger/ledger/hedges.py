@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hedger.domain.hedge import Hedge, State, Target, check_transition
+from hedger.domain.hedge import TERMINAL, Hedge, State, Target, check_transition
 from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.money import ZERO
 from hedger.domain.order import Side
@@ -81,6 +81,31 @@ def move(
         data={"reason": reason, **(data or {})},
         step=(hedge.state, to),
     )
+    return get(session.conn, hedge.id)
+
+
+def reopen(session: Session, hedge: Hedge, reason: str) -> Hedge:
+    """
+    Take up a hedge that was over, because an order of it executed late after all.
+
+    The one way back from a terminal state, so it is not in the table of ``domain.hedge``.
+    """
+    other = next((h for h in live(session.conn) if h.symbol == hedge.symbol), None)
+    if other is not None:
+        raise MarketBusyError(f"{hedge.symbol} already has the hedge {other.id} ({other.state})")
+    row = t.hedges.c
+    ended = {"closed_at": None, "last_settlement_a": None, "last_settlement_b": None}
+    after = {"state": State.CONVERGING, "target": Target.FLAT, "reason": reason}
+    changed = session.conn.execute(
+        t.hedges.update()
+        .where(row.id == hedge.id, row.state == hedge.state, row.state.in_(sorted(TERMINAL)))
+        .values({**ended, **after, "updated_at": session.now})
+    )
+    if changed.rowcount != 1:
+        raise IllegalTransitionError(f"hedge {hedge.id} is no longer {hedge.state}")
+    review_funding(session, hedge.id)
+    step = (hedge.state, State.CONVERGING)
+    events.append(session, "transition", reason, hedge=hedge.id, level="error", step=step)
     return get(session.conn, hedge.id)
 
 

@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from hedger.domain.hedge import Hedge, State
-from hedger.domain.ids import HedgeId, LaneId, OrderId
+from hedger.domain.ids import HedgeId, LaneId, OrderId, VenueId
 from hedger.domain.money import ZERO
 from hedger.domain.order import Order, Prepared, Purpose, Side
 from hedger.errors import IllegalTransitionError, StateError
@@ -151,6 +152,26 @@ def open_intents(conn: sa.Connection, hedge: HedgeId | None) -> list[Prepared]:
     return [_prepared(row) for row in conn.execute(query)]
 
 
+def dead_since(conn: sa.Connection, since: datetime, limit: int) -> list[OrderRecord]:
+    """Orders that died behind their fence since an instant, the newest ones."""
+    c = t.orders.c
+    query = (
+        sa.select(t.orders)
+        .where(c.state == OrderState.DEAD, c.done_at >= since)
+        .order_by(c.seq.desc())
+        .limit(limit)
+    )
+    return [_record(row) for row in conn.execute(query)]
+
+
+def by_client_id(conn: sa.Connection, venue: VenueId, client_id: str) -> OrderRecord | None:
+    """The order that a venue knows by this id; None when it is none of ours."""
+    c = t.orders.c
+    query = sa.select(t.orders).where(c.venue == venue, c.client_id == client_id)
+    row = conn.execute(query).first()
+    return None if row is None else _record(row)
+
+
 def orders_of(conn: sa.Connection, hedge: HedgeId) -> list[OrderRecord]:
     """Every order of a hedge, oldest first."""
     query = sa.select(t.orders).where(t.orders.c.hedge_id == hedge).order_by("seq")
@@ -169,11 +190,12 @@ def next_number(conn: sa.Connection, hedge: HedgeId) -> int:
 
 
 def lane_high(conn: sa.Connection, lane: LaneId) -> int | None:
-    """The highest nonce that was or may have been used, by an order or a burn."""
+    """The highest nonce that was or may have been used, by an order, a burn or a filler."""
     o, b = t.orders.c, t.burns.c
     used = sa.select(sa.func.max(o.nonce)).where(o.lane == lane, sa.text(t.NONCE_TAKEN))
     burnt = sa.select(sa.func.max(b.nonce)).where(b.lane == lane)
-    found = [conn.execute(query).scalar() for query in (used, burnt)]
+    filled = sa.select(sa.func.max(t.fillers.c.nonce)).where(t.fillers.c.lane == lane)
+    found = [conn.execute(query).scalar() for query in (used, burnt, filled)]
     return max((nonce for nonce in found if nonce is not None), default=None)
 
 

@@ -37,7 +37,9 @@ def _settle_filled(session: Session, row: sa.Row[Any], outcome: Filled) -> None:
     before = OrderState(row.state)
     if before.terminal and not booked:
         return  # nothing new is known
-    level, text = "info", f"filled {outcome.size} of {row.size} on {row.venue}"
+    price = values["avg_price"]
+    at = f" at {price:.8g}" if price is not None else ""
+    level, text = "info", f"filled {outcome.size} of {row.size}{at} on {row.venue}"
     if before.terminal:
         level, text = "error", f"was believed {before}, but {text}"
         hedges.review_funding(session, row.hedge_id)
@@ -52,7 +54,9 @@ def _settle_refused(session: Session, row: sa.Row[Any], outcome: Refused) -> Non
             raise IllegalTransitionError(f"order {row.id} is {row.state}, it cannot be {after}")
         return  # the first proof that nothing happened is enough
     detail = f"{outcome.reason}: {outcome.detail}"
-    text = f"is {after} on {row.venue} {outcome.code}, {detail}"
+    text = f"was refused by {row.venue} ({outcome.code}, {detail})"
+    if outcome.dead:
+        text = f"was never executed on {row.venue} and cannot be any more: {outcome.detail}"
     values = {"status": outcome.code, "detail": detail}
     _finish(session, row, after, values, level="warning", text=text)
 

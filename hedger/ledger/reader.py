@@ -1,7 +1,9 @@
 """The reading half of the ledger port: every method is one consistent view."""
 
 import contextlib
+import threading
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Self
@@ -13,7 +15,7 @@ from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, LaneId, Symbol, VenueId
 from hedger.domain.market import Position
 from hedger.domain.order import Prepared
-from hedger.ledger import events, funding, hedges, intents, sqlite
+from hedger.ledger import events, funding, hedges, intents, lanes, sqlite
 from hedger.ledger.records import Alert, OrderRecord, Stats
 
 EPOCH = "epoch"
@@ -27,6 +29,7 @@ class Reader:
         self._path = path
         self._clock = clock
         self._conn = engine.connect()
+        self._lock = threading.RLock()  # one connection, and values are taken by threads too
         self._epoch: int | None = None  # None: not ours to write
 
     def __enter__(self) -> Self:
@@ -122,6 +125,16 @@ class Reader:
         with self._reading() as conn:
             return intents.get(conn, prepared.order.id)
 
+    def dead_since(self, since: datetime, limit: int = 200) -> list[OrderRecord]:
+        """Orders that died behind their fence since an instant, the newest first."""
+        with self._reading() as conn:
+            return intents.dead_since(conn, since, limit)
+
+    def order_known_as(self, venue: VenueId, client_id: str) -> OrderRecord | None:
+        """The order that ``venue`` knows by our id; None when it is none of ours."""
+        with self._reading() as conn:
+            return intents.by_client_id(conn, venue, client_id)
+
     def next_order_number(self, hedge: HedgeId) -> int:
         """The number for the next order of a hedge: 1, 2, 3."""
         with self._reading() as conn:
@@ -131,6 +144,11 @@ class Reader:
         """The highest nonce of a lane that was or may have been used; None when there is none."""
         with self._reading() as conn:
             return intents.lane_high(conn, lane)
+
+    def reserved_values(self, lane: LaneId) -> int | None:
+        """The highest value reserved on a lane where gaps are legal; None when there is none."""
+        with self._reading() as conn:
+            return lanes.reserved(conn, lane)
 
     def last_observation(self, venue: VenueId, symbol: Symbol) -> Position | None:
         """The reading that started last."""
@@ -146,6 +164,16 @@ class Reader:
         """The newest alerts nobody has acknowledged, oldest first."""
         with self._reading() as conn:
             return events.unacknowledged(conn, limit)
+
+    def alerts_after(self, number: int, limit: int = 200) -> list[Alert]:
+        """The oldest alerts that came after one, in their order."""
+        with self._reading() as conn:
+            return events.alerts_after(conn, number, limit)
+
+    def metas(self, prefix: str) -> dict[str, str]:
+        """The small values whose keys begin with ``prefix``."""
+        with self._reading() as conn:
+            return events.metas(conn, prefix)
 
     def meta(self, key: str) -> str | None:
         """A small value kept across restarts."""
@@ -164,5 +192,5 @@ class Reader:
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
         """One consistent view."""
-        with sqlite.explained(self._path), self._conn.begin():
+        with self._lock, sqlite.explained(self._path), self._conn.begin():
             yield self._conn

@@ -1,18 +1,18 @@
 """What the ledger hands out besides the domain's own types. No SQLAlchemy here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypedDict
 
 from hedger.domain.hedge import Target
-from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.ids import HedgeId, LaneId, VenueId
 from hedger.domain.order import Prepared
 from hedger.errors import UsageError
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration: four digits that count up, so that newer and older can be told apart."""
 
 
@@ -99,6 +99,37 @@ class Stats:
     alerts: int  # unacknowledged
     database_bytes: int
     epoch: int
+
+
+class LaneState(StrEnum):
+    """Whether a sequence lane gives values."""
+
+    SYNCING = "syncing"  # the venue has to be asked before the next value
+    READY = "ready"
+    PAUSED = "paused"  # out of step: nothing is given until it is resynchronised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneNote:
+    """
+    Where a lane stands from now on, and the event that says why.
+
+    ``counted`` names counters of the lane that go up by one: mismatches, resyncs, drifts,
+    gaps, cool_downs. Without ``kind`` there is no event.
+    """
+
+    lane: LaneId
+    venue: VenueId
+    carries: str  # which orders, in words
+    state: LaneState
+    reason: str
+    cool_down_until: datetime | None = None
+    counted: tuple[str, ...] = ()
+    kind: str = ""
+    text: str = ""
+    level: str = "info"
+    alert: bool = False
+    data: Mapping[str, object] = field(default_factory=dict)
 
 
 class Changes(TypedDict, total=False):

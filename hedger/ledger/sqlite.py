@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from hedger.errors import StateError
+from hedger.errors import StateError, UnwritableError
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -66,6 +66,7 @@ def connect(path: Path, *, readonly: bool, foreign_keys: bool = True) -> sqlite3
             uri=True,
             isolation_level=None,
             timeout=BUSY_TIMEOUT_MS / 1000,
+            check_same_thread=False,  # ``Store`` lets one thread in at a time
         )
         try:
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -87,7 +88,7 @@ def explained(path: Path) -> Iterator[None]:
     except Exception as error:  # narrowed at once: SQLAlchemy wraps what it raises
         cause = getattr(error, "orig", None) or error
         if isinstance(cause, sqlite3.OperationalError):
-            raise StateError(f"{path} cannot be used: {cause}") from error
+            raise UnwritableError(f"{path} cannot be used: {cause}") from error
         if isinstance(cause, sqlite3.DatabaseError) and "not a database" in str(cause):
             raise StateError(
                 f"{path} is not a ledger; move it away, or put back a backup from beside it"

@@ -1,33 +1,35 @@
 """
 The ledger port: one method is one durable transaction and one sentence of the business.
 
-Everything is synchronous and short (one sync of the disk). A ``Store`` belongs to one thread;
-exactly one process opens it for writing, and each such opening is an ``epoch``. Should a second
+Everything is synchronous and short (one sync of the disk), and threads wait for one another.
+Exactly one process opens it for writing, and each such opening is an ``epoch``. Should a second
 one open it all the same, the first one's next write is refused.
 """
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Unpack
 
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State
-from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.ids import HedgeId, LaneId, VenueId
 from hedger.domain.market import FundingPayment, FundingQuote, Position
-from hedger.domain.order import Outcome, Prepared
-from hedger.errors import StateError
-from hedger.ledger import events, funding, hedges, intents, outcomes, sqlite
-from hedger.ledger.reader import EPOCH, Reader
-from hedger.ledger.records import REVISION, Changes, Shortfall
-from hedger.ledger.session import Session
+from hedger.domain.order import Filler, Outcome, Prepared
+from hedger.ledger import events, funding, hedges, intents, lanes, outcomes, sqlite
+from hedger.ledger.records import REVISION, Changes, LaneNote, Shortfall
+from hedger.ledger.room import Room
+from hedger.ledger.writer import Writer
 from hedger.ports import Margin
 
 
-def open_store(path: Path, clock: Clock, *, readonly: bool = False) -> "Store":
+def open_store(
+    path: Path, clock: Clock, *, readonly: bool = False, room: Room | None = None
+) -> "Store":
     """
     Open the ledger at ``path``; opening it for writing begins a new epoch.
+
+    ``room`` keeps disk space back for exits.
 
     Migrations are a step of their own: ``hedger.ledger.migrate.upgrade``.
 
@@ -37,7 +39,7 @@ def open_store(path: Path, clock: Clock, *, readonly: bool = False) -> "Store":
     if not readonly and path.exists():
         sqlite.make_private(path)  # before anything is read, so that side files are private too
     sqlite.check_revision(path, REVISION)
-    store = Store(sqlite.engine(path, readonly=readonly), path, clock)
+    store = Store(sqlite.engine(path, readonly=readonly), path, clock, room)
     try:
         if not readonly:
             store.begin_epoch()
@@ -47,17 +49,8 @@ def open_store(path: Path, clock: Clock, *, readonly: bool = False) -> "Store":
     return store
 
 
-class Store(Reader):
+class Store(Writer):
     """The ledger of one state directory."""
-
-    def begin_epoch(self) -> None:
-        """Claim the ledger for writing; a process that had it before can write no longer."""
-        with self._conn.begin():
-            number = int(events.meta(self._conn, EPOCH) or 0) + 1
-            session = Session(self._conn, self._clock.now(), number)
-            events.set_meta(session, EPOCH, str(number))
-            events.prune(session)
-        self._epoch = number
 
     # -- hedges -----------------------------------------------------------------------------
 
@@ -69,7 +62,7 @@ class Store(Reader):
             MarketBusyError: another live hedge has its symbol.
         """
         assert hedge.state is State.PLANNED
-        with self._writing() as session:
+        with self._writing("plan") as session:
             hedges.insert(session, hedge)
 
     def adopt(self, hedge: Hedge) -> None:
@@ -80,7 +73,7 @@ class Store(Reader):
             MarketBusyError: another live hedge has its symbol.
         """
         assert hedge.state is State.ORPHAN
-        with self._writing() as session:
+        with self._writing("adopt") as session:
             hedges.insert(session, hedge)
 
     def move(
@@ -103,8 +96,19 @@ class Store(Reader):
             IllegalTransitionError: the table does not hold the step, or the ledger's hedge is
                 no longer in ``hedge.state``.
         """
-        with self._writing() as session:
+        with self._writing(f"move_{to}") as session:
             return hedges.move(session, hedge, to, reason, text=text, data=data, changes=changes)
+
+    def reopen(self, hedge: Hedge, reason: str) -> Hedge:
+        """
+        Take up a hedge that was over: a late fill of it has to come off. It is CONVERGING.
+
+        Raises:
+            MarketBusyError: another live hedge has its symbol.
+            IllegalTransitionError: it is not over.
+        """
+        with self._writing("reopen") as session:
+            return hedges.reopen(session, hedge, reason)
 
     def note(self, hedge: Hedge, **changes: Unpack[Changes]) -> Hedge:
         """
@@ -113,7 +117,7 @@ class Store(Reader):
         Raises:
             StateError: it is not there.
         """
-        with self._writing() as session:
+        with self._writing("note") as session:
             return hedges.note(session, hedge, changes)
 
     # -- orders -----------------------------------------------------------------------------
@@ -136,12 +140,12 @@ class Store(Reader):
             StateError: the order id, the client id or the nonce is already taken, or an
                 earlier order of the leg is not settled (reliability.md §2.1, I2 and I3).
         """
-        with self._writing() as session:
+        with self._writing("intend") as session:
             return intents.intend(session, prepared, margins, move_to)
 
     def intend_burn(self, original: Prepared, burn: Prepared) -> None:
         """Commit something harmless that is to use up the nonce of ``original``."""
-        with self._writing() as session:
+        with self._writing("intend_burn") as session:
             intents.intend_burn(session, original, burn)
 
     def settle(self, outcome: Outcome) -> None:
@@ -156,7 +160,7 @@ class Store(Reader):
             StateError: the order was never intended, or a known trade has changed.
             IllegalTransitionError: an order with fills is said to have had none.
         """
-        with self._writing() as session:
+        with self._writing("settle") as session:
             outcomes.settle(session, outcome)
 
     def abandon(self, prepared: Prepared, detail: str) -> None:
@@ -166,19 +170,36 @@ class Store(Reader):
         Raises:
             IllegalTransitionError: it is settled otherwise.
         """
-        with self._writing() as session:
+        with self._writing("abandon") as session:
             outcomes.abandon(session, prepared, detail)
+
+    # -- sequence lanes ---------------------------------------------------------------------
+
+    def note_lane(self, note: LaneNote) -> None:
+        """Record where a sequence lane stands, with the event that says why."""
+        with self._writing("note_lane") as session:
+            lanes.note(session, note)
+
+    def intend_filler(self, filler: Filler) -> None:
+        """Commit something harmless that is to use up a nonce which no order has."""
+        with self._writing("intend_filler") as session:
+            lanes.intend_filler(session, filler)
+
+    def reserve_values(self, lane: LaneId, through: int) -> None:
+        """Let every value of a lane up to ``through`` count as used, whatever becomes of it."""
+        with self._writing("reserve_values") as session:
+            lanes.reserve(session, lane, through)
 
     # -- what the venues said ---------------------------------------------------------------
 
     def observe(self, positions: Sequence[Position], hedge: HedgeId | None = None) -> None:
         """Keep readings of positions, and for which hedge they were made."""
-        with self._writing() as session:
+        with self._writing("observe") as session:
             events.observe(session, positions, hedge)
 
     def observe_funding(self, quotes: Sequence[FundingQuote]) -> None:
         """Keep funding estimates."""
-        with self._writing() as session:
+        with self._writing("observe_funding") as session:
             funding.observe(session, quotes)
 
     def book_payments(self, payments: Sequence[FundingPayment]) -> int:
@@ -189,12 +210,12 @@ class Store(Reader):
         venue enclose it. One that contradicts a booked payment of the same settlement is left
         out and told as an error.
         """
-        with self._writing() as session:
+        with self._writing("book_payments") as session:
             return funding.book(session, payments)
 
     def funding_complete(self, hedge: HedgeId, venue: VenueId, through: datetime) -> None:
         """State that every payment up to ``through`` (market clock) was read and booked."""
-        with self._writing() as session:
+        with self._writing("funding_complete") as session:
             funding.complete(session, hedge, venue, through)
 
     # -- what happened ----------------------------------------------------------------------
@@ -209,36 +230,22 @@ class Store(Reader):
         data: Mapping[str, object] | None = None,
     ) -> None:
         """Append one event; ``level`` is debug, info, warning or error."""
-        with self._writing() as session:
+        with self._writing("event") as session:
             events.append(session, kind, text, hedge=hedge, level=level, data=data)
 
     def alert(
         self, text: str, hedge: HedgeId | None = None, data: Mapping[str, object] | None = None
     ) -> None:
         """Tell a person: an error event, and an alert until it is acknowledged."""
-        with self._writing() as session:
+        with self._writing("alert") as session:
             events.alert(session, text, hedge, data)
 
     def acknowledge(self, number: int) -> bool:
         """Mark one alert as seen; False when it is not there or was seen already."""
-        with self._writing() as session:
+        with self._writing("acknowledge") as session:
             return events.acknowledge(session, number)
 
     def set_meta(self, key: str, value: str) -> None:
         """Keep a small value across restarts."""
-        with self._writing() as session:
+        with self._writing("set_meta") as session:
             events.set_meta(session, key, value)
-
-    # -- transactions -----------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[Session]:
-        """All of it or nothing, on the disk when it ends."""
-        if self._epoch is None:
-            raise StateError(f"{self._path} was opened to read only")
-        with sqlite.explained(self._path), self._conn.begin():
-            if self.epoch_in(self._conn) != self._epoch:
-                raise StateError(
-                    f"{self._path} was opened for writing by another process; stop one of them"
-                )
-            yield Session(self._conn, self._clock.now(), self._epoch)

@@ -213,6 +213,7 @@ orders = sa.Table(
     sa.Index("ix_orders_prepared_at", "prepared_at"),
     sa.Index("ix_orders_symbol", "symbol"),
     sa.Index("ix_orders_state", "state"),
+    sa.Index("ix_orders_lane_state", "lane", "state"),
     sa.Index(
         "uq_orders_lane_nonce",
         "lane",
@@ -245,6 +246,38 @@ burns = sa.Table(
     _instant("prepared_at"),
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Index("ix_burns_lane", "lane"),
+)
+
+fillers = sa.Table(  # harmless transactions under nonces that no order of ours has
+    "fillers",
+    metadata,
+    _number(),
+    _text("lane"),
+    sa.Column("nonce", sa.BigInteger, nullable=False),
+    _text("tx_hash"),
+    _text("payload"),
+    _instant("expires_at"),
+    _instant("prepared_at"),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Index("ix_fillers_lane_nonce", "lane", "nonce"),
+)
+
+lanes = sa.Table(
+    "lanes",
+    metadata,
+    _number(),
+    sa.Column("lane", sa.Text, nullable=False, unique=True),
+    _text("venue"),
+    _text("carries"),
+    _text("state"),
+    _text("reason"),
+    _instant("changed_at"),
+    _instant("cool_down_until", null=True),
+    *(
+        sa.Column(name, sa.Integer, nullable=False)
+        for name in ("mismatches", "resyncs", "drifts", "gaps", "cool_downs")
+    ),
+    sa.Column("reserved", sa.BigInteger, nullable=True),  # only where gaps are legal
 )
 
 fills = sa.Table(

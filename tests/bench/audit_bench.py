@@ -40,6 +40,7 @@ QUESTIONS = (  # limit in seconds, as the issue sets it
     (1.0, ["fills", "--market", "BTC"]),
     (1.0, ["hedges", "--state", "closed"]),
     (1.0, ["events", "--hedge", "eth-00017"]),
+    (1.0, ["lanes"]),
     (1.0, ["pnl"]),
     (3.0, ["fills", "--limit", "0"]),
     (3.0, ["pnl", "--limit", "0"]),
@@ -74,6 +75,12 @@ def generate(path: Path, orders: int, seed: int = 1) -> None:
             connection.execute(
                 f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values())
             )
+    connection.execute(
+        "INSERT INTO lanes (lane, venue, carries, state, reason, changed_at, mismatches, resyncs,"
+        " drifts, gaps, cool_downs) VALUES ('lighter:1:2', 'lighter', 'opening orders', 'ready',"
+        " 'in step', ?, 0, 1, 0, 0, 0)",
+        [instant_text(START)],
+    )
     connection.execute("COMMIT")
     connection.close()
 

@@ -43,6 +43,7 @@ async def reads_of(account: Account) -> dict[str, Callable[[], Awaitable[object]
         "balance": venue.balance,
         "open_orders": venue.open_orders,
         "find": lambda: venue.find(ready),
+        "traded": lambda: venue.traded(ETH, since),
         "funding_payments": lambda: venue.funding_payments(since),
     }
     lane = venue.lane(Purpose.OPEN)

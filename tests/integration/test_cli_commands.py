@@ -44,6 +44,10 @@ class Desk:
         self.asked.append(("close", prefix))
         return {"id": "eth-1", "state": self.state}
 
+    async def settle_hedge(self, prefix: str, *, progress: Progress, **how: object) -> Row:
+        self.asked.append(("settle", prefix, *how.values()))
+        return {"id": "eth-1", "state": "closed"}
+
     async def preview_rollback(self, **scope: object) -> list[Row]:
         if self.deaf:
             raise UnavailableError("lighter", "HTTP 429")

@@ -121,7 +121,9 @@ def test_a_ledger_newer_than_the_program_is_refused_in_one_sentence(path: Path) 
     upgrade(path, StepClock())
     set_revision(path, "0999")
 
-    sentence = "was written by a newer version of hedger .schema 0999, this program knows 0001."
+    sentence = (
+        f"was written by a newer version of hedger .schema 0999, this program knows {REVISION}."
+    )
     with pytest.raises(StateError, match=sentence):
         upgrade(path, StepClock())
     with pytest.raises(StateError, match=sentence):

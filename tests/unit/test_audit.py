@@ -15,10 +15,11 @@ import pytest
 
 from hedger.audit import KINDS, Filters, columns, json_array, rows
 from hedger.domain.hedge import Hedge, State
-from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.ids import HedgeId, LaneId, VenueId
 from hedger.domain.market import FundingQuote
 from hedger.domain.order import Purpose, Side, Unresolved
 from hedger.errors import StateError, UsageError
+from hedger.ledger.records import LaneNote, LaneState
 from hedger.ledger.store import Store
 from tests.unit.ledger.build import (
     ETH,
@@ -229,6 +230,15 @@ def busy(store: Store) -> Store:
                 source="/markets fundingRate",
             )
         ]
+    )
+    store.note_lane(
+        LaneNote(
+            lane=LaneId("lighter:1:2"),
+            venue=LIGHTER,
+            carries="opening orders",
+            state=LaneState.READY,
+            reason="in step",
+        )
     )
     return store
 

@@ -107,7 +107,8 @@ def _allowed_size(state: VenueState, order: OrderView) -> Decimal | None:
 
 
 def _fill_limit(state: VenueState, order: OrderView) -> Decimal | None:
-    if order.new.fill_limit is None:
+    until_ms = order.new.fill_limit_until_ms
+    if order.new.fill_limit is None or (until_ms is not None and until_ms <= state.now_ms):
         return None
     step = state.rules[order.new.symbol].size_step
     return max(ZERO, floor_to_step(order.new.fill_limit, step) - order.filled)

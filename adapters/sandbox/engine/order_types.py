@@ -20,8 +20,9 @@ class NewOrder:
     An order as it arrives.
 
     ``fill_limit`` is a fault: at most this much may fill, 0 for nothing; the rest behaves as if
-    the book were empty. ``forced_reason`` is a fault: matching cancels the order whole with that
-    reason. ``extra`` is kept and shown, never read.
+    the book were empty, until ``fill_limit_until_ms`` where it is given. ``forced_reason`` is a
+    fault: matching cancels the order whole with that reason. ``extra`` is kept and shown, never
+    read.
     """
 
     client_id: str
@@ -34,6 +35,7 @@ class NewOrder:
     expires_ms: int | None = None
     is_market: bool = False
     fill_limit: Decimal | None = None
+    fill_limit_until_ms: int | None = None
     forced_reason: "CancelReason | None" = None
     extra: Mapping[str, str] = field(default_factory=dict)
 

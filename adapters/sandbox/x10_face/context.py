@@ -39,6 +39,7 @@ class X10Options:
     ``rate_delay_ms``, ``payment_delay_ms``: market time between a settlement and the stamp of
     its rate and payment rows, which appear at that stamp (x10.md §9 observed +1 s and +41 s).
     ``max_expiry_days``: 28 on testnet, 90 on mainnet.
+    ``verify_signatures``: off only where no orders are signed, as in the simulation.
     """
 
     match_delay_s: float = 0.2
@@ -47,6 +48,7 @@ class X10Options:
     rate_delay_ms: int = 1_000
     payment_delay_ms: int = 41_000
     max_expiry_days: int = 28
+    verify_signatures: bool = True
 
 
 class Background:

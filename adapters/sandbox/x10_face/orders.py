@@ -14,6 +14,7 @@ from aiohttp import web
 
 from adapters.sandbox.engine.types import CancelReason, NewOrder, OrderView, Refusal, Tif
 from adapters.sandbox.faults import Fault, Kind, first
+from adapters.sandbox.keeping import kept_working
 from adapters.sandbox.x10_face import errors
 from adapters.sandbox.x10_face.context import FACE, Face
 from adapters.sandbox.x10_face.errors import ApiProblemError, from_refusal, not_found
@@ -48,7 +49,8 @@ async def place(request: web.Request) -> web.Response:
 
     def effect(taken: Sequence[Fault]) -> web.Response:
         body = parse_order(raw)
-        _check_signature(face, body)
+        if face.options.verify_signatures:
+            _check_signature(face, body)
         symbol = _check_market(face, body)
         new = _new_order(face, body, symbol, taken)
         _check_rules(face, body, new)
@@ -201,7 +203,8 @@ def _check_rules(face: Face, body: OrderBody, new: NewOrder) -> None:
 def _new_order(face: Face, body: OrderBody, symbol: str, taken: Sequence[Fault]) -> NewOrder:
     """The order for the engine, with what the faults make of it."""
     reject = first(taken, Kind.REJECT)
-    return NewOrder(
+    kept = first(taken, Kind.KEEP_WORKING)
+    new = NewOrder(
         client_id=body.external_id,
         symbol=symbol,
         is_buy=body.is_buy,
@@ -215,6 +218,7 @@ def _new_order(face: Face, body: OrderBody, symbol: str, taken: Sequence[Fault])
         forced_reason=None if reject is None else CancelReason(reject.reason),
         extra={"nonce": str(body.nonce)},
     )
+    return new if kept is None else kept_working(new, kept, face.exchange)
 
 
 def _fill_limit(face: Face, body: OrderBody, symbol: str, taken: Sequence[Fault]) -> Decimal | None:

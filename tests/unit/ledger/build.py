@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId, LaneId, OrderId, Symbol, VenueId
 from hedger.domain.market import FundingPayment, Position
@@ -48,7 +49,7 @@ def _migrated() -> bytes:
         return path.read_bytes()
 
 
-def a_store(folder: Path, clock: StepClock | None = None) -> Store:
+def a_store(folder: Path, clock: Clock | None = None) -> Store:
     path = folder / "ledger.db"
     if not path.exists():
         path.write_bytes(_migrated())

@@ -1,0 +1,145 @@
+"""
+What disagrees between the ledger and the accounts. Pure: no clock, no venue, no decision.
+
+A difference is counted in size steps of its market and in US dollars: never in coins alone,
+where half an ether looks small (S6).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from hedger.domain.hedge import Hedge, State
+from hedger.domain.ids import HedgeId, Symbol, VenueId
+from hedger.domain.market import Position
+from hedger.domain.money import ZERO, plain
+from hedger.rollback import ours
+
+Readings = Mapping[VenueId, Mapping[Symbol, Position]]  # a venue that failed is absent
+Booked = Mapping[tuple[HedgeId, VenueId], Decimal]
+Steps = Mapping[tuple[VenueId, Symbol], Decimal]
+
+
+class Kind(StrEnum):
+    """What kind of difference."""
+
+    LEG_DIFFERS = "leg_differs"
+    UNEXPLAINED = "unexplained"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The venue holds ``read``, the ledger explains ``booked``; signed coins."""
+
+    kind: Kind
+    venue: VenueId
+    symbol: Symbol
+    hedge: HedgeId | None
+    booked: Decimal
+    read: Decimal
+
+    def text(self) -> str:
+        """One sentence."""
+        held = f"{self.venue} holds {plain(self.read)} {self.symbol}"
+        if self.kind is Kind.UNEXPLAINED:
+            return f"{held}, and no hedge explains it"
+        return f"{held}, our fills of hedge {self.hedge} make {plain(self.booked)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """What is too small to count: less than one size step, or less than ``usd``."""
+
+    steps: Steps
+    usd: Decimal
+
+    def ignores(self, hedge: Hedge, net: Decimal) -> bool:
+        """
+        Whether a net exposure in coins is left as it is.
+
+        The coarser step of both markets counts: less than that cannot be hedged. The value is
+        that at the planned price, which is near enough for a threshold and needs no quote.
+        """
+        if net == ZERO:
+            return True
+        step = max(self.steps.get((venue, hedge.symbol), ZERO) for venue in hedge.venues)
+        if abs(net) < step:
+            return True
+        if hedge.planned_size == ZERO:
+            return False
+        return abs(net) * hedge.requested_usd / hedge.planned_size < self.usd
+
+
+def differences(
+    live: Sequence[Hedge],
+    booked: Booked,
+    readings: Readings,
+    *,
+    dedicated: bool,
+    tolerance: Tolerance,
+) -> list[Difference]:
+    """
+    What disagrees, among the venues that answered.
+
+    Hedges on their way somewhere are left to those who drive them. On a shared sub-account
+    only a missing part of an own leg is a difference of that hedge.
+    """
+    found: list[Difference] = []
+    for hedge in live:
+        if hedge.state is State.OPEN:
+            found += _of_legs(hedge, booked, readings, dedicated=dedicated, tolerance=tolerance)
+    found += _unexplained(live, readings)
+    return found
+
+
+def _of_legs(
+    hedge: Hedge, booked: Booked, readings: Readings, *, dedicated: bool, tolerance: Tolerance
+) -> Iterable[Difference]:
+    """
+    The legs of an open hedge that are not what our fills made, if the hedge is not whole.
+
+    Legs that are equal all the same are whole: so is what was trimmed after a liquidation. Two
+    legs that are both gone are not. Judged only where both venues answered (S4).
+    """
+    if any(venue not in readings for venue in hedge.venues):
+        return
+    sizes: dict[VenueId, Decimal] = {}
+    for venue in hedge.venues:
+        held = readings[venue].get(hedge.symbol)
+        sizes[venue] = ZERO if held is None else held.size
+    owned = [ours(sizes[v], booked[hedge.id, v], dedicated=dedicated) for v in hedge.venues]
+    if ZERO not in owned and tolerance.ignores(hedge, sum(owned, ZERO)):
+        return
+    differing = [v for v in hedge.venues if _differs(sizes[v], booked[hedge.id, v], dedicated)]
+    for venue in differing or [hedge.venue_a]:  # our own fills are unequal: a late one
+        yield Difference(
+            kind=Kind.LEG_DIFFERS,
+            venue=venue,
+            symbol=hedge.symbol,
+            hedge=hedge.id,
+            booked=booked[hedge.id, venue],
+            read=sizes[venue],
+        )
+
+
+def _differs(read: Decimal, booked: Decimal, dedicated: bool) -> bool:
+    gone = read * booked <= ZERO or abs(read) < abs(booked)
+    return read != booked and (dedicated or gone)
+
+
+def _unexplained(live: Sequence[Hedge], readings: Readings) -> Iterable[Difference]:
+    by_symbol = {hedge.symbol: hedge for hedge in live}
+    for venue, positions in readings.items():
+        for symbol, position in positions.items():
+            hedge = by_symbol.get(symbol)
+            explained = hedge is not None and venue in hedge.venues
+            if position.size != ZERO and not explained:
+                yield Difference(
+                    kind=Kind.UNEXPLAINED,
+                    venue=venue,
+                    symbol=symbol,
+                    hedge=None,
+                    booked=ZERO,
+                    read=position.size,
+                )

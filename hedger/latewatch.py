@@ -1,0 +1,121 @@
+"""
+Orders that are over for us and may not be over for the venue.
+
+An order that is dead behind its fence stays watched for ``recovery.watch_dead_s``, and one whose
+end is unknown while its hedge is over is looked up for ever, both less and less often. What a
+venue executed late after all is booked, alerted, and taken off or matched like any other
+exposure (reliability.md §1.1, hummingbot's lost orders).
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+
+from loguru import logger
+
+from hedger.clock import Clock
+from hedger.dispatcher import Dispatcher
+from hedger.domain.hedge import Hedge, State, Target
+from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.money import ZERO, plain
+from hedger.domain.order import Filled, Found, Prepared
+from hedger.errors import VenueError
+from hedger.executor import Executor
+from hedger.ledger.records import MarketBusyError
+from hedger.ledger.store import Store
+from hedger.pace import Pace
+from hedger.ports import Venue
+from hedger.resolver import cancel
+from hedger.sequence import Lanes
+from hedger.settings_recovery import Recovery as Rules
+
+FIRST_S = 5.0
+
+
+class LateWatch:
+    """Looks at what should be over. Sends nothing but cancels, except through the executor."""
+
+    def __init__(
+        self,
+        *,
+        venues: Mapping[VenueId, Venue],
+        store: Store,
+        lanes: Lanes,
+        dispatcher: Dispatcher,
+        executor: Executor,
+        clock: Clock,
+        rules: Rules,
+    ) -> None:
+        self._venues = venues
+        self._store = store
+        self._lanes = lanes
+        self._dispatcher = dispatcher
+        self._executor = executor
+        self._clock = clock
+        self._rules = rules
+        self._pace = Pace(clock, first_s=FIRST_S, max_s=rules.retry_max_s)
+
+    async def run(self) -> None:
+        """Look once at everything that is due."""
+        since = self._clock.now() - timedelta(seconds=self._rules.watch_dead_s)
+        for record in self._store.dead_since(since):
+            prepared = record.prepared
+            if self._pace.due(prepared.order.id):
+                try:
+                    await self._look(prepared)
+                except VenueError as error:
+                    logger.warning("dead order {} is looked up later: {}", prepared.order.id, error)
+        for hedge in {prepared.order.hedge: None for prepared in self._store.open_intents()}:
+            if self._store.hedge(hedge).state.terminal and self._pace.due(hedge):
+                await self._follow(hedge)
+
+    async def _look(self, prepared: Prepared) -> None:
+        """Whether a dead order is dead; one that the venue still works on is cancelled."""
+        venue = self._venues[prepared.order.venue]
+        found = await venue.find(prepared)
+        if not isinstance(found, Found):
+            return
+        if not found.final:
+            self._store.alert(
+                f"order {prepared.order.id} was believed dead, but {prepared.order.venue} works"
+                " on it: asked to cancel it",
+                hedge=prepared.order.hedge,
+            )
+            await cancel(venue, prepared, self._lanes)
+            self._pace.done(prepared.order.id)
+        elif found.complete and found.filled > ZERO:
+            outcome = Filled(
+                prepared, found.filled, found.fills, found.venue_order_id, found.status
+            )
+            self._store.settle(outcome)
+            await self._converge(prepared, outcome.size)
+
+    async def _follow(self, hedge: HedgeId) -> None:
+        """The unknown orders of a hedge that a person settled; fills of them are late ones."""
+        unknown = self._store.open_intents(hedge)
+        await self._dispatcher.finish(hedge)
+        for prepared in unknown:
+            record = self._store.order(prepared)
+            if record.filled_size > ZERO:
+                await self._converge(prepared, record.filled_size)
+
+    async def _converge(self, prepared: Prepared, size: Decimal) -> None:
+        """Tell a person, and bring the hedge to where it had been without the late fill."""
+        order = prepared.order
+        hedge = self._store.hedge(order.hedge)
+        text = f"order {order.id} was believed dead and filled {plain(size)} {order.symbol} late"
+        logger.error("{}", text)
+        self._store.alert(f"{text} on {order.venue}", hedge=hedge.id)
+        if hedge.state is State.OPEN:
+            await self._executor.converge(hedge, Target.MATCH, text)
+        elif hedge.state.terminal:
+            await self._reopen(hedge, text)
+
+    async def _reopen(self, hedge: Hedge, text: str) -> None:
+        try:
+            hedge = self._store.reopen(hedge, text)
+        except MarketBusyError as error:
+            logger.warning("{}: its excess is taken off with that one", error)
+            return
+        ended = await self._executor.resume(hedge)
+        logger.info("hedge {} is {} again", ended.id, ended.state)

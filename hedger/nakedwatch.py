@@ -1,0 +1,135 @@
+"""
+How long a leg stands alone, and telling a person when that is too long (promise 4).
+
+Read from the ledger alone, so it works while every venue is silent: our own fills, the latest
+readings of both positions, and orders whose end is unknown. The start is kept in the ledger, so
+a restart does not begin to count anew.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from loguru import logger
+
+from hedger.clock import Clock
+from hedger.domain.hedge import Hedge, State
+from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.money import ZERO, plain
+from hedger.ledger.store import Store
+from hedger.rollback import ours
+from hedger.settings_recovery import Recovery as Rules
+
+PREFIX = "naked:"
+DOUBT = "doubt:"
+"""Meta key of a venue that cannot be relied on: JSON with ``since`` and ``why``."""
+
+
+def exposure(store: Store, hedge: Hedge, *, dedicated: bool) -> str | None:
+    """Why a hedge may have a leg alone, in words; None when its legs are known to be equal."""
+    if unknown := store.open_intents(hedge.id):
+        names = ", ".join(prepared.order.id for prepared in unknown)
+        return f"it is unknown what became of order {names}"
+    sizes = [_size(store, hedge, venue, dedicated=dedicated) for venue in hedge.venues]
+    net = sum(sizes, ZERO)
+    if net == ZERO:
+        return None
+    legs = ", ".join(f"{v} {plain(s)}" for v, s in zip(hedge.venues, sizes, strict=True))
+    return f"{plain(net)} {hedge.symbol} stand alone ({legs})"
+
+
+def _size(store: Store, hedge: Hedge, venue: VenueId, *, dedicated: bool) -> Decimal:
+    """The latest reading of a leg, as far as it is ours; our fills where they are newer."""
+    booked = store.leg_size(hedge.id, venue)
+    look = store.last_observation(venue, hedge.symbol)
+    changed_at = max(
+        (
+            record.done_at or record.prepared_at
+            for record in store.orders_of(hedge.id)
+            if record.prepared.order.venue == venue
+        ),
+        default=hedge.created_at,
+    )
+    if look is None or look.read_started_at <= changed_at:
+        return booked
+    return ours(look.size, booked, dedicated=dedicated)
+
+
+class NakedWatch:
+    """
+    Alerts at ``naked_alert_s`` of a leg alone, and each time that has doubled.
+
+    The same for a venue in doubt while there are hedges: nobody knows what becomes of their legs.
+    """
+
+    def __init__(self, *, store: Store, clock: Clock, rules: Rules, dedicated: bool) -> None:
+        self._dedicated = dedicated
+        self._store = store
+        self._clock = clock
+        self._rules = rules
+        self._told: dict[str, float] = {}  # the span at which the next alert is due
+
+    def look(self) -> Mapping[HedgeId, float]:
+        """Measure every live hedge; the seconds that each has stood alone."""
+        known = self._store.metas(PREFIX)
+        spans: dict[HedgeId, float] = {}
+        for hedge in self._store.live():
+            why = None if hedge.state is State.PLANNED else self._why(hedge)
+            if why is None:
+                continue
+            since = known.pop(PREFIX + hedge.id, None)
+            if since is None:
+                since = self._since(hedge).isoformat()
+                self._store.set_meta(PREFIX + hedge.id, since)
+            span_s = (self._clock.now() - datetime.fromisoformat(since)).total_seconds()
+            spans[hedge.id] = span_s
+            if self._due(PREFIX + hedge.id, span_s):
+                text = f"hedge {hedge.id} is {hedge.state} and exposed for {span_s:.0f} s: {why}"
+                self._tell(text, hedge.id)
+        for key in known:
+            self._store.set_meta(key, "")
+            self._told.pop(key, None)
+        self._doubts()
+        return spans
+
+    def _doubts(self) -> None:
+        doubts = self._store.metas(DOUBT)
+        for key in [key for key in self._told if key.startswith(DOUBT) and key not in doubts]:
+            self._told.pop(key)
+        live = self._store.live()
+        for key, text in doubts.items() if live else ():
+            found = json.loads(text)
+            since = datetime.fromisoformat(found["since"])
+            span_s = (self._clock.now() - since).total_seconds()
+            if self._due(key, span_s):
+                venue = key.removeprefix(DOUBT)
+                self._tell(
+                    f"{venue} is in doubt for {span_s:.0f} s while {len(live)} hedges are open:"
+                    f" {found['why']}",
+                    None,
+                )
+
+    def _why(self, hedge: Hedge) -> str | None:
+        return exposure(self._store, hedge, dedicated=self._dedicated)
+
+    def _since(self, hedge: Hedge) -> datetime:
+        """Not later than the truth: an opening hedge since its first order was committed."""
+        orders = self._store.orders_of(hedge.id)
+        if hedge.opened_at is None and orders:
+            return orders[0].prepared_at
+        return self._clock.now()
+
+    def _due(self, key: str, span_s: float) -> bool:
+        """Whether it is time for another alert; then the next one is due at twice the span."""
+        due_s = self._told.setdefault(key, self._rules.naked_alert_s)
+        if span_s < due_s:
+            return False
+        while due_s <= span_s:
+            due_s *= 2
+        self._told[key] = due_s
+        return True
+
+    def _tell(self, text: str, hedge: HedgeId | None) -> None:
+        logger.error("{}", text)
+        self._store.alert(text, hedge=hedge)

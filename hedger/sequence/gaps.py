@@ -1,0 +1,64 @@
+"""
+A gap: the venue waits for a nonce that nothing of ours is going to use.
+
+It comes about when a transaction was taken in and then dropped (its ``ExpiredAt`` passed, or
+the venue lost it). Later nonces are refused until it is filled, so something harmless uses up
+every nonce from the venue's value to ours. An order without proof that has one of them is then
+executed or dead for ever, like behind its own burn.
+"""
+
+from typing import Final
+
+from loguru import logger
+
+from hedger.clock import Clock
+from hedger.domain.ids import LaneId
+from hedger.errors import UnavailableError
+from hedger.ledger.store import Store
+from hedger.ports import Venue
+
+FILL_MAX: Final = 64
+LOOK_S: Final = 0.5
+
+
+async def waited_for(venue: Venue, lane: LaneId, wanted: int, until_s: float, clock: Clock) -> int:
+    """
+    What the venue expects, read again until it is ``wanted`` or the time has come.
+
+    Raises:
+        VenueError: it could not be read.
+    """
+    remote = await venue.next_nonce(lane)
+    while remote < wanted and clock.monotonic_s() < until_s:
+        await clock.sleep(LOOK_S)
+        remote = await venue.next_nonce(lane)
+    return remote
+
+
+async def fill(
+    store: Store, venue: Venue, lane: LaneId, gap: range, *, clock: Clock, lag_s: float
+) -> int:
+    """
+    Use up the nonces of ``gap``; what the venue says then.
+
+    Each filler is committed before it is sent. A reading that had lagged does no harm: the
+    fillers are refused then.
+
+    Raises:
+        VenueError: the venue cannot be asked or signed for.
+        UnavailableError: the gap is too wide, or is still there after the read lag.
+    """
+    if len(gap) > FILL_MAX:
+        raise UnavailableError(
+            venue.id, f"a gap of {len(gap)} nonces on {lane}, more than {FILL_MAX}: look at it"
+        )
+    for nonce in gap:
+        filler = await venue.prepare_filler(lane, nonce)
+        store.intend_filler(filler)
+        answer = await venue.submit_filler(filler)
+        logger.info("filling nonce {} of {}: {}", nonce, lane, type(answer).__name__)
+    until_s = clock.monotonic_s() + lag_s
+    remote = await waited_for(venue, lane, gap.stop, until_s, clock)
+    if remote < gap.stop:
+        raise UnavailableError(venue.id, f"still waits for nonce {remote} of {lane}")
+    return remote

@@ -1,0 +1,84 @@
+"""
+What stands in the way right now, kept in the ledger so that `hedger status` can name it.
+
+The daemon writes it after every reconciliation; reading needs no daemon and no venue.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from hedger.clock import Clock
+from hedger.domain.hedge import Hedge, State
+from hedger.ledger.reader import Reader
+from hedger.ledger.store import Store
+from hedger.nakedwatch import DOUBT
+from hedger.reconciler import Report
+
+BLOCKED = "blocked_markets"
+ALERTS_SHOWN = 5
+
+
+def remember(store: Store, report: Report, clock: Clock) -> None:
+    """Keep which venues are in doubt, since when and why, and which markets are blocked."""
+    known = store.metas(DOUBT)
+    now = clock.now().isoformat()
+    for venue, why in report.in_doubt.items():
+        before = known.pop(DOUBT + venue, None)
+        since = json.loads(before)["since"] if before else now
+        told = json.dumps({"since": since, "why": why})
+        if told != before:
+            store.set_meta(DOUBT + venue, told)
+    for key in known:
+        store.set_meta(key, "")
+    blocked = ",".join(f"{venue}:{symbol}" for venue, symbol in sorted(report.blocked))
+    if blocked != (store.meta(BLOCKED) or ""):
+        store.set_meta(BLOCKED, blocked)
+
+
+def standing(ledger: Reader) -> Mapping[str, Any]:
+    """Venues in doubt, blocked markets, escalated hedges with their way out, unseen alerts."""
+    doubts = {
+        key.removeprefix(DOUBT): json.loads(text) for key, text in ledger.metas(DOUBT).items()
+    }
+    blocked = ledger.meta(BLOCKED) or ""
+    return {
+        "in_doubt": [{"venue": venue, **found} for venue, found in doubts.items()],
+        "blocked_markets": blocked.split(",") if blocked else [],
+        "escalated": [_way_out(h) for h in ledger.live() if h.state is State.ESCALATED],
+        "alerts": [
+            {"number": a.number, "at": a.at.isoformat(), "hedge": a.hedge, "text": a.text}
+            for a in ledger.unacknowledged(ALERTS_SHOWN)
+        ],
+    }
+
+
+def sentences(found: Mapping[str, Any]) -> list[str]:
+    """The same for people, the most urgent first; nothing where nothing is wrong."""
+    lines = [
+        f"hedge {h['hedge']} needs you since {h['since']}: {h['why']}\n  {h['way_out']}"
+        for h in found["escalated"]
+    ]
+    lines += [
+        f"{d['venue']} is in doubt since {d['since']}: {d['why']};"
+        " nothing new is opened there, exits go on"
+        for d in found["in_doubt"]
+    ]
+    if found["blocked_markets"]:
+        lines.append(f"not opened on: {', '.join(found['blocked_markets'])}")
+    lines += [f"alert {a['number']} at {a['at']}: {a['text']}" for a in found["alerts"]]
+    return lines
+
+
+def _way_out(hedge: Hedge) -> Mapping[str, Any]:
+    return {
+        "hedge": hedge.id,
+        "symbol": hedge.symbol,
+        "since": hedge.updated_at.isoformat(),
+        "why": hedge.reason,
+        "way_out": (
+            "hedger goes on trying, ever less often; by hand:"
+            f" `hedger rollback {hedge.id}` takes off what the venues hold,"
+            f" `hedger settle {hedge.id} --reason TEXT` closes it in the ledger without orders"
+        ),
+    }

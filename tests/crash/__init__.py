@@ -1,0 +1,1 @@
+"""The real daemon beside the real sandbox, killed, frozen, stopped and starved (`bin/crash`)."""

@@ -1,0 +1,153 @@
+"""
+What the daemon is made to do while it waits for its death: one scene per family of labels.
+
+A scene asks the daemon over its socket and returns as soon as the daemon is gone; it is played
+again until then. ``SCENES`` says which scene passes which site of ``hedger.crashpoints``.
+"""
+
+import asyncio
+import random
+import signal
+from collections.abc import Awaitable, Callable
+
+from hedger import crashpoints
+from tests.crash import hand
+from tests.crash.rig import Rig
+
+SYMBOLS = ("ETH", "SOL", "BNB", "XRP", "DOGE", "AVAX", "LINK", "LTC", "SUI", "HYPE")
+USD = "300"
+
+Scene = Callable[[Rig, random.Random], Awaitable[None]]
+
+
+async def plain(rig: Rig, chance: random.Random) -> None:
+    """Open, let an hour settle, reconcile, close."""
+    hedge = await _open(rig, chance)
+    await rig.advance(1)
+    await asyncio.sleep(0.6)  # until the settlement counts as listed (payment_lag_s)
+    await rig.ask("reconcile")
+    if hedge:
+        await rig.ask("close", hedge=hedge)
+        await rig.ask("reconcile")
+
+
+async def second_leg_refused(rig: Rig, chance: random.Random) -> None:
+    """The rollback engine takes leg A off again."""
+    await rig.fault("lighter", "refuse", code=21739, status=400, reduce_only=False)
+    await _open(rig, chance)
+
+
+async def first_leg_refused(rig: Rig, chance: random.Random) -> None:
+    """A hedge that ends before it began: 1140 is X10's word for too little margin."""
+    await rig.fault("x10", "refuse", code=1140, status=400, reduce_only=False)
+    await _open(rig, chance)
+
+
+async def not_even_tried(rig: Rig, chance: random.Random) -> None:
+    """A precondition cannot be read."""
+    await rig.fault("x10", "bad_reads", what=["balance"], status=503, times=8)
+    await _open(rig, chance)
+    await rig.clear()
+
+
+async def burnt(rig: Rig, chance: random.Random) -> None:
+    """Leg B never arrives, nor do its identical bytes: its nonce must be burnt."""
+    await rig.fault("lighter", "drop_answer", when="before", reduce_only=False, times=2)
+    await _open(rig, chance)
+
+
+async def partly_filled(rig: Rig, chance: random.Random) -> None:
+    """Leg B fills by halves: leg A is matched to it, and both are held and closed."""
+    await rig.fault("lighter", "partial_fill", fraction="0.5", reduce_only=False)
+    if hedge := await _open(rig, chance):
+        await rig.ask("close", hedge=hedge)
+
+
+async def escalated(rig: Rig, chance: random.Random) -> None:
+    """Leg B is refused, and so is every order that would take leg A off, for a while."""
+    await rig.fault("lighter", "refuse", code=21739, status=400, reduce_only=False)
+    await rig.fault("x10", "refuse", code=1100, status=400, reduce_only=True, times=6)
+    await _open(rig, chance)
+
+
+async def orphaned(rig: Rig, chance: random.Random) -> None:
+    """Somebody else buys on our account: nobody's hedge, so it is taken off."""
+    await hand.buy(rig, chance.choice(SYMBOLS), f"hand-{chance.randrange(10**9)}")
+    for _ in range(4):
+        await rig.ask("reconcile")
+
+
+async def frozen_before_sending(rig: Rig, chance: random.Random) -> None:
+    """The process stands still between an intent and its send: it must not be sent late."""
+    opening = asyncio.ensure_future(_open(rig, chance))
+    for _ in range(200):
+        await asyncio.sleep(0.05)
+        if opening.done() or not rig.alive:
+            break
+        if rig.frozen():
+            await asyncio.sleep(2.5)  # longer than execution.send_window_s
+            rig.send(signal.SIGCONT)
+            break
+    await opening
+
+
+async def kept_working(rig: Rig, chance: random.Random) -> None:
+    """A venue keeps a leg working in its book: past its time it is cancelled (S12, S60)."""
+    await rig.fault(chance.choice(("x10", "lighter")), "keep_working", reduce_only=False)
+    await _open(rig, chance)
+
+
+SCENES: dict[str, Scene] = {
+    "cancel": kept_working,
+    "move_converging": second_leg_refused,
+    "submit_rollback": second_leg_refused,
+    "move_closed_flat": first_leg_refused,
+    "move_refused": not_even_tried,
+    "intend_burn": burnt,
+    "prepare_burn": burnt,
+    "move_escalated": escalated,
+    "alert": escalated,
+    "adopt": orphaned,
+    "abandon": frozen_before_sending,
+}
+"""The scene for a site; ``plain`` for every other."""
+
+NEVER = {
+    "acknowledge": "nothing calls it yet",
+    "reserve_values": "only for sequences in which gaps are legal; neither venue has one",
+    "intend_filler": "needs a venue that forgets a nonce it took, which the sandbox cannot",
+    "prepare_filler": "as intend_filler",
+    "submit_filler": "as intend_filler",
+    "instruments": "nothing calls it yet: rules are read by the venue itself",
+    "traded": "only asked when a leg has vanished from an account",
+    "reopen": "needs a fill of an order that was proven dead, which the sandbox cannot",
+}
+"""Sites that the daemon does not pass on these venues, and why."""
+
+ONCE_IN_A_LIFE = frozenset({"begin_epoch", "recover", "start"})
+"""Sites that a process passes only while it starts (``start``: once per venue)."""
+
+IN_RECOVERY = frozenset({"resume"})
+"""Sites that are only passed when something was left unfinished."""
+
+
+def scene_for(label: str) -> Scene:
+    """What the daemon is made to do so that it passes a label."""
+    return SCENES.get(label.partition(".")[0], plain)
+
+
+def walked() -> list[str]:
+    """Every label that the daemon can pass."""
+    return [label for label in crashpoints.LABELS if label.partition(".")[0] not in NEVER]
+
+
+async def anything(rig: Rig, chance: random.Random) -> None:
+    """For random kills: one hedge of whatever fate, and often its end."""
+    scenes = (plain, plain, partly_filled, second_leg_refused, burnt, first_leg_refused)
+    await chance.choice(scenes)(rig, chance)
+
+
+async def _open(rig: Rig, chance: random.Random) -> str | None:
+    """Open a hedge on some market; its id if it is open."""
+    row = await rig.ask("open", symbol=chance.choice(SYMBOLS), usd=USD)
+    return row["hedge"] if row and row["state"] == "open" else None

@@ -1,0 +1,126 @@
+"""`hedger status` and `hedger settle`: what stands in the way, and the way out by hand."""
+
+import asyncio
+import getpass
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hedger import log
+from hedger.cli import root
+from hedger.cli.exit_codes import ExitCode
+from hedger.control import ControlServer
+from hedger.domain.hedge import State
+from hedger.domain.ids import Symbol, VenueId
+from hedger.handlers import handlers
+from hedger.home import Home
+from hedger.ledger import migrate
+from hedger.ledger.store import Store, open_store
+from hedger.reconciler import Report
+from hedger.standing import remember
+from tests.clocks import ManualClock
+from tests.integration.test_cli_commands import Desk, the_error
+from tests.unit.ledger import build
+
+NOW = datetime(2026, 1, 2, 21, 30, tzinfo=UTC)
+LIGHTER = VenueId("lighter")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    monkeypatch.setenv("HEDGER_HOME", str(tmp_path / "home"))
+    umask = os.umask(0o077)
+    found = Home(tmp_path / "home")
+    found.prepare("sandbox")
+    yield found
+    os.umask(umask)
+    log.configure()
+
+
+@pytest.fixture
+def store(home: Home) -> Iterator[Store]:
+    clock = ManualClock(NOW)
+    migrate.upgrade(home.ledger, clock)
+    with open_store(home.ledger, clock) as opened:
+        yield opened
+
+
+def escalated(store: Store) -> str:
+    hedge = build.a_hedge()
+    store.plan(hedge)
+    store.intend(build.an_order(), move_to=(State.OPENING_A, "leg A is being sent"))
+    store.move(store.hedge(hedge.id), State.ESCALATED, "no proof within 60 s")
+    return hedge.id
+
+
+def found(*doubts: str, blocked: bool = False) -> Report:
+    return Report(
+        differences=[],
+        in_doubt={VenueId(venue): "GET /account: HTTP 503" for venue in doubts},
+        blocked=frozenset({(LIGHTER, Symbol("SOL"))} if blocked else ()),
+    )
+
+
+def test_status_names_what_stands_in_the_way_and_the_way_out(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = escalated(store)
+    remember(store, found("lighter", blocked=True), ManualClock(NOW))
+    store.alert("a leg stands alone")
+
+    code = root.run(["status"])
+
+    told = capsys.readouterr().err
+    assert code == ExitCode.EXPOSED
+    assert f"hedge {name} needs you since" in told
+    assert f"hedger rollback {name}" in told
+    assert f"hedger settle {name} --reason TEXT" in told
+    assert "lighter is in doubt since 2026-01-02T21:30:00+00:00: GET /account: HTTP 503" in told
+    assert "not opened on: lighter:SOL" in told
+    assert "a leg stands alone" in told
+
+
+def test_status_as_json_has_the_same_under_stable_keys(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remember(store, found("lighter"), ManualClock(NOW))
+
+    root.run(["status", "--format", "json"])
+
+    shown: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert shown["in_doubt"][0]["venue"] == "lighter"
+    assert (shown["blocked_markets"], shown["escalated"], shown["alerts"]) == ([], [], [])
+
+
+def test_a_doubt_keeps_its_beginning_and_goes_when_the_venue_answers(store: Store) -> None:
+    clock = ManualClock(NOW)
+    remember(store, found("lighter"), clock)
+    clock.advance(600)
+    remember(store, found("lighter"), clock)
+    assert json.loads(store.metas("doubt:")["doubt:lighter"])["since"] == NOW.isoformat()
+
+    remember(store, found(), clock)
+
+    assert store.metas("doubt:") == {}
+
+
+async def test_settle_tells_the_daemon_who_and_why(home: Home) -> None:
+    desk = Desk()
+    async with ControlServer(home.control_socket, handlers(desk), environment="sandbox"):
+        code = await asyncio.to_thread(
+            root.run, ["settle", "eth-1", "--reason", "delisted", "--force"]
+        )
+
+    assert code == ExitCode.DONE
+    assert desk.asked == [("settle", "eth-1", getpass.getuser(), "delisted", True)]
+
+
+@pytest.mark.usefixtures("home")
+def test_settle_without_a_reason_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert root.run(["settle", "eth-1"]) == ExitCode.USAGE
+    assert "--reason" in the_error(capsys)

@@ -1,0 +1,270 @@
+"""
+Sequence lanes in the whole program, against the sandbox (S33; seeds 000, 001, 003).
+
+The venue refuses a nonce with 21104 whenever anybody else was faster, and says only with a lag
+where it stands.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hedger.domain.hedge import State
+from hedger.domain.ids import LaneId
+from hedger.domain.order import Purpose
+from hedger.errors import UsageError
+from hedger.ledger.records import OrderState
+from tests.desk import Desk, at_desk
+from tests.world import LIGHTER, World
+
+USABLE_WITHIN_S = 10.0
+REFRESH_S = 30.0
+
+
+def lane_of(desk: Desk, purpose: Purpose = Purpose.OPEN) -> LaneId:
+    lane = desk.trader.venues[LIGHTER].lane(purpose)
+    assert lane is not None
+    return lane
+
+
+async def somebody_else_uses(desk: Desk, *purposes: Purpose, times: int = 1) -> None:
+    """A second program sends on our API key, and its transactions are executed."""
+    venue = desk.trader.venues[LIGHTER]
+    for purpose in purposes:
+        first = await venue.next_nonce(lane_of(desk, purpose))
+        for nonce in range(first, first + times):
+            await venue.submit_filler(await venue.prepare_filler(lane_of(desk, purpose), nonce))
+    await desk.world.pass_time(2)
+
+
+def statistics(desk: Desk, purpose: Purpose = Purpose.OPEN) -> dict[str, Any]:
+    (row,) = [row for row in desk.rows("lanes") if row["lane"] == lane_of(desk, purpose)]
+    return row
+
+
+def kinds(desk: Desk) -> list[str]:
+    return [e["kind"] for e in desk.rows("events") if e["kind"].startswith(("lane_", "filler"))]
+
+
+async def test_a_lane_in_step_says_nothing_and_counts(desk: Desk) -> None:
+    for symbol in ("ETH", "BTC"):
+        await desk.open(symbol, 300)
+
+    row = statistics(desk)
+    assert (row["state"], row["issued"], row["confirmed"], row["success_rate"]) == (
+        "ready", 2, 2, "1.0000",
+    )  # fmt: skip
+    assert (row["mismatches"], row["drifts"], row["gaps"]) == (0, 0, 0)
+    assert kinds(desk) == ["lane_resync"]  # the first use
+
+
+@pytest.mark.config(circuit_breaker={"consecutive_failures_threshold": 100})
+async def test_s33_a_nonce_taken_by_somebody_else_pauses_and_heals_the_lane(desk: Desk) -> None:
+    """
+    Two tasks took one nonce; every later order was refused with 21104.
+
+    Second legs that wait for the lane meanwhile wait no longer than for a proof of the first.
+    """
+    await desk.open("SOL", 300)
+    desk.world.fault(LIGHTER, "steal_nonce")
+
+    hedges = await asyncio.gather(*(desk.open(symbol, 200) for symbol in ("ETH", "BTC", "LINK")))
+
+    assert all(hedge.state.at_rest for hedge in hedges)
+    assert all(desk.naked(symbol) == 0 for symbol in ("ETH", "BTC", "LINK"))
+    dead = [row for row in desk.rows("orders", venue=LIGHTER) if row["state"] == OrderState.DEAD]
+    assert len(dead) == 1
+    assert kinds(desk)[1:] == ["lane_paused", "lane_drift", "lane_resync"]
+    (resync,) = desk.events("lane_resync")[1:]
+    assert resync["text"].startswith(f"sequence {dead[0]['nonce']} to {dead[0]['nonce'] + 1} of")
+    assert resync["data"]["out_of_step_s"] <= USABLE_WITHIN_S
+    assert (statistics(desk)["mismatches"], statistics(desk)["drifts"]) == (1, 1)
+    assert [a.text for a in desk.store.unacknowledged() if "somebody else" in a.text]
+    again = await desk.open("DOGE", 200)
+    assert again.state is State.OPEN
+    assert desk.orders(again)[1].prepared.nonce == dead[0]["nonce"] + 1
+    desk.assert_ledger_is_true()
+
+
+@pytest.mark.config(venues={"order": ["lighter", "x10"]})
+async def test_s33_an_order_that_did_not_land_and_is_still_wanted_goes_on_as_a_fresh_intent(
+    desk: Desk,
+) -> None:
+    """The first leg's order was lost with its nonce, and the opportunity with it."""
+    desk.world.fault(LIGHTER, "steal_nonce")
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.OPEN
+    dead, filled = [o for o in desk.orders(hedge) if o.prepared.order.venue == LIGHTER]
+    assert (dead.state, filled.state) == (OrderState.DEAD, OrderState.FILLED)
+    assert filled.prepared.client_id != dead.prepared.client_id
+    assert filled.prepared.nonce == (dead.prepared.nonce or 0) + 1
+    (event,) = desk.events("carried_on")
+    assert event["data"]["before"] == dead.prepared.order.id
+    desk.assert_ledger_is_true()
+
+
+async def test_a_key_that_somebody_else_uses_is_found_between_cycles(desk: Desk) -> None:
+    """Seed 000, proactive monitoring: found before an order is refused, and a person is told."""
+    await desk.open("ETH", 300)
+    await somebody_else_uses(desk, Purpose.OPEN, times=2)
+    await desk.world.pass_time(REFRESH_S)
+
+    await desk.trader.lanes.check()
+    hedge = await desk.open("BTC", 300)
+
+    assert hedge.state is State.OPEN
+    assert statistics(desk)["mismatches"] == 0
+    (drift,) = desk.events("lane_drift")
+    assert "2 nonces" in drift["text"]
+    assert [a.text for a in desk.store.unacknowledged()] == [drift["text"]]
+
+
+@pytest.mark.config(sequence={"drift_tolerance": 2})
+async def test_drift_within_the_tolerance_is_corrected_without_an_alert(desk: Desk) -> None:
+    await desk.open("ETH", 300)
+    await somebody_else_uses(desk, Purpose.OPEN, times=2)
+
+    await desk.trader.lanes.check(now=True)
+
+    assert statistics(desk)["drifts"] == 1
+    assert desk.store.unacknowledged() == []
+    assert (await desk.open("BTC", 300)).state is State.OPEN
+
+
+async def test_a_lane_is_asked_once_in_a_refresh_interval(desk: Desk) -> None:
+    await desk.open("ETH", 300)
+    await somebody_else_uses(desk, Purpose.OPEN)
+
+    await desk.trader.lanes.check()  # asked a moment ago, after the order
+
+    assert desk.events("lane_drift") == []
+
+
+async def test_a_venue_that_lags_behind_our_own_order_is_normal(desk: Desk) -> None:
+    await desk.open("ETH", 300)
+    await desk.trader.lanes.check(now=True)
+    desk.world.fault(LIGHTER, "lag", what=["nonce"], seconds=4, times=0)
+    await desk.open("BTC", 300)
+    seen = kinds(desk)
+
+    await desk.trader.lanes.check(now=True)
+
+    assert kinds(desk) == seen
+    assert statistics(desk)["state"] == "ready"
+
+
+async def test_a_gap_is_filled_from_the_venues_nonce_upward(desk: Desk) -> None:
+    """Committed, and the process died before it was sent: the venue waits for ever."""
+    await desk.open("ETH", 300)
+    venue, lane = desk.trader.venues[LIGHTER], lane_of(desk)
+    missing = await venue.next_nonce(lane)
+    for nonce in (missing, missing + 1):
+        desk.store.intend_filler(await venue.prepare_filler(lane, nonce))
+    await desk.restart()
+
+    hedge = await desk.open("BTC", 300)
+
+    assert hedge.state is State.OPEN
+    (gap,) = desk.events("lane_gap")
+    assert f"waits for nonce {missing} of lane {lane}, our next is {missing + 2}" in gap["text"]
+    assert desk.orders(hedge)[1].prepared.nonce == missing + 2
+    assert statistics(desk)["gaps"] == 1
+    desk.assert_ledger_is_true()
+
+
+async def test_several_lanes_out_of_step_are_all_read_again(desk: Desk) -> None:
+    """Seed 001, "global re-sync"."""
+    hedge = await desk.open("ETH", 300)
+    await desk.trader.lanes.check(now=True)
+    await somebody_else_uses(desk, Purpose.OPEN, Purpose.CLOSE)
+
+    await desk.trader.lanes.check(now=True)
+
+    (event,) = desk.events("lane_global_resync")
+    assert lane_of(desk, Purpose.OPEN) in event["text"]
+    assert lane_of(desk, Purpose.CLOSE) in event["text"]
+    assert [row["state"] for row in desk.rows("lanes")] == ["ready", "ready"]
+    assert (await desk.close(hedge)).state is State.CLOSED
+    assert statistics(desk, Purpose.CLOSE)["mismatches"] == 0
+
+
+async def test_a_rollback_does_not_wait_for_an_unknown_opening_order(desk: Desk) -> None:
+    """Two keys: the lane for closing is free whatever happens to the other one."""
+    hedge = await desk.open("ETH", 300)
+
+    async with desk.trader.lanes.hold(lane_of(desk)):
+        assert (await desk.close(hedge)).state is State.CLOSED
+
+    assert desk.events("one_key") == []
+
+
+@pytest.fixture
+async def one_key(world: World, tmp_path: Path) -> AsyncIterator[Desk]:
+    """A desk whose Lighter account has a single API key."""
+    keys = world.line["lighter"]["api_keys"]
+    for index in sorted(keys, key=int)[1:]:
+        del keys[index]
+    patient = {"consecutive_failures_threshold": 100}
+    async with at_desk(world, tmp_path, circuit_breaker=patient) as desk:
+        await desk.restart()
+        yield desk
+
+
+async def test_one_key_for_everything_works_and_says_what_it_costs(one_key: Desk) -> None:
+    (event,) = one_key.events("one_key")
+    assert "a rollback waits while an opening order is unknown" in event["text"]
+    (row,) = one_key.rows("lanes")
+    assert row["carries"] == "opening and closing orders"
+
+    hedge = await one_key.open("ETH", 300)
+    holding = one_key.trader.lanes.hold(lane_of(one_key))
+    async with asyncio.TaskGroup() as group, holding:
+        closing = group.create_task(one_key.close(hedge))
+        await one_key.world.pass_time(20)
+        assert not closing.done()
+    assert closing.result().state is State.CLOSED
+    one_key.assert_flat()
+
+
+async def test_errors_in_a_row_hold_back_openings_and_never_an_exit(one_key: Desk) -> None:
+    """Seed 000, error cascade prevention; with one key, both are on the same lane."""
+    desk = one_key
+    held = await desk.open("SOL", 300)
+    desk.world.fault(LIGHTER, "steal_nonce", times=5, reduce_only=False)  # sends and resends
+    for symbol in ("ETH", "BTC", "LINK"):
+        assert (await desk.open(symbol, 200)).state is State.CLOSED
+
+    (event,) = desk.events("lane_cool_down")
+    assert "opens nothing for 10 s after 3 errors in a row" in event["text"]
+    with pytest.raises(UsageError, match="opens nothing for another"):
+        await desk.open("DOGE", 200)
+    assert (await desk.close(held)).state is State.CLOSED
+    await desk.world.pass_time(10)
+    assert (await desk.open("DOGE", 200)).state is State.OPEN
+    desk.assert_ledger_is_true()
+
+
+async def test_an_order_without_proof_blocks_openings_on_its_lane_until_it_has_one(
+    desk: Desk,
+) -> None:
+    await desk.open("SOL", 300)
+    desk.world.fault(LIGHTER, "drop_answer", when="before", reduce_only=False)
+    desk.world.fault(LIGHTER, "bad_reads", what=["orders"], times=0)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.ESCALATED
+    assert statistics(desk)["state"] == "paused"
+    assert statistics(desk)["unknown"] == 1
+    with pytest.raises(UsageError, match="waits for the end of order"):
+        await desk.open("BTC", 200)
+    desk.world.no_faults()
+    assert (await desk.trader.executor.resume(hedge)).state is State.CLOSED
+    assert statistics(desk)["state"] == "ready"
+    assert (await desk.open("BTC", 200)).state is State.OPEN
+    desk.assert_ledger_is_true()

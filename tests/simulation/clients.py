@@ -1,0 +1,332 @@
+"""
+The adapters over a simulated wire.
+
+Everything above the socket is the product's own: what is asked, how answers are parsed, and what
+an answer or its absence proves. Here stand only the socket and the signer.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Protocol
+
+import aiohttp
+import httpx
+from aiohttp.client_reqrep import ConnectionKey
+
+from adapters.http_quotes import PublicHttp
+from adapters.lighter import wire as lighter_wire
+from adapters.lighter.gateway import Gateway
+from adapters.lighter.orders import TX_CANCEL_ORDER, TX_CREATE_ORDER
+from adapters.lighter.quotes import LighterQuotes
+from adapters.lighter.reads import Reads
+from adapters.lighter.venue import LighterVenue
+from adapters.x10 import lookup, markets
+from adapters.x10.fields import to_ms
+from adapters.x10.http import AccountHttp, Params, Reply
+from adapters.x10.names import Names
+from adapters.x10.options import read_options
+from adapters.x10.quotes import XQuotes
+from adapters.x10.signing import check_steps, expiry_of, salt_of
+from adapters.x10.venue import READ_LAG_S, XVenue
+from hedger.clock import Clock
+from hedger.domain.ids import VenueId
+from hedger.domain.money import plain
+from hedger.domain.order import Order, Prepared, Side
+from tests.simulation.exchange import KEYS, hash_of, unsigned
+
+TIMEOUT_S = 5.0
+X10, LIGHTER = VenueId("x10"), VenueId("lighter")
+TX_LIFE_MS = 599_000
+
+
+class NoConnectionError(Exception):
+    """No byte left: nobody listens, or the connection could not be made."""
+
+
+class BrokenError(Exception):
+    """The connection was closed after the request had begun."""
+
+
+class Wire(Protocol):
+    """One process's way to the venues."""
+
+    async def x10(
+        self, method: str, path: str, query: Sequence[tuple[str, str]], body: str | None
+    ) -> tuple[int, str]:
+        """
+        Raises:
+            NoConnectionError, BrokenError, TimeoutError: no answer.
+        """
+
+    async def lighter(
+        self, name: str, query: Sequence[tuple[str, str]], form: Mapping[str, str] | None
+    ) -> tuple[int, str]:
+        """As ``x10``."""
+
+
+def _refused() -> aiohttp.ClientConnectorError:
+    key = ConnectionKey("sim", 443, True, True, None, None, None)
+    return aiohttp.ClientConnectorError(key, OSError(111, "refused"))
+
+
+# -- X10 ----------------------------------------------------------------------------------------
+
+
+class SimAccountHttp(AccountHttp):
+    """The account's requests of X10 without a session."""
+
+    def __init__(self, venue: VenueId, wire: Wire) -> None:
+        self._venue = venue
+        self._timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        self._wire = wire
+
+    async def _request(self, method: str, path: str, params: Params, body: str | None) -> Reply:
+        try:
+            return Reply(*await self._wire.x10(method, path, list(params), body))
+        except NoConnectionError:
+            raise _refused() from None
+        except BrokenError:
+            raise aiohttp.ServerDisconnectedError from None
+
+
+class SimXVenue(XVenue):
+    """X10's account without SDK and signature."""
+
+    def __init__(self, wire: Wire, clock: Clock) -> None:
+        self._id = X10
+        self._clock = clock
+        self._names = Names({})
+        announced = KEYS.announcement("http://sim", "http://sim", "")["x10"]
+        options = {k: announced[k] for k in ("api_base_url", "vault", "public_key", "chain_id")}
+        secrets = {k: str(announced[k]) for k in ("api_key", "private_key")}
+        self._options = read_options(X10, options, secrets)
+        self._http = SimAccountHttp(X10, wire)
+        self._markets = markets.Markets(X10, self._http, self._names, clock)
+        self._lookup = lookup.Lookup(X10, self._http, clock, READ_LAG_S)
+        self._fees = {}
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    async def prepare(self, order: Order, nonce: int | None) -> Prepared:
+        market = await self._markets.get(order.symbol)
+        check_steps(order, market.instrument)
+        salt = salt_of(order.id) if nonce is None else nonce
+        payload = _x10_body(order, market.instrument.name, await self._max_fee(order), salt)
+        return Prepared(
+            order=order,
+            account=self.account,
+            client_id=order.id,
+            payload=payload,
+            expires_at=expiry_of(X10, payload),
+            nonce=salt,
+        )
+
+
+def _x10_body(order: Order, market: str, fee: Decimal, salt: int) -> str:
+    """The body that the SDK makes, unsigned."""
+    return json.dumps(
+        {
+            "id": order.id,
+            "market": market,
+            "type": "LIMIT",
+            "side": "BUY" if order.side is Side.BUY else "SELL",
+            "qty": plain(order.size),
+            "price": plain(order.limit_price),
+            "reduceOnly": order.reduce_only,
+            "postOnly": False,
+            "timeInForce": "IOC",
+            "expiryEpochMillis": to_ms(order.expires_at),
+            "fee": plain(fee),
+            "nonce": str(salt),
+            "settlement": {
+                "signature": {"r": "0x1", "s": "0x1"},
+                "starkKey": KEYS.x10.public_key,
+                "collateralPosition": str(KEYS.x10.vault),
+            },
+            "selfTradeProtectionLevel": "ACCOUNT",
+        }
+    )
+
+
+# -- Lighter ------------------------------------------------------------------------------------
+
+
+class _Response:
+    def __init__(self, status: int, body: str) -> None:
+        self.status = status
+        self._body = body
+
+    async def text(self, errors: str = "strict") -> str:
+        return self._body
+
+
+class _Endpoints:
+    """The generated API classes of the SDK, as far as the adapter calls them."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def __getattr__(self, name: str) -> Any:
+        words = name.removesuffix("_without_preload_content").split("_")
+        endpoint = words[0] + "".join(word.capitalize() for word in words[1:])
+
+        async def call(**arguments: Any) -> _Response:
+            arguments.pop("_request_timeout", None)
+            arguments.pop("authorization", None)
+            form = {k: str(v) for k, v in arguments.items()} if endpoint == "sendTx" else None
+            query = [] if form is not None else _query(arguments)
+            try:
+                return _Response(*await self._wire.lighter(endpoint, query, form))
+            except NoConnectionError:
+                raise _refused() from None
+            except BrokenError:
+                raise aiohttp.ServerDisconnectedError from None
+
+        return call
+
+
+def _query(arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (name, ",".join(str(part) for part in value) if isinstance(value, list) else str(value))
+        for name, value in arguments.items()
+    ]
+
+
+class _Signer:
+    """Makes transactions without a signature; ``_Endpoints`` sends them."""
+
+    ORDER_TYPE_LIMIT = 0
+    ORDER_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL = 0
+
+    def __init__(self, wire: Wire, clock: Clock) -> None:
+        self.tx_api = self.order_api = _Endpoints(wire)
+        self._clock = clock
+
+    def sign_create_order(
+        self, *values: int, order_expiry: int, nonce: int, api_key_index: int
+    ) -> tuple[int, str, str, None]:
+        names = (
+            "MarketIndex", "ClientOrderIndex", "BaseAmount", "Price", "IsAsk", "Type",
+            "TimeInForce", "ReduceOnly",
+        )  # fmt: skip
+        fields = dict(zip(names, values, strict=True))
+        return self._made(
+            TX_CREATE_ORDER, nonce, api_key_index, **fields, TriggerPrice=0,
+            OrderExpiry=order_expiry,
+        )  # fmt: skip
+
+    def sign_cancel_order(
+        self, market: int, index: int, *, nonce: int, api_key_index: int
+    ) -> tuple[int, str, str, None]:
+        return self._made(
+            TX_CANCEL_ORDER, nonce, api_key_index, MarketIndex=market, Index=index
+        )  # fmt: skip
+
+    def _made(self, kind: int, nonce: int, key: int, **fields: int) -> tuple[int, str, str, None]:
+        text = unsigned(
+            AccountIndex=KEYS.lighter.account_index, ApiKeyIndex=key, **fields,
+            ExpiredAt=to_ms(self._clock.now()) + TX_LIFE_MS, Nonce=nonce,
+        )  # fmt: skip
+        return kind, text, hash_of(text), None
+
+
+class SimGateway(Gateway):
+    """The gateway over a wire instead of the SDK's session."""
+
+    def __init__(self, venue: VenueId, access: Any, clock: Clock, wire: Wire) -> None:
+        super().__init__(venue, access, clock)
+        self._client = _Signer(wire, clock)
+        self._accounts = self._client.order_api
+
+    async def start(self) -> None:
+        """The keys are right."""
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    async def token(self, key: int | None = None) -> str:
+        return "sim"
+
+    async def _in_thread(self, work: Any, *args: Any, **kwargs: Any) -> Any:
+        return work(*args, **kwargs)
+
+
+class SimLighterVenue(LighterVenue):
+    """Lighter's account without SDK and signature."""
+
+    def __init__(self, wire: Wire, clock: Clock) -> None:
+        first, second = sorted(KEYS.lighter.api_keys)[:2]
+        super().__init__(
+            id=LIGHTER,
+            options={
+                "url": "https://sim",
+                "account_index": KEYS.lighter.account_index,
+                "api_key_index": first,
+                "rollback_api_key_index": second,
+                "timeout_s": TIMEOUT_S,
+            },
+            secrets={f"private_key_{k}": v for k, v in KEYS.lighter.api_keys.items()},
+            names={},
+            clock=clock,
+        )
+        self._gateway = SimGateway(LIGHTER, self._access, clock, wire)
+        self._reads = Reads(LIGHTER, self._access, self._gateway, lighter_wire.Names({}), clock)
+
+
+# -- public quotes ------------------------------------------------------------------------------
+
+
+class _PublicClient:
+    """What ``PublicHttp`` asks of ``httpx.AsyncClient``."""
+
+    def __init__(self, venue: VenueId, wire: Wire) -> None:
+        self._venue = venue
+        self._wire = wire
+
+    async def get(self, path: str, params: Mapping[str, str | int]) -> httpx.Response:
+        query = [(name, str(value)) for name, value in params.items()]
+        try:
+            if self._venue == X10:
+                status, text = await self._wire.x10("GET", path, query, None)
+            else:
+                name = path.removeprefix("/api/v1/")
+                status, text = await self._wire.lighter(name, query, None)
+        except NoConnectionError:
+            raise httpx.ConnectError("refused") from None
+        except BrokenError:
+            raise httpx.RemoteProtocolError("disconnected") from None
+        return httpx.Response(status, text=text)
+
+
+class SimPublicHttp(PublicHttp):
+    """The public endpoints of one venue."""
+
+    def __init__(self, venue: VenueId, wire: Wire) -> None:
+        self._budget = None
+        self._venue = venue
+        self._timeout_s = TIMEOUT_S
+        self._client: Any = _PublicClient(venue, wire)
+
+
+class SimXQuotes(XQuotes):
+    """X10's quotes."""
+
+    def __init__(self, wire: Wire, clock: Clock) -> None:
+        self._id = X10
+        self._names = Names({})
+        self._clock = clock
+        self._http = SimPublicHttp(X10, wire)
+
+
+class SimLighterQuotes(LighterQuotes):
+    """Lighter's quotes."""
+
+    def __init__(self, wire: Wire, clock: Clock) -> None:
+        self._id = LIGHTER
+        self._names = lighter_wire.Names({})
+        self._clock = clock
+        self._markets = None
+        self._last_settlement = None
+        self._http = SimPublicHttp(LIGHTER, wire)

@@ -1,0 +1,249 @@
+"""
+The daemon of one life: the product's own parts over simulated ports, on the product's own jobs.
+
+Only APScheduler is left out, whose clock is the machine's: the jobs' methods are the daemon's.
+A person beside it opens and closes hedges through the same doors as the commands.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hedger import settings
+from hedger.compose import compose
+from hedger.daemon import Daemon
+from hedger.domain.hedge import State
+from hedger.domain.ids import Symbol, VenueId
+from hedger.errors import StateError, UsageError, VenueError
+from hedger.home import Home
+from hedger.ports import QuoteSource, Venue
+from hedger.trader import Trader
+from tests.desk import configured
+from tests.simulation import nemesis
+from tests.simulation.clients import (
+    LIGHTER,
+    X10,
+    SimLighterQuotes,
+    SimLighterVenue,
+    SimXQuotes,
+    SimXVenue,
+)
+from tests.simulation.network import Link
+from tests.simulation.process import Killed, Process, SimClock
+from tests.simulation.scenarios import Story
+from tests.simulation.store import SimStore, open_store
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+HEDGED = (Symbol("ETH"), Symbol("SOL"))
+PAUSE_S = (90.0, 200.0)
+HOLD_S = (5.0, 90.0)
+ZOMBIE_S = 20.0
+START_AGAIN_S = 2.0
+JOBS_S = {"monitor": 10.0, "reconcile": 30.0, "funding": 60.0, "lanes": 5.0}
+
+
+@cache
+def configuration(*, dedicated: bool) -> settings.Settings:
+    """The shipped sandbox configuration with the daemon's own usual paces."""
+    return configured(
+        account={"dedicated": dedicated},
+        trading={"max_open_hedges": 10},
+        circuit_breaker={"consecutive_failures_threshold": 5, "open_timeout_seconds": 30},
+        funding={"payment_lag_s": 90},
+    )
+
+
+async def life(world: "World", process: Process) -> None:
+    """From the start of a process to its death."""
+    store: SimStore | None = None
+    try:
+        clock = SimClock(world.epoch, process)
+        store = open_store(world.engines, clock, process, world.trouble)
+        await _serve(world, process, await _composed(world, process, store, clock))
+    except Killed:
+        pass
+    except BaseExceptionGroup as group:
+        for error in _leaves(group):
+            _judge(world, process, "a task", error)
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, a judge has to hear of it
+        _judge(world, process, "the daemon", error)
+    finally:
+        if store is not None:
+            store.close()
+
+
+def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+async def _composed(world: "World", process: Process, store: SimStore, clock: SimClock) -> Trader:
+    wire = Link(world, process)
+    venues: dict[VenueId, Venue] = {
+        X10: SimXVenue(wire, clock),
+        LIGHTER: SimLighterVenue(wire, clock),
+    }
+    quotes: dict[VenueId, QuoteSource] = {
+        X10: SimXQuotes(wire, clock),
+        LIGHTER: SimLighterQuotes(wire, clock),
+    }
+    for venue in venues.values():
+        await _started(venue.start, clock)
+    return compose(
+        configuration(dedicated=world.dedicated),
+        venues=venues,
+        quotes=quotes,
+        store=store,
+        clock=clock,
+        chance=random.Random(f"{world.setup.seed}|{process.number}"),
+    )
+
+
+async def _started(start: Callable[[], Awaitable[None]], clock: SimClock) -> None:
+    """A venue that does not answer ends the daemon's start; its supervisor starts it again."""
+    while True:
+        try:
+            return await start()
+        except VenueError:
+            await clock.sleep(START_AGAIN_S)
+
+
+async def _serve(world: "World", process: Process, trader: Trader) -> None:
+    daemon = Daemon(trader, Home(Path("/nonexistent")))
+    world.recovering = process
+    await trader.recover(_unheard)
+    if world.processes[-1] is process and world.trouble() is None:
+        world.oracle.recovered()
+    trader.situation.note(await trader.reconciler.run())
+    world.recovering = None
+    jobs = {
+        "monitor": daemon.monitor,
+        "reconcile": daemon.reconcile,
+        "funding": daemon.funding,
+        "lanes": daemon.lanes,
+    }
+    async with asyncio.TaskGroup() as group:
+        for name, job in jobs.items():
+            group.create_task(_job(world, process, daemon, name, job))
+        if world.setup.story is not None:
+            group.create_task(_tell(world, process, trader, world.setup.story))
+            return
+        for symbol in HEDGED:
+            group.create_task(_person(world, process, trader, symbol))
+
+
+async def _job(
+    world: "World", process: Process, daemon: Daemon, name: str, job: Callable[[], Awaitable[None]]
+) -> None:
+    """Again and again; one that raises is told as the scheduler tells it, and goes on."""
+    clock = trader_clock(world, process)
+    while True:
+        await clock.sleep(JOBS_S[name])
+        try:
+            await job()
+        except Exception as error:  # noqa: BLE001 - as APScheduler does
+            _died(world, process, daemon, name, error)
+
+
+def _died(world: "World", process: Process, daemon: Daemon, name: str, error: Exception) -> None:
+    """What the scheduler does when a job has raised; and the judge hears of it."""
+    group = error if isinstance(error, ExceptionGroup) else ExceptionGroup(name, [error])
+    for inner in _leaves(group):
+        _judge(world, process, f"job {name}", inner)
+    try:
+        daemon._died(name, error)
+    except StateError as again:
+        _expected(world, process, again)
+
+
+def _judge(world: "World", process: Process, where: str, error: BaseException) -> None:
+    if isinstance(error, StateError):
+        _expected(world, process, error)
+    elif not isinstance(error, Killed | asyncio.CancelledError):
+        world.oracle.internal(where, error)
+
+
+def trader_clock(world: "World", process: Process) -> SimClock:
+    return SimClock(world.epoch, process)
+
+
+def _expected(world: "World", process: Process, error: StateError) -> None:
+    """A disk that was made to fail may fail; a daemon that was replaced may find that out."""
+    text = str(error)
+    if "opened for writing by another process" in text:
+        if world.processes[-1] is process:
+            world.oracle.internal("the ledger", error)
+    elif "full" not in text and "locked" not in text:
+        world.oracle.internal("the ledger", error)
+
+
+async def _person(world: "World", process: Process, trader: Trader, symbol: Symbol) -> None:
+    """Opens a hedge now and then, and closes it after a while."""
+    clock, chance = trader_clock(world, process), world.chance
+    while True:
+        try:
+            await _trade(world, trader, clock, symbol)
+        except (UsageError, VenueError):
+            pass
+        except Exception as error:  # noqa: BLE001 - a judge has to hear of it
+            _judge(world, process, f"a command on {symbol}", error)
+        await clock.sleep(chance.between(*PAUSE_S))
+
+
+async def _trade(world: "World", trader: Trader, clock: SimClock, symbol: Symbol) -> None:
+    hedge = trader.store.live_on(symbol)
+    if hedge is None and not world.closing:
+        usd = Decimal(world.chance.source.randint(60, 600))
+        await trader.open_hedge(symbol, usd, _unheard)
+        hedge = trader.store.live_on(symbol)
+    if hedge is None or hedge.state is not State.OPEN:
+        return
+    if not world.closing:
+        await clock.sleep(world.chance.between(*HOLD_S))
+    hedge = trader.store.live_on(symbol)
+    if hedge is not None and hedge.state is State.OPEN:
+        await trader.close_hedge(hedge.id, _unheard)
+
+
+async def _tell(world: "World", process: Process, trader: Trader, story: Story) -> None:
+    """One hedge, opened in the first life that can, and closed in whichever comes to it."""
+    clock = trader_clock(world, process)
+    while True:
+        try:
+            await _next_step(world, trader, clock, story)
+        except (UsageError, VenueError):
+            pass
+        except Exception as error:  # noqa: BLE001 - a judge has to hear of it
+            _judge(world, process, "a command", error)
+        await clock.sleep(2.0)
+
+
+async def _next_step(world: "World", trader: Trader, clock: SimClock, story: Story) -> None:
+    hedge = trader.store.live_on(HEDGED[0])
+    if hedge is None and not world.oracle.counts()[0]:
+        await trader.open_hedge(HEDGED[0], Decimal(300), _unheard)
+        return
+    if hedge is None or hedge.state is not State.OPEN:
+        return
+    if story.strike is not None and not world.struck:
+        world.struck = True
+        nemesis.strike(world, story.strike, HEDGED[0])
+        await clock.sleep(40.0)
+    await clock.sleep(2.0)
+    hedge = trader.store.live_on(HEDGED[0])
+    if hedge is not None and hedge.state is State.OPEN:
+        await trader.close_hedge(hedge.id, _unheard)
+
+
+def _unheard(_text: str) -> None:
+    """Progress that nobody reads."""

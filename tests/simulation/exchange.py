@@ -1,0 +1,310 @@
+"""
+Both venues of a simulated world: the sandbox's engine behind the sandbox's own faces, no HTTP.
+
+A request is an object with what the faces' handlers ask of an aiohttp request. What a handler
+answers is taken as status and text, or as a connection that was cut. Signatures are not made
+and not checked; a transaction's hash is one of its text.
+"""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+from aiohttp import web
+
+from adapters.sandbox import credentials, state
+from adapters.sandbox.clock import ClockMs, MarketClock
+from adapters.sandbox.engine.exchange import Exchange
+from adapters.sandbox.engine.order_types import DuplicateRule
+from adapters.sandbox.engine.params import VenueParams, lighter_params, x10_params
+from adapters.sandbox.faults import FaultBox
+from adapters.sandbox.lighter_face import account, account_orders, public, sending, txs
+from adapters.sandbox.lighter_face.errors import ApiError
+from adapters.sandbox.lighter_face.face import FACE as LIGHTER_FACE
+from adapters.sandbox.lighter_face.face import Face as LighterFace
+from adapters.sandbox.lighter_face.ingress import Ingress
+from adapters.sandbox.lighter_face.keyring import KeyRing
+from adapters.sandbox.lighter_face.options import LighterOptions
+from adapters.sandbox.lighter_face.sequencer import Sequencer
+from adapters.sandbox.lighter_face.txinfo import Tx, TxType, parse
+from adapters.sandbox.recording import Recording, load_recording
+from adapters.sandbox.tape import START_MS, Tape
+from adapters.sandbox.x10_face import orders as x10_orders
+from adapters.sandbox.x10_face import private, private_orders
+from adapters.sandbox.x10_face import public as x10_public
+from adapters.sandbox.x10_face.context import FACE as X10_FACE
+from adapters.sandbox.x10_face.context import Face as X10Face
+from adapters.sandbox.x10_face.context import X10Options
+from adapters.sandbox.x10_face.errors import ApiProblemError
+from hedger.clock import Clock
+
+KEYS = credentials.generate(1)
+LAG_S = 0.3
+MARKETS = ("ETH", "SOL", "BTC")  # the last one is only ever held by somebody else
+BALANCE_USD = Decimal(20_000)
+DEPTH_USD = Decimal(25_000)
+NO_SIGNATURE = base64.b64encode(bytes(80)).decode()  # as long as a real one
+
+Handler = Callable[[Any], Any]  # a coroutine function; typed as such by aiohttp alone
+
+
+class Cut(Exception):  # noqa: N818 - no error: an answer that does not come
+    """The venue closed the connection without an answer."""
+
+
+class _Transport:
+    cut = False
+
+    def close(self) -> None:
+        self.cut = True
+
+    abort = close
+
+
+class _Params:
+    """A query as the faces read it: one value of a name, or all of them."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        self._pairs = pairs
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return next((value for key, value in self._pairs if key == name), default)
+
+    def getall(self, name: str, default: Any = None) -> Any:
+        return [value for key, value in self._pairs if key == name] or default
+
+    def __contains__(self, name: object) -> bool:
+        return any(key == name for key, _ in self._pairs)
+
+
+class Request:
+    """What the handlers ask of ``aiohttp.web.Request``."""
+
+    headers: Mapping[str, str] = {"authorization": "sim"}
+
+    def __init__(
+        self, app: Mapping[Any, Any], query: Sequence[tuple[str, str]], info: Mapping[str, str],
+        body: str | Mapping[str, str],
+    ) -> None:  # fmt: skip
+        self.app = app
+        self.query = _Params(query)
+        self.match_info = info
+        self.transport = _Transport()
+        self._body = body
+
+    async def text(self) -> str:
+        assert isinstance(self._body, str)
+        return self._body
+
+    async def post(self) -> Mapping[str, str]:
+        assert not isinstance(self._body, str)
+        return self._body
+
+
+class OpenKeys(KeyRing):
+    """Believes everybody; the hash of a transaction is one of its text."""
+
+    def transaction_hash(self, tx: Tx) -> str:
+        return hash_of(tx.text)
+
+    def authorise(self, token: str, account: int, now_s: int) -> None:
+        """Everybody may read."""
+
+
+def hash_of(tx_info: str) -> str:
+    """What stands for a transaction's hash: 40 bytes of its text."""
+    return blake2b(tx_info.encode(), digest_size=40).hexdigest()
+
+
+class SimIngress(Ingress):
+    """Thieves do not sign either."""
+
+    def _forged_cancel(self, victim: Tx) -> Tx:
+        return parse(TxType.CANCEL_ORDER, cancel_text(victim))
+
+    def use_nonce(self, key: int) -> None:
+        """Somebody else's transaction takes the next nonce of a key, out of nowhere."""
+        now_ms = self._face.now_ms()
+        text = unsigned(
+            AccountIndex=self._face.account, ApiKeyIndex=key, MarketIndex=0, Index=1,
+            ExpiredAt=now_ms + 599_000, Nonce=self._face.lane(key).expected,
+        )  # fmt: skip
+        self.accept([parse(TxType.CANCEL_ORDER, text)])
+
+
+def cancel_text(victim: Tx) -> str:
+    return unsigned(
+        AccountIndex=victim.account, ApiKeyIndex=victim.api_key_index,
+        MarketIndex=victim.market_id or 0, Index=1, ExpiredAt=victim.expired_at_ms + 1,
+        Nonce=victim.nonce,
+    )  # fmt: skip
+
+
+def unsigned(**fields: int) -> str:
+    """A transaction's text as the signer writes it, with nothing where the signature is."""
+    parts = [f'"{name}":{value}' for name, value in fields.items()]
+    return "{" + ",".join([*parts, f'"Sig":"{NO_SIGNATURE}"', '"L2TxAttributes":null']) + "}"
+
+
+@dataclass(frozen=True)
+class Lighter:
+    """The Lighter venue."""
+
+    face: LighterFace
+    ingress: SimIngress
+    app: Mapping[Any, Any]
+
+
+_X10_EXACT: Mapping[tuple[str, str], Handler] = {
+    ("GET", "/info/markets"): x10_public.markets,
+    ("GET", "/user/account/info"): private.account_info,
+    ("GET", "/user/balance"): private.balance,
+    ("GET", "/user/fees"): private.fees,
+    ("GET", "/user/positions"): private.positions,
+    ("GET", "/user/orders"): private_orders.open_orders,
+    ("GET", "/user/orders/history"): private_orders.orders_history,
+    ("GET", "/user/trades"): private_orders.trades,
+    ("GET", "/user/funding/history"): private.funding_history,
+    ("POST", "/user/order"): x10_orders.place,
+    ("DELETE", "/user/order"): x10_orders.cancel_by_external_id,
+}
+
+_LIGHTER: Mapping[str, Handler] = {
+    "account": account.account,
+    "accountLimits": account.account_limits,
+    "nextNonce": account.next_nonce,
+    "positionFunding": account.position_funding,
+    "accountOrders": account_orders.account_orders,
+    "accountActiveOrders": account_orders.account_active_orders,
+    "accountInactiveOrders": account_orders.account_inactive_orders,
+    "trades": account_orders.trades,
+    "tx": txs.tx,
+    "sendTx": sending.send_tx,
+    "orderBookDetails": public.order_book_details,
+    "orderBookOrders": public.order_book_orders,
+    "funding-rates": public.funding_rates,
+    "fundings": public.fundings,
+}
+
+
+class Venues:
+    """The two exchanges and their faces, on one tape and one clock."""
+
+    def __init__(self, clock: Clock, faults: FaultBox, seed: int) -> None:
+        self.clock = clock
+        self.wire = ClockMs(clock)
+        self.market = MarketClock(self.wire, start_ms=START_MS, hour_s=3600.0)
+        tape = Tape(seed=seed, recording=_few_markets())
+        self.x10 = self._exchange("x10", tape, KEYS.x10.vault)
+        self.lighter = self._exchange("lighter", tape, KEYS.lighter.account_index)
+        options = X10Options(read_lag_s=LAG_S, verify_signatures=False)
+        self.x10_face = X10Face(self.x10, faults, KEYS.x10, clock, options)
+        self._x10_app = {X10_FACE: self.x10_face}
+        face = LighterFace(
+            self.lighter, faults, KEYS.lighter, clock,
+            LighterOptions(verify_signatures=False, seed=seed, nonce_lag_s=LAG_S, read_lag_s=LAG_S),
+        )  # fmt: skip
+        face.keys = OpenKeys(KEYS.lighter, verify=False, max_auth_s=600)
+        ingress = SimIngress(face, Sequencer(face))
+        self.lighter_side = Lighter(
+            face, ingress, {LIGHTER_FACE: face, sending.INGRESS: ingress}
+        )  # fmt: skip
+
+    def _exchange(self, venue: Any, tape: Tape, account_number: int) -> Exchange:
+        params = replace(
+            x10_params() if venue == "x10" else lighter_params(),
+            depth_usd=DEPTH_USD,
+            depth_oi_usd=None,
+            levels=6,
+            duplicates=DuplicateRule.EVER,
+        )
+        assert isinstance(params, VenueParams)
+        exchange = Exchange(venue, tape=tape, wire=self.wire, market=self.market, params=params)
+        exchange.create_account(account_number, BALANCE_USD)
+        return exchange
+
+    def exchange(self, venue: str) -> Exchange:
+        return self.x10 if venue == "x10" else self.lighter
+
+    def account(self, venue: str) -> int:
+        return KEYS.x10.vault if venue == "x10" else KEYS.lighter.account_index
+
+    def state(self) -> dict[str, Any]:
+        """The truth, as ``GET /state`` of the sandbox shows it."""
+        return {
+            name: state.venue_state(self.exchange(name), self.account(name))
+            for name in ("x10", "lighter")
+        }
+
+    def position(self, venue: str, symbol: str) -> Decimal:
+        """The true signed size."""
+        found = self.exchange(venue).position(self.account(venue), symbol)
+        return Decimal(0) if found is None else found.size
+
+    def ask_x10(
+        self, method: str, path: str, query: Sequence[tuple[str, str]], body: str | None
+    ) -> tuple[int, str]:
+        """
+        One request to X10, done at once.
+
+        Raises:
+            Cut: there was no answer.
+        """
+        handler = _X10_EXACT.get((method, path))
+        info: dict[str, str] = {}
+        if handler is None:
+            parts = path.split("/")
+            if path.startswith("/info/markets/"):
+                handler, info = x10_public.orderbook, {"market": parts[3]}
+            else:
+                assert path.startswith("/user/orders/external/"), path
+                handler, info = private_orders.orders_by_external_id, {"external_id": parts[4]}
+        request = Request(self._x10_app, query, info, body or "")
+        try:
+            return answered(handler, request)
+        except ApiProblemError as problem:
+            return text_of(problem.response())
+
+    def ask_lighter(
+        self, name: str, query: Sequence[tuple[str, str]], form: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        """
+        One request to Lighter, done at once.
+
+        Raises:
+            Cut: there was no answer.
+        """
+        request = Request(self.lighter_side.app, query, {}, form or {})
+        try:
+            return answered(_LIGHTER[name], request)
+        except ApiError as error:
+            return text_of(web.json_response(error.body(), status=error.status))
+
+
+def answered(handler: Handler, request: Request) -> tuple[int, str]:
+    """Run a handler, which here never waits, to its end."""
+    work = handler(request)
+    try:
+        work.send(None)
+    except StopIteration as done:
+        if request.transport.cut:
+            raise Cut from None
+        return text_of(done.value)
+    raise AssertionError("a face waited")
+
+
+def text_of(response: web.StreamResponse) -> tuple[int, str]:
+    assert isinstance(response, web.Response)
+    return response.status, response.text or ""
+
+
+def _few_markets() -> Recording:
+    whole = load_recording()
+    return replace(
+        whole,
+        hours={name: whole.hours[name] for name in MARKETS},
+        markets={name: whole.markets[name] for name in MARKETS},
+    )

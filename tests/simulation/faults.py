@@ -1,0 +1,299 @@
+"""
+What goes wrong in a simulated world: the kinds, and which of them a seed switches on.
+
+A seed enables a random half of the kinds, each with its rate. What strikes single requests is
+drawn here; what strikes at a moment or aims at a state is in ``nemesis``.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from functools import partial
+
+from adapters.sandbox.faults import Fault, FaultBox, Kind, Op
+from hedger.clock import Clock
+
+
+class Ill(StrEnum):
+    """Every kind of fault."""
+
+    # messages, both ways
+    REQUEST_LOST = "request lost"
+    REQUEST_LATE = "request late (up to 40 s)"
+    REQUEST_DOUBLED = "request duplicated"
+    RESPONSE_LOST = "response lost"
+    RESPONSE_LATE = "response late"
+    NOT_CONNECTED = "connection refused"
+    CUT_BEFORE = "connection cut before the effect"
+    CUT_AFTER = "connection cut after the effect"
+    SLOW_NET = "slow network"
+    # what the venue answers and does
+    ERROR_BEFORE = "5xx before the effect"
+    ERROR_AFTER = "5xx after the effect"
+    RATE_LIMIT = "429"
+    GARBLED = "unreadable answer"
+    REFUSED = "order refused at the door"
+    PARTIAL = "partial fill"
+    ZERO = "zero fill"
+    SLOW_MATCH = "slow match"
+    REJECTED = "accepted, then rejected"
+    DROPPED = "reduce-only dropped by the sequencer"
+    STALE_POSITION = "stale positions"
+    STALE_ORDER = "stale orders"
+    STALE_NONCE = "stale nonce (behind)"
+    STALE_BALANCE = "stale balance"
+    READ_FAILED = "failed read"
+    NONCE_STOLEN = "nonce stolen"
+    # at a moment, or aimed at a state
+    NONCE_AHEAD = "nonce used by somebody else (ahead)"
+    OUTAGE = "outage"
+    OUTAGE_AIMED = "outage while leg 2 is in flight"
+    LIQUIDATION = "liquidation"
+    MANUAL = "manual close"
+    RACING = "external close between read and close"
+    NO_LIQUIDITY = "no liquidity"
+    KILL = "kill -9"
+    KILL_IN_RECOVERY = "kill -9 in recovery"
+    POWER = "power cut"
+    STALL = "process stands still"
+    STALL_AT_COMMIT = "process stands still after an intent"
+    SKEW = "our clock is off"
+    DB_BUSY = "database busy"
+    DISK_FULL = "disk full"
+    TWO_DAEMONS = "two daemons"
+    # outside of what a venue declares
+    LAG_BROKEN = "read lag beyond its bound"
+    VENUE_CLOCK = "venue clock runs off"
+
+
+REQUESTS: Mapping[Ill, float] = {
+    Ill.REQUEST_LOST: 0.002,
+    Ill.REQUEST_LATE: 0.002,
+    Ill.REQUEST_DOUBLED: 0.002,
+    Ill.RESPONSE_LOST: 0.002,
+    Ill.RESPONSE_LATE: 0.002,
+    Ill.NOT_CONNECTED: 0.002,
+    Ill.CUT_BEFORE: 0.002,
+    Ill.CUT_AFTER: 0.002,
+    Ill.SLOW_NET: 0.02,
+}
+"""How likely each is for one message. An order counts as ``ORDER_WEIGHT`` messages."""
+
+ORDER_WEIGHT = 10.0
+
+ORDERS: Mapping[Ill, float] = {
+    Ill.ERROR_BEFORE: 0.03,
+    Ill.ERROR_AFTER: 0.03,
+    Ill.RATE_LIMIT: 0.03,
+    Ill.REFUSED: 0.03,
+    Ill.PARTIAL: 0.08,
+    Ill.ZERO: 0.05,
+    Ill.SLOW_MATCH: 0.04,
+    Ill.REJECTED: 0.04,
+    Ill.DROPPED: 0.04,
+    Ill.NONCE_STOLEN: 0.03,
+}
+"""How likely each is for one order."""
+
+READS: Mapping[Ill, float] = {
+    Ill.STALE_POSITION: 0.10,
+    Ill.STALE_ORDER: 0.10,
+    Ill.STALE_NONCE: 0.30,
+    Ill.STALE_BALANCE: 0.10,
+    Ill.READ_FAILED: 0.02,
+}
+"""How likely each is for one read of its kind."""
+
+MOMENTS: Mapping[Ill, float] = {
+    Ill.NONCE_AHEAD: 1.5,
+    Ill.OUTAGE: 1.5,
+    Ill.LIQUIDATION: 3.0,
+    Ill.MANUAL: 3.0,
+    Ill.NO_LIQUIDITY: 1.5,
+    Ill.KILL: 14.0,
+    Ill.POWER: 4.0,
+    Ill.STALL: 4.0,
+    Ill.SKEW: 0.0,
+    Ill.DB_BUSY: 2.0,
+    Ill.DISK_FULL: 0.7,
+    Ill.TWO_DAEMONS: 1.0,
+}
+"""How often each happens in an hour."""
+
+AIMED: Mapping[Ill, float] = {
+    Ill.OUTAGE_AIMED: 0.05,
+    Ill.RACING: 0.15,
+    Ill.KILL_IN_RECOVERY: 0.004,
+    Ill.STALL_AT_COMMIT: 0.002,
+}
+"""How likely each is when its state has come."""
+
+BEYOND = frozenset({Ill.LAG_BROKEN, Ill.VENUE_CLOCK})
+"""Outside of what a venue declares: an alarm is owed then, and no more."""
+
+BEYOND_SHARE = 0.06
+STALE_S = (0.5, 4.0)
+STALE_BROKEN_S = (6.0, 12.0)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a seed switches on, and how much of it."""
+
+    ills: frozenset[Ill]
+    intensity: float = 1.0
+    orders: Mapping[int, Ill] = field(default_factory=dict)  # what the n-th order meets
+
+    @property
+    def beyond(self) -> bool:
+        """Whether a venue breaks what it declares."""
+        return bool(self.ills & BEYOND)
+
+
+NOTHING = Plan(frozenset())
+
+
+def drawn(chance: random.Random) -> Plan:
+    """The plan of one seed: about half of the kinds, and rarely one beyond the declared bounds."""
+    usual = [ill for ill in Ill if ill not in BEYOND]
+    ills = {ill for ill in usual if chance.random() < 0.5}
+    ills.add(Ill.KILL)  # every seed has some: half of the promise is about them
+    if chance.random() < BEYOND_SHARE:
+        ills.add(chance.choice(sorted(BEYOND)))
+    return Plan(frozenset(ills), chance.choice((0.5, 0.8, 1.1)))
+
+
+class Chance:
+    """Draws for one world, and the count of what fired."""
+
+    def __init__(self, plan: Plan, source: random.Random) -> None:
+        self.plan = plan
+        self.source = source
+        self.fired: Counter[Ill] = Counter()
+        self.quiet = False  # nothing is drawn any more: the world comes to rest
+        self._orders = 0
+
+    def strikes(self, ill: Ill, likely: float) -> bool:
+        """Whether it happens now; counted if it does."""
+        if self.quiet or ill not in self.plan.ills:
+            return False
+        if self.source.random() >= likely * self.plan.intensity:
+            return False
+        self.fired[ill] += 1
+        return True
+
+    def between(self, least: float, most: float) -> float:
+        """Seconds."""
+        return least + (most - least) * self.source.random()
+
+    def next_order(self) -> None:
+        """Another order was sent; a plan may say what it meets."""
+        self._orders += 1
+
+    def first_of(
+        self, table: Mapping[Ill, float], weight: float = 1.0, *, order: bool = False
+    ) -> Ill | None:
+        """At most one of a table: what the plan says of an order, or the first that strikes."""
+        said = self.plan.orders.get(self._orders) if order else None
+        if said is not None and said in table:
+            self.fired[said] += 1
+            return said
+        for ill, likely in table.items():
+            if self.strikes(ill, likely * weight):
+                return ill
+        return None
+
+
+_STALE: Mapping[Op, Ill] = {
+    Op.POSITIONS: Ill.STALE_POSITION,
+    Op.ORDERS: Ill.STALE_ORDER,
+    Op.NONCE: Ill.STALE_NONCE,
+    Op.BALANCE: Ill.STALE_BALANCE,
+}
+
+
+class SimFaults(FaultBox):
+    """The faces' fault box, filled by chance at the moment it is asked."""
+
+    def __init__(self, clock: Clock, chance: Chance) -> None:
+        super().__init__(clock)
+        self._chance = chance
+        self.dry_until_s: dict[str, float] = {}  # per venue: nobody trades there until then
+
+    def outage(self, venue: str) -> bool:
+        """Outages are the network's business here."""
+        return False
+
+    def take(
+        self,
+        venue: str,
+        op: str,
+        symbol: str | None = None,
+        reduce_only: bool | None = None,
+        api_key_index: int | None = None,
+    ) -> list[Fault]:
+        kind = Op(op)
+        if kind is Op.ORDER:
+            return self._for_order(venue, reduce_only=bool(reduce_only))
+        if kind in _STALE:
+            return self._for_read(venue, kind)
+        return []
+
+    def _for_read(self, venue: str, op: Op) -> list[Fault]:
+        chance = self._chance
+        if chance.strikes(Ill.READ_FAILED, READS[Ill.READ_FAILED]):
+            return [_fault(venue, Kind.BAD_READS, status=503)]
+        if op in {Op.POSITIONS, Op.ORDERS} and chance.strikes(Ill.LAG_BROKEN, 0.15):
+            return [_fault(venue, Kind.LAG, seconds=chance.between(*STALE_BROKEN_S))]
+        if chance.strikes(_STALE[op], READS[_STALE[op]]):
+            return [_fault(venue, Kind.LAG, seconds=chance.between(*STALE_S))]
+        return []
+
+    def _for_order(self, venue: str, *, reduce_only: bool) -> list[Fault]:
+        chance = self._chance
+        dry = self._clock.monotonic_s() < self.dry_until_s.get(venue, 0.0)
+        ill = Ill.ZERO if dry else chance.first_of(ORDERS, order=True)
+        if ill is Ill.PARTIAL:
+            share = Decimal(chance.source.randint(1, 9)) / 10
+            return [_fault(venue, Kind.PARTIAL_FILL, fraction=share)]
+        if ill is Ill.SLOW_MATCH:
+            return [_fault(venue, Kind.SLOW_MATCH, seconds=chance.between(0.5, 4.0))]
+        if ill is Ill.REFUSED:
+            return [_fault(venue, Kind.REFUSE, code=1140 if venue == "x10" else 21739, status=400)]
+        if ill is Ill.DROPPED and not reduce_only:
+            return []
+        if ill is Ill.NONCE_STOLEN and venue != "lighter":
+            return []
+        return [_SIMPLE[ill](venue)] if ill is not None else []
+
+
+def _fault(
+    venue: str,
+    kind: Kind,
+    *,
+    code: int = 0,
+    status: int = 0,
+    reason: str = "",
+    fraction: Decimal = Decimal(1),
+    seconds: float = 0.0,
+    when: str = "",
+    html: bool = False,
+) -> Fault:
+    return Fault(
+        id="sim", venue=venue, kind=kind, ops=frozenset(), code=code, status=status, reason=reason,
+        fraction=fraction, seconds=seconds, when=when, html=html,
+    )  # fmt: skip
+
+
+_SIMPLE: Mapping[Ill, Callable[[str], Fault]] = {
+    Ill.ERROR_BEFORE: partial(_fault, kind=Kind.SERVER_ERROR, status=502, when="before", html=True),
+    Ill.ERROR_AFTER: partial(_fault, kind=Kind.SERVER_ERROR, status=504, when="after"),
+    Ill.RATE_LIMIT: partial(_fault, kind=Kind.RATE_LIMIT, status=429),
+    Ill.ZERO: partial(_fault, kind=Kind.NO_FILL),
+    Ill.REJECTED: partial(_fault, kind=Kind.REJECT, reason="margin"),
+    Ill.DROPPED: partial(_fault, kind=Kind.REJECT, reason="reduce_only"),
+    Ill.NONCE_STOLEN: partial(_fault, kind=Kind.STEAL_NONCE),
+}

@@ -1,0 +1,259 @@
+"""
+What happens to a world at moments, and what aims at its state.
+
+Uniform noise does not reach everything: an outage is aimed at a second leg in flight, an external
+close at the time between the reading of a position and the order that closes it
+(reliability.md §3.5, iii).
+"""
+
+import asyncio
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from adapters.sandbox.engine.types import NewOrder
+from tests.simulation.faults import AIMED, MOMENTS, Ill
+from tests.simulation.process import now_s
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+HEDGED = ("ETH", "SOL")
+NEVER_HEDGED = "BTC"
+VENUES = ("x10", "lighter")
+ZERO = Decimal(0)
+BOUNDARIES_PER_HOUR = 14_000  # about; only sets how often a process dies
+
+
+def next_kill(world: "World") -> int:
+    """Boundaries until the next death."""
+    rate = MOMENTS[Ill.KILL] * world.plan.intensity
+    return 1 + int(world.chance.source.expovariate(rate / BOUNDARIES_PER_HOUR))
+
+
+async def run(world: "World") -> None:
+    """Strike until the world comes to rest."""
+    if Ill.KILL in world.plan.ills:
+        world.kill_in = next_kill(world)
+    strokes = {
+        Ill.NONCE_AHEAD: _use_nonce,
+        Ill.OUTAGE: _outage,
+        Ill.LIQUIDATION: _liquidation,
+        Ill.MANUAL: _manual,
+        Ill.NO_LIQUIDITY: _dry,
+        Ill.POWER: _power,
+        Ill.STALL: _stall,
+        Ill.DB_BUSY: _busy,
+        Ill.DISK_FULL: _full,
+        Ill.TWO_DAEMONS: _second,
+    }
+    async with asyncio.TaskGroup() as group:
+        for ill, stroke in strokes.items():
+            if ill in world.plan.ills:
+                group.create_task(_again(world, ill, stroke))
+        if Ill.VENUE_CLOCK in world.plan.ills:
+            group.create_task(_drift(world))
+        if not world.dedicated:
+            group.create_task(_stranger(world))
+
+
+async def _again(world, ill, stroke) -> None:
+    mean_s = 3600 / (MOMENTS[ill] * world.plan.intensity)
+    while True:
+        await asyncio.sleep(world.chance.source.expovariate(1 / mean_s))
+        if world.chance.quiet:
+            return
+        if stroke(world):
+            world.chance.fired[ill] += 1
+            world.trace(str(ill))
+
+
+# -- aimed at a state ---------------------------------------------------------------------------
+
+
+def on_order(world: "World", venue: str) -> None:
+    """An order was just taken, and will be matched in a moment."""
+    chance = world.chance
+    found = world.venues.exchange(venue).orders(world.venues.account(venue), open_only=True)
+    if not found:
+        return
+    new = found[-1].new
+    if new.reduce_only and chance.strikes(Ill.RACING, AIMED[Ill.RACING]):
+        share = Decimal(chance.source.randint(3, 10)) / 10
+        asyncio.get_running_loop().call_later(0.05, close_outside, world, venue, new.symbol, share)
+    second = not new.reduce_only and venue == "lighter"
+    if second and chance.strikes(Ill.OUTAGE_AIMED, AIMED[Ill.OUTAGE_AIMED]):
+        _begin(world, chance.source.choice(VENUES))
+
+
+def close_outside(world: "World", venue: str, symbol: str, share: Decimal) -> bool:
+    """Somebody closes a part of our position by hand, without asking us."""
+    ours = world.truth.ours(venue, symbol)
+    rules = world.venues.exchange(venue).rules_of(symbol)
+    size = abs(ours) * share // rules.size_step * rules.size_step
+    if size == ZERO or world.chance.quiet:
+        return False
+    return trade(world, venue, symbol, -size if ours > ZERO else size)
+
+
+def trade(world: "World", venue: str, symbol: str, signed: Decimal) -> bool:
+    """A trade by somebody else in our account; whether anything was traded."""
+    exchange, account = world.venues.exchange(venue), world.venues.account(venue)
+    mark, tick = exchange.mark(symbol), exchange.rules_of(symbol).price_tick
+    far = mark * (Decimal("1.03") if signed > ZERO else Decimal("0.97"))
+    new = NewOrder(
+        client_id=f"9{world.strangers:013d}",
+        symbol=symbol,
+        is_buy=signed > ZERO,
+        size=abs(signed),
+        price=far // tick * tick,
+    )
+    world.strangers += 1
+    world.oracle.disturbed_s[symbol] = now_s()
+    view = exchange.match(exchange.admit(account, new).id)
+    return view.filled > ZERO
+
+
+# -- at a moment --------------------------------------------------------------------------------
+
+
+def _begin(world: "World", venue: str) -> None:
+    mode = world.chance.source.choice(("refused", "silent"))
+    world.begin_outage(venue, mode, world.chance.between(5.0, 120.0))
+
+
+def _outage(world: "World") -> bool:
+    _begin(world, world.chance.source.choice(VENUES))
+    return True
+
+
+def _use_nonce(world: "World") -> bool:
+    side = world.venues.lighter_side
+    key = world.chance.source.choice(sorted(side.face.lanes)[:2])
+    side.ingress.use_nonce(key)
+    return True
+
+
+def _held(world: "World") -> tuple[str, str] | None:
+    """A leg of ours, on a market where nobody else holds anything."""
+    found = [
+        (venue, symbol)
+        for venue in VENUES
+        for symbol in HEDGED
+        if world.truth.ours(venue, symbol) != ZERO and not world.truth.foreign.get((venue, symbol))
+    ]
+    return world.chance.source.choice(found) if found else None
+
+
+def _liquidation(world: "World") -> bool:
+    leg = _held(world)
+    if leg is None:
+        return False
+    venue, symbol = leg
+    share = world.chance.source.choice((Decimal(1), Decimal("0.5")))
+    world.oracle.disturbed_s[symbol] = now_s()
+    world.venues.exchange(venue).liquidate(world.venues.account(venue), symbol, share)
+    return True
+
+
+def strike(world: "World", what: str, symbol: str) -> None:
+    """The one blow of a story."""
+    if what == "liquidation":
+        world.venues.x10.liquidate(world.venues.account("x10"), symbol, Decimal(1))
+    else:
+        close_outside(world, "lighter", symbol, Decimal("0.5"))
+
+
+def _manual(world: "World") -> bool:
+    leg = _held(world)
+    if leg is None:
+        return False
+    return close_outside(world, *leg, Decimal(world.chance.source.randint(2, 10)) / 10)
+
+
+def _dry(world: "World") -> bool:
+    venue = world.chance.source.choice(VENUES)
+    world.faults.dry_until_s[venue] = now_s() + world.chance.between(3.0, 25.0)
+    return True
+
+
+def _power(world: "World") -> bool:
+    for process in world.processes:
+        world.kill(process, "power")
+    world.power_lost = True
+    return True
+
+
+def _stall(world: "World") -> bool:
+    process = world.processes[-1]
+    seconds = world.chance.between(1.0, 40.0)
+    world.truth.availability.look()
+    process.stalled_until_s = now_s() + seconds
+    world.truth.availability.look()
+    asyncio.get_running_loop().call_later(seconds, world.truth.availability.look)
+    return process.alive
+
+
+def _busy(world: "World") -> bool:
+    return world.begin_trouble("database is locked", world.chance.between(0.2, 3.0))
+
+
+def _full(world: "World") -> bool:
+    return world.begin_trouble("database or disk is full", world.chance.between(3.0, 15.0))
+
+
+def _second(world: "World") -> bool:
+    """Another daemon starts on the same ledger while the first one still runs."""
+    return world.start_second()
+
+
+async def _drift(world: "World") -> None:
+    """The venues' clock runs off, far beyond what they declare."""
+    fast = world.chance.source.choice((-1, 1))
+    while True:
+        await asyncio.sleep(60)
+        if world.chance.quiet:
+            return
+        if abs(world.clock.off_s) < 12:
+            world.clock.off_s += fast * world.chance.between(0.0, 1.5)
+        world.chance.fired[Ill.VENUE_CLOCK] += 1
+
+
+async def _stranger(world: "World") -> None:
+    """
+    Somebody else uses the same sub-accounts: a position on a market that we do not trade, and
+    now and then more of what we hold, taken off again by themselves.
+    """
+    chance = world.chance
+    for venue in VENUES:
+        _foreign(world, venue, NEVER_HEDGED, Decimal(chance.source.randint(1, 9)) / 1000)
+    while True:
+        await asyncio.sleep(chance.source.expovariate(1 / 600))
+        if chance.quiet:
+            return
+        venue, symbol = chance.source.choice(VENUES), chance.source.choice(HEDGED)
+        ours = world.truth.ours(venue, symbol)
+        if ours == ZERO:
+            continue
+        await _beside(world, venue, symbol, ours)
+
+
+async def _beside(world: "World", venue: str, symbol: str, ours: Decimal) -> None:
+    """More of the same for some time."""
+    rules = world.venues.exchange(venue).rules_of(symbol)
+    size = max(rules.min_size, abs(ours) / 2 // rules.size_step * rules.size_step)
+    _foreign(world, venue, symbol, size if ours > ZERO else -size)
+    await asyncio.sleep(world.chance.between(5, 120))
+    _foreign(world, venue, symbol, -world.truth.foreign.get((venue, symbol), ZERO))
+
+
+def _foreign(world: "World", venue: str, symbol: str, signed: Decimal) -> None:
+    """A trade that is theirs and stays theirs."""
+    if signed == ZERO:
+        return
+    before = world.venues.position(venue, symbol)
+    key = (venue, symbol)
+    world.truth.foreign[key] = world.truth.foreign.get(key, ZERO) + signed
+    trade(world, venue, symbol, signed)
+    traded = world.venues.position(venue, symbol) - before
+    world.truth.foreign[key] += traded - signed
+    world.truth.look(symbol)

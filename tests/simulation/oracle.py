@@ -1,0 +1,286 @@
+"""
+The judges: every promise, checked against the engines' truth and the committed ledger.
+
+They read the database over a connection of their own, which sees only what is durable.
+"""
+
+import hashlib
+import json
+import sqlite3
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from adapters.lighter.orders import TX_CREATE_ORDER, Payload
+from adapters.sandbox import verify
+from adapters.sandbox.engine.types import TradeKind, TradeMade, TradeView
+from hedger import audit
+from tests.simulation.exchange import MARKETS, Venues
+from tests.simulation.process import Process, now_s
+from tests.simulation.truth import Span, Truth
+
+NAKED_MAX_S = 120.0
+ALERT_AFTER_S = 60.0
+DISTURBED_S = 30.0
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken promise."""
+
+    promise: str
+    text: str
+    at_s: float
+
+
+class Oracle:
+    """Watches one world. ``promise`` names are those of the issue's list, and two more."""
+
+    def __init__(self, path: Path, venues: Venues, *, dedicated: bool, beyond: bool) -> None:
+        self.violations: list[Violation] = []
+        self.orders_sent = 0
+        self.resent = 0
+        self.truth: Truth
+        self._path = path
+        self._venues = venues
+        self._dedicated = dedicated
+        self._beyond = beyond
+        self._conn = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+        self._payloads: dict[tuple[str, str], str] = {}
+        self._nonces: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
+        self._intents: dict[tuple[str, str], tuple[str, str, str]] = {}
+        self._client_indexes: set[int] = set()
+        self._second_legs: set[str] = set()
+        self.disturbed_s: dict[str, float] = {}
+        self._legs: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        for name in ("x10", "lighter"):
+            venues.exchange(name).subscribe(self._event)
+
+    def reopen(self) -> None:
+        """The file was replaced by what was left of it."""
+        self._conn.close()
+        self._conn = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, isolation_level=None)
+
+    def broken(self, promise: str, text: str) -> None:
+        """Note a violation; the same sentence once."""
+        if not any(v.text == text for v in self.violations):
+            self.violations.append(Violation(promise, text, now_s()))
+
+    def internal(self, where: str, error: BaseException) -> None:
+        """Something in the program broke that nobody broke on purpose."""
+        if isinstance(error, BaseExceptionGroup):
+            for inner in error.exceptions:
+                self.internal(where, inner)
+        else:
+            self.broken("0 sound", f"{where}: {type(error).__name__}: {error}")
+
+    # -- promises 1 and 2: at the moment something is sent ---------------------------------------
+
+    def sent_x10(self, process: Process, body: str) -> None:
+        """An order leaves for X10: its intent is there, durable, with these very bytes."""
+        self._sent("x10", str(json.loads(body)["id"]), body)
+
+    def sent_lighter(self, process: Process, tx_type: str, tx_info: str) -> None:
+        """An order or a burn leaves for Lighter."""
+        info = json.loads(tx_info)
+        text = Payload(int(tx_type), tx_info).text()
+        key = f"{info['ApiKeyIndex']}"
+        if int(tx_type) == TX_CREATE_ORDER:
+            client_id = str(info["ClientOrderIndex"])
+            self._client_indexes.add(info["ClientOrderIndex"])
+            self._sent("lighter", client_id, text)
+            self._nonce(key, info["Nonce"], client_id, text)
+            self._second_leg(info)
+            return
+        found = self._conn.execute(
+            "SELECT 1 FROM burns WHERE payload = ? UNION SELECT 1 FROM fillers WHERE payload = ?",
+            (text, text),
+        ).fetchone()
+        if found is None and info["Index"] not in self._client_indexes:
+            self.broken("1 intent first", f"a burn of nonce {info['Nonce']} has no row")
+
+    def _sent(self, venue: str, client_id: str, payload: str) -> None:
+        self.orders_sent += 1
+        known = self._payloads.setdefault((venue, client_id), payload)
+        if known is not payload:
+            self.resent += 1
+        if known != payload:
+            self.broken("2 once", f"{venue} {client_id} was sent with two payloads")
+        row = self._conn.execute(
+            "SELECT payload_sha256, hedge_id, purpose, side FROM orders"
+            " WHERE venue = ? AND client_id = ?",
+            (venue, client_id),
+        ).fetchone()
+        if row is None:
+            self.broken("1 intent first", f"{venue} {client_id} was sent without an intent")
+        elif row[0] != hashlib.sha256(payload.encode()).hexdigest():
+            self.broken("1 intent first", f"{venue} {client_id} is not what was intended")
+        else:
+            self._intents[venue, client_id] = (row[1], row[2], row[3])
+
+    def _second_leg(self, info: dict[str, Any]) -> None:
+        """Leg B is never larger than what leg A truly holds when it is sent."""
+        if info["ReduceOnly"]:
+            return
+        symbol = self._venues.lighter.symbol_of_id(info["MarketIndex"])
+        assert symbol is not None
+        rules = self._venues.lighter.rules_of(symbol)
+        size = Decimal(info["BaseAmount"]).scaleb(-rules.size_decimals)
+        client_id = str(info["ClientOrderIndex"])
+        if client_id in self._second_legs:
+            return  # the identical bytes again
+        self._second_legs.add(client_id)
+        held = abs(self.truth.ours("x10", symbol))
+        if size > held and not self._disturbed(symbol):
+            self.broken("4 leg B fits", f"{client_id}: {size} {symbol} for {held} on x10")
+
+    def _disturbed(self, symbol: str) -> bool:
+        """Whether somebody else changed leg A so lately that no read could have shown it."""
+        return now_s() - self.disturbed_s.get(symbol, -1e9) < DISTURBED_S
+
+    def _nonce(self, key: str, nonce: int, client_id: str, payload: str) -> None:
+        """
+        Two orders may have one nonce only if the first is known not to have used it; and none is
+        left out: nothing of ours is under way that the venue could still be waiting for.
+        """
+        expected = self._venues.lighter_side.face.lane(int(key)).expected
+        if nonce > expected:
+            self.broken("2 no gap", f"nonce {nonce} of key {key}, the venue waits for {expected}")
+        users = self._nonces[key, nonce]
+        for other in users:
+            if other == client_id:
+                continue
+            row = self._conn.execute(
+                "SELECT state FROM orders WHERE venue = 'lighter' AND client_id = ?", (other,)
+            ).fetchone()
+            if row is None or row[0] not in {"refused", "abandoned"}:
+                state = "missing" if row is None else row[0]
+                self.broken("2 once", f"nonce {nonce} of key {key} twice; the first is {state}")
+        users[client_id] = payload
+
+    # -- promise 6: at the moment something trades -----------------------------------------------
+
+    def _event(self, event: object) -> None:
+        if isinstance(event, TradeMade) and event.trade.kind is TradeKind.TRADE:
+            self._traded(event.trade)
+
+    def _traded(self, trade: TradeView) -> None:
+        venue = "x10" if trade.account == self._venues.account("x10") else "lighter"
+        intent = self._intents.get((venue, trade.client_id))
+        if intent is None:
+            return  # somebody else's
+        hedge, purpose, _ = intent
+        signed = trade.size if trade.is_buy else -trade.size
+        leg = self._legs[hedge, venue] = self._legs[hedge, venue] + signed
+        if purpose == "open":
+            return
+        position = self._venues.exchange(venue).position(trade.account, trade.symbol)
+        after = ZERO if position is None else position.size
+        before = after - signed
+        if before * signed >= ZERO or abs(signed) > abs(before):
+            self.broken(
+                "6 no flip", f"{venue} {trade.client_id} took {before} {trade.symbol} to {after}"
+            )
+        if not self._dedicated and leg * signed > ZERO:
+            self.broken(
+                "6 not ours", f"{venue} {trade.client_id} of {hedge} took {leg} that was not ours"
+            )
+
+    # -- promise 4: when a naked span ends -------------------------------------------------------
+
+    def ended(self, span: Span) -> None:
+        """A market is hedged again. Beyond what a venue declares, an alarm is all that is owed."""
+        if self._beyond and self._count("alerts"):
+            return
+        if span.available_s > NAKED_MAX_S:
+            self.broken(
+                "4 naked", f"{span.symbol} was naked for {span.available_s:.1f} s available"
+            )
+
+    def recovered(self) -> None:
+        """Recovery is over: every hedge is at rest, or a person was told of it."""
+        left = self._conn.execute(
+            "SELECT id, state FROM hedges WHERE state NOT IN"
+            " ('refused','closed_flat','closed','open','escalated')"
+        ).fetchall()
+        for hedge, state in left:
+            self.broken("5 recovered", f"recovery left {hedge} {state}")
+
+    # -- promises 3 and 5: at the end ------------------------------------------------------------
+
+    def at_rest(self) -> bool:
+        """Whether nothing is under way any more, in the ledger and in truth."""
+        live = self._conn.execute(
+            "SELECT count(*) FROM hedges WHERE state NOT IN ('refused','closed_flat','closed')"
+        ).fetchone()[0]
+        return not live and not self.left_over() and self.truth.longest_open_s() == 0.0
+
+    def left_over(self) -> list[str]:
+        """Positions that are ours and should not be there."""
+        return [
+            f"{venue} holds {size} {symbol}"
+            for venue in ("x10", "lighter")
+            for symbol in MARKETS
+            if (size := self.truth.ours(venue, symbol)) != ZERO
+        ]
+
+    def finish(self) -> None:
+        """Hold the ledger against the venues, order by order."""
+        for text in self.left_over():
+            self.broken("5 recovered", f"at the end {text}")
+        stuck = self._conn.execute(
+            "SELECT id, state, reason FROM hedges"
+            " WHERE state NOT IN ('refused','closed_flat','closed')"
+        )
+        for hedge, state, reason in stuck:
+            self.broken("5 recovered", f"at the end {hedge} is {state}: {reason}")
+        (sound,) = self._conn.execute("PRAGMA integrity_check(1)").fetchone()
+        if sound != "ok":
+            self.broken("0 sound", f"the ledger is damaged: {sound}")
+        differences = self._differences()
+        if differences and self._beyond:
+            if not self._count("alerts"):
+                self.broken("3 proven", f"no alarm though {differences[0]}")
+            return
+        for text in differences:
+            self.broken("3 proven", text)
+
+    def _differences(self) -> list[str]:
+        """By the same code as ``hedger sandbox verify``, without what others traded."""
+        everything = audit.Filters(limit=0)
+        orders, fills, payments = (
+            list(audit.rows(self._path, kind, everything))
+            for kind in ("orders", "fills", "funding")
+        )
+        state = self._venues.state()
+        found: list[str] = []
+        for venue in verify.VENUES:
+            truth: dict[str, Any] = state[venue]
+            theirs = [o for o in truth["orders"] if (venue, o["client_id"]) in self._payloads]
+            traded = [t for t in truth["trades"] if (venue, t["client_id"]) in self._payloads]
+            self._twice(venue, theirs)
+            mine = verify._at(venue, orders)
+            found += verify._orders(venue, mine, theirs)
+            found += verify._fills(venue, verify._at(venue, fills), traded)
+            booked = [row for row in verify._at(venue, payments) if row["hedge_id"]]
+            found += verify._payments(venue, booked, truth["payments"])
+        return found
+
+    def _twice(self, venue: str, theirs: list[dict[str, Any]]) -> None:
+        seen: set[str] = set()
+        for row in theirs:
+            if Decimal(row["filled"]) == ZERO:
+                continue
+            if row["client_id"] in seen:
+                self.broken("2 once", f"{venue} {row['client_id']} was executed twice")
+            seen.add(row["client_id"])
+
+    def counts(self) -> tuple[int, int, int]:
+        """Hedges, orders and alerts of the ledger."""
+        return self._count("hedges"), self._count("orders"), self._count("alerts")
+
+    def _count(self, table: str) -> int:
+        return int(self._conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0])

@@ -1,0 +1,98 @@
+"""
+One life of the daemon's process, and how it ends.
+
+Everything that a process does to the world goes through ``Process.effect`` and everything that
+it learns comes back through ``Process.resumed``. These are the boundaries at which it can be
+killed; once it is dead every effect is refused, so that a ``finally`` cannot cheat
+(reliability.md §3.2).
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+
+class Killed(BaseException):
+    """``kill -9``: this process does nothing any more."""
+
+
+class Process:
+    """
+    A generation.
+
+    Attributes:
+        number: 1 for the first.
+        alive: whether its effects still count.
+        skew_s: how far this machine's wall clock is off, in seconds.
+        stalled_until_s: loop time before which it does not run on.
+    """
+
+    def __init__(
+        self, number: int, hook: Callable[["Process", str], None], skew_s: float = 0.0
+    ) -> None:
+        self.number = number
+        self.alive = True
+        self.skew_s = skew_s
+        self.stalled_until_s = 0.0
+        self.dead: asyncio.Event = asyncio.Event()
+        self.on_death: Callable[[Process], None] | None = None
+        self._hook = hook
+
+    def kill(self) -> None:
+        """From now on nothing it does has an effect."""
+        self.alive = False
+        self.dead.set()
+        if self.on_death is not None:
+            self.on_death(self)
+
+    def effect(self, label: str) -> None:
+        """
+        A boundary before something leaves the process.
+
+        Raises:
+            Killed: the process is dead, or dies here.
+        """
+        if self.alive:
+            self._hook(self, label)
+        if not self.alive:
+            raise Killed
+
+    def _left_s(self) -> float:
+        """How long it stands still yet; a dead one does not wait."""
+        return self.stalled_until_s - now_s() if self.alive else 0.0
+
+    async def resumed(self, label: str) -> None:
+        """
+        A boundary after a wait: the process runs on, unless it is dead or stands still.
+
+        Raises:
+            Killed: the process is dead, or dies here.
+        """
+        while (left_s := self._left_s()) > 0:  # noqa: ASYNC110 - its end may move
+            await asyncio.sleep(left_s)
+        self.effect(label)
+
+
+def now_s() -> float:
+    """Seconds of the running loop."""
+    return asyncio.get_running_loop().time()
+
+
+class SimClock:
+    """The clock of one process: the loop's time, with that machine's error of the wall clock."""
+
+    def __init__(self, epoch: datetime, process: Process) -> None:
+        self._epoch = epoch
+        self._process = process
+
+    def now(self) -> datetime:
+        return self._epoch + timedelta(seconds=now_s() + self._process.skew_s)
+
+    def monotonic_s(self) -> float:
+        return now_s()
+
+    async def sleep(self, seconds: float) -> None:
+        if not self._process.alive:
+            raise Killed
+        await asyncio.sleep(seconds)
+        await self._process.resumed("sleep")

@@ -1,0 +1,55 @@
+"""
+Short stories for the crash matrix: one hedge is opened and closed, and one thing goes wrong.
+
+Orders are counted over the whole story: 1 is leg A, 2 is leg B, 3 and 4 close them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.simulation.faults import Ill, Plan
+
+
+@dataclass(frozen=True)
+class Story:
+    """``orders``: what the n-th order meets; ``strike``: what happens while the hedge is open."""
+
+    name: str
+    orders: Mapping[int, Ill] = field(default_factory=dict)
+    strike: str | None = None
+    dedicated: bool = True
+
+    @property
+    def plan(self) -> Plan:
+        """Nothing by chance."""
+        return Plan(frozenset(), 1.0, self.orders)
+
+
+STORIES = (
+    Story("nothing goes wrong"),
+    Story("the answer to leg B is lost", {2: Ill.RESPONSE_LOST}),
+    Story("leg B fills in part", {2: Ill.PARTIAL}),
+    Story("leg A is lost on its way", {1: Ill.REQUEST_LOST}),
+    Story("somebody steals leg B's nonce", {2: Ill.NONCE_STOLEN}),
+    Story("the answer to leg A is lost", {1: Ill.RESPONSE_LOST}),
+    Story("leg A fills in part", {1: Ill.PARTIAL}),
+    Story("leg A fills nothing", {1: Ill.ZERO}),
+    Story("leg A is refused", {1: Ill.REFUSED}),
+    Story("leg A ends in a 504 after its effect", {1: Ill.ERROR_AFTER}),
+    Story("leg A is matched late", {1: Ill.SLOW_MATCH}),
+    Story("leg B fills nothing", {2: Ill.ZERO}),
+    Story("leg B is refused", {2: Ill.REFUSED}),
+    Story("leg B is lost on its way", {2: Ill.REQUEST_LOST}),
+    Story("leg B arrives late", {2: Ill.REQUEST_LATE}),
+    Story("leg B is accepted and then rejected", {2: Ill.REJECTED}),
+    Story("leg B meets a rate limit", {2: Ill.RATE_LIMIT}),
+    Story("leg B's connection is cut after its effect", {2: Ill.CUT_AFTER}),
+    Story("the first closing order fills in part", {3: Ill.PARTIAL}),
+    Story("the answer to the second closing order is lost", {4: Ill.RESPONSE_LOST}),
+    Story("the sequencer drops the second closing order", {4: Ill.DROPPED}),
+    Story("the first closing order is delivered twice", {3: Ill.REQUEST_DOUBLED}),
+    Story("leg A is liquidated while the hedge is open", strike="liquidation"),
+    Story("leg B is closed by hand while the hedge is open", strike="manual"),
+    Story("both closing orders are lost", {3: Ill.REQUEST_LOST, 4: Ill.REQUEST_LOST}),
+    Story("a shared account, and leg B fills in part", {2: Ill.PARTIAL}, dedicated=False),
+)

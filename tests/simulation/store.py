@@ -1,0 +1,136 @@
+"""
+The ledger's own code on a file in memory, with the troubles of a disk.
+
+What was committed is durable, because the ledger asks for ``synchronous = FULL``; if it did
+not, a power cut would take the last commits with it, and here it does.
+"""
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from hedger.clock import Clock
+from hedger.ledger import sqlite
+from hedger.ledger.records import REVISION
+from hedger.ledger.session import Session
+from hedger.ledger.store import Store
+from tests.simulation.process import Killed, Process
+
+FULL = 2
+UNSYNCED_MAX = 20  # commits that a disk may still hold back (reliability.md §0.5)
+
+Trouble = Callable[[], str | None]
+
+
+class SimStore(Store):
+    """A store that its process can lose, and whose disk can be full or busy."""
+
+    def __init__(
+        self, engines: "Engines", clock: Clock, process: Process, trouble: Trouble
+    ) -> None:
+        self._process = process
+        self._trouble = trouble
+        self._engines = engines
+        super().__init__(engines.take(), engines.path, clock)
+        raw = self._conn.connection.driver_connection
+        assert raw is not None
+        self._disk = Disk(engines.path, raw)
+
+    def close(self) -> None:
+        """The process is gone; what it had not committed is lost."""
+        self._conn.close()
+        self._engines.give_back(self._engine)
+
+    @contextlib.contextmanager
+    def _writing(self, *site: str) -> Iterator[Session]:
+        self._process.effect("before commit")
+        with sqlite.explained(self._path):
+            if (text := self._trouble()) is not None:
+                raise sqlite3.OperationalError(text)
+        with super()._writing(*site) as session:
+            yield session
+        self._disk.committed()
+        self._process.effect("after commit")
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        if not self._process.alive:
+            raise Killed
+        with super()._reading() as conn:
+            yield conn
+
+
+class Disk:
+    """What would be left after a power cut."""
+
+    def __init__(self, path: Path, conn: sqlite3.Connection) -> None:
+        self._path = path
+        self._kept = path.with_name(path.name + ".synced")
+        self._safe = conn.execute("PRAGMA synchronous").fetchone()[0] >= FULL
+        self._since = 0
+
+    def committed(self) -> None:
+        """A commit was answered; without a full sync it is only promised."""
+        if self._safe:
+            return
+        self._since += 1
+        if self._since == 1 or self._since > UNSYNCED_MAX:
+            self.sync()
+
+    def sync(self) -> None:
+        """Everything so far is on the disk."""
+        self._since = 1
+        with (
+            contextlib.closing(sqlite3.connect(self._path)) as source,
+            contextlib.closing(sqlite3.connect(self._kept)) as target,
+        ):
+            source.backup(target)
+
+
+def cut_power(path: Path) -> None:
+    """Everything that was not synced is gone; the process must be dead and the file closed."""
+    kept = path.with_name(path.name + ".synced")
+    if kept.exists():
+        for end in ("-wal", "-shm"):
+            path.with_name(path.name + end).unlink(missing_ok=True)
+        shutil.copyfile(kept, path)
+
+
+class Engines:
+    """
+    Engines that are used again, life after life.
+
+    What SQLAlchemy has compiled belongs to an engine, and compiling it takes longer than a whole
+    story; so every ledger of one OS process lies at one place, one world after another.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "ledger.db"
+        self._free: list[sa.Engine] = []
+
+    def lay_out(self, empty: Path) -> None:
+        """A new world: its ledger is a copy of ``empty``."""
+        for end in ("", "-wal", "-shm", ".synced"):
+            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+        shutil.copyfile(empty, self.path)
+
+    def take(self) -> sa.Engine:
+        return self._free.pop() if self._free else sqlite.engine(self.path)
+
+    def give_back(self, engine: sa.Engine) -> None:
+        """Its connection is closed; a transaction under way is lost."""
+        engine.dispose()
+        self._free.append(engine)
+
+
+def open_store(engines: Engines, clock: Clock, process: Process, trouble: Trouble) -> SimStore:
+    """As ``hedger.ledger.store.open_store``: checked, private, and a new epoch."""
+    sqlite.make_private(engines.path)
+    sqlite.check_revision(engines.path, REVISION)
+    store = SimStore(engines, clock, process, trouble)
+    store.begin_epoch()
+    return store

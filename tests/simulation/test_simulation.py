@@ -1,0 +1,150 @@
+"""
+The executor in worlds that try to break it. The long run is ``bin/sim --seeds 10000``.
+
+The budget here is a sample: ``HEDGER_SIM_SEEDS`` worlds (150 unless said otherwise).
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation import matrix, mutants, report
+from tests.simulation.__main__ import results
+from tests.simulation.faults import NOTHING, Ill, drawn
+from tests.simulation.loop import DeadlockError, SimLoop
+from tests.simulation.scenarios import STORIES
+from tests.simulation.world import Result, Setup, simulate
+
+SEEDS = int(os.environ.get("HEDGER_SIM_SEEDS", "150"))
+WORKERS = 2
+HOURS = 0.1  # of each sampled world: the density is the same, the sample is smaller
+STORIES_WALKED = 5
+EVERY = 7  # in the suite every seventh boundary; ``bin/sim --matrix`` walks all of them
+FAST = 1.0  # virtual hours
+
+
+def told(results_: list[Result]) -> list[str]:
+    return [f"seed {r.seed}: {v.promise}: {v.text}" for r in results_ for v in r.violations]
+
+
+@pytest.mark.timeout(1200)
+def test_no_promise_is_broken_in_sampled_worlds():
+    setups = [Setup(seed=seed, hours=HOURS) for seed in range(1, SEEDS + 1)]
+    found = list(results(setups, WORKERS))
+    totals = report.Totals()
+    for result in found:
+        totals.add(result)
+    assert told(found) == []
+    assert report.quantiles([available for available, _ in totals.spans])[3] <= report.MAX_S
+    assert totals.kills > 0
+
+
+@pytest.mark.timeout(1200)
+def test_a_death_at_any_boundary_of_five_stories_breaks_no_promise():
+    setups = [
+        matrix.setup(number, frozenset({at}))
+        for number in range(STORIES_WALKED)
+        for at in range(1 + number, matrix.boundaries(number) + 1, EVERY)
+    ]
+    found = list(results(setups, WORKERS))
+    assert told(found) == []
+    assert all(result.kills == 1 for result in found)
+
+
+def test_a_world_without_faults_hedges_and_leaves_nothing_naked():
+    result = simulate(Setup(seed=1, hours=0.3, plan=NOTHING))
+    assert told([result]) == []
+    assert result.hedges >= 5
+    assert result.orders == 4 * result.hedges  # two legs opened, two closed
+    assert max(span.available_s for span in result.spans) < 5
+
+
+def test_the_same_seed_gives_the_same_trace():
+    first, second = (simulate(Setup(seed=2, hours=0.1)) for _ in range(2))
+    assert first.digest == second.digest
+    assert first.digest != simulate(Setup(seed=4, hours=0.1)).digest
+
+
+def test_the_trace_does_not_depend_on_the_hash_seed():
+    """Another interpreter process, with another order of sets of texts."""
+    script = (
+        "from tests.simulation.world import Setup, simulate;"
+        "print(simulate(Setup(seed=2, hours=0.05)).digest)"
+    )
+    root = Path(__file__).resolve().parents[2]
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=root,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+
+
+def test_every_kind_of_fault_is_drawn_by_some_seed():
+    import random
+
+    drawn_ills = {ill for seed in range(200) for ill in drawn(random.Random(seed)).ills}
+    assert drawn_ills == set(Ill)
+    assert len(Ill) >= 30
+
+
+def test_there_are_at_least_twenty_stories_of_sixty_boundaries():
+    assert len(STORIES) >= 20
+    assert matrix.boundaries(0) >= matrix.LEAST_BOUNDARIES
+
+
+def test_every_mutant_has_its_place_in_the_program():
+    assert len(mutants.MUTANTS) >= 12
+    for mutant in mutants.MUTANTS:
+        source = (mutants.ROOT / mutant.file).read_text(encoding="utf-8")
+        assert source.count(mutant.old) == 1, mutant.name
+
+
+def test_a_power_cut_takes_what_was_not_synced(tmp_path):
+    """The disk of the simulation: without a full sync the last commits are lost."""
+    import sqlite3
+
+    from tests.simulation.store import Disk, cut_power
+
+    path = tmp_path / "x.db"
+    kept: dict[str, int] = {}
+    for mode in ("FULL", "NORMAL"):
+        path.unlink(missing_ok=True)
+        conn = sqlite3.connect(path, isolation_level=None)
+        conn.execute("PRAGMA journal_mode = WAL")
+        conn.execute(f"PRAGMA synchronous = {mode}")
+        conn.execute("CREATE TABLE t (a)")
+        disk = Disk(path, conn)
+        for number in range(10):
+            conn.execute("INSERT INTO t VALUES (?)", (number,))
+            disk.committed()
+        conn.close()
+        cut_power(path)
+        with sqlite3.connect(path) as after:
+            kept[mode] = after.execute("SELECT count(*) FROM t").fetchone()[0]
+        after.close()
+    assert kept["FULL"] == 10
+    assert kept["NORMAL"] < 10
+
+
+def test_time_passes_only_when_nobody_has_anything_to_do():
+    loop = SimLoop()
+
+    async def wait() -> float:
+        await asyncio.sleep(86_400)
+        return loop.time()
+
+    assert loop.run_until_complete(wait()) == pytest.approx(86_400)
+    with pytest.raises(DeadlockError):
+        loop.run_until_complete(asyncio.Event().wait())
+    loop.close()

@@ -1,0 +1,105 @@
+"""
+What is really so: exposure without a second leg, second by second, from the engines alone.
+
+Two clocks run: all the time, and the time in which a process runs and both venues answer. A
+naked span is measured on both (reliability.md §1.2, P4).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from adapters.sandbox.engine.types import PositionChanged
+from tests.simulation.exchange import MARKETS, Venues
+from tests.simulation.process import now_s
+
+ZERO = Decimal(0)
+LEVELS_S = (1.0, 5.0, 30.0, 60.0, 120.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One time in which a market was not hedged."""
+
+    symbol: str
+    began_s: float
+    available_s: float
+    raw_s: float
+    size: Decimal
+
+
+@dataclass(slots=True)
+class Availability:
+    """Seconds in which the promise counts."""
+
+    is_up: Callable[[], bool]
+    _sum_s: float = 0.0
+    _at_s: float = 0.0
+    _up: bool = False
+
+    def look(self) -> float:
+        """The sum so far; to be called whenever something may have changed."""
+        now = now_s()
+        if self._up:
+            self._sum_s += now - self._at_s
+        self._at_s, self._up = now, self.is_up()
+        return self._sum_s
+
+
+@dataclass(slots=True)
+class Truth:
+    """Watches both accounts. ``foreign`` is what others hold in them, by venue and market."""
+
+    venues: Venues
+    availability: Availability
+    ended: Callable[[Span], None]
+    foreign: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    spans: list[Span] = field(default_factory=list)
+    _since: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def watch(self) -> None:
+        """Be told of every change of a position."""
+        for name in ("x10", "lighter"):
+            self.venues.exchange(name).subscribe(self._event)
+
+    def ours(self, venue: str, symbol: str) -> Decimal:
+        """The part of a position that is not somebody else's."""
+        position = self.venues.exchange(venue).position(self.venues.account(venue), symbol)
+        size = ZERO if position is None else position.size
+        return size - self.foreign.get((venue, symbol), ZERO)
+
+    def naked(self, symbol: str) -> Decimal:
+        """Net exposure; less than one step of a venue is none."""
+        net = self.ours("x10", symbol) + self.ours("lighter", symbol)
+        steps = [self.venues.exchange(v).rules_of(symbol).size_step for v in ("x10", "lighter")]
+        return ZERO if abs(net) < max(steps) else net
+
+    def _event(self, event: object) -> None:
+        if isinstance(event, PositionChanged):
+            self.look(event.position.symbol)
+
+    def look(self, symbol: str) -> None:
+        """Something changed on a market: begin or end a naked span."""
+        net = self.naked(symbol)
+        if net == ZERO:
+            self._end(symbol)
+        elif symbol not in self._since:
+            self._since[symbol] = (now_s(), self.availability.look())
+
+    def finish(self) -> None:
+        """The run is over: what is naked now is naked for ever."""
+        for symbol in MARKETS:
+            self._end(symbol)
+
+    def longest_open_s(self) -> float:
+        """Available seconds of the longest span that goes on now."""
+        now = self.availability.look()
+        return max((now - began for _, began in self._since.values()), default=0.0)
+
+    def _end(self, symbol: str) -> None:
+        began = self._since.pop(symbol, None)
+        if began is None:
+            return
+        span = Span(symbol, began[0], self.availability.look() - began[1], now_s() - began[0], ZERO)
+        self.spans.append(span)
+        self.ended(span)

@@ -1,0 +1,390 @@
+"""
+A simulated world: two venues, a network, a disk, and the daemon, life after life.
+
+Everything in it follows from its seed. ``simulate`` runs one and says what came of it.
+"""
+
+import asyncio
+import atexit
+import multiprocessing.util
+import os
+import random
+import shutil
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from hedger.ledger import migrate
+from tests.clocks import ManualClock
+from tests.simulation import daemon, nemesis
+from tests.simulation.exchange import Venues
+from tests.simulation.faults import AIMED, Chance, Ill, Plan, SimFaults, drawn
+from tests.simulation.loop import SimLoop
+from tests.simulation.network import Trace
+from tests.simulation.oracle import Oracle, Violation
+from tests.simulation.process import Process, now_s
+from tests.simulation.scenarios import Story
+from tests.simulation.store import Engines, cut_power
+from tests.simulation.truth import Availability, Span, Truth
+
+EPOCH = datetime(2026, 1, 2, 21, tzinfo=UTC)
+SHARED_EVERY = 3  # every third seed runs on shared sub-accounts
+REST_LEAST_S = 75.0  # as long as a late message may still be on its way, and two looks
+REST_STORY_S = 30.0
+REST_MOST_S = 1_200.0
+REST_LOOK_S = 5.0
+RESTART_S = (0.5, 20.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What is simulated. ``crash_at`` are boundaries, counted from 1, at which to die."""
+
+    seed: int
+    hours: float = 1.0
+    plan: Plan | None = None  # None: drawn from the seed
+    dedicated: bool | None = None  # None: by the seed
+    crash_at: frozenset[int] = frozenset()
+    story: Story | None = None  # one hedge, instead of the usual day
+    keep_trace: bool = False
+
+
+@dataclass(kw_only=True)
+class Result:
+    """What came of one world."""
+
+    seed: int
+    hours: float
+    violations: list[Violation]
+    spans: list[Span]
+    fired: Counter[Ill]
+    hedges: int
+    orders: int
+    alerts: int
+    kills: int
+    boundaries: Counter[str]
+    digest: str
+    dedicated: bool
+    trace: list[str] = field(default_factory=list)
+    plan: Plan
+    crash_at: frozenset[int]
+    story_boundaries: int  # passed before the story had ended
+    deaths: Counter[str]  # by the boundary they came at
+
+
+class VenueClock:
+    """The venues' clock; ``off_s`` is how far it has run off."""
+
+    off_s = 0.0
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=now_s() + self.off_s)
+
+    def monotonic_s(self) -> float:
+        return now_s()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class World:
+    """Everything but the program."""
+
+    def __init__(self, setup: Setup, engines: Engines) -> None:
+        source = random.Random(setup.seed)
+        self.setup = setup
+        self.engines = engines
+        self.path = path = engines.path
+        self.plan = drawn(source) if setup.plan is None else setup.plan
+        self.dedicated = (
+            setup.seed % SHARED_EVERY != 0 if setup.dedicated is None else setup.dedicated
+        )
+        self.chance = Chance(self.plan, source)
+        self.clock = VenueClock()
+        self.faults = SimFaults(self.clock, self.chance)
+        self.venues = Venues(self.clock, self.faults, setup.seed)
+        self.processes: list[Process] = []
+        self.kills = 0
+        self.boundaries: Counter[str] = Counter()
+        self.deaths: Counter[str] = Counter()
+        self.passed = 0  # boundaries so far
+        self.story_boundaries = 0
+        self.kill_in: int | None = None  # boundaries until the next death
+        self.closing = False  # no new hedges, the open ones are closed
+        self.over = False
+        self.epoch = EPOCH
+        self.recovering: Process | None = None
+        self.strangers = 0  # orders of others so far
+        self.power_lost = False
+        self.struck = False  # a story has had its blow
+        self._disk_trouble: str | None = None
+        self._lives: list[asyncio.Task[None]] = []
+        self._wake = asyncio.Event()
+        self._trace = Trace()
+        if setup.keep_trace:
+            self._trace.lines = []
+        self._outages: dict[str, str] = {}
+        self.oracle = Oracle(path, self.venues, dedicated=self.dedicated, beyond=self.plan.beyond)
+        self.truth = Truth(self.venues, Availability(self.is_up), self.oracle.ended)
+        self.oracle.truth = self.truth
+        self.truth.watch()
+
+    # -- what happens in it -----------------------------------------------------------------
+
+    def trace(self, text: str) -> None:
+        self._trace.add(text)
+
+    @property
+    def digest(self) -> str:
+        return self._trace.digest
+
+    @property
+    def trace_lines(self) -> list[str]:
+        return self._trace.lines or []
+
+    def is_up(self) -> bool:
+        """Whether a process runs and both venues answer."""
+        now = now_s()
+        running = any(p.alive and p.stalled_until_s <= now for p in self.processes[-1:])
+        return running and not self._outages
+
+    def down(self, venue: str) -> str | None:
+        """How a venue does not answer (``refused``, ``silent``); None when it does."""
+        return self._outages.get(venue)
+
+    def begin_outage(self, venue: str, mode: str, seconds: float) -> None:
+        """Nobody reaches a venue for that long."""
+        if venue in self._outages:
+            return
+        self.trace(f"outage {venue}")
+        self.truth.availability.look()
+        self._outages[venue] = mode
+        self.truth.availability.look()
+        asyncio.get_running_loop().call_later(seconds, self._end_outage, venue)
+
+    def _end_outage(self, venue: str) -> None:
+        self._outages.pop(venue, None)
+        self.truth.availability.look()
+
+    def end_outages(self) -> None:
+        for venue in tuple(self._outages):
+            self._end_outage(venue)
+
+    def trouble(self) -> str | None:
+        """What the disk says to a writer; None when it works."""
+        return self._disk_trouble
+
+    def begin_trouble(self, text: str, seconds: float) -> bool:
+        """Writing fails for that long."""
+        if self._disk_trouble is not None:
+            return False
+        self._disk_trouble = text
+        asyncio.get_running_loop().call_later(seconds, self.end_trouble)
+        return True
+
+    def end_trouble(self) -> None:
+        """The disk works again."""
+        self._disk_trouble = None
+
+    def arrived(self, venue: str) -> None:
+        """An order has just been taken by a venue: the moment for what aims at it."""
+        nemesis.on_order(self, venue)
+
+    # -- the process ------------------------------------------------------------------------
+
+    def boundary(self, process: Process, label: str) -> None:
+        """The process passes a boundary; it may be its last."""
+        self.passed += 1
+        self.boundaries[label] += 1
+        if self.passed in self.setup.crash_at:
+            self.kill(process, label)
+        elif self._is_due():
+            self.kill_in = nemesis.next_kill(self)
+            self.chance.fired[Ill.KILL] += 1
+            self.kill(process, label)
+        elif process is self.recovering and self.chance.strikes(
+            Ill.KILL_IN_RECOVERY, AIMED[Ill.KILL_IN_RECOVERY]
+        ):
+            self.kill(process, label)
+        stalls = AIMED[Ill.STALL_AT_COMMIT]
+        if label == "after commit" and self.chance.strikes(Ill.STALL_AT_COMMIT, stalls):
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, SimLoop)
+            loop.stall(self.chance.between(1.0, 8.0))
+
+    def _is_due(self) -> bool:
+        """Whether the countdown to the next death has ended."""
+        if self.kill_in is None or self.chance.quiet:
+            return False
+        self.kill_in -= 1
+        return self.kill_in <= 0
+
+    def kill(self, process: Process, label: str) -> None:
+        """``kill -9``."""
+        if not process.alive:
+            return
+        self.kills += 1
+        self.deaths[label] += 1
+        self.trace(f"kill {process.number} {label}")
+        process.kill()
+        self.truth.availability.look()
+
+    def born(self) -> Process:
+        """A new life."""
+        skew_s = 0.0
+        if Ill.SKEW in self.plan.ills and not self.chance.quiet:
+            skew_s = self.chance.between(-1.5, 1.5)
+            self.chance.fired[Ill.SKEW] += 1
+        process = Process(len(self.processes) + 1, self.boundary, skew_s)
+        self.processes.append(process)
+        self.truth.availability.look()
+        return process
+
+    def start_second(self) -> bool:
+        """A second daemon on the same ledger; the first is killed some time later."""
+        first = self.processes[-1]
+        if not first.alive:
+            return False
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.chance.between(5.0, 40.0), self.kill, first, "replaced")
+        self._wake.set()
+        return True
+
+    async def live(self) -> None:
+        """Start the daemon, and again whenever it has died, until the world is over."""
+        loop = asyncio.get_running_loop()
+        while True:
+            process = self.born()
+            task = loop.create_task(daemon.life(self, process))
+            self._lives.append(loop.create_task(self._bury(process, task)))
+            self._wake.clear()
+            process.on_death = self._died
+            await self._wake.wait()
+            if process.alive:
+                continue  # a second one starts beside it
+            await asyncio.gather(*self._lives)
+            self._lives.clear()
+            if self.is_over():
+                return
+            if self.power_lost:
+                self.power_lost = False
+                cut_power(self.path)
+                self.oracle.reopen()
+            soon = self.chance.quiet or self.setup.story is not None
+            await asyncio.sleep(0.5 if soon else self.chance.between(*RESTART_S))
+
+    def is_over(self) -> bool:
+        """Whether nothing is started any more."""
+        return self.over
+
+    def _died(self, process: Process) -> None:
+        if process is self.processes[-1]:
+            self._wake.set()
+
+    async def _bury(self, process: Process, task: "asyncio.Task[None]") -> None:
+        """Wait for the end of a life and clear away what is left of it."""
+        waiting = asyncio.get_running_loop().create_task(process.dead.wait())
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if process.alive:  # it ended by itself
+            self.trace(f"end {process.number}")
+            process.kill()
+            self.truth.availability.look()
+        task.cancel()
+        waiting.cancel()
+        await asyncio.gather(task, waiting, return_exceptions=True)
+
+
+async def _day(world: World) -> None:
+    """A usual day: trade with everything on, then let it come to rest."""
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(world.live()), loop.create_task(nemesis.run(world))]
+    await asyncio.sleep(world.setup.hours * 3600)
+    world.story_boundaries = world.passed
+    await _rest(world)
+    world.over = True
+    for process in world.processes:
+        process.kill()
+    await asyncio.sleep(1)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _rest(world: World) -> None:
+    """No more faults; everything that is owed must come about now."""
+    world.chance.quiet = True
+    world.closing = True
+    world.kill_in = None
+    world.end_trouble()
+    world.end_outages()
+    world.clock.off_s = 0.0
+    began = now_s()
+    late = world.setup.story is None or Ill.REQUEST_LATE in world.plan.orders.values()
+    least_s = REST_LEAST_S if late else REST_STORY_S
+    while now_s() - began < REST_MOST_S:
+        await asyncio.sleep(REST_LOOK_S)
+        if now_s() - began >= least_s and world.oracle.at_rest():
+            return
+
+
+def simulate(setup: Setup) -> Result:
+    """Run one world to its end and judge it."""
+    loop = SimLoop()
+    asyncio.set_event_loop(loop)
+    engines = _engines(os.getpid())
+    engines.lay_out(empty_ledger())
+    try:
+        return loop.run_until_complete(_run(setup, engines))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+async def _run(setup: Setup, engines: Engines) -> Result:
+    world = World(setup, engines)
+    await _day(world)
+    world.truth.finish()
+    world.oracle.finish()
+    hedges, orders, alerts = world.oracle.counts()
+    return Result(
+        seed=setup.seed,
+        hours=setup.hours,
+        violations=world.oracle.violations,
+        spans=world.truth.spans,
+        fired=world.chance.fired,
+        hedges=hedges,
+        orders=orders,
+        alerts=alerts,
+        kills=world.kills,
+        boundaries=world.boundaries,
+        digest=world.digest,
+        dedicated=world.dedicated,
+        trace=world.trace_lines,
+        plan=world.plan,
+        crash_at=setup.crash_at,
+        story_boundaries=world.story_boundaries,
+        deaths=world.deaths,
+    )
+
+
+@cache
+def _engines(pid: int) -> Engines:
+    """One place for the ledgers of this process, gone when it ends; a fork gets its own."""
+    memory = Path("/dev/shm")
+    folder = tempfile.mkdtemp(prefix=f"hedger-sim-{pid}-", dir=memory if memory.is_dir() else None)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    multiprocessing.util.Finalize(None, shutil.rmtree, (folder, True), exitpriority=1)
+    return Engines(Path(folder))
+
+
+@cache
+def empty_ledger() -> Path:
+    """A ledger without rows, migrated once; ask for it before forking."""
+    folder = Path(tempfile.mkdtemp(prefix="hedger-sim-empty-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / "ledger.db"
+    migrate.upgrade(path, ManualClock(EPOCH))
+    return path
