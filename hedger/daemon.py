@@ -54,7 +54,9 @@ class Daemon:
                         await stop.wait()
                         self._stopping = True
                         trader.situation.stopped["daemon"] = "the daemon is stopping"
-                        deadline.reschedule(asyncio.get_running_loop().time() + GRACE_S)
+                        end_by_s = asyncio.get_running_loop().time() + GRACE_S
+                        deadline.reschedule(end_by_s)
+                        server.end_by(end_by_s)  # one grace for jobs and commands together
             except TimeoutError:
                 logger.warning(
                     "stopped after {:g} s; the next start takes up what is left", GRACE_S

@@ -229,7 +229,7 @@ class RollbackEngine:
             (
                 record.done_at or record.prepared_at
                 for record in self._store.orders_of(hedge.id)
-                if record.prepared.order.venue == venue
+                if record.prepared.order.venue == venue and record.filled_size != ZERO
             ),
             default=None,
         )
