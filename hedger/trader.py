@@ -270,6 +270,8 @@ class Trader:
             a=a,
             b=b,
             price_gap_bps=pair.price_gap_bps,
+            next_settlement_a=pair.a.next_settlement_at,
+            next_settlement_b=pair.b.next_settlement_at,
             quotes_age_s=age.total_seconds(),
             expected_net_bps=net,
         )
