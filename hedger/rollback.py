@@ -345,4 +345,6 @@ def _why(outcome: Outcome | NotPlaced | None) -> str:
 
 
 def _ended(hedge: Hedge) -> str:
-    return "closed" if hedge.state is State.CLOSING else "rolled back: both venues are flat"
+    """Both venues are flat; what brought it about stays in the sentence."""
+    how = "closed" if hedge.state is State.CLOSING else "rolled back"
+    return f"{how}: {hedge.reason}"
