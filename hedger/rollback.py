@@ -268,13 +268,15 @@ class RollbackEngine:
         if order is None:
             return None
         logger.info(
-            "rollback {} {}: actual_size={} coins, side={}, requested_notional={} USD, attempt={}",
+            "rollback {} {}: actual_size={} coins, side={}, requested_notional={} USD,"
+            " attempt={}, cache_age_s={:.3f}",
             step.venue,
             hedge.symbol,
             order.size,
             order.side,
             hedge.requested_usd,
             attempt,
+            self._positions.age_s(step.venue, hedge.symbol),
         )
         return await self._dispatcher.place(order)
 

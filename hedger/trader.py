@@ -18,13 +18,14 @@ from hedger.breaker import CircuitBreaker
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId, Symbol, VenueId
-from hedger.domain.money import plain
+from hedger.domain.money import ZERO, plain
 from hedger.economics import Opportunity, Pair
 from hedger.errors import UsageError
 from hedger.executor import Executor
 from hedger.ids import IdMaker
 from hedger.ledger.store import Store
 from hedger.ports import QuoteSource, Venue
+from hedger.position_cache import PositionCache
 from hedger.preview import exposures, preview_rows
 from hedger.reconciler import Reconciler, Report
 from hedger.retrying import asking
@@ -58,6 +59,7 @@ class Trader:
     quotes: Mapping[VenueId, QuoteSource]
     store: Store
     executor: Executor
+    positions: PositionCache
     reconciler: Reconciler
     accruals: Accruals
     breaker: CircuitBreaker
@@ -232,6 +234,12 @@ class Trader:
         if isinstance(verdict, risk.Objected):
             logger.info("{} is not opened: {}", plan.symbol, "; ".join(verdict.reasons))
             return None
+        for venue in self.settings.venues.order:
+            # a first sieve that may be some seconds old; the executor reads freshly again
+            held = await self.positions.get(venue, plan.symbol)
+            if held.size != ZERO:
+                logger.info("{} is not opened: {} holds {}", plan.symbol, venue, plain(held.size))
+                return None
         return await self._open(verdict)
 
     async def _open(self, approved: risk.Approved) -> Hedge:
