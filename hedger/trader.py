@@ -103,9 +103,9 @@ class Trader:
             raise UsageError(f"hedge {hedge.id} is {hedge.state} already: {hedge.reason}")
         progress(f"closing hedge {hedge.id} on {hedge.symbol}")
         if hedge.state is State.OPEN:
-            hedge = await self.executor.close(hedge, "closed by hand")
+            hedge = await self.executor.close(hedge, "asked for by hand")
         else:
-            hedge = await self.executor.converge(hedge, Target.FLAT, "closed by hand")
+            hedge = await self.executor.converge(hedge, Target.FLAT, "asked for by hand")
         progress(f"hedge {hedge.id} is {hedge.state}: {hedge.reason}")
         return self.row(hedge)
 
@@ -141,7 +141,7 @@ class Trader:
         if hedge.state is State.PLANNED:
             ended = await self.executor.resume(hedge)
         else:
-            ended = await self.executor.converge(hedge, Target.FLAT, "rolled back by hand")
+            ended = await self.executor.converge(hedge, Target.FLAT, "asked for by hand")
         progress(f"hedge {ended.id} is {ended.state}: {ended.reason}")
         return self.row(ended)
 
@@ -159,7 +159,7 @@ class Trader:
         rows: list[Row] = []
         for symbol in symbols:
             progress(f"taking off {symbol}, which no hedge explains")
-            orphan = await self.reconciler.take_off(symbol, "rolled back by hand")
+            orphan = await self.reconciler.take_off(symbol, "asked for by hand")
             if orphan is not None:
                 progress(f"hedge {orphan.id} is {orphan.state}: {orphan.reason}")
                 rows.append(self.row(orphan))
