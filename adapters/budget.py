@@ -15,7 +15,7 @@ from hedger.domain.ids import VenueId
 from hedger.errors import UnavailableError
 
 WINDOW_S = 60.0
-SPARE_SHARE = 0.6  # what everything but orders and exits may use
+SPARE_SHARE = 0.7  # what everything but orders and exits may use; 30 % are kept back
 
 
 @dataclass(slots=True)

@@ -51,14 +51,27 @@ class Accruals:
             return new
         for venue in self._venues:
             try:
-                await self._sight(venue)
+                hedges = self._ended(hedges, venue, await self._sight(venue))
                 new += await self._read(venue, hedges)
             except VenueError as error:
                 logger.warning("funding of {} stays unknown for now: {}", venue, error)
         return new
 
-    async def _sight(self, venue: VenueId) -> None:
-        """Note when a settlement was first seen as the next one."""
+    def _ended(self, hedges: list[Hedge], venue: VenueId, upcoming: datetime) -> list[Hedge]:
+        """Note the last settlement of hedges that ended while it could not be read."""
+        noted = []
+        for hedge in hedges:
+            if hedge.state.terminal and _last(hedge, venue) is None and venue in hedge.venues:
+                hedge = (  # noqa: PLW2901 - the same hedge, now complete
+                    self._store.note(hedge, last_settlement_a=upcoming)
+                    if venue == hedge.venue_a
+                    else self._store.note(hedge, last_settlement_b=upcoming)
+                )
+            noted.append(hedge)
+        return noted
+
+    async def _sight(self, venue: VenueId) -> datetime:
+        """The next settlement; when it was first seen as the next one is noted."""
         upcoming = await self._quotes[venue].next_settlement()
         seen = self._seen(venue)
         if upcoming not in seen:
@@ -66,6 +79,7 @@ class Accruals:
             newest = sorted(seen)[-SIGHTINGS_MAX:]
             text = {at.isoformat(): seen[at].isoformat() for at in newest}
             self._store.set_meta(_key(venue), json.dumps(text))
+        return upcoming
 
     def _seen(self, venue: VenueId) -> dict[datetime, datetime]:
         """When each settlement was first seen as the next one."""
@@ -99,6 +113,10 @@ class Accruals:
 
 def _key(venue: VenueId) -> str:
     return f"settlements_seen:{venue}"
+
+
+def _last(hedge: Hedge, venue: VenueId) -> datetime | None:
+    return hedge.last_settlement_a if venue == hedge.venue_a else hedge.last_settlement_b
 
 
 def _first(hedge: Hedge, venue: VenueId) -> datetime | None:

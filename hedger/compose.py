@@ -99,6 +99,7 @@ def compose(
         quotes=quotes,
         store=store,
         executor=executor,
+        positions=positions,
         reconciler=Reconciler(
             venues=venues,
             pair=settings.venues.order,

@@ -96,6 +96,8 @@ class Executor:
             created_at=now,
             updated_at=now,
             expected_net_bps=plan.expected_net_bps,
+            first_settlement_a=plan.next_settlement_a,
+            first_settlement_b=plan.next_settlement_b,
         )
         self._store.plan(hedge)
         return await self._drive(hedge)
@@ -159,14 +161,12 @@ class Executor:
     async def _open_a(self, hedge: Hedge) -> Hedge:
         """Leg A, after every precondition; nothing was sent before. Balances are read last."""
         try:
-            first_a, first_b = [await self._quotes[v].next_settlement() for v in hedge.venues]
             if (held := await self._held(hedge)) is not None:
                 return self._store.move(hedge, State.REFUSED, held)
             books = {v: await self._quotes[v].book(hedge.symbol) for v in hedge.venues}
             order = await self._opening_order(hedge, books[hedge.venue_a], hedge.planned_size)
             if isinstance(order, _NoOrder):
                 return self._store.move(hedge, State.REFUSED, order.detail)
-            hedge = self._store.note(hedge, first_settlement_a=first_a, first_settlement_b=first_b)
             needs = [await self._margin(books[v], hedge.planned_size) for v in hedge.venues]
         except VenueError as error:
             return self._store.move(hedge, State.REFUSED, f"not opened: {error}")

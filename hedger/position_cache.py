@@ -64,6 +64,11 @@ class PositionCache:
         logger.debug("position {} {}: {} cache_age_s=0", venue, symbol, position.size)
         return position
 
+    def age_s(self, venue: VenueId, symbol: Symbol) -> float:
+        """How old the reading in memory is, in seconds; infinite when there is none."""
+        known = self._known.get((venue, symbol))
+        return float("inf") if known is None else self._clock.monotonic_s() - known[1]
+
     def forget(self, venue: VenueId, symbol: Symbol) -> None:
         """An order of ours may change the position: nothing read before counts any more."""
         key = (venue, symbol)

@@ -242,9 +242,7 @@ class Resolver:
         assert prepared.nonce is not None
         now_s = self._clock.monotonic_s()
         if search.burn is None:
-            burn = await venue.prepare_burn(prepared)
-            self._store.intend_burn(prepared, burn)
-            search.burn = burn
+            search.burn = await self._burn_for(prepared, venue)
         elif now_s - search.burnt_at_s < BURN_AGAIN_AFTER_S:
             await self._check_slot(search, venue)
             return
@@ -258,6 +256,14 @@ class Resolver:
             type(answer).__name__,
         )
         await self._check_slot(search, venue)
+
+    async def _burn_for(self, prepared: Prepared, venue: Venue) -> Prepared:
+        """The burn that an earlier process committed for this order, or a new one."""
+        if earlier := self._store.burns_of(prepared):
+            return earlier[-1]
+        burn = await venue.prepare_burn(prepared)
+        self._store.intend_burn(prepared, burn)
+        return burn
 
     async def _check_slot(self, search: _Search, venue: Venue) -> None:
         prepared = search.prepared

@@ -6,6 +6,7 @@ Nothing here is ever asked before a reduce-only order (S51).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from hedger.domain.ids import Symbol, VenueId
@@ -26,6 +27,8 @@ class Plan:
     a: Instrument
     b: Instrument
     price_gap_bps: Decimal
+    next_settlement_a: datetime  # on the venues' market clocks
+    next_settlement_b: datetime
     quotes_age_s: float = 0.0
     expected_net_bps: Decimal | None = None
 

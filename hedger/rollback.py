@@ -7,6 +7,7 @@ live sign; again and again until both agree or the budget is spent and a person 
 (seed 004 bug 2; reliability.md §2.4). A read that fails is unknown, never flat.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -174,9 +175,10 @@ class RollbackEngine:
         Comes back OPEN, CLOSED or ESCALATED; the ledger holds every step and every reading.
         """
         began_s = self._clock.monotonic_s()
-        attempt, trouble = 0, "nothing was tried"
+        attempts: Counter[VenueId] = Counter()
+        trouble = "nothing was tried"
         while (
-            attempt < self._rules.max_attempts
+            attempts.total() < self._rules.max_attempts
             and self._clock.monotonic_s() - began_s < self._rules.budget_s
         ):
             try:
@@ -186,8 +188,8 @@ class RollbackEngine:
                 step = next_reduction(legs, hedge.target)
                 if isinstance(step, Reached):
                     return self._reached(hedge, step, legs)
-                attempt += 1
-                outcome = await self._reduce(hedge, step, attempt)
+                attempts[step.venue] += 1
+                outcome = await self._reduce(hedge, step, attempts[step.venue])
             except (VenueError, UnwritableError) as error:
                 trouble = str(error)
                 logger.warning("hedge {}: rollback waits, {}", hedge.id, error)
@@ -202,7 +204,7 @@ class RollbackEngine:
                     trouble = _why(outcome)
                     await self._clock.sleep(self._rules.pause_s)
         spent_s = self._clock.monotonic_s() - began_s
-        return self._escalate(hedge, f"{attempt} attempts in {spent_s:.0f} s; {trouble}")
+        return self._escalate(hedge, f"{attempts.total()} attempts in {spent_s:.0f} s; {trouble}")
 
     async def legs(self, hedge: Hedge) -> Legs:
         """
@@ -289,13 +291,15 @@ class RollbackEngine:
         if order is None:
             return None
         logger.info(
-            "rollback {} {}: actual_size={} coins, side={}, requested_notional={} USD, attempt={}",
+            "rollback {} {}: actual_size={} coins, side={}, requested_notional={} USD,"
+            " attempt={}, cache_age_s={:.3f}",
             step.venue,
             hedge.symbol,
             order.size,
             order.side,
             hedge.requested_usd,
             attempt,
+            self._positions.age_s(step.venue, hedge.symbol),
         )
         return await self._dispatcher.place(order)
 
@@ -366,4 +370,6 @@ def _why(outcome: Outcome | NotPlaced | None) -> str:
 
 
 def _ended(hedge: Hedge) -> str:
-    return "closed" if hedge.state is State.CLOSING else "rolled back: both venues are flat"
+    """Both venues are flat; what brought it about stays in the sentence."""
+    how = "closed" if hedge.state is State.CLOSING else "rolled back"
+    return f"{how}: {hedge.reason}"

@@ -93,6 +93,8 @@ async def running(
         yield
     finally:
         scheduler.pause()
-        async with idle:
-            await idle.wait_for(lambda: not busy)
-        scheduler.shutdown(wait=False)
+        try:
+            async with idle:
+                await idle.wait_for(lambda: not busy)
+        finally:
+            scheduler.shutdown(wait=False)  # cancels what is still running past its time

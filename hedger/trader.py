@@ -19,7 +19,7 @@ from hedger.breaker import CircuitBreaker
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId, Symbol, VenueId
-from hedger.domain.money import plain
+from hedger.domain.money import ZERO, plain
 from hedger.economics import Opportunity, Pair
 from hedger.errors import UsageError
 from hedger.executor import Executor
@@ -28,6 +28,7 @@ from hedger.latewatch import LateWatch
 from hedger.ledger.store import Store
 from hedger.nakedwatch import NakedWatch
 from hedger.ports import QuoteSource, Venue
+from hedger.position_cache import PositionCache
 from hedger.preview import exposures, preview_rows
 from hedger.reconciler import Reconciler, Report
 from hedger.retrying import asking
@@ -65,6 +66,7 @@ class Trader:
     quotes: Mapping[VenueId, QuoteSource]
     store: Store
     executor: Executor
+    positions: PositionCache
     reconciler: Reconciler
     accruals: Accruals
     breaker: CircuitBreaker
@@ -113,9 +115,9 @@ class Trader:
             raise UsageError(f"hedge {hedge.id} is {hedge.state} already: {hedge.reason}")
         progress(f"closing hedge {hedge.id} on {hedge.symbol}")
         if hedge.state is State.OPEN:
-            hedge = await self.executor.close(hedge, "closed by hand")
+            hedge = await self.executor.close(hedge, "asked for by hand")
         else:
-            hedge = await self.executor.converge(hedge, Target.FLAT, "closed by hand")
+            hedge = await self.executor.converge(hedge, Target.FLAT, "asked for by hand")
         progress(f"hedge {hedge.id} is {hedge.state}: {hedge.reason}")
         return self.row(hedge)
 
@@ -165,7 +167,7 @@ class Trader:
         if hedge.state is State.PLANNED:
             ended = await self.executor.resume(hedge)
         else:
-            ended = await self.executor.converge(hedge, Target.FLAT, "rolled back by hand")
+            ended = await self.executor.converge(hedge, Target.FLAT, "asked for by hand")
         progress(f"hedge {ended.id} is {ended.state}: {ended.reason}")
         return self.row(ended)
 
@@ -183,7 +185,7 @@ class Trader:
         rows: list[Row] = []
         for symbol in symbols:
             progress(f"taking off {symbol}, which no hedge explains")
-            orphan = await self.reconciler.take_off(symbol, "rolled back by hand")
+            orphan = await self.reconciler.take_off(symbol, "asked for by hand")
             if orphan is not None:
                 progress(f"hedge {orphan.id} is {orphan.state}: {orphan.reason}")
                 rows.append(self.row(orphan))
@@ -256,6 +258,12 @@ class Trader:
         if isinstance(verdict, risk.Objected):
             logger.info("{} is not opened: {}", plan.symbol, "; ".join(verdict.reasons))
             return None
+        for venue in self.settings.venues.order:
+            # a first sieve that may be some seconds old; the executor reads freshly again
+            held = await self.positions.get(venue, plan.symbol)
+            if held.size != ZERO:
+                logger.info("{} is not opened: {} holds {}", plan.symbol, venue, plain(held.size))
+                return None
         return await self._open(verdict)
 
     async def _open(self, approved: risk.Approved) -> Hedge:
@@ -294,6 +302,8 @@ class Trader:
             a=a,
             b=b,
             price_gap_bps=pair.price_gap_bps,
+            next_settlement_a=pair.a.next_settlement_at,
+            next_settlement_b=pair.b.next_settlement_at,
             quotes_age_s=age.total_seconds(),
             expected_net_bps=net,
         )

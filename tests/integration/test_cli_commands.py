@@ -280,7 +280,7 @@ async def test_a_difference_between_ledger_and_venue_is_an_exit_code(home: Home)
     assert await ask(home, Desk("escalated"), "reconcile") == ExitCode.EXPOSED
 
 
-def test_s17_mainnet_is_not_traded_without_live(
+def test_mainnet_is_not_traded_without_live(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = str(a_mainnet_file(tmp_path))
@@ -290,7 +290,7 @@ def test_s17_mainnet_is_not_traded_without_live(
 
 
 @pytest.mark.parametrize("confirm", [[], ["--confirm", "x10:10002,lighter:66"]])
-def test_s17_mainnet_is_not_traded_on_accounts_that_were_not_named(
+def test_mainnet_is_not_traded_on_accounts_that_were_not_named(
     confirm: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = str(a_mainnet_file(tmp_path))
@@ -299,9 +299,7 @@ def test_s17_mainnet_is_not_traded_on_accounts_that_were_not_named(
     assert "trades x10:10002,lighter:65" in the_error(capsys)
 
 
-async def test_s17_mainnet_is_traded_when_its_accounts_are_named(
-    home: Home, tmp_path: Path
-) -> None:
+async def test_mainnet_is_traded_when_its_accounts_are_named(home: Home, tmp_path: Path) -> None:
     desk = Desk("closed")
     permission = ["--live", "--confirm", "lighter:65, x10:10002"]
     where = ["--config", str(a_mainnet_file(tmp_path))]
@@ -321,7 +319,7 @@ def test_a_placeholder_that_was_left_is_told_by_its_key(
     assert "venues.options.x10.vault is still 'REPLACE_WITH_THE_VAULT_NUMBER'" in the_error(capsys)
 
 
-def test_s20_a_second_daemon_is_refused_with_the_pid_of_the_first(
+def test_a_second_daemon_is_refused_with_the_pid_of_the_first(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home.prepare("sandbox")

@@ -28,6 +28,7 @@ from hedger.cli import root
 from hedger.cli.exit_codes import ExitCode
 from hedger.home import Home
 
+LONGEST_S = 90.0
 READY_S = 40.0
 STOP_S = 25.0  # what the daemon promises (hedger/daemon.py, GRACE_S)
 
@@ -54,17 +55,31 @@ class Desk:
         data = yaml.safe_load((resources.config() / "sandbox.yaml").read_text(encoding="utf-8"))
         data["entry"]["enabled"] = False  # hedges are opened by the tests alone
         data["sandbox"]["tier"] = "none"
+        self._started: list[tuple[subprocess.Popen[str], threading.Timer]] = []
         self.config.write_text(yaml.safe_dump(data), encoding="utf-8")
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
         """A command as a process of its own."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "hedger", *words, "--config", str(self.config)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        guard = threading.Timer(LONGEST_S, process.kill)  # whatever goes wrong, it ends
+        guard.daemon = True
+        guard.start()
+        self._started.append((process, guard))
+        return process
+
+    def end(self) -> None:
+        """Nothing that was started here lives on."""
+        for process, guard in self._started:
+            guard.cancel()
+            process.kill()
+            process.communicate()
+        asyncio.run(app.stop_sandbox(self.home))
 
     def run(self, *words: str) -> Done:
         """A command in this process."""
@@ -87,8 +102,6 @@ class Desk:
     def daemon(self) -> Iterator["subprocess.Popen[str]"]:
         """``hedger run``, ready to trade; ended at the end in any case."""
         process = self.start("run")
-        guard = threading.Timer(90, process.kill)
-        guard.start()
         try:
             assert process.stderr is not None
             for line in process.stderr:
@@ -98,7 +111,6 @@ class Desk:
                 raise AssertionError(process.wait())
             yield process
         finally:
-            guard.cancel()
             process.kill()
             process.communicate()
 
@@ -117,6 +129,9 @@ class Desk:
         return {v: state[v]["positions"] for v in ("x10", "lighter") if state[v]["positions"]}
 
     def rows(self, kind: str) -> list[dict[str, Any]]:
+        """The ledger's rows; none before there is a ledger."""
+        if not self.home.ledger.exists():
+            return []
         return list(audit.rows(self.home.ledger, kind, audit.Filters(limit=0)))
 
 
@@ -130,7 +145,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         try:
             yield desk
         finally:
-            asyncio.run(app.stop_sandbox(desk.home))
+            desk.end()
             os.umask(umask)
             log.configure()
 

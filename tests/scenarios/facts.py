@@ -25,6 +25,32 @@ it was signed (expiry, clock skew, read lag), and nothing may be decided before.
 
 Row = dict[str, Any]
 
+ANY_FAULT: dict[str, dict[str, Any]] = {
+    "refused": {"kind": "refuse", "code": 1140},  # 21739 on Lighter
+    "no margin": {"kind": "reject", "reason": "margin"},
+    "nothing to reduce": {"kind": "reject", "reason": "reduce_only"},
+    "partly filled": {"kind": "partial_fill", "fraction": "0.37"},
+    "not filled": {"kind": "no_fill"},
+    "hanging": {"kind": "hang", "seconds": 12},
+    "dropped before": {"kind": "drop_answer", "when": "before"},
+    "dropped after": {"kind": "drop_answer", "when": "after"},
+    "429": {"kind": "rate_limit", "status": 429},
+    "405 page": {"kind": "rate_limit", "status": 405, "html": True},
+    "500 before": {"kind": "server_error", "status": 500, "when": "before"},
+    "504 page after": {"kind": "server_error", "status": 504, "when": "after", "html": True},
+    "matched late": {"kind": "slow_match", "seconds": 6},
+    "stolen nonce": {"kind": "steal_nonce"},  # not filled on X10, which has no nonces
+    "old positions": {"kind": "lag", "what": ["positions"], "seconds": 4, "times": 0},
+    "old orders": {"kind": "lag", "what": ["orders"], "seconds": 4, "times": 0},
+    "old nonces": {"kind": "lag", "what": ["nonce"], "seconds": 4, "times": 0},
+    "unreadable orders": {"kind": "bad_reads", "what": ["orders"], "times": 6},
+    "unreadable positions": {"kind": "bad_reads", "what": ["positions"], "skip": 1, "times": 6},
+    "unreadable nonces": {"kind": "bad_reads", "what": ["nonce"], "times": 2},
+    "empty orders": {"kind": "empty_reads", "what": ["orders"], "times": 2},
+    "empty positions": {"kind": "empty_reads", "what": ["positions"], "skip": 1},
+}
+"""Every kind of fault that a request can meet, once or for a while."""
+
 
 def assert_in_order(desk: Desk, hedge: Hedge, *, naked_max_s: float = NAKED_MAX_S) -> None:
     """The hedge is at rest, open with equal legs or flat, and I1 to I5 hold."""

@@ -19,6 +19,8 @@ from hedger.ledger.records import OrderRecord, OrderState
 from tests.desk import Desk
 from tests.world import LIGHTER, X10
 
+LAG_PASSED_S = 12.0  # later than any reading may be, also against our own fills
+
 # -- what a close believes ----------------------------------------------------------------------
 
 
@@ -148,12 +150,20 @@ async def test_s24_a_leg_that_is_gone_is_not_closed_into_the_other_side(
 
 
 async def test_s24_a_refusal_for_want_of_a_position_leads_to_a_fresh_look(desk: Desk) -> None:
-    """The same in the moment of the liquidation: our reading is old, and X10 says 1137."""
+    """
+    The same in the moment of the liquidation: our reading is old, and X10 says 1137.
+
+    A refused order changes no position, so nothing is waited for on its account: the other leg
+    is alone for two looks and no longer.
+    """
     hedge = await desk.open("ETH", 300)
-    await desk.world.pass_time(1)
+    await desk.world.pass_time(LAG_PASSED_S)
     desk.world.fault(X10, "liquidate", market="ETH")
+    began_s = desk.world.clock.monotonic_s()
 
     hedge = await desk.close(hedge)
+
+    assert desk.world.clock.monotonic_s() - began_s < 5
 
     assert hedge.state is State.CLOSED
     desk.assert_flat()

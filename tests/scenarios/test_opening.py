@@ -5,6 +5,7 @@ Every hedge here is opened X10 first, then Lighter (the product's order), so whe
 sent both legs in parallel the same failure is caused one leg after the other.
 """
 
+import itertools
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +29,11 @@ REFUSALS_OF_LEG_B: dict[str, dict[str, Any]] = {
     "too many requests, as JSON": {"kind": "rate_limit", "status": 429},
     "too many requests, as HTML": {"kind": "rate_limit", "status": 405, "html": True},
 }
+
+REFUSED_REDUCTIONS = [
+    *((X10, code) for code in (1136, 1137, 1138)),
+    *((LIGHTER, code) for code in (21739, 21740, 21614)),
+]
 
 REFUSALS_OF_LEG_A: dict[str, dict[str, Any]] = {
     "refused with 1140": {"kind": "refuse", "code": 1140},
@@ -247,3 +253,64 @@ async def test_s15_a_remainder_that_no_order_could_close_later_is_not_kept(
     assert hedge.state is State.CLOSED
     assert facts.total(facts.taken(desk, venue, reduce_only=False), "filled") > 0
     facts.assert_in_order(desk, hedge, naked_max_s=10)
+
+
+async def test_s18_an_unwind_waits_for_its_own_fill_to_show_before_the_next_close(
+    desk: Desk,
+) -> None:
+    """A public bot read a stale position, closed again and again, and turned it round."""
+    desk.world.fault(LIGHTER, "refuse", code=21739, **OPENING)
+    desk.world.fault(X10, "lag", what=["positions"], seconds=4, **FOR_EVER)
+    desk.world.fault(X10, "partial_fill", fraction="0.5", **CLOSING)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.CLOSED
+    (leg_a,) = facts.taken(desk, X10, reduce_only=False)
+    first, second = facts.taken(desk, X10, reduce_only=True)
+    assert first["size"] == leg_a["filled"]
+    assert Decimal(second["size"]) == Decimal(leg_a["filled"]) - Decimal(first["filled"])
+    assert [row["state"] for row in facts.sent(desk, X10, "rollback")] == ["partial", "filled"]
+    facts.assert_in_order(desk, hedge)
+
+
+@pytest.mark.parametrize(("venue", "code"), REFUSED_REDUCTIONS)
+async def test_s18_a_refused_reduction_is_followed_by_a_fresh_look(
+    desk: Desk, venue: str, code: int
+) -> None:
+    """1136 to 1138, 21739, 21740 and 21614 say that our picture is old: read, never repeat."""
+    hedge = await desk.open("ETH", 300)
+    desk.world.fault(venue, "refuse", code=code, **CLOSING, times=2)
+
+    hedge = await desk.close(hedge)
+
+    assert hedge.state is State.CLOSED
+    orders = facts.sent(desk, venue, "close")
+    assert [row["state"] for row in orders] == ["refused", "refused", "filled"]
+    for refused, following in itertools.pairwise(orders):
+        between = [
+            row
+            for row in facts.looks(desk, venue)
+            if refused["done_at"] <= row["read_started_at"]
+            and row["as_of"] <= following["prepared_at"]
+        ]
+        assert abs(Decimal(between[-1]["size"])) == Decimal(following["size"])
+    facts.assert_in_order(desk, hedge)
+
+
+@pytest.mark.parametrize("code", [1136, 1137, 1138])
+async def test_s18_a_rollback_that_is_refused_as_oversized_looks_again(
+    desk: Desk, code: int
+) -> None:
+    """The same while an orphan leg is taken back, with a stale position beside it."""
+    desk.world.fault(LIGHTER, "refuse", code=21739, **OPENING)
+    desk.world.fault(X10, "lag", what=["positions"], seconds=4, **FOR_EVER)
+    desk.world.fault(X10, "refuse", code=code, **CLOSING)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.CLOSED
+    refused, filled = facts.sent(desk, X10, "rollback")
+    assert refused["state"] == "refused"
+    assert filled["state"] == "filled"
+    facts.assert_in_order(desk, hedge)

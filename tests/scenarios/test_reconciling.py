@@ -17,7 +17,7 @@ from hedger.errors import UsageError
 from tests.desk import Desk, configured
 from tests.world import LIGHTER, X10
 
-LAG_PASSED_S = 6.0
+LAG_PASSED_S = 12.0  # later than any reading may be, also against our own fills
 SHARED = pytest.mark.config(account={"dedicated": False})
 
 # -- differences in coins -----------------------------------------------------------------------
@@ -117,16 +117,17 @@ async def test_s37_one_empty_answer_does_not_end_a_hedge(desk: Desk, venue: str)
     desk.assert_ledger_is_true()
 
 
-@pytest.mark.parametrize("venue", [X10, LIGHTER])
-async def test_s37_one_empty_answer_during_a_close_does_not_end_it(desk: Desk, venue: str) -> None:
-    """The same in a close: "flat already", and the leg stays."""
+async def test_s37_one_empty_answer_of_each_venue_does_not_end_a_close(desk: Desk) -> None:
+    """The same in a close: "flat already", and both legs stay."""
     hedge = await desk.open("ETH", 300)
     await desk.world.pass_time(LAG_PASSED_S)
-    desk.world.fault(venue, "empty_reads", what=["positions"])
+    for venue in (X10, LIGHTER):
+        desk.world.fault(venue, "empty_reads", what=["positions"])
 
     hedge = await desk.close(hedge)
 
     assert hedge.state is State.CLOSED
+    assert [order.filled_size for order in desk.orders(hedge)] == [hedge.planned_size] * 4
     desk.assert_flat()
     desk.assert_ledger_is_true()
 
@@ -221,7 +222,7 @@ async def test_a_foreign_position_on_a_shared_account_is_left_alone_and_blocks_i
             hedge=None, market=None, everything=True, progress=desk.said.append
         )
     assert desk.position(venue) == Decimal("0.5")
-    assert desk.rows("orders") == []
+    assert desk.rows("orders") == desk.rows("hedges") == []
     assert (await desk.open("BTC", 300)).state is State.OPEN
     (alert,) = desk.store.unacknowledged()
     assert alert.text == f"{venue} holds 0.5 ETH, and no hedge explains it"

@@ -176,11 +176,14 @@ async def test_s28_every_endpoint_that_tells_a_rate_comes_out_as_the_same_fracti
         assert abs(settled - quoted[Symbol(symbol)]) < RATE_PLACES
 
 
-async def test_s28_the_rate_of_a_payment_is_the_rate_that_was_quoted(desk: Desk) -> None:
+@pytest.mark.parametrize("symbol", ["ETH", "PENGU", "AVNT", "UNI"])  # both sides, both signs
+async def test_s28_the_rate_of_a_payment_is_the_rate_that_was_quoted(
+    desk: Desk, symbol: str
+) -> None:
     """The public bot compared a quoted fraction with a settled percentage."""
-    quoted = {venue: true_rate(desk.world, venue, "AVNT") for venue in (X10, LIGHTER)}
+    quoted = {venue: true_rate(desk.world, venue, symbol) for venue in (X10, LIGHTER)}
 
-    hedge = await desk.open("AVNT", 300)
+    hedge = await desk.open(symbol, 300)
     await an_hour_is_paid(desk)
 
     booked = {row["venue"]: Decimal(row["rate_1h"]) for row in desk.rows("funding")}

@@ -6,7 +6,6 @@ The public bots of these stories send both legs at once; ours sends X10 and then
 """
 
 import asyncio
-import itertools
 from decimal import Decimal
 from typing import Any
 
@@ -30,11 +29,6 @@ LOST_ANSWERS: dict[str, dict[str, Any]] = {
     "502 HTML": {"kind": "server_error", "status": 502, "html": True},
     "503 JSON": {"kind": "server_error", "status": 503},
 }
-
-REFUSED_REDUCTIONS = [
-    *((X10, code) for code in (1136, 1137, 1138)),
-    *((LIGHTER, code) for code in (21739, 21740, 21614)),
-]
 
 either_venue = pytest.mark.parametrize("venue", VENUES)
 however_lost = pytest.mark.parametrize("fault", list(LOST_ANSWERS.values()), ids=list(LOST_ANSWERS))
@@ -274,67 +268,6 @@ async def test_s17_a_leg_hidden_for_longer_than_anyone_waits_is_taken_off_by_rec
     facts.assert_never_turned_round(desk)
 
 
-async def test_s18_an_unwind_waits_for_its_own_fill_to_show_before_the_next_close(
-    desk: Desk,
-) -> None:
-    """A public bot read a stale position, closed again and again, and turned it round."""
-    desk.world.fault(LIGHTER, "refuse", code=21739, **OPENING)
-    desk.world.fault(X10, "lag", what=["positions"], seconds=4, **FOR_EVER)
-    desk.world.fault(X10, "partial_fill", fraction="0.5", **CLOSING)
-
-    hedge = await desk.open("ETH", 300)
-
-    assert hedge.state is State.CLOSED
-    (leg_a,) = facts.taken(desk, X10, reduce_only=False)
-    first, second = facts.taken(desk, X10, reduce_only=True)
-    assert first["size"] == leg_a["filled"]
-    assert Decimal(second["size"]) == Decimal(leg_a["filled"]) - Decimal(first["filled"])
-    assert [row["state"] for row in facts.sent(desk, X10, "rollback")] == ["partial", "filled"]
-    facts.assert_in_order(desk, hedge)
-
-
-@pytest.mark.parametrize(("venue", "code"), REFUSED_REDUCTIONS)
-async def test_s18_a_refused_reduction_is_followed_by_a_fresh_look(
-    desk: Desk, venue: str, code: int
-) -> None:
-    """1136 to 1138, 21739, 21740 and 21614 say that our picture is old: read, never repeat."""
-    hedge = await desk.open("ETH", 300)
-    desk.world.fault(venue, "refuse", code=code, **CLOSING, times=2)
-
-    hedge = await desk.close(hedge)
-
-    assert hedge.state is State.CLOSED
-    orders = facts.sent(desk, venue, "close")
-    assert [row["state"] for row in orders] == ["refused", "refused", "filled"]
-    for refused, following in itertools.pairwise(orders):
-        between = [
-            row
-            for row in facts.looks(desk, venue)
-            if refused["done_at"] <= row["read_started_at"]
-            and row["as_of"] <= following["prepared_at"]
-        ]
-        assert abs(Decimal(between[-1]["size"])) == Decimal(following["size"])
-    facts.assert_in_order(desk, hedge)
-
-
-@pytest.mark.parametrize("code", [1136, 1137, 1138])
-async def test_s18_a_rollback_that_is_refused_as_oversized_looks_again(
-    desk: Desk, code: int
-) -> None:
-    """The same while an orphan leg is taken back, with a stale position beside it."""
-    desk.world.fault(LIGHTER, "refuse", code=21739, **OPENING)
-    desk.world.fault(X10, "lag", what=["positions"], seconds=4, **FOR_EVER)
-    desk.world.fault(X10, "refuse", code=code, **CLOSING)
-
-    hedge = await desk.open("ETH", 300)
-
-    assert hedge.state is State.CLOSED
-    refused, filled = facts.sent(desk, X10, "rollback")
-    assert refused["state"] == "refused"
-    assert filled["state"] == "filled"
-    facts.assert_in_order(desk, hedge)
-
-
 @pytest.mark.parametrize("fraction", ["0", "0.4", "1"])
 async def test_s20_a_second_leg_that_times_out_counts_for_what_it_filled(
     desk: Desk, fraction: str
@@ -402,38 +335,12 @@ async def test_s20_a_venue_that_goes_away_between_the_legs_leaves_nothing_behind
     facts.assert_in_order(desk, hedge)
 
 
-ANY_FAULT: dict[str, dict[str, Any]] = {
-    "refused": {"kind": "refuse", "code": 1140},  # 21739 on Lighter
-    "no margin": {"kind": "reject", "reason": "margin"},
-    "nothing to reduce": {"kind": "reject", "reason": "reduce_only"},
-    "partly filled": {"kind": "partial_fill", "fraction": "0.37"},
-    "not filled": {"kind": "no_fill"},
-    "hanging": {"kind": "hang", "seconds": 12},
-    "dropped before": {"kind": "drop_answer", "when": "before"},
-    "dropped after": {"kind": "drop_answer", "when": "after"},
-    "429": {"kind": "rate_limit", "status": 429},
-    "405 page": {"kind": "rate_limit", "status": 405, "html": True},
-    "500 before": {"kind": "server_error", "status": 500, "when": "before"},
-    "504 page after": {"kind": "server_error", "status": 504, "when": "after", "html": True},
-    "matched late": {"kind": "slow_match", "seconds": 6},
-    "stolen nonce": {"kind": "steal_nonce"},  # not filled on X10, which has no nonces
-    "old positions": {"kind": "lag", "what": ["positions"], "seconds": 4, "times": 0},
-    "old orders": {"kind": "lag", "what": ["orders"], "seconds": 4, "times": 0},
-    "old nonces": {"kind": "lag", "what": ["nonce"], "seconds": 4, "times": 0},
-    "unreadable orders": {"kind": "bad_reads", "what": ["orders"], "times": 6},
-    "unreadable positions": {"kind": "bad_reads", "what": ["positions"], "skip": 1, "times": 6},
-    "unreadable nonces": {"kind": "bad_reads", "what": ["nonce"], "times": 2},
-    "empty orders": {"kind": "empty_reads", "what": ["orders"], "times": 2},
-    "empty positions": {"kind": "empty_reads", "what": ["positions"], "skip": 1},
-}
-"""Every kind of fault that a request can meet, once or for a while."""
-
-any_fault = pytest.mark.parametrize("name", ANY_FAULT)
+any_fault = pytest.mark.parametrize("name", facts.ANY_FAULT)
 
 
 def strike(desk: Desk, venue: str, name: str, side: dict[str, Any]) -> None:
-    """Post one of ``ANY_FAULT``; those about orders meet only the orders of one side."""
-    fault = dict(ANY_FAULT[name])
+    """Post one of ``facts.ANY_FAULT``; those about orders meet only the orders of one side."""
+    fault = dict(facts.ANY_FAULT[name])
     if venue == LIGHTER and fault["kind"] == "refuse":
         fault["code"] = 21739
     if venue == X10 and fault["kind"] == "steal_nonce":

@@ -10,7 +10,7 @@ from hedger.domain.ids import Symbol
 from hedger.domain.market import MarketStatus
 from hedger.domain.order import Side
 from hedger.risk import Approved, Book, Limits, Objected, Plan
-from tests.builders import ETH, LIGHTER, X10, an_instrument
+from tests.builders import ETH, LIGHTER, NOW, X10, an_instrument
 
 LIMITS = Limits(max_position_usd=Decimal(1000), max_open_hedges=2, max_price_gap_bps=Decimal(100))
 
@@ -25,6 +25,8 @@ def a_plan(**changes: object) -> Plan:
         "a": an_instrument(X10),
         "b": an_instrument(LIGHTER),
         "price_gap_bps": Decimal(5),
+        "next_settlement_a": NOW,
+        "next_settlement_b": NOW,
     }
     return Plan(**(values | changes))  # type: ignore[arg-type]  # a test names real fields
 
