@@ -147,7 +147,7 @@ class Venue(Protocol):
         """
 
     async def prepare_filler(self, lane: LaneId, nonce: int) -> Filler:
-        """Sign something harmless that only uses ``nonce`` up. Only where the fence is ``NONCE``."""
+        """Sign something harmless that only uses ``nonce`` up; where the fence is ``NONCE``."""
 
     async def submit_filler(self, filler: Filler) -> Answer:
         """Send it once; whether it used the nonce is for ``next_nonce`` to say."""

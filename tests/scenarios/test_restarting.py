@@ -189,7 +189,7 @@ async def test_a_second_leg_that_never_arrived_is_fenced_off_and_the_first_taken
     """Its bytes stay valid for ten minutes, so their nonce is used up before anything else."""
     desk.world.fault(LIGHTER, "drop_answer", when="before", op="order", times=0)
 
-    await stopped_after(desk.open("ETH", 300), 1)
+    await stopped_after(desk.open("ETH", 300), 1.5)
     assert only_hedge(desk).state is State.OPENING_B
     desk.world.no_faults()
     await desk.restart()

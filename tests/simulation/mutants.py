@@ -191,7 +191,9 @@ def tried(mutant: Mutant, *, seeds: int, first: int) -> Verdict:
         _copy(copy)
         apply(mutant, copy)
         free, _ = _simulate(copy, "--fault-free", f"--seeds={FAULT_FREE_SEEDS}", "--hours=0.3")
-        _, text = _simulate(copy, f"--seeds={seeds}", f"--from={first}", f"--stop={mutant.oracle}")
+        _, text = _simulate(
+            copy, f"--seeds={seeds}", f"--from={first}", f"--stop={mutant.oracle}", "--hours=0.3"
+        )
     broken = re.findall(r"^  promise (.+?): \d+ in", text, re.MULTILINE)
     told = re.search(rf"promise {re.escape(mutant.oracle)}:.*\n +(.*)", text)
     needed = re.search(r"^seeds (\d+)", text, re.MULTILINE)

@@ -23,7 +23,7 @@ Reply = tuple[int, str]
 Answer = asyncio.Future[Reply]
 GO_S = (0.015, 0.06)
 SLOW_S = (0.3, 2.0)
-LATE_S = (6.0, 40.0)
+LATE_S = (1.0, 39.0)  # at least, and at most so much more
 AGAIN_S = (0.05, 10.0)
 REFUSALS = frozenset({400, 401, 403, 405, 429})
 
@@ -125,7 +125,9 @@ class _Message:
             case Ill.REQUEST_LOST:
                 pass  # nobody ever answers
             case Ill.REQUEST_LATE:
-                self._later(chance.between(*LATE_S), self._arrive, None)
+                # most of them while a fence is being built, some long after
+                late_s = LATE_S[0] + LATE_S[1] * chance.between(0.0, 1.0) ** 2
+                self._later(late_s, self._arrive, None)
             case Ill.REQUEST_DOUBLED:
                 self._later(go_s, self._arrive, back_s)
                 self._later(go_s + chance.between(*AGAIN_S), self._arrive, None)

@@ -123,13 +123,14 @@ class Oracle:
 
     def _second_leg(self, info: dict[str, Any]) -> None:
         """Leg B is never larger than what leg A truly holds when it is sent."""
-        if info["ReduceOnly"]:
+        client_id = str(info["ClientOrderIndex"])
+        _, purpose, _ = self._intents.get(("lighter", client_id), ("", "", ""))
+        if purpose != "open":
             return
         symbol = self._venues.lighter.symbol_of_id(info["MarketIndex"])
         assert symbol is not None
         rules = self._venues.lighter.rules_of(symbol)
         size = Decimal(info["BaseAmount"]).scaleb(-rules.size_decimals)
-        client_id = str(info["ClientOrderIndex"])
         if client_id in self._second_legs:
             return  # the identical bytes again
         self._second_legs.add(client_id)
@@ -240,6 +241,8 @@ class Oracle:
         (sound,) = self._conn.execute("PRAGMA integrity_check(1)").fetchone()
         if sound != "ok":
             self.broken("0 sound", f"the ledger is damaged: {sound}")
+        if not self._beyond:
+            self._no_false_proof()
         differences = self._differences()
         if differences and self._beyond:
             if not self._count("alerts"):
@@ -247,6 +250,14 @@ class Oracle:
             return
         for text in differences:
             self.broken("3 proven", text)
+
+    def _no_false_proof(self) -> None:
+        """No order was called dead or refused that a venue executed after all."""
+        told = self._conn.execute(
+            "SELECT text FROM events WHERE kind = 'outcome' AND text LIKE '%was believed%'"
+        )
+        for (text,) in told:
+            self.broken("3 proven", f"a proof was none: {text}")
 
     def _differences(self) -> list[str]:
         """By the same code as ``hedger sandbox verify``, without what others traded."""
