@@ -20,7 +20,8 @@ from loguru import logger
 
 from tests.simulation import matrix, mutants, report
 from tests.simulation.faults import NOTHING
-from tests.simulation.world import Result, Setup, empty_ledger, simulate
+from tests.simulation.run import empty_ledger, simulate
+from tests.simulation.setup import Result, Setup
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,14 +11,11 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 import aiohttp
-import httpx
 from aiohttp.client_reqrep import ConnectionKey
 
-from adapters.http_quotes import PublicHttp
 from adapters.lighter import wire as lighter_wire
 from adapters.lighter.gateway import Gateway
 from adapters.lighter.orders import TX_CANCEL_ORDER, TX_CREATE_ORDER
-from adapters.lighter.quotes import LighterQuotes
 from adapters.lighter.reads import Reads
 from adapters.lighter.venue import LighterVenue
 from adapters.x10 import lookup, markets
@@ -26,7 +23,6 @@ from adapters.x10.fields import to_ms
 from adapters.x10.http import AccountHttp, Params, Reply
 from adapters.x10.names import Names
 from adapters.x10.options import read_options
-from adapters.x10.quotes import XQuotes
 from adapters.x10.signing import check_steps, expiry_of, salt_of
 from adapters.x10.venue import READ_LAG_S, XVenue
 from hedger.clock import Clock
@@ -273,60 +269,3 @@ class SimLighterVenue(LighterVenue):
         )
         self._gateway = SimGateway(LIGHTER, self._access, clock, wire)
         self._reads = Reads(LIGHTER, self._access, self._gateway, lighter_wire.Names({}), clock)
-
-
-# -- public quotes ------------------------------------------------------------------------------
-
-
-class _PublicClient:
-    """What ``PublicHttp`` asks of ``httpx.AsyncClient``."""
-
-    def __init__(self, venue: VenueId, wire: Wire) -> None:
-        self._venue = venue
-        self._wire = wire
-
-    async def get(self, path: str, params: Mapping[str, str | int]) -> httpx.Response:
-        query = [(name, str(value)) for name, value in params.items()]
-        try:
-            if self._venue == X10:
-                status, text = await self._wire.x10("GET", path, query, None)
-            else:
-                name = path.removeprefix("/api/v1/")
-                status, text = await self._wire.lighter(name, query, None)
-        except NoConnectionError:
-            raise httpx.ConnectError("refused") from None
-        except BrokenError:
-            raise httpx.RemoteProtocolError("disconnected") from None
-        return httpx.Response(status, text=text)
-
-
-class SimPublicHttp(PublicHttp):
-    """The public endpoints of one venue."""
-
-    def __init__(self, venue: VenueId, wire: Wire) -> None:
-        self._budget = None
-        self._venue = venue
-        self._timeout_s = TIMEOUT_S
-        self._client: Any = _PublicClient(venue, wire)
-
-
-class SimXQuotes(XQuotes):
-    """X10's quotes."""
-
-    def __init__(self, wire: Wire, clock: Clock) -> None:
-        self._id = X10
-        self._names = Names({})
-        self._clock = clock
-        self._http = SimPublicHttp(X10, wire)
-
-
-class SimLighterQuotes(LighterQuotes):
-    """Lighter's quotes."""
-
-    def __init__(self, wire: Wire, clock: Clock) -> None:
-        self._id = LIGHTER
-        self._names = lighter_wire.Names({})
-        self._clock = clock
-        self._markets = None
-        self._last_settlement = None
-        self._http = SimPublicHttp(LIGHTER, wire)

@@ -24,16 +24,10 @@ from hedger.ports import QuoteSource, Venue
 from hedger.trader import Trader
 from tests.desk import configured
 from tests.simulation import nemesis
-from tests.simulation.clients import (
-    LIGHTER,
-    X10,
-    SimLighterQuotes,
-    SimLighterVenue,
-    SimXQuotes,
-    SimXVenue,
-)
+from tests.simulation.clients import LIGHTER, X10, SimLighterVenue, SimXVenue
 from tests.simulation.network import Link
 from tests.simulation.process import Killed, Process, SimClock
+from tests.simulation.quotes import SimLighterQuotes, SimXQuotes
 from tests.simulation.scenarios import Story
 from tests.simulation.store import SimStore, open_store
 

@@ -7,7 +7,7 @@ and not checked; a transaction's hash is one of its text.
 """
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import blake2b
@@ -40,6 +40,7 @@ from adapters.sandbox.x10_face.context import Face as X10Face
 from adapters.sandbox.x10_face.context import X10Options
 from adapters.sandbox.x10_face.errors import ApiProblemError
 from hedger.clock import Clock
+from tests.simulation.requests import Handler, Request, answered, text_of
 
 KEYS = credentials.generate(1)
 LAG_S = 0.3
@@ -47,61 +48,6 @@ MARKETS = ("ETH", "SOL", "BTC")  # the last one is only ever held by somebody el
 BALANCE_USD = Decimal(20_000)
 DEPTH_USD = Decimal(25_000)
 NO_SIGNATURE = base64.b64encode(bytes(80)).decode()  # as long as a real one
-
-Handler = Callable[[Any], Any]  # a coroutine function; typed as such by aiohttp alone
-
-
-class Cut(Exception):  # noqa: N818 - no error: an answer that does not come
-    """The venue closed the connection without an answer."""
-
-
-class _Transport:
-    cut = False
-
-    def close(self) -> None:
-        self.cut = True
-
-    abort = close
-
-
-class _Params:
-    """A query as the faces read it: one value of a name, or all of them."""
-
-    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
-        self._pairs = pairs
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return next((value for key, value in self._pairs if key == name), default)
-
-    def getall(self, name: str, default: Any = None) -> Any:
-        return [value for key, value in self._pairs if key == name] or default
-
-    def __contains__(self, name: object) -> bool:
-        return any(key == name for key, _ in self._pairs)
-
-
-class Request:
-    """What the handlers ask of ``aiohttp.web.Request``."""
-
-    headers: Mapping[str, str] = {"authorization": "sim"}
-
-    def __init__(
-        self, app: Mapping[Any, Any], query: Sequence[tuple[str, str]], info: Mapping[str, str],
-        body: str | Mapping[str, str],
-    ) -> None:  # fmt: skip
-        self.app = app
-        self.query = _Params(query)
-        self.match_info = info
-        self.transport = _Transport()
-        self._body = body
-
-    async def text(self) -> str:
-        assert isinstance(self._body, str)
-        return self._body
-
-    async def post(self) -> Mapping[str, str]:
-        assert not isinstance(self._body, str)
-        return self._body
 
 
 class OpenKeys(KeyRing):
@@ -282,23 +228,6 @@ class Venues:
             return answered(_LIGHTER[name], request)
         except ApiError as error:
             return text_of(web.json_response(error.body(), status=error.status))
-
-
-def answered(handler: Handler, request: Request) -> tuple[int, str]:
-    """Run a handler, which here never waits, to its end."""
-    work = handler(request)
-    try:
-        work.send(None)
-    except StopIteration as done:
-        if request.transport.cut:
-            raise Cut from None
-        return text_of(done.value)
-    raise AssertionError("a face waited")
-
-
-def text_of(response: web.StreamResponse) -> tuple[int, str]:
-    assert isinstance(response, web.Response)
-    return response.status, response.text or ""
 
 
 def _few_markets() -> Recording:

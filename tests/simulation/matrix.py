@@ -11,8 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from tests.simulation import report
+from tests.simulation.run import simulate
 from tests.simulation.scenarios import STORIES
-from tests.simulation.world import Result, Setup, simulate
+from tests.simulation.setup import Result, Setup
 
 SECOND = (1, 2, 3, 5, 8, 13)
 LEAST_BOUNDARIES = 60

@@ -97,8 +97,8 @@ MUTANTS = (
         "nonce-reused",
         "hedger/ledger/records.py",
         "NONCE_FREE_STATES = frozenset({OrderState.REFUSED,",
-        "NONCE_FREE_STATES = frozenset({OrderState.DEAD, OrderState.REFUSED,",
-        "2 once",
+        "NONCE_FREE_STATES = frozenset({OrderState.ZERO, OrderState.REFUSED,",
+        "0 sound",
     ),
     Mutant(
         "nonce-skipped",

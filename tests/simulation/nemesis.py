@@ -21,6 +21,7 @@ HEDGED = ("ETH", "SOL")
 NEVER_HEDGED = "BTC"
 VENUES = ("x10", "lighter")
 ZERO = Decimal(0)
+CALM_S = 180.0
 BOUNDARIES_PER_HOUR = 14_000  # about; only sets how often a process dies
 
 
@@ -86,7 +87,14 @@ def on_order(world: "World", venue: str) -> None:
 
 
 def close_outside(world: "World", venue: str, symbol: str, share: Decimal) -> bool:
-    """Somebody closes a part of our position by hand, without asking us."""
+    """
+    Somebody closes a part of our position by hand, without asking us.
+
+    Not where they have one of their own beside it: a venue nets the two, so nobody could say
+    whose part was closed (the README's limits of shared sub-accounts).
+    """
+    if world.truth.foreign.get((venue, symbol)):
+        return False
     ours = world.truth.ours(venue, symbol)
     rules = world.venues.exchange(venue).rules_of(symbol)
     size = abs(ours) * share // rules.size_step * rules.size_step
@@ -232,8 +240,9 @@ async def _stranger(world: "World") -> None:
             return
         venue, symbol = chance.source.choice(VENUES), chance.source.choice(HEDGED)
         ours = world.truth.ours(venue, symbol)
-        if ours == ZERO:
-            continue
+        calm = now_s() - world.oracle.disturbed_s.get(symbol, -CALM_S) >= CALM_S
+        if ours == ZERO or not calm:
+            continue  # a leg that somebody has just cut down could not be told from theirs
         await _beside(world, venue, symbol, ours)
 
 

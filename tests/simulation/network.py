@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from adapters.lighter.orders import TX_CREATE_ORDER
 from tests.simulation.clients import TIMEOUT_S, BrokenError, NoConnectionError
-from tests.simulation.exchange import Cut
 from tests.simulation.faults import ORDER_WEIGHT, REQUESTS, Ill
 from tests.simulation.process import Process, now_s
+from tests.simulation.requests import Cut
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tests.simulation.faults import Ill
 from tests.simulation.oracle import Violation
-from tests.simulation.world import Result
+from tests.simulation.setup import Result
 
 P99_S = 30.0
 MAX_S = 120.0
@@ -42,6 +42,8 @@ class Totals:
     fired: Counter[Ill] = field(default_factory=Counter)
     boundaries: Counter[str] = field(default_factory=Counter)
     spans: list[tuple[float, float]] = field(default_factory=list)
+    beyond: int = 0
+    beyond_spans: list[tuple[float, float]] = field(default_factory=list)
     broken: dict[str, list[tuple[int, Violation]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -57,7 +59,12 @@ class Totals:
         self.alerted += result.alerts > 0
         self.fired += result.fired
         self.boundaries += result.boundaries
-        self.spans += [(span.available_s, span.raw_s) for span in result.spans]
+        spans = [(span.available_s, span.raw_s) for span in result.spans]
+        if result.plan.beyond:  # a venue broke what it declares: an alarm is what is promised
+            self.beyond += 1
+            self.beyond_spans += spans
+        else:
+            self.spans += spans
         for violation in result.violations:
             self.broken[violation.promise].append((result.seed, violation))
 
@@ -91,14 +98,16 @@ def lines(totals: Totals, wall_s: float) -> list[str]:
             ("lost, late or doubled messages", messages),
         )
     )
+    worst = quantiles([available for available, _ in totals.beyond_spans])[3]
     shape = "p50 {:.2f} p95 {:.2f} p99 {:.2f} max {:.2f}"
     shown = [
         f"seeds {totals.seeds}, virtual hours {totals.hours:.1f}, wall {wall_s:.1f} s, {speed}",
         f"{rates}, alerts {totals.alerts} in {totals.alerted} seeds",
         f"naked, available s: {shape.format(*naked)} ({len(totals.spans)} spans)",
         f"naked, raw s:       {shape.format(*raw)}",
-        "faults by kind:",
+        f"beyond what a venue declares: {totals.beyond} worlds, naked at most {worst:.2f} s",
     ]
+    shown.append("faults by kind:")
     shown += [f"  {totals.fired[ill]:8d}  {ill.value}" for ill in Ill]
     shown.append(f"boundaries passed: {sum(totals.boundaries.values())}")
     shown.append(f"violations: {totals.violations}")

@@ -16,8 +16,9 @@ from tests.simulation import matrix, mutants, report
 from tests.simulation.__main__ import results
 from tests.simulation.faults import NOTHING, Ill, drawn
 from tests.simulation.loop import DeadlockError, SimLoop
+from tests.simulation.run import simulate
 from tests.simulation.scenarios import STORIES
-from tests.simulation.world import Result, Setup, simulate
+from tests.simulation.setup import Result, Setup
 
 SEEDS = int(os.environ.get("HEDGER_SIM_SEEDS", "150"))
 WORKERS = 2
@@ -72,7 +73,7 @@ def test_the_same_seed_gives_the_same_trace():
 def test_the_trace_does_not_depend_on_the_hash_seed():
     """Another interpreter process, with another order of sets of texts."""
     script = (
-        "from tests.simulation.world import Setup, simulate;"
+        "from tests.simulation.run import simulate;from tests.simulation.setup import Setup;"
         "print(simulate(Setup(seed=2, hours=0.05)).digest)"
     )
     root = Path(__file__).resolve().parents[2]

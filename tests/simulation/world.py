@@ -1,78 +1,28 @@
 """
 A simulated world: two venues, a network, a disk, and the daemon, life after life.
 
-Everything in it follows from its seed. ``simulate`` runs one and says what came of it.
+Everything in it follows from its seed; ``run.simulate`` lets one go by.
 """
 
 import asyncio
-import atexit
-import multiprocessing.util
-import os
 import random
-import shutil
-import tempfile
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 
-from hedger.ledger import migrate
-from tests.clocks import ManualClock
 from tests.simulation import daemon, nemesis
 from tests.simulation.exchange import Venues
-from tests.simulation.faults import AIMED, Chance, Ill, Plan, SimFaults, drawn
+from tests.simulation.faults import AIMED, Chance, Ill, SimFaults, drawn
 from tests.simulation.loop import SimLoop
 from tests.simulation.network import Trace
-from tests.simulation.oracle import Oracle, Violation
+from tests.simulation.oracle import Oracle
 from tests.simulation.process import Process, now_s
-from tests.simulation.scenarios import Story
+from tests.simulation.setup import Setup
 from tests.simulation.store import Engines, cut_power
-from tests.simulation.truth import Availability, Span, Truth
+from tests.simulation.truth import Availability, Truth
 
 EPOCH = datetime(2026, 1, 2, 21, tzinfo=UTC)
 SHARED_EVERY = 3  # every third seed runs on shared sub-accounts
-REST_LEAST_S = 75.0  # as long as a late message may still be on its way, and two looks
-REST_STORY_S = 30.0
-REST_MOST_S = 1_200.0
-REST_LOOK_S = 5.0
 RESTART_S = (0.5, 20.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setup:
-    """What is simulated. ``crash_at`` are boundaries, counted from 1, at which to die."""
-
-    seed: int
-    hours: float = 1.0
-    plan: Plan | None = None  # None: drawn from the seed
-    dedicated: bool | None = None  # None: by the seed
-    crash_at: frozenset[int] = frozenset()
-    story: Story | None = None  # one hedge, instead of the usual day
-    keep_trace: bool = False
-
-
-@dataclass(kw_only=True)
-class Result:
-    """What came of one world."""
-
-    seed: int
-    hours: float
-    violations: list[Violation]
-    spans: list[Span]
-    fired: Counter[Ill]
-    hedges: int
-    orders: int
-    alerts: int
-    kills: int
-    boundaries: Counter[str]
-    digest: str
-    dedicated: bool
-    trace: list[str] = field(default_factory=list)
-    plan: Plan
-    crash_at: frozenset[int]
-    story_boundaries: int  # passed before the story had ended
-    deaths: Counter[str]  # by the boundary they came at
 
 
 class VenueClock:
@@ -295,96 +245,3 @@ class World:
         task.cancel()
         waiting.cancel()
         await asyncio.gather(task, waiting, return_exceptions=True)
-
-
-async def _day(world: World) -> None:
-    """A usual day: trade with everything on, then let it come to rest."""
-    loop = asyncio.get_running_loop()
-    tasks = [loop.create_task(world.live()), loop.create_task(nemesis.run(world))]
-    await asyncio.sleep(world.setup.hours * 3600)
-    world.story_boundaries = world.passed
-    await _rest(world)
-    world.over = True
-    for process in world.processes:
-        process.kill()
-    await asyncio.sleep(1)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _rest(world: World) -> None:
-    """No more faults; everything that is owed must come about now."""
-    world.chance.quiet = True
-    world.closing = True
-    world.kill_in = None
-    world.end_trouble()
-    world.end_outages()
-    world.clock.off_s = 0.0
-    began = now_s()
-    late = world.setup.story is None or Ill.REQUEST_LATE in world.plan.orders.values()
-    least_s = REST_LEAST_S if late else REST_STORY_S
-    while now_s() - began < REST_MOST_S:
-        await asyncio.sleep(REST_LOOK_S)
-        if now_s() - began >= least_s and world.oracle.at_rest():
-            return
-
-
-def simulate(setup: Setup) -> Result:
-    """Run one world to its end and judge it."""
-    loop = SimLoop()
-    asyncio.set_event_loop(loop)
-    engines = _engines(os.getpid())
-    engines.lay_out(empty_ledger())
-    try:
-        return loop.run_until_complete(_run(setup, engines))
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
-
-
-async def _run(setup: Setup, engines: Engines) -> Result:
-    world = World(setup, engines)
-    await _day(world)
-    world.truth.finish()
-    world.oracle.finish()
-    hedges, orders, alerts = world.oracle.counts()
-    return Result(
-        seed=setup.seed,
-        hours=setup.hours,
-        violations=world.oracle.violations,
-        spans=world.truth.spans,
-        fired=world.chance.fired,
-        hedges=hedges,
-        orders=orders,
-        alerts=alerts,
-        kills=world.kills,
-        boundaries=world.boundaries,
-        digest=world.digest,
-        dedicated=world.dedicated,
-        trace=world.trace_lines,
-        plan=world.plan,
-        crash_at=setup.crash_at,
-        story_boundaries=world.story_boundaries,
-        deaths=world.deaths,
-    )
-
-
-@cache
-def _engines(pid: int) -> Engines:
-    """One place for the ledgers of this process, gone when it ends; a fork gets its own."""
-    memory = Path("/dev/shm")
-    folder = tempfile.mkdtemp(prefix=f"hedger-sim-{pid}-", dir=memory if memory.is_dir() else None)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    multiprocessing.util.Finalize(None, shutil.rmtree, (folder, True), exitpriority=1)
-    return Engines(Path(folder))
-
-
-@cache
-def empty_ledger() -> Path:
-    """A ledger without rows, migrated once; ask for it before forking."""
-    folder = Path(tempfile.mkdtemp(prefix="hedger-sim-empty-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    path = folder / "ledger.db"
-    migrate.upgrade(path, ManualClock(EPOCH))
-    return path

@@ -1,0 +1,76 @@
+"""The public quotes of both venues over a simulated wire: all but the socket is the product's."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from adapters.http_quotes import PublicHttp
+from adapters.lighter import wire as lighter_wire
+from adapters.lighter.quotes import LighterQuotes
+from adapters.x10.names import Names
+from adapters.x10.quotes import XQuotes
+from hedger.clock import Clock
+from hedger.domain.ids import VenueId
+from tests.simulation.clients import (
+    LIGHTER,
+    TIMEOUT_S,
+    X10,
+    BrokenError,
+    NoConnectionError,
+    Wire,
+)
+
+
+class _PublicClient:
+    """What ``PublicHttp`` asks of ``httpx.AsyncClient``."""
+
+    def __init__(self, venue: VenueId, wire: Wire) -> None:
+        self._venue = venue
+        self._wire = wire
+
+    async def get(self, path: str, params: Mapping[str, str | int]) -> httpx.Response:
+        query = [(name, str(value)) for name, value in params.items()]
+        try:
+            if self._venue == X10:
+                status, text = await self._wire.x10("GET", path, query, None)
+            else:
+                name = path.removeprefix("/api/v1/")
+                status, text = await self._wire.lighter(name, query, None)
+        except NoConnectionError:
+            raise httpx.ConnectError("refused") from None
+        except BrokenError:
+            raise httpx.RemoteProtocolError("disconnected") from None
+        return httpx.Response(status, text=text)
+
+
+class SimPublicHttp(PublicHttp):
+    """The public endpoints of one venue."""
+
+    def __init__(self, venue: VenueId, wire: Wire) -> None:
+        self._budget = None
+        self._venue = venue
+        self._timeout_s = TIMEOUT_S
+        self._client: Any = _PublicClient(venue, wire)
+
+
+class SimXQuotes(XQuotes):
+    """X10's quotes."""
+
+    def __init__(self, wire: Wire, clock: Clock) -> None:
+        self._id = X10
+        self._names = Names({})
+        self._clock = clock
+        self._http = SimPublicHttp(X10, wire)
+
+
+class SimLighterQuotes(LighterQuotes):
+    """Lighter's quotes."""
+
+    def __init__(self, wire: Wire, clock: Clock) -> None:
+        self._id = LIGHTER
+        self._names = lighter_wire.Names({})
+        self._clock = clock
+        self._markets = None
+        self._last_settlement = None
+        self._http = SimPublicHttp(LIGHTER, wire)

@@ -1,0 +1,78 @@
+"""A request without HTTP, and what a face's handler makes of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+
+Handler = Callable[[Any], Any]  # a coroutine function; typed as such by aiohttp alone
+
+
+class Cut(Exception):  # noqa: N818 - no error: an answer that does not come
+    """The venue closed the connection without an answer."""
+
+
+class _Transport:
+    cut = False
+
+    def close(self) -> None:
+        self.cut = True
+
+    abort = close
+
+
+class _Params:
+    """A query as the faces read it: one value of a name, or all of them."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        self._pairs = pairs
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return next((value for key, value in self._pairs if key == name), default)
+
+    def getall(self, name: str, default: Any = None) -> Any:
+        return [value for key, value in self._pairs if key == name] or default
+
+    def __contains__(self, name: object) -> bool:
+        return any(key == name for key, _ in self._pairs)
+
+
+class Request:
+    """What the handlers ask of ``aiohttp.web.Request``."""
+
+    headers: Mapping[str, str] = {"authorization": "sim"}
+
+    def __init__(
+        self, app: Mapping[Any, Any], query: Sequence[tuple[str, str]], info: Mapping[str, str],
+        body: str | Mapping[str, str],
+    ) -> None:  # fmt: skip
+        self.app = app
+        self.query = _Params(query)
+        self.match_info = info
+        self.transport = _Transport()
+        self._body = body
+
+    async def text(self) -> str:
+        assert isinstance(self._body, str)
+        return self._body
+
+    async def post(self) -> Mapping[str, str]:
+        assert not isinstance(self._body, str)
+        return self._body
+
+
+def answered(handler: Handler, request: Request) -> tuple[int, str]:
+    """Run a handler, which here never waits, to its end."""
+    work = handler(request)
+    try:
+        work.send(None)
+    except StopIteration as done:
+        if request.transport.cut:
+            raise Cut from None
+        return text_of(done.value)
+    raise AssertionError("a face waited")
+
+
+def text_of(response: web.StreamResponse) -> tuple[int, str]:
+    assert isinstance(response, web.Response)
+    return response.status, response.text or ""

@@ -1,0 +1,122 @@
+"""One world from its beginning to its judgement: ``simulate``."""
+
+import asyncio
+import atexit
+import os
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from hedger.ledger import migrate
+from tests.clocks import ManualClock
+from tests.simulation import nemesis
+from tests.simulation.faults import Ill
+from tests.simulation.loop import SimLoop
+from tests.simulation.process import now_s
+from tests.simulation.setup import Result, Setup
+from tests.simulation.store import Engines
+from tests.simulation.world import EPOCH, World
+
+REST_LEAST_S = 75.0  # as long as a late message may still be on its way, and two looks
+REST_STORY_S = 30.0
+REST_MOST_S = 1_200.0
+REST_LOOK_S = 5.0
+
+
+async def _day(world: World) -> None:
+    """A usual day: trade with everything on, then let it come to rest."""
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(world.live()), loop.create_task(nemesis.run(world))]
+    await asyncio.sleep(world.setup.hours * 3600)
+    world.story_boundaries = world.passed
+    await _rest(world)
+    world.over = True
+    for process in world.processes:
+        process.kill()
+    await asyncio.sleep(1)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _rest(world: World) -> None:
+    """No more faults; everything that is owed must come about now."""
+    world.chance.quiet = True
+    world.closing = True
+    world.kill_in = None
+    world.end_trouble()
+    world.end_outages()
+    world.clock.off_s = 0.0
+    began = now_s()
+    late = world.setup.story is None or Ill.REQUEST_LATE in world.plan.orders.values()
+    least_s = REST_LEAST_S if late else REST_STORY_S
+    while now_s() - began < REST_MOST_S:
+        await asyncio.sleep(REST_LOOK_S)
+        if now_s() - began >= least_s and world.oracle.at_rest():
+            return
+
+
+def simulate(setup: Setup) -> Result:
+    """Run one world to its end and judge it."""
+    loop = SimLoop()
+    asyncio.set_event_loop(loop)
+    engines = _engines(os.getpid())
+    engines.lay_out(empty_ledger())
+    try:
+        return loop.run_until_complete(_run(setup, engines))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+async def _run(setup: Setup, engines: Engines) -> Result:
+    world = World(setup, engines)
+    await _day(world)
+    world.truth.finish()
+    world.oracle.finish()
+    hedges, orders, alerts = world.oracle.counts()
+    return Result(
+        seed=setup.seed,
+        hours=setup.hours,
+        violations=world.oracle.violations,
+        spans=world.truth.spans,
+        fired=world.chance.fired,
+        hedges=hedges,
+        orders=orders,
+        alerts=alerts,
+        kills=world.kills,
+        boundaries=world.boundaries,
+        digest=world.digest,
+        dedicated=world.dedicated,
+        trace=world.trace_lines,
+        plan=world.plan,
+        crash_at=setup.crash_at,
+        story_boundaries=world.story_boundaries,
+        deaths=world.deaths,
+    )
+
+
+@cache
+def _base() -> Path:
+    """Where ledgers lie, in memory if there is such a place; ask for it before forking."""
+    memory = Path("/dev/shm")
+    folder = tempfile.mkdtemp(prefix="hedger-sim-", dir=memory if memory.is_dir() else None)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+@cache
+def _engines(pid: int) -> Engines:
+    """The place of this process; a fork gets its own."""
+    folder = _base() / str(pid)
+    folder.mkdir()
+    return Engines(folder)
+
+
+@cache
+def empty_ledger() -> Path:
+    """A ledger without rows, migrated once; ask for it before forking."""
+    path = _base() / "empty.db"
+    migrate.upgrade(path, ManualClock(EPOCH))
+    return path
