@@ -63,11 +63,6 @@ def common_step(first: Decimal, second: Decimal) -> Decimal:
     return Decimal(lcm.numerator) / Decimal(lcm.denominator)
 
 
-def bps_of(value: Decimal, bps: Decimal) -> Decimal:
-    """``bps`` basis points of ``value``."""
-    return value * bps / BPS
-
-
 def tidy(value: Decimal) -> Decimal:
     """The same number without trailing zeros and without an exponent."""
     return Decimal(plain(value))

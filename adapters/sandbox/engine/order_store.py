@@ -74,11 +74,6 @@ class OrderStore:
                 continue
             yield view
 
-    @property
-    def has_open(self) -> bool:
-        """Whether any order may still fill."""
-        return bool(self._open)
-
     def add_trade(self, trade: TradeView) -> None:
         """Remember a fill under its order."""
         self._trades.setdefault(trade.order_id, []).append(trade)

@@ -17,7 +17,6 @@ from adapters.sandbox.lighter_face.shapes import MARKET_MAKER, ok
 MAX_BOOK = 250
 MAX_TRADES = 100
 MAX_FUNDINGS = 749
-DAY_S = 86_400
 PERP_FILTERS = {"", "all", "perp"}
 
 routes = web.RouteTableDef()
