@@ -12,6 +12,8 @@ from hedger.domain.market import Position
 from hedger.ledger import tables as t
 from hedger.ledger.records import Alert, OrderState, Stats
 from hedger.ledger.session import Session
+from hedger.ledger.sqlite import Connection
+from hedger.ledger.statements import Query, Statement, beginning, given, insert
 
 EVENTS_MAX = 500_000
 OBSERVATIONS_MAX = 500_000
@@ -19,8 +21,77 @@ ALERTS_MAX = 10_000
 PRUNE_EVERY = 1_000
 """
 How many of the newest rows are kept of what only grows. Steps from state to state are kept for
-ever, as are hedges, orders, fills and payments.
+ever, as are hedges, orders, fills and payments. Every ``PRUNE_EVERY``-th new row the older ones
+are deleted.
 """
+
+
+def older(table: sa.Table, *conditions: Any) -> Statement:
+    """Delete what is older than the newest ``kept`` rows, as far as ``conditions`` allow."""
+    newest = sa.select(sa.func.max(table.c.seq)).scalar_subquery()
+    old = table.c.seq <= newest - given("kept", type_=sa.Integer)
+    return Statement(table.delete().where(old, *conditions))
+
+
+def _count(table: sa.Table, *conditions: Any) -> Any:
+    return sa.select(sa.func.count()).select_from(table).where(*conditions).scalar_subquery()
+
+
+def _by_state(table: sa.Table) -> Query:
+    number = sa.func.count().label("number")
+    return Query(sa.select(table.c.state, number).group_by(table.c.state))
+
+
+_LIMIT = given("limit", type_=sa.Integer)
+_UNSEEN = t.alerts.c.acknowledged_at.is_(None)
+
+_APPEND = insert(t.events)
+_ALERT = insert(t.alerts)
+_UNACKNOWLEDGED = Query(
+    sa.select(t.alerts).where(_UNSEEN).order_by(t.alerts.c.seq.desc()).limit(_LIMIT)
+)
+_ALERTS_AFTER = Query(
+    sa.select(t.alerts)
+    .where(t.alerts.c.seq > given("number"))
+    .order_by(t.alerts.c.seq)
+    .limit(_LIMIT)
+)
+_ACKNOWLEDGE = Statement(
+    t.alerts.update().where(t.alerts.c.seq == given("number"), _UNSEEN), ["acknowledged_at"]
+)
+_OBSERVE = insert(t.position_observations)
+_LAST_OBSERVATION = Query(
+    sa.select(t.position_observations)
+    .where(
+        t.position_observations.c.venue == given("venue"),
+        t.position_observations.c.symbol == given("symbol"),
+    )
+    .order_by(
+        t.position_observations.c.read_started_at.desc(), t.position_observations.c.seq.desc()
+    )
+    .limit(1)
+)
+_META = Query(sa.select(t.meta.c.value).where(t.meta.c.key == given("key")))
+_METAS = Query(
+    sa.select(t.meta.c.key, t.meta.c.value)
+    .where(t.meta.c.key.like(given("pattern"), escape="/"))
+    .order_by(t.meta.c.key)
+)
+_SET_META = Statement(t.meta.update().where(t.meta.c.key == given("this")), ["value", "at"])
+_NEW_META = insert(t.meta)
+_OLD_EVENTS = older(t.events, t.events.c.to_state.is_(None))
+_OLD_ALERTS = older(t.alerts)
+_OLD_OBSERVATIONS = older(t.position_observations)
+_HEDGES_BY_STATE = _by_state(t.hedges)
+_ORDERS_BY_STATE = _by_state(t.orders)
+_COUNTS = Query(
+    sa.select(
+        _count(t.fills).label("fills"),
+        _count(t.funding_payments).label("payments"),
+        _count(t.events).label("events"),
+        _count(t.alerts, _UNSEEN).label("alerts"),
+    )
+)
 
 
 def append(
@@ -36,20 +107,18 @@ def append(
     """Append one event; ``step`` is the transition it tells."""
     assert level in {"debug", "info", "warning", "error"}
     before, after = step or (None, None)
-    result = session.conn.execute(
-        t.events.insert().values(
-            at=session.now,
-            epoch=session.epoch,
-            level=level,
-            kind=kind,
-            hedge_id=hedge,
-            from_state=before,
-            to_state=after,
-            text=text,
-            data=_json(data),
-        )
+    number = _APPEND.add(
+        session.conn,
+        at=session.now,
+        epoch=session.epoch,
+        level=level,
+        kind=kind,
+        hedge_id=hedge,
+        from_state=before,
+        to_state=after,
+        text=text,
+        data=_json(data),
     )
-    (number,) = result.inserted_primary_key or (0,)
     if number % PRUNE_EVERY == 0:
         prune(session)
 
@@ -59,29 +128,20 @@ def alert(
 ) -> None:
     """An error event, and an alert until somebody acknowledges it."""
     append(session, "alert", text, hedge=hedge, level="error", data=data)
-    session.conn.execute(
-        t.alerts.insert().values(at=session.now, hedge_id=hedge, text=text, data=_json(data))
-    )
+    _ALERT.run(session.conn, at=session.now, hedge_id=hedge, text=text, data=_json(data))
 
 
-def unacknowledged(conn: sa.Connection, limit: int) -> list[Alert]:
+def unacknowledged(conn: Connection, limit: int) -> list[Alert]:
     """The newest alerts nobody has seen, oldest first."""
-    found = conn.execute(
-        sa.select(t.alerts)
-        .where(t.alerts.c.acknowledged_at.is_(None))
-        .order_by(t.alerts.c.seq.desc())
-        .limit(limit)
-    ).all()
-    return [_alert(row) for row in reversed(found)]
+    return [_alert(row) for row in reversed(_UNACKNOWLEDGED.all(conn, limit=limit))]
 
 
-def alerts_after(conn: sa.Connection, number: int, limit: int) -> list[Alert]:
+def alerts_after(conn: Connection, number: int, limit: int) -> list[Alert]:
     """The oldest alerts with a higher number, in their order."""
-    query = sa.select(t.alerts).where(t.alerts.c.seq > number).order_by(t.alerts.c.seq)
-    return [_alert(row) for row in conn.execute(query.limit(limit))]
+    return [_alert(row) for row in _ALERTS_AFTER.all(conn, number=number, limit=limit)]
 
 
-def _alert(row: sa.Row[Any]) -> Alert:
+def _alert(row: Any) -> Alert:
     return Alert(
         number=row.seq, at=row.at, hedge=row.hedge_id, text=row.text, data=json.loads(row.data)
     )
@@ -89,46 +149,31 @@ def _alert(row: sa.Row[Any]) -> Alert:
 
 def acknowledge(session: Session, number: int) -> bool:
     """Whether an unseen alert is now a seen one."""
-    changed = session.conn.execute(
-        t.alerts.update()
-        .where(t.alerts.c.seq == number, t.alerts.c.acknowledged_at.is_(None))
-        .values(acknowledged_at=session.now)
-    )
-    return changed.rowcount == 1
+    seen = _ACKNOWLEDGE.run(session.conn, number=number, acknowledged_at=session.now)
+    return seen.rowcount == 1
 
 
 def observe(session: Session, positions: Sequence[Position], hedge: HedgeId | None) -> None:
     """Keep readings of positions."""
-    if not positions:
-        return
-    session.conn.execute(
-        t.position_observations.insert(),
-        [
-            {
-                "hedge_id": hedge,
-                "venue": position.venue,
-                "symbol": position.symbol,
-                "size": position.size,
-                "entry_price": position.entry_price,
-                "read_started_at": position.read_started_at,
-                "as_of": position.as_of,
-                "source": position.source,
-            }
-            for position in positions
-        ],
-    )
-    keep_newest(session, t.position_observations, OBSERVATIONS_MAX)
+    for position in positions:
+        number = _OBSERVE.add(
+            session.conn,
+            hedge_id=hedge,
+            venue=position.venue,
+            symbol=position.symbol,
+            size=position.size,
+            entry_price=position.entry_price,
+            read_started_at=position.read_started_at,
+            as_of=position.as_of,
+            source=position.source,
+        )
+        if number % PRUNE_EVERY == 0:
+            _OLD_OBSERVATIONS.run(session.conn, kept=OBSERVATIONS_MAX)
 
 
-def last_observation(conn: sa.Connection, venue: VenueId, symbol: Symbol) -> Position | None:
+def last_observation(conn: Connection, venue: VenueId, symbol: Symbol) -> Position | None:
     """The reading of a position that started last."""
-    c = t.position_observations.c
-    row = conn.execute(
-        sa.select(t.position_observations)
-        .where(c.venue == venue, c.symbol == symbol)
-        .order_by(c.read_started_at.desc(), c.seq.desc())
-        .limit(1)
-    ).first()
+    row = _LAST_OBSERVATION.first(conn, venue=venue, symbol=symbol)
     if row is None:
         return None
     return Position(
@@ -142,57 +187,40 @@ def last_observation(conn: sa.Connection, venue: VenueId, symbol: Symbol) -> Pos
     )
 
 
-def keep_newest(session: Session, table: sa.Table, count: int, *conditions: Any) -> None:
-    """Delete what is older than the newest ``count`` rows, as far as ``conditions`` allow."""
-    newest = sa.select(sa.func.max(table.c.seq)).scalar_subquery()
-    session.conn.execute(table.delete().where(table.c.seq <= newest - count, *conditions))
-
-
 def prune(session: Session) -> None:
     """Hold events and alerts to their bounds; at opening and every ``PRUNE_EVERY`` events."""
-    keep_newest(session, t.events, EVENTS_MAX, t.events.c.to_state.is_(None))
-    keep_newest(session, t.alerts, ALERTS_MAX)
+    _OLD_EVENTS.run(session.conn, kept=EVENTS_MAX)
+    _OLD_ALERTS.run(session.conn, kept=ALERTS_MAX)
 
 
-def meta(conn: sa.Connection, key: str) -> str | None:
+def meta(conn: Connection, key: str) -> str | None:
     """A small value."""
-    return conn.execute(sa.select(t.meta.c.value).where(t.meta.c.key == key)).scalar()
+    return _META.value(conn, key=key)
 
 
-def metas(conn: sa.Connection, prefix: str) -> dict[str, str]:
+def metas(conn: Connection, prefix: str) -> dict[str, str]:
     """The small values whose keys begin so; an emptied one is left out."""
-    c = t.meta.c
-    query = sa.select(c.key, c.value).where(c.key.startswith(prefix, autoescape=True))
-    return {row.key: row.value for row in conn.execute(query.order_by(c.key)) if row.value}
+    found = _METAS.all(conn, pattern=beginning(prefix))
+    return {row.key: row.value for row in found if row.value}
 
 
 def set_meta(session: Session, key: str, value: str) -> None:
     """Keep a small value."""
-    changed = session.conn.execute(
-        t.meta.update().where(t.meta.c.key == key).values(value=value, at=session.now)
-    )
+    changed = _SET_META.run(session.conn, this=key, value=value, at=session.now)
     if changed.rowcount == 0:
-        session.conn.execute(t.meta.insert().values(key=key, value=value, at=session.now))
+        _NEW_META.run(session.conn, key=key, value=value, at=session.now)
 
 
-def stats(conn: sa.Connection, database_bytes: int, epoch: int) -> Stats:
+def stats(conn: Connection, database_bytes: int, epoch: int) -> Stats:
     """Counts for ``hedger status``."""
-
-    def count(table: sa.Table, *conditions: Any) -> int:
-        query = sa.select(sa.func.count()).select_from(table).where(*conditions)
-        return int(conn.execute(query).scalar_one())
-
-    def by_state(table: sa.Table) -> dict[str, int]:
-        query = sa.select(table.c.state, sa.func.count().label("number")).group_by(table.c.state)
-        return {row.state: row.number for row in conn.execute(query)}
-
+    counts = _COUNTS.all(conn)[0]
     return Stats(
-        hedges={State(state).value: n for state, n in by_state(t.hedges).items()},
-        orders={OrderState(state).value: n for state, n in by_state(t.orders).items()},
-        fills=count(t.fills),
-        payments=count(t.funding_payments),
-        events=count(t.events),
-        alerts=count(t.alerts, t.alerts.c.acknowledged_at.is_(None)),
+        hedges={State(state).value: n for state, n in _HEDGES_BY_STATE.all(conn)},
+        orders={OrderState(state).value: n for state, n in _ORDERS_BY_STATE.all(conn)},
+        fills=counts.fills,
+        payments=counts.payments,
+        events=counts.events,
+        alerts=counts.alerts,
         database_bytes=database_bytes,
         epoch=epoch,
     )

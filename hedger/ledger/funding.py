@@ -6,27 +6,92 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hedger.domain.hedge import TERMINAL
+from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.market import FundingPayment, FundingQuote
 from hedger.errors import StateError
 from hedger.ledger import events, hedges, totals
 from hedger.ledger import tables as t
 from hedger.ledger.session import Session
+from hedger.ledger.sqlite import Connection
+from hedger.ledger.statements import Query, Statement, given, insert
 
 AWAITING_MAX = 500  # at a time; the oldest come first, so none is left out for ever
 
 
+def _encloses(venue: Any, first: Any, last: Any) -> sa.ColumnElement[bool]:
+    """An open end reaches as far as the hedge lives."""
+    at = given("settlement_at")
+    no_end_yet = sa.and_(last.is_(None), sa.text(t.LIVE))
+    return sa.and_(venue == given("venue"), first <= at, sa.or_(last >= at, no_end_yet))
+
+
+_HEDGE, _PAYMENT = t.hedges.c, t.funding_payments.c
+_THIS_LEG = (t.legs.c.hedge_id == given("hedge"), t.legs.c.venue == given("on_venue"))
+_SAME_ID = sa.and_(_PAYMENT.venue == given("venue"), _PAYMENT.payment_id == given("payment_id"))
+_SAME_SETTLEMENT = sa.and_(
+    _PAYMENT.venue == given("venue"),
+    _PAYMENT.symbol == given("symbol"),
+    _PAYMENT.settlement_at == given("settlement_at"),
+)
+
+_OBSERVE = insert(t.funding_observations)
+_OLD_OBSERVATIONS = events.older(t.funding_observations)
+_THROUGH = Query(sa.select(t.legs.c.funding_through).where(*_THIS_LEG))
+_SET_THROUGH = Statement(t.legs.update().where(*_THIS_LEG), ["funding_through"])
+_AWAITING = Query(
+    sa.select(t.hedges).where(
+        _HEDGE.id.in_(sa.select(t.legs.c.hedge_id).where(sa.text(t.FUNDING_DUE))),
+        _HEDGE.first_settlement_a.is_not(None),
+    )
+)
+_KNOWN = Query(
+    sa.select(t.funding_payments)
+    .where(sa.or_(_SAME_ID, _SAME_SETTLEMENT))
+    .order_by(sa.not_(_SAME_ID))
+    .limit(1)
+)
+_TOLD = Query(
+    sa.select(t.events.c.seq)
+    .where(t.events.c.kind == "payment_conflict", t.events.c.text == given("sentence"))
+    .limit(1)
+)
+_BOOK = insert(t.funding_payments)
+_ASSIGN = Statement(
+    t.funding_payments.update().where(_PAYMENT.seq == given("number")), ["hedge_id"]
+)
+_OWNER = Query(
+    sa.select(_HEDGE.id)
+    .where(
+        _HEDGE.symbol == given("symbol"),
+        sa.or_(
+            _encloses(_HEDGE.venue_a, _HEDGE.first_settlement_a, _HEDGE.last_settlement_a),
+            _encloses(_HEDGE.venue_b, _HEDGE.first_settlement_b, _HEDGE.last_settlement_b),
+        ),
+    )
+    .order_by(_HEDGE.seq.desc())
+    .limit(1)
+)
+
+
 def observe(session: Session, quotes: Sequence[FundingQuote]) -> None:
     """Keep funding estimates."""
-    if not quotes:
-        return
-    names = FundingQuote.__dataclass_fields__
-    session.conn.execute(
-        t.funding_observations.insert(),
-        [{name: getattr(quote, name) for name in names} for quote in quotes],
-    )
-    events.keep_newest(session, t.funding_observations, events.OBSERVATIONS_MAX)
+    for quote in quotes:
+        number = _OBSERVE.add(
+            session.conn,
+            venue=quote.venue,
+            symbol=quote.symbol,
+            rate_1h=quote.rate_1h,
+            next_settlement_at=quote.next_settlement_at,
+            interval_s=quote.interval_s,
+            mark_price=quote.mark_price,
+            index_price=quote.index_price,
+            open_interest_usd=quote.open_interest_usd,
+            as_of=quote.as_of,
+            source=quote.source,
+        )
+        if number % events.PRUNE_EVERY == 0:
+            _OLD_OBSERVATIONS.run(session.conn, kept=events.OBSERVATIONS_MAX)
 
 
 def book(session: Session, payments: Sequence[FundingPayment]) -> int:
@@ -46,47 +111,37 @@ def book(session: Session, payments: Sequence[FundingPayment]) -> int:
 
 def complete(session: Session, hedge: HedgeId, venue: VenueId, through: datetime) -> None:
     """Note how far the payments of a leg are known."""
-    this = (t.legs.c.hedge_id == hedge, t.legs.c.venue == venue)
-    row = session.conn.execute(sa.select(t.legs.c.funding_through).where(*this)).first()
+    row = _THROUGH.first(session.conn, hedge=hedge, on_venue=venue)
     if row is None:
         raise StateError(f"hedge {hedge} has no leg on {venue}")
     if row.funding_through is None or row.funding_through < through:
-        session.conn.execute(t.legs.update().where(*this).values(funding_through=through))
-        hedges.review_funding(session, hedge)
+        _SET_THROUGH.run(session.conn, hedge=hedge, on_venue=venue, funding_through=through)
+        hedges.review_funding(session, hedges.get(session.conn, hedge))
 
 
-def awaiting(conn: sa.Connection) -> list[HedgeId]:
+def awaiting(conn: Connection) -> list[Hedge]:
     """
     Hedges of which some funding is not known through their last settlement, oldest first.
 
     Told by a flag of their legs (``hedges.review_funding``), because comparing the settlements
     of every hedge that ever was would hold up the daemon.
     """
-    h, leg = t.hedges.c, t.legs.c
-    query = (
-        sa.select(h.id, h.seq)
-        .join(t.legs, leg.hedge_id == h.id)
-        .where(sa.text(t.FUNDING_DUE), h.first_settlement_a.is_not(None))
-        .distinct()
-    )
-    due = sorted(conn.execute(query), key=lambda row: row.seq)
-    return [HedgeId(row.id) for row in due[:AWAITING_MAX]]
+    due = sorted(_AWAITING.all(conn), key=lambda row: row.seq)
+    return [hedges.of_row(row) for row in due[:AWAITING_MAX]]
 
 
-def _known(conn: sa.Connection, payment: FundingPayment) -> sa.Row[Any] | None:
+def _known(conn: Connection, payment: FundingPayment) -> Any | None:
     """The booked payment with this id, or the one of the same settlement."""
-    c = t.funding_payments.c
-    same_id = sa.and_(c.venue == payment.venue, c.payment_id == payment.payment_id)
-    same_settlement = sa.and_(
-        c.venue == payment.venue,
-        c.symbol == payment.symbol,
-        c.settlement_at == payment.settlement_at,
+    return _KNOWN.first(
+        conn,
+        venue=payment.venue,
+        payment_id=payment.payment_id,
+        symbol=payment.symbol,
+        settlement_at=payment.settlement_at,
     )
-    query = sa.select(t.funding_payments).where(sa.or_(same_id, same_settlement))
-    return conn.execute(query.order_by(sa.not_(same_id)).limit(1)).first()
 
 
-def _differs(known: sa.Row[Any], payment: FundingPayment) -> bool:
+def _differs(known: Any, payment: FundingPayment) -> bool:
     return (known.symbol, known.settlement_at, known.amount_usd) != (
         payment.symbol,
         payment.settlement_at,
@@ -94,27 +149,31 @@ def _differs(known: sa.Row[Any], payment: FundingPayment) -> bool:
     )
 
 
-def _complain(session: Session, known: sa.Row[Any], payment: FundingPayment) -> None:
+def _complain(session: Session, known: Any, payment: FundingPayment) -> None:
     """Once: the same contradiction will be read again and again."""
     text = (
         f"{payment.venue} tells payment {payment.payment_id} of {payment.amount_usd} USD on "
         f"{payment.symbol} at {payment.settlement_at.isoformat()}, but the ledger has payment "
         f"{known.payment_id} of {known.amount_usd} USD at {known.settlement_at.isoformat()}"
     )
-    c = t.events.c
-    told = sa.select(c.seq).where(c.kind == "payment_conflict", c.text == text).limit(1)
-    if session.conn.execute(told).first() is None:
+    if _TOLD.first(session.conn, sentence=text) is None:
         events.append(session, "payment_conflict", text, hedge=known.hedge_id, level="error")
 
 
 def _insert(session: Session, payment: FundingPayment) -> None:
-    values = {name: getattr(payment, name) for name in FundingPayment.__dataclass_fields__}
-    result = session.conn.execute(
-        t.funding_payments.insert().values(**values, booked_at=session.now)
+    number = _BOOK.add(
+        session.conn,
+        venue=payment.venue,
+        symbol=payment.symbol,
+        payment_id=payment.payment_id,
+        settlement_at=payment.settlement_at,
+        amount_usd=payment.amount_usd,
+        rate_1h=payment.rate_1h,
+        size=payment.size,
+        booked_at=session.now,
     )
     totals.add_payment(session, payment)
-    assert result.inserted_primary_key is not None
-    _assign(session, result.inserted_primary_key[0], payment)
+    _assign(session, number, payment)
 
 
 def _assign(session: Session, number: int, payment: FundingPayment) -> None:
@@ -122,8 +181,7 @@ def _assign(session: Session, number: int, payment: FundingPayment) -> None:
     owner = _owner(session.conn, payment)
     if owner is None:
         return
-    c = t.funding_payments.c
-    session.conn.execute(t.funding_payments.update().where(c.seq == number).values(hedge_id=owner))
+    _ASSIGN.run(session.conn, number=number, hedge_id=owner)
     totals.add_funding(session, owner, payment.venue, payment.amount_usd)
     events.append(
         session,
@@ -134,29 +192,9 @@ def _assign(session: Session, number: int, payment: FundingPayment) -> None:
     )
 
 
-def _owner(conn: sa.Connection, payment: FundingPayment) -> HedgeId | None:
-    """An open end reaches as far as the hedge lives; a finished hedge without one owns nothing."""
-    c = t.hedges.c
-
-    def encloses(venue: Any, first: Any, last: Any) -> sa.ColumnElement[bool]:
-        no_end_yet = sa.and_(last.is_(None), c.state.not_in(sorted(TERMINAL)))
-        return sa.and_(
-            venue == payment.venue,
-            first <= payment.settlement_at,
-            sa.or_(last >= payment.settlement_at, no_end_yet),
-        )
-
-    query = (
-        sa.select(c.id)
-        .where(
-            c.symbol == payment.symbol,
-            sa.or_(
-                encloses(c.venue_a, c.first_settlement_a, c.last_settlement_a),
-                encloses(c.venue_b, c.first_settlement_b, c.last_settlement_b),
-            ),
-        )
-        .order_by(c.seq.desc())
-        .limit(1)
+def _owner(conn: Connection, payment: FundingPayment) -> HedgeId | None:
+    """The newest that encloses it; a finished hedge without a last settlement owns nothing."""
+    owner = _OWNER.value(
+        conn, symbol=payment.symbol, venue=payment.venue, settlement_at=payment.settlement_at
     )
-    owner = conn.execute(query).scalar()
     return None if owner is None else HedgeId(owner)

@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hedger.domain.hedge import TERMINAL, Hedge, State, Target, check_transition
-from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.hedge import Hedge, State, Target, check_transition
+from hedger.domain.ids import HedgeId, Symbol, VenueId
 from hedger.domain.money import ZERO
 from hedger.domain.order import Side
 from hedger.errors import IllegalTransitionError, StateError, UsageError
@@ -15,15 +15,60 @@ from hedger.ledger import events
 from hedger.ledger import tables as t
 from hedger.ledger.records import Changes, MarketBusyError, Shortfall
 from hedger.ledger.session import Session
+from hedger.ledger.sqlite import Connection, IntegrityError
+from hedger.ledger.statements import Change, Query, Statement, beginning, given, insert, members
 from hedger.ledger.text import EXACT
+from hedger.ledger.totals import EMPTY_LEG
 from hedger.ports import Margin
 
 SHOWN = 5
+AT_REST = ", ".join(f"'{state}'" for state in State if state.at_rest)
+
+_HEDGE, _LEG, _RESERVATION = t.hedges.c, t.legs.c, t.reservations.c
+_THIS = _HEDGE.id == given("this")
+_AS_IT_WAS = (_THIS, _HEDGE.state == given("before"))
+
+_INSERT = insert(t.hedges)
+_NEW_LEG = insert(t.legs)
+_NOTE = Change(t.hedges, _THIS, returning=True)
+_MOVE = Change(t.hedges, *_AS_IT_WAS, returning=True)
+_REOPEN = Change(t.hedges, *_AS_IT_WAS, sa.text(f"NOT ({t.LIVE})"), returning=True)
+_GET = Query(sa.select(t.hedges).where(_THIS))
+_LIVE = Query(sa.select(t.hedges).where(sa.text(t.LIVE)))
+_LIVE_ON = Query(sa.select(t.hedges).where(sa.text(t.LIVE), _HEDGE.symbol == given("on_symbol")))
+_FIND = Query(
+    sa.select(t.hedges)
+    .where(_HEDGE.id.like(given("pattern"), escape="/"))
+    .order_by(_HEDGE.id != given("prefix"), _HEDGE.id)
+    .limit(SHOWN + 1)
+)
+_LEGS_OF = Query(sa.select(t.legs).where(_LEG.hedge_id == given("hedge")))
+_THIS_LEG = (_LEG.hedge_id == given("hedge"), _LEG.venue == given("on_venue"))
+_SIZES = Query(sa.select(_LEG.open_size, _LEG.close_size, _LEG.rollback_size).where(*_THIS_LEG))
+_SET_DUE = Statement(t.legs.update().where(*_THIS_LEG), ["funding_due"])
+_RESERVED = Query(
+    sa.select(_RESERVATION.amount_usd)
+    .join(t.hedges, _HEDGE.id == _RESERVATION.hedge_id)
+    .where(
+        _RESERVATION.venue == given("venue"),
+        sa.text(f"hedges.state NOT IN ({AT_REST})"),
+        _RESERVATION.hedge_id != given("excluding"),
+    )
+)
+_RESERVE = insert(t.reservations)
+_RELEASE = Statement(t.reservations.delete().where(_RESERVATION.hedge_id == given("hedge")))
+_RELEASE_ON = Statement(
+    t.reservations.delete().where(
+        _RESERVATION.hedge_id == given("hedge"), _RESERVATION.venue == given("venue")
+    )
+)
+
+_side, _state, _target = members(Side), members(State), members(Target)
 
 
 def insert(session: Session, hedge: Hedge) -> None:
     """A new hedge with two empty legs; its market must be free."""
-    other = next((h for h in live(session.conn) if h.symbol == hedge.symbol), None)
+    other = live_on(session.conn, hedge.symbol)
     if other is not None:
         raise MarketBusyError(
             f"{hedge.symbol} already has the hedge {other.id} ({other.state}); "
@@ -31,17 +76,11 @@ def insert(session: Session, hedge: Hedge) -> None:
         )
     values = {name: getattr(hedge, name) for name in Hedge.__dataclass_fields__}
     try:
-        session.conn.execute(t.hedges.insert().values(**values))
-    except sa.exc.IntegrityError as error:
+        _INSERT.run(session.conn, **values)
+    except IntegrityError as error:
         raise StateError(f"hedge {hedge.id} is in the ledger already") from error
-    empty = {c.name: ZERO for c in t.legs.c if isinstance(c.type, t.Exact)}
-    session.conn.execute(
-        t.legs.insert(),
-        [
-            {"hedge_id": hedge.id, "venue": venue, "funding_due": True, **empty}
-            for venue in hedge.venues
-        ],
-    )
+    for venue in hedge.venues:
+        _NEW_LEG.run(session.conn, hedge_id=hedge.id, venue=venue, funding_due=True, **EMPTY_LEG)
     text = f"hedge {hedge.id} on {hedge.symbol} is {hedge.state}: {hedge.reason}"
     events.append(session, "transition", text, hedge=hedge.id, step=(None, hedge.state))
 
@@ -58,20 +97,17 @@ def move(
 ) -> Hedge:
     """Compare and set the state, with its event; returns the hedge as it is now."""
     check_transition(hedge, to)
-    row = t.hedges.c
-    changed = session.conn.execute(
-        t.hedges.update()
-        .where(row.id == hedge.id, row.state == hedge.state)
-        .values({**(changes or {}), "state": to, "reason": reason, "updated_at": session.now})
-    )
-    if changed.rowcount != 1:
+    values = {**(changes or {}), "state": to, "reason": reason, "updated_at": session.now}
+    moved = _MOVE.of(values).first(session.conn, this=hedge.id, before=hedge.state, **values)
+    if moved is None:
         raise IllegalTransitionError(
             f"hedge {hedge.id} is no longer {hedge.state}: it cannot go to {to} from there"
         )
+    now = of_row(moved)
     if to.at_rest:
         release(session, hedge.id)
     if to.terminal:
-        review_funding(session, hedge.id)
+        review_funding(session, now)
     events.append(
         session,
         "transition",
@@ -81,7 +117,7 @@ def move(
         data={"reason": reason, **(data or {})},
         step=(hedge.state, to),
     )
-    return get(session.conn, hedge.id)
+    return now
 
 
 def reopen(session: Session, hedge: Hedge, reason: str) -> Hedge:
@@ -90,96 +126,90 @@ def reopen(session: Session, hedge: Hedge, reason: str) -> Hedge:
 
     The one way back from a terminal state, so it is not in the table of ``domain.hedge``.
     """
-    other = next((h for h in live(session.conn) if h.symbol == hedge.symbol), None)
+    other = live_on(session.conn, hedge.symbol)
     if other is not None:
         raise MarketBusyError(f"{hedge.symbol} already has the hedge {other.id} ({other.state})")
-    row = t.hedges.c
     ended = {"closed_at": None, "last_settlement_a": None, "last_settlement_b": None}
     after = {"state": State.CONVERGING, "target": Target.FLAT, "reason": reason}
-    changed = session.conn.execute(
-        t.hedges.update()
-        .where(row.id == hedge.id, row.state == hedge.state, row.state.in_(sorted(TERMINAL)))
-        .values({**ended, **after, "updated_at": session.now})
-    )
-    if changed.rowcount != 1:
+    values = {**ended, **after, "updated_at": session.now}
+    taken_up = _REOPEN.of(values).first(session.conn, this=hedge.id, before=hedge.state, **values)
+    if taken_up is None:
         raise IllegalTransitionError(f"hedge {hedge.id} is no longer {hedge.state}")
-    review_funding(session, hedge.id)
+    now = of_row(taken_up)
+    review_funding(session, now)
     step = (hedge.state, State.CONVERGING)
     events.append(session, "transition", reason, hedge=hedge.id, level="error", step=step)
-    return get(session.conn, hedge.id)
+    return now
 
 
 def note(session: Session, hedge: Hedge, changes: Changes) -> Hedge:
     """Change what does not belong to a state."""
-    row = t.hedges.c
-    session.conn.execute(
-        t.hedges.update().where(row.id == hedge.id).values({**changes, "updated_at": session.now})
-    )
-    noted = get(session.conn, hedge.id)
-    if noted.state.terminal:
-        review_funding(session, hedge.id)
-    return noted
+    values = {**changes, "updated_at": session.now}
+    noted = _NOTE.of(values).first(session.conn, this=hedge.id, **values)
+    if noted is None:
+        raise _unknown(hedge.id)
+    now = of_row(noted)
+    if now.state.terminal:
+        review_funding(session, now)
+    return now
 
 
-def review_funding(session: Session, hedge_id: HedgeId) -> None:
+def review_funding(session: Session, hedge: Hedge) -> None:
     """
     Work out anew which legs still wait for funding payments.
 
     A leg waits while its hedge lives, and afterwards until payments were read through the last
     settlement; one that never held anything does not.
     """
-    hedge = get(session.conn, hedge_id)
+    legs = {leg.venue: leg for leg in _LEGS_OF.all(session.conn, hedge=hedge.id)}
     for venue, last in zip(
         hedge.venues, (hedge.last_settlement_a, hedge.last_settlement_b), strict=True
     ):
-        this = (t.legs.c.hedge_id == hedge_id, t.legs.c.venue == venue)
-        leg = session.conn.execute(sa.select(t.legs).where(*this)).one()
+        leg = legs[venue]
         held = any((leg.open_size, leg.close_size, leg.rollback_size))
         known = None not in {last, leg.funding_through} and leg.funding_through >= last
         due = not hedge.state.terminal or (held and not known)
         if due != leg.funding_due:
-            session.conn.execute(t.legs.update().where(*this).values(funding_due=due))
+            _SET_DUE.run(session.conn, hedge=hedge.id, on_venue=venue, funding_due=due)
 
 
-def get(conn: sa.Connection, hedge_id: HedgeId) -> Hedge:
+def get(conn: Connection, hedge_id: HedgeId) -> Hedge:
     """One hedge by its full id."""
-    row = conn.execute(sa.select(t.hedges).where(t.hedges.c.id == hedge_id)).first()
+    row = _GET.first(conn, this=hedge_id)
     if row is None:
-        raise StateError(f"there is no hedge {hedge_id} in the ledger")
-    return _hedge(row)
+        raise _unknown(hedge_id)
+    return of_row(row)
 
 
-def find(conn: sa.Connection, prefix: str) -> Hedge:
+def _unknown(hedge_id: HedgeId) -> StateError:
+    return StateError(f"there is no hedge {hedge_id} in the ledger")
+
+
+def find(conn: Connection, prefix: str) -> Hedge:
     """One hedge by its id or the beginning of it."""
-    row = t.hedges.c
-    found = conn.execute(
-        sa.select(t.hedges)
-        .where(row.id.startswith(prefix, autoescape=True))
-        .order_by(row.id != prefix, row.id)
-        .limit(SHOWN + 1)
-    ).all()
+    found = _FIND.all(conn, pattern=beginning(prefix), prefix=prefix)
     if not prefix or not found:
         raise UsageError(f"no hedge begins with {prefix!r}; `hedger audit hedges` lists them")
     if len(found) > 1 and found[0].id != prefix:
         names = ", ".join(r.id for r in found[:SHOWN]) + (" ..." if len(found) > SHOWN else "")
         raise UsageError(f"several hedges begin with {prefix!r}: {names}; give more of the id")
-    return _hedge(found[0])
+    return of_row(found[0])
 
 
-def live(conn: sa.Connection) -> list[Hedge]:
+def live(conn: Connection) -> list[Hedge]:
     """Every hedge that is not terminal, oldest first."""
-    found = conn.execute(sa.select(t.hedges).where(sa.text(t.LIVE))).all()
-    return [_hedge(row) for row in sorted(found, key=lambda row: row.seq)]
+    return [of_row(row) for row in sorted(_LIVE.all(conn), key=lambda row: row.seq)]
 
 
-def leg_size(conn: sa.Connection, hedge_id: HedgeId, venue: VenueId) -> Decimal:
+def live_on(conn: Connection, symbol: Symbol) -> Hedge | None:
+    """The hedge on one market that is not terminal; there is at most one."""
+    row = _LIVE_ON.first(conn, on_symbol=symbol)
+    return None if row is None else of_row(row)
+
+
+def leg_size(conn: Connection, hedge_id: HedgeId, venue: VenueId) -> Decimal:
     """The signed sum of our fills on one leg."""
-    leg = t.legs.c
-    row = conn.execute(
-        sa.select(leg.open_size, leg.close_size, leg.rollback_size).where(
-            leg.hedge_id == hedge_id, leg.venue == venue
-        )
-    ).first()
+    row = _SIZES.first(conn, hedge=hedge_id, on_venue=venue)
     if row is None:
         raise StateError(f"hedge {hedge_id} has no leg on {venue}")
     return total(row)
@@ -193,17 +223,10 @@ def total(values: Sequence[Any]) -> Decimal:
     return result
 
 
-def reserved(conn: sa.Connection, venue: VenueId, excluding: HedgeId | None) -> Decimal:
+def reserved(conn: Connection, venue: VenueId, excluding: HedgeId | None) -> Decimal:
     """What other hedges that are not at rest were promised on one venue."""
-    at_rest = sorted(state for state in State if state.at_rest)
-    query = (
-        sa.select(t.reservations.c.amount_usd)
-        .join(t.hedges, t.hedges.c.id == t.reservations.c.hedge_id)
-        .where(t.reservations.c.venue == venue, t.hedges.c.state.not_in(at_rest))
-    )
-    if excluding is not None:
-        query = query.where(t.reservations.c.hedge_id != excluding)
-    return total(list(conn.execute(query).scalars()))
+    found = _RESERVED.all(conn, venue=venue, excluding=excluding or "")
+    return total([row.amount_usd for row in found])
 
 
 def reserve(session: Session, hedge_id: HedgeId, margins: Sequence[Margin]) -> Shortfall | None:
@@ -219,31 +242,44 @@ def reserve(session: Session, hedge_id: HedgeId, margins: Sequence[Margin]) -> S
             )
     for margin in margins:
         release(session, hedge_id, margin.venue)
-        session.conn.execute(
-            t.reservations.insert().values(
-                hedge_id=hedge_id,
-                venue=margin.venue,
-                amount_usd=margin.needed_usd,
-                at=session.now,
-            )
+        _RESERVE.run(
+            session.conn,
+            hedge_id=hedge_id,
+            venue=margin.venue,
+            amount_usd=margin.needed_usd,
+            at=session.now,
         )
     return None
 
 
 def release(session: Session, hedge_id: HedgeId, venue: VenueId | None = None) -> None:
     """Give back what a hedge reserved, on one venue or on all."""
-    row = t.reservations.c
-    statement = t.reservations.delete().where(row.hedge_id == hedge_id)
-    if venue is not None:
-        statement = statement.where(row.venue == venue)
-    session.conn.execute(statement)
+    if venue is None:
+        _RELEASE.run(session.conn, hedge=hedge_id)
+    else:
+        _RELEASE_ON.run(session.conn, hedge=hedge_id, venue=venue)
 
 
-def _hedge(row: sa.Row[Any]) -> Hedge:
-    values = {name: getattr(row, name) for name in Hedge.__dataclass_fields__}
-    values |= {
-        "side_a": Side(row.side_a),
-        "state": State(row.state),
-        "target": Target(row.target),
-    }
-    return Hedge(**values)
+def of_row(row: Any) -> Hedge:
+    """What a row of the table stands for."""
+    return Hedge(
+        id=row.id,
+        symbol=row.symbol,
+        venue_a=row.venue_a,
+        venue_b=row.venue_b,
+        side_a=_side(row.side_a),
+        requested_usd=row.requested_usd,
+        planned_size=row.planned_size,
+        state=_state(row.state),
+        target=_target(row.target),
+        reason=row.reason,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        opened_at=row.opened_at,
+        closed_at=row.closed_at,
+        first_settlement_a=row.first_settlement_a,
+        first_settlement_b=row.first_settlement_b,
+        last_settlement_a=row.last_settlement_a,
+        last_settlement_b=row.last_settlement_b,
+        expected_net_bps=row.expected_net_bps,
+    )

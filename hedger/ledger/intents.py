@@ -15,14 +15,43 @@ from hedger.domain.order import Order, Prepared, Purpose, Side
 from hedger.errors import IllegalTransitionError, StateError
 from hedger.ledger import events, hedges
 from hedger.ledger import tables as t
-from hedger.ledger.records import (
-    OPEN_STATES,
-    OrderRecord,
-    OrderState,
-    Shortfall,
-)
+from hedger.ledger.records import OrderRecord, OrderState, Shortfall
 from hedger.ledger.session import Session
+from hedger.ledger.sqlite import Connection, IntegrityError
+from hedger.ledger.statements import Query, given, insert, members
 from hedger.ports import Margin
+
+_ROW, _BURN, _FILLER = t.orders.c, t.burns.c, t.fillers.c
+_ORDERS = sa.select(t.orders)
+_OPEN = _ORDERS.where(sa.text(t.UNSETTLED)).order_by(_ROW.seq)
+_OF_HEDGE = _ROW.hedge_id == given("hedge")
+
+_INSERT = insert(t.orders)
+_NEW_BURN = insert(t.burns)
+_BURNS_OF = Query(sa.select(t.burns).where(_BURN.order_id == given("order")).order_by(_BURN.seq))
+_OPEN_INTENTS = Query(_OPEN)
+_OPEN_INTENTS_OF = Query(_OPEN.where(_OF_HEDGE))
+_DEAD_SINCE = Query(
+    _ORDERS.where(_ROW.state == OrderState.DEAD, _ROW.done_at >= given("since"))
+    .order_by(_ROW.seq.desc())
+    .limit(given("limit", type_=sa.Integer))
+)
+_BY_CLIENT_ID = Query(
+    _ORDERS.where(_ROW.venue == given("venue"), _ROW.client_id == given("client_id"))
+)
+_ORDERS_OF = Query(_ORDERS.where(_OF_HEDGE).order_by(_ROW.seq))
+_BY_ID = Query(_ORDERS.where(_ROW.id == given("order")))
+_COUNT_OF = Query(sa.select(sa.func.count()).select_from(t.orders).where(_OF_HEDGE))
+_USED = sa.union_all(
+    sa.select(sa.func.max(_ROW.nonce).label("nonce")).where(
+        _ROW.lane == given("lane"), sa.text(t.NONCE_TAKEN)
+    ),
+    sa.select(sa.func.max(_BURN.nonce)).where(_BURN.lane == given("lane")),
+    sa.select(sa.func.max(_FILLER.nonce)).where(_FILLER.lane == given("lane")),
+).subquery()
+_LANE_HIGH = Query(sa.select(sa.func.max(_USED.c.nonce)))
+
+_purpose, _side, _state = members(Purpose), members(Side), members(OrderState)
 
 
 def intend(
@@ -62,58 +91,57 @@ def intend(
 
 def _insert(session: Session, prepared: Prepared) -> None:
     order = prepared.order
-    values = {
-        "id": order.id,
-        "hedge_id": order.hedge,
-        "venue": order.venue,
-        "symbol": order.symbol,
-        "purpose": order.purpose,
-        "attempt": order.attempt,
-        "side": order.side,
-        "size": order.size,
-        "limit_price": order.limit_price,
-        "order_expires_at": order.expires_at,
-        "state": OrderState.PREPARED,
-        "filled_size": ZERO,
-        "filled_usd": ZERO,
-        "fee_usd": ZERO,
-        "prepared_at": session.now,
-        "epoch": session.epoch,
-        "account": prepared.account,
-        "client_id": prepared.client_id,
-        "expires_at": prepared.expires_at,
-        "lane": prepared.lane,
-        "nonce": prepared.nonce,
-        "tx_hash": prepared.tx_hash,
-        "payload": prepared.payload,
-        "payload_sha256": hashlib.sha256(prepared.payload.encode()).hexdigest(),
-    }
     try:
-        session.conn.execute(t.orders.insert().values(**values))
-    except sa.exc.IntegrityError as error:
+        _INSERT.run(
+            session.conn,
+            id=order.id,
+            hedge_id=order.hedge,
+            venue=order.venue,
+            symbol=order.symbol,
+            purpose=order.purpose,
+            attempt=order.attempt,
+            side=order.side,
+            size=order.size,
+            limit_price=order.limit_price,
+            order_expires_at=order.expires_at,
+            state=OrderState.PREPARED,
+            filled_size=ZERO,
+            filled_usd=ZERO,
+            fee_usd=ZERO,
+            prepared_at=session.now,
+            epoch=session.epoch,
+            account=prepared.account,
+            client_id=prepared.client_id,
+            expires_at=prepared.expires_at,
+            lane=prepared.lane,
+            nonce=prepared.nonce,
+            tx_hash=prepared.tx_hash,
+            payload=prepared.payload,
+            payload_sha256=hashlib.sha256(prepared.payload.encode()).hexdigest(),
+        )
+    except IntegrityError as error:
         raise StateError(
             f"order {order.id} cannot be committed: its id, its client id "
             f"{prepared.client_id} or its nonce {prepared.nonce} is taken, or an earlier order "
-            f"of hedge {order.hedge} on {order.venue} is not settled ({error.orig})"
+            f"of hedge {order.hedge} on {order.venue} is not settled ({error})"
         ) from error
 
 
 def intend_burn(session: Session, original: Prepared, burn: Prepared) -> None:
     """Commit what is to use up the nonce of ``original``."""
     row_of(session.conn, original.order.id)
-    session.conn.execute(
-        t.burns.insert().values(
-            order_id=original.order.id,
-            client_id=burn.client_id,
-            expires_at=burn.expires_at,
-            lane=burn.lane,
-            nonce=burn.nonce,
-            tx_hash=burn.tx_hash,
-            payload=burn.payload,
-            state="prepared",
-            prepared_at=session.now,
-            epoch=session.epoch,
-        )
+    _NEW_BURN.run(
+        session.conn,
+        order_id=original.order.id,
+        client_id=burn.client_id,
+        expires_at=burn.expires_at,
+        lane=burn.lane,
+        nonce=burn.nonce,
+        tx_hash=burn.tx_hash,
+        payload=burn.payload,
+        state="prepared",
+        prepared_at=session.now,
+        epoch=session.epoch,
     )
     events.append(
         session,
@@ -125,11 +153,8 @@ def intend_burn(session: Session, original: Prepared, burn: Prepared) -> None:
     )
 
 
-def burns_of(conn: sa.Connection, original: Prepared) -> list[Prepared]:
+def burns_of(conn: Connection, original: Prepared) -> list[Prepared]:
     """Every burn of one order, oldest first."""
-    found = conn.execute(
-        sa.select(t.burns).where(t.burns.c.order_id == original.order.id).order_by("seq")
-    )
     return [
         replace(
             original,
@@ -140,81 +165,64 @@ def burns_of(conn: sa.Connection, original: Prepared) -> list[Prepared]:
             nonce=row.nonce,
             tx_hash=row.tx_hash,
         )
-        for row in found
+        for row in _BURNS_OF.all(conn, order=original.order.id)
     ]
 
 
-def open_intents(conn: sa.Connection, hedge: HedgeId | None) -> list[Prepared]:
+def open_intents(conn: Connection, hedge: HedgeId | None) -> list[Prepared]:
     """Orders whose end is not proven, oldest first."""
-    query = sa.select(t.orders).where(t.orders.c.state.in_(sorted(OPEN_STATES))).order_by("seq")
-    if hedge is not None:
-        query = query.where(t.orders.c.hedge_id == hedge)
-    return [_prepared(row) for row in conn.execute(query)]
+    if hedge is None:
+        return [_prepared(row) for row in _OPEN_INTENTS.all(conn)]
+    return [_prepared(row) for row in _OPEN_INTENTS_OF.all(conn, hedge=hedge)]
 
 
-def dead_since(conn: sa.Connection, since: datetime, limit: int) -> list[OrderRecord]:
+def dead_since(conn: Connection, since: datetime, limit: int) -> list[OrderRecord]:
     """Orders that died behind their fence since an instant, the newest ones."""
-    c = t.orders.c
-    query = (
-        sa.select(t.orders)
-        .where(c.state == OrderState.DEAD, c.done_at >= since)
-        .order_by(c.seq.desc())
-        .limit(limit)
-    )
-    return [_record(row) for row in conn.execute(query)]
+    return [_record(row) for row in _DEAD_SINCE.all(conn, since=since, limit=limit)]
 
 
-def by_client_id(conn: sa.Connection, venue: VenueId, client_id: str) -> OrderRecord | None:
+def by_client_id(conn: Connection, venue: VenueId, client_id: str) -> OrderRecord | None:
     """The order that a venue knows by this id; None when it is none of ours."""
-    c = t.orders.c
-    query = sa.select(t.orders).where(c.venue == venue, c.client_id == client_id)
-    row = conn.execute(query).first()
+    row = _BY_CLIENT_ID.first(conn, venue=venue, client_id=client_id)
     return None if row is None else _record(row)
 
 
-def orders_of(conn: sa.Connection, hedge: HedgeId) -> list[OrderRecord]:
+def orders_of(conn: Connection, hedge: HedgeId) -> list[OrderRecord]:
     """Every order of a hedge, oldest first."""
-    query = sa.select(t.orders).where(t.orders.c.hedge_id == hedge).order_by("seq")
-    return [_record(row) for row in conn.execute(query)]
+    return [_record(row) for row in _ORDERS_OF.all(conn, hedge=hedge)]
 
 
-def get(conn: sa.Connection, order_id: OrderId) -> OrderRecord:
+def get(conn: Connection, order_id: OrderId) -> OrderRecord:
     """One order."""
     return _record(row_of(conn, order_id))
 
 
-def next_number(conn: sa.Connection, hedge: HedgeId) -> int:
+def next_number(conn: Connection, hedge: HedgeId) -> int:
     """One more than the number of orders: they are never deleted."""
-    query = sa.select(sa.func.count()).where(t.orders.c.hedge_id == hedge)
-    return int(conn.execute(query).scalar_one()) + 1
+    return int(_COUNT_OF.value(conn, hedge=hedge) or 0) + 1
 
 
-def lane_high(conn: sa.Connection, lane: LaneId) -> int | None:
+def lane_high(conn: Connection, lane: LaneId) -> int | None:
     """The highest nonce that was or may have been used, by an order, a burn or a filler."""
-    o, b = t.orders.c, t.burns.c
-    used = sa.select(sa.func.max(o.nonce)).where(o.lane == lane, sa.text(t.NONCE_TAKEN))
-    burnt = sa.select(sa.func.max(b.nonce)).where(b.lane == lane)
-    filled = sa.select(sa.func.max(t.fillers.c.nonce)).where(t.fillers.c.lane == lane)
-    found = [conn.execute(query).scalar() for query in (used, burnt, filled)]
-    return max((nonce for nonce in found if nonce is not None), default=None)
+    return _LANE_HIGH.value(conn, lane=lane)
 
 
-def row_of(conn: sa.Connection, order_id: OrderId) -> sa.Row[Any]:
-    row = conn.execute(sa.select(t.orders).where(t.orders.c.id == order_id)).first()
+def row_of(conn: Connection, order_id: OrderId) -> Any:
+    row = _BY_ID.first(conn, order=order_id)
     if row is None:
         raise StateError(f"order {order_id} was never committed to the ledger")
     return row
 
 
-def _prepared(row: sa.Row[Any]) -> Prepared:
+def _prepared(row: Any) -> Prepared:
     order = Order(
         id=row.id,
         hedge=row.hedge_id,
         venue=row.venue,
         symbol=row.symbol,
-        purpose=Purpose(row.purpose),
+        purpose=_purpose(row.purpose),
         attempt=row.attempt,
-        side=Side(row.side),
+        side=_side(row.side),
         size=row.size,
         limit_price=row.limit_price,
         expires_at=row.order_expires_at,
@@ -231,10 +239,18 @@ def _prepared(row: sa.Row[Any]) -> Prepared:
     )
 
 
-def _record(row: sa.Row[Any]) -> OrderRecord:
-    names = set(OrderRecord.__dataclass_fields__) - {"prepared", "state"}
+def _record(row: Any) -> OrderRecord:
     return OrderRecord(
         prepared=_prepared(row),
-        state=OrderState(row.state),
-        **{name: getattr(row, name) for name in names},
+        state=_state(row.state),
+        filled_size=row.filled_size,
+        filled_usd=row.filled_usd,
+        avg_price=row.avg_price,
+        fee_usd=row.fee_usd,
+        venue_order_id=row.venue_order_id,
+        status=row.status,
+        detail=row.detail,
+        prepared_at=row.prepared_at,
+        done_at=row.done_at,
+        epoch=row.epoch,
     )

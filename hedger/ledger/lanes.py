@@ -10,13 +10,33 @@ from hedger.ledger import events
 from hedger.ledger import tables as t
 from hedger.ledger.records import LaneNote
 from hedger.ledger.session import Session
+from hedger.ledger.sqlite import Connection
+from hedger.ledger.statements import Query, Statement, given, insert
 
 COUNTERS = ("mismatches", "resyncs", "drifts", "gaps", "cool_downs")
+PLACE = ("venue", "carries", "state", "reason", "changed_at", "cool_down_until")
+
+_LANE = t.lanes.c
+_THIS = _LANE.lane == given("this")
+_NOTE = Statement(
+    t.lanes.update()
+    .where(_THIS)
+    .values({name: _LANE[name] + given(f"more_{name}", type_=sa.Integer) for name in COUNTERS}),
+    PLACE,
+)
+_NEW = insert(t.lanes)
+_RESERVE = Statement(
+    t.lanes.update().where(
+        _THIS, sa.or_(_LANE.reserved.is_(None), _LANE.reserved < given("through"))
+    ),
+    ["reserved"],
+)
+_RESERVED = Query(sa.select(_LANE.reserved).where(_THIS))
+_FILLER = insert(t.fillers)
 
 
 def note(session: Session, note: LaneNote) -> None:
     """Write where a lane stands, and tell what happened to it, if that is to be told."""
-    c = t.lanes.c
     values: dict[str, Any] = {
         "venue": note.venue,
         "carries": note.carries,
@@ -25,13 +45,11 @@ def note(session: Session, note: LaneNote) -> None:
         "changed_at": session.now,
         "cool_down_until": note.cool_down_until,
     }
-    counted = {name: c[name] + int(name in note.counted) for name in COUNTERS}
-    changed = session.conn.execute(
-        t.lanes.update().where(c.lane == note.lane).values(**values, **counted)
-    )
+    counted = {name: int(name in note.counted) for name in COUNTERS}
+    more = {f"more_{name}": number for name, number in counted.items()}
+    changed = _NOTE.run(session.conn, this=note.lane, **values, **more)
     if changed.rowcount == 0:
-        first = {name: int(name in note.counted) for name in COUNTERS}
-        session.conn.execute(t.lanes.insert().values(lane=note.lane, **values, **first))
+        _NEW.run(session.conn, lane=note.lane, **values, **counted)
     if not note.kind:
         return
     data = {"lane": note.lane, "state": note.state, **note.data}
@@ -42,43 +60,36 @@ def note(session: Session, note: LaneNote) -> None:
 
 def reserve(session: Session, lane: LaneId, through: int) -> None:
     """Let every value up to ``through`` count as used; it never goes down."""
-    c = t.lanes.c
-    changed = session.conn.execute(
-        t.lanes.update()
-        .where(c.lane == lane, sa.or_(c.reserved.is_(None), c.reserved < through))
-        .values(reserved=through)
-    )
+    changed = _RESERVE.run(session.conn, this=lane, through=through, reserved=through)
     if changed.rowcount == 0:
         assert reserved(session.conn, lane) is None, f"{lane} would go back to {through}"
         blank = {"venue": "", "carries": "", "state": "ready", "reason": "reserves blocks"}
-        session.conn.execute(
-            t.lanes.insert().values(
-                lane=lane,
-                changed_at=session.now,
-                reserved=through,
-                **blank,
-                **dict.fromkeys(COUNTERS, 0),
-            )
+        _NEW.run(
+            session.conn,
+            lane=lane,
+            changed_at=session.now,
+            reserved=through,
+            **blank,
+            **dict.fromkeys(COUNTERS, 0),
         )
 
 
-def reserved(conn: sa.Connection, lane: LaneId) -> int | None:
+def reserved(conn: Connection, lane: LaneId) -> int | None:
     """The highest reserved value."""
-    return conn.execute(sa.select(t.lanes.c.reserved).where(t.lanes.c.lane == lane)).scalar()
+    return _RESERVED.value(conn, this=lane)
 
 
 def intend_filler(session: Session, filler: Filler) -> None:
     """Commit what is to use up a nonce that no order of ours has."""
-    session.conn.execute(
-        t.fillers.insert().values(
-            lane=filler.lane,
-            nonce=filler.nonce,
-            tx_hash=filler.tx_hash,
-            payload=filler.payload,
-            expires_at=filler.expires_at,
-            prepared_at=session.now,
-            epoch=session.epoch,
-        )
+    _FILLER.run(
+        session.conn,
+        lane=filler.lane,
+        nonce=filler.nonce,
+        tx_hash=filler.tx_hash,
+        payload=filler.payload,
+        expires_at=filler.expires_at,
+        prepared_at=session.now,
+        epoch=session.epoch,
     )
     events.append(
         session,

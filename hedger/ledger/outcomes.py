@@ -14,9 +14,25 @@ from hedger.ledger import tables as t
 from hedger.ledger.intents import row_of
 from hedger.ledger.records import OrderState
 from hedger.ledger.session import Session
+from hedger.ledger.statements import Change, Query, Statement, given, insert
 from hedger.ledger.text import EXACT
 
 AVERAGE = Context(prec=16)  # for reading; the exact value stands beside it
+
+_FILL = t.fills.c
+_KNOWN = Query(
+    sa.select(_FILL.order_id, _FILL.side, _FILL.size, _FILL.price, _FILL.fee_usd).where(
+        _FILL.venue == given("venue"), _FILL.trade_id == given("trade_id")
+    )
+)
+_BOOK = insert(t.fills)
+_FILLS_OF = Query(
+    sa.select(_FILL.size, _FILL.price, _FILL.fee_usd).where(_FILL.order_id == given("order"))
+)
+_BURNS_SETTLED = Statement(
+    t.burns.update().where(t.burns.c.order_id == given("order")).values(state="settled")
+)
+_ORDER = Change(t.orders, t.orders.c.id == given("order"))
 
 
 def settle(session: Session, outcome: Outcome) -> None:
@@ -31,7 +47,7 @@ def settle(session: Session, outcome: Outcome) -> None:
             _settle_unresolved(session, row, outcome)
 
 
-def _settle_filled(session: Session, row: sa.Row[Any], outcome: Filled) -> None:
+def _settle_filled(session: Session, row: Any, outcome: Filled) -> None:
     booked = _book(session, row, outcome.fills)
     after, values = _filled(session, row, outcome)
     before = OrderState(row.state)
@@ -42,12 +58,12 @@ def _settle_filled(session: Session, row: sa.Row[Any], outcome: Filled) -> None:
     level, text = "info", f"filled {outcome.size} of {row.size}{at} on {row.venue}"
     if before.terminal:
         level, text = "error", f"was believed {before}, but {text}"
-        hedges.review_funding(session, row.hedge_id)
+        hedges.review_funding(session, hedges.get(session.conn, row.hedge_id))
     values |= {"venue_order_id": outcome.venue_order_id, "status": outcome.status}
     _finish(session, row, after, values, level=level, text=text)
 
 
-def _settle_refused(session: Session, row: sa.Row[Any], outcome: Refused) -> None:
+def _settle_refused(session: Session, row: Any, outcome: Refused) -> None:
     after = OrderState.DEAD if outcome.dead else OrderState.REFUSED
     if OrderState(row.state).terminal:
         if row.filled_size != ZERO:
@@ -61,7 +77,7 @@ def _settle_refused(session: Session, row: sa.Row[Any], outcome: Refused) -> Non
     _finish(session, row, after, values, level="warning", text=text)
 
 
-def _settle_unresolved(session: Session, row: sa.Row[Any], outcome: Unresolved) -> None:
+def _settle_unresolved(session: Session, row: Any, outcome: Unresolved) -> None:
     after = OrderState.UNRESOLVED
     if OrderState(row.state).terminal:
         raise IllegalTransitionError(f"order {row.id} is {row.state}, it cannot be {after}")
@@ -83,17 +99,12 @@ def abandon(session: Session, prepared: Prepared, detail: str) -> None:
     _finish(session, row, after, {"detail": detail}, level="warning", text=text)
 
 
-def _book(session: Session, row: sa.Row[Any], fills: Sequence[Fill]) -> int:
+def _book(session: Session, row: Any, fills: Sequence[Fill]) -> int:
     """Insert the fills that are not known yet, with their totals; how many there were."""
     booked = 0
     for fill in fills:
         assert (fill.order, fill.venue) == (row.id, row.venue)
-        c = t.fills.c
-        known = session.conn.execute(
-            sa.select(c.order_id, c.side, c.size, c.price, c.fee_usd).where(
-                c.venue == fill.venue, c.trade_id == fill.trade_id
-            )
-        ).first()
+        known = _KNOWN.first(session.conn, venue=fill.venue, trade_id=fill.trade_id)
         told = (fill.order, fill.side, fill.size, fill.price, fill.fee_usd)
         if known is not None:
             if tuple(known) != told:
@@ -102,22 +113,27 @@ def _book(session: Session, row: sa.Row[Any], fills: Sequence[Fill]) -> int:
                     f"the ledger has {tuple(known)}"
                 )
             continue
-        values = {name: getattr(fill, name) for name in Fill.__dataclass_fields__}
-        values |= {"order_id": values.pop("order"), "hedge_id": row.hedge_id}
-        session.conn.execute(t.fills.insert().values(**values))
+        _BOOK.run(
+            session.conn,
+            venue=fill.venue,
+            trade_id=fill.trade_id,
+            order_id=fill.order,
+            hedge_id=row.hedge_id,
+            symbol=fill.symbol,
+            side=fill.side,
+            size=fill.size,
+            price=fill.price,
+            fee_usd=fill.fee_usd,
+            at=fill.at,
+        )
         totals.add_fill(session, row.hedge_id, Purpose(row.purpose), fill)
         booked += 1
     return booked
 
 
-def _filled(
-    session: Session, row: sa.Row[Any], outcome: Filled
-) -> tuple[OrderState, dict[str, Any]]:
+def _filled(session: Session, row: Any, outcome: Filled) -> tuple[OrderState, dict[str, Any]]:
     """The state and the sums of an order from all of its fills."""
-    c = t.fills.c
-    found = session.conn.execute(
-        sa.select(c.size, c.price, c.fee_usd).where(c.order_id == row.id)
-    ).all()
+    found = _FILLS_OF.all(session.conn, order=row.id)
     size = hedges.total([fill.size for fill in found])
     if size != outcome.size:
         raise IllegalTransitionError(
@@ -137,7 +153,7 @@ def _filled(
 
 def _finish(
     session: Session,
-    row: sa.Row[Any],
+    row: Any,
     after: OrderState,
     values: dict[str, Any],
     *,
@@ -149,12 +165,9 @@ def _finish(
         values = {**values, "done_at": session.now}
         if Purpose(row.purpose) is Purpose.OPEN:
             hedges.release(session, row.hedge_id, row.venue)
-        session.conn.execute(
-            t.burns.update().where(t.burns.c.order_id == row.id).values(state="settled")
-        )
-    session.conn.execute(
-        t.orders.update().where(t.orders.c.id == row.id).values(**values, state=after)
-    )
+        _BURNS_SETTLED.run(session.conn, order=row.id)
+    values = {**values, "state": after}
+    _ORDER.of(values).run(session.conn, order=row.id, **values)
     events.append(
         session,
         "outcome",

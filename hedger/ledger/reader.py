@@ -1,14 +1,13 @@
 """The reading half of the ledger port: every method is one consistent view."""
 
-import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from types import TracebackType
 from typing import Self
-
-import sqlalchemy as sa
 
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge
@@ -17,6 +16,7 @@ from hedger.domain.market import Position
 from hedger.domain.order import Prepared
 from hedger.ledger import events, funding, hedges, intents, lanes, sqlite
 from hedger.ledger.records import Alert, OrderRecord, Stats
+from hedger.ledger.sqlite import Connection
 
 EPOCH = "epoch"
 
@@ -24,12 +24,11 @@ EPOCH = "epoch"
 class Reader:
     """The ledger of one state directory, for looking at."""
 
-    def __init__(self, engine: sa.Engine, path: Path, clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, conn: Connection, path: Path, clock: Clock) -> None:
+        self._conn = conn
         self._path = path
         self._clock = clock
-        self._conn = engine.connect()
-        self._lock = threading.RLock()  # one connection, and values are taken by threads too
+        self._turn = _Turn(conn, self._explained)
         self._epoch: int | None = None  # None: not ours to write
 
     def __enter__(self) -> Self:
@@ -41,7 +40,6 @@ class Reader:
     def close(self) -> None:
         """Give back the file; may be called twice."""
         self._conn.close()
-        self._engine.dispose()
 
     @property
     def path(self) -> Path:
@@ -78,7 +76,7 @@ class Reader:
     def live(self) -> list[Hedge]:
         """Every hedge that is not terminal, oldest first."""
         with self._reading() as conn:
-            return [hedge for hedge in hedges.live(conn) if not hedge.state.terminal]
+            return hedges.live(conn)
 
     def unfinished(self) -> list[Hedge]:
         """Every hedge that is not at rest, oldest first."""
@@ -88,7 +86,7 @@ class Reader:
     def live_on(self, symbol: Symbol) -> Hedge | None:
         """The live hedge on ``symbol``; there is at most one."""
         with self._reading() as conn:
-            return next((hedge for hedge in hedges.live(conn) if hedge.symbol == symbol), None)
+            return hedges.live_on(conn, symbol)
 
     def leg_size(self, hedge_id: HedgeId, venue: VenueId) -> Decimal:
         """The signed sum of our own fills of the hedge on ``venue``, in coins."""
@@ -158,7 +156,7 @@ class Reader:
     def awaiting_funding(self) -> list[Hedge]:
         """Hedges whose funding is not yet known through their last settlement."""
         with self._reading() as conn:
-            return [hedges.get(conn, name) for name in funding.awaiting(conn)]
+            return funding.awaiting(conn)
 
     def unacknowledged(self, limit: int = 20) -> list[Alert]:
         """The newest alerts nobody has acknowledged, oldest first."""
@@ -182,15 +180,45 @@ class Reader:
 
     def stats(self) -> Stats:
         """Counts and the size of the database."""
-        with self._reading() as conn:
+        with self._reading() as conn, sqlite.snapshot(conn):
             return events.stats(conn, sqlite.database_bytes(self._path), self.epoch_in(conn))
 
-    def epoch_in(self, conn: sa.Connection) -> int:
-        """The epoch the file is in, read inside a transaction."""
+    def epoch_in(self, conn: Connection) -> int:
+        """The epoch the file is in, also inside a transaction."""
         return int(events.meta(conn, EPOCH) or 0)
 
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        """One consistent view."""
-        with self._lock, sqlite.explained(self._path), self._conn.begin():
-            yield self._conn
+    def _reading(self) -> AbstractContextManager[Connection]:
+        """The turn of this thread. One query is one consistent view; several are a snapshot."""
+        return self._turn
+
+    def _explained(self, error: BaseException) -> Exception | None:
+        """What a trouble with the file means, in one sentence; None when it is something else."""
+        return sqlite.explanation(self._path, error)
+
+
+class _Turn:
+    """
+    One thread after the other at the connection, and its troubles told in one sentence.
+
+    A class, and one for all: queries are so many that a generator for each would be felt.
+    """
+
+    __slots__ = ("_conn", "_explain", "_lock")
+
+    def __init__(
+        self, conn: Connection, explain: Callable[[BaseException], Exception | None]
+    ) -> None:
+        self._conn = conn
+        self._explain = explain
+        self._lock = threading.RLock()  # values are taken by threads too
+
+    def __enter__(self) -> Connection:
+        self._lock.acquire()
+        return self._conn
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+        if error is not None and (told := self._explain(error)) is not None:
+            raise told from error

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import sqlalchemy as sa
+from hedger.ledger.sqlite import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """An open transaction, the instant it began and the epoch it writes in."""
 
-    conn: sa.Connection
+    conn: Connection
     now: datetime
     epoch: int

@@ -8,6 +8,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,18 +18,22 @@ from hedger.errors import StateError, UnwritableError
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+Connection = sqlite3.Connection
+Cursor = sqlite3.Cursor
+IntegrityError = sqlite3.IntegrityError
+
 BUSY_TIMEOUT_MS = 5_000
 OWNER_ONLY = 0o600
 MIN_VERSION = (3, 35, 0)
+STATEMENTS_KEPT = 256  # prepared by the driver; the ledger has fewer
 
 
 def engine(path: Path, *, readonly: bool = False, foreign_keys: bool = True) -> "sa.Engine":
     """
-    One connection to the file, in WAL with a full sync at every commit.
+    SQLAlchemy on one connection to the file, for migrations and what looks at schemas.
 
-    A writer's transactions begin with the write lock in hand, so that none fails half way
-    because another one came first. ``foreign_keys=False`` is for migrations, which rebuild
-    tables.
+    Its transactions begin with the write lock in hand. ``foreign_keys=False`` is for migrations,
+    which rebuild tables.
     """
     import sqlalchemy as sa
 
@@ -48,9 +53,48 @@ def engine(path: Path, *, readonly: bool = False, foreign_keys: bool = True) -> 
     return made
 
 
+@cache
+def dialect() -> "sa.Dialect":
+    """How SQLAlchemy writes a statement for this database: with values told by name."""
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.dialect(paramstyle="named")
+
+
+@contextlib.contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """
+    All of it on the disk, or nothing.
+
+    It begins with the write lock in hand, so that it does not fail half way because another one
+    came first.
+    """
+    yield from _between(connection, "BEGIN IMMEDIATE")
+
+
+@contextlib.contextmanager
+def snapshot(connection: Connection) -> Iterator[None]:
+    """One consistent view for several queries; a single one has it without."""
+    if connection.in_transaction:
+        yield  # they have it already
+    else:
+        yield from _between(connection, "BEGIN")
+
+
+def _between(connection: Connection, begin: str) -> Iterator[None]:
+    connection.execute(begin)
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # some errors have ended it already
+            connection.execute("ROLLBACK")
+        raise
+
+
 def connect(path: Path, *, readonly: bool, foreign_keys: bool = True) -> sqlite3.Connection:
     """
-    A plain connection without implicit transactions.
+    A connection in WAL with a full sync at every commit, without implicit transactions.
 
     Raises:
         StateError: the file cannot be opened.
@@ -67,6 +111,7 @@ def connect(path: Path, *, readonly: bool, foreign_keys: bool = True) -> sqlite3
             isolation_level=None,
             timeout=BUSY_TIMEOUT_MS / 1000,
             check_same_thread=False,  # ``Store`` lets one thread in at a time
+            cached_statements=STATEMENTS_KEPT,
         )
         try:
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -85,17 +130,25 @@ def explained(path: Path) -> Iterator[None]:
     """Turn the driver's troubles with the file into one sentence; programming errors pass."""
     try:
         yield
-    except Exception as error:  # narrowed at once: SQLAlchemy wraps what it raises
-        cause = getattr(error, "orig", None) or error
-        if isinstance(cause, sqlite3.OperationalError):
-            raise UnwritableError(f"{path} cannot be used: {cause}") from error
-        if isinstance(cause, sqlite3.DatabaseError) and "not a database" in str(cause):
-            raise StateError(
-                f"{path} is not a ledger; move it away, or put back a backup from beside it"
-            ) from error
-        if isinstance(cause, sqlite3.IntegrityError) and "FOREIGN KEY" in str(cause):
-            raise StateError("the row refers to something that is not in the ledger") from error
-        raise
+    except Exception as error:
+        told = explanation(path, error)
+        if told is None:
+            raise
+        raise told from error
+
+
+def explanation(path: Path, error: BaseException) -> StateError | None:
+    """What a trouble of the driver with the file means; None when it is our own error."""
+    cause = getattr(error, "orig", None) or error  # SQLAlchemy wraps what it raises
+    if isinstance(cause, sqlite3.OperationalError):
+        return UnwritableError(f"{path} cannot be used: {cause}")
+    if isinstance(cause, sqlite3.DatabaseError) and "not a database" in str(cause):
+        return StateError(
+            f"{path} is not a ledger; move it away, or put back a backup from beside it"
+        )
+    if isinstance(cause, sqlite3.IntegrityError) and "FOREIGN KEY" in str(cause):
+        return StateError("the row refers to something that is not in the ledger")
+    return None
 
 
 def make_private(path: Path) -> None:

@@ -39,7 +39,7 @@ def open_store(
     if not readonly and path.exists():
         sqlite.make_private(path)  # before anything is read, so that side files are private too
     sqlite.check_revision(path, REVISION)
-    store = Store(sqlite.engine(path, readonly=readonly), path, clock, room)
+    store = Store(sqlite.connect(path, readonly=readonly), path, clock, room)
     try:
         if not readonly:
             store.begin_epoch()

@@ -8,6 +8,8 @@ negative. Fees are what we paid, so they are subtracted from cash.
 from datetime import datetime
 from decimal import Decimal
 
+import sqlalchemy as sa
+
 from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.market import FundingPayment
 from hedger.domain.money import ZERO
@@ -15,7 +17,19 @@ from hedger.domain.order import Fill, Purpose
 from hedger.errors import StateError
 from hedger.ledger import tables as t
 from hedger.ledger.session import Session
+from hedger.ledger.statements import Change, Query, given, insert
 from hedger.ledger.text import EXACT, instant_text
+
+EMPTY_LEG = {c.name: ZERO for c in t.legs.c if isinstance(c.type, t.Exact)}
+EMPTY_DAY = {c.name: ZERO if isinstance(c.type, t.Exact) else 0 for c in t.days.c}
+
+_THIS_LEG = (t.legs.c.hedge_id == given("hedge"), t.legs.c.venue == given("of_venue"))
+_LEG = Query(sa.select(t.legs).where(*_THIS_LEG))
+_CHANGE_LEG = Change(t.legs, *_THIS_LEG)
+_THIS_DAY = (t.days.c.day == given("of_day"), t.days.c.venue == given("of_venue"))
+_DAY = Query(sa.select(t.days).where(*_THIS_DAY))
+_NEW_DAY = insert(t.days)
+_CHANGE_DAY = Change(t.days, *_THIS_DAY)
 
 
 def add_fill(session: Session, hedge_id: HedgeId, purpose: Purpose, fill: Fill) -> None:
@@ -58,27 +72,25 @@ def add_funding(session: Session, hedge_id: HedgeId, venue: VenueId, amount: Dec
 def _add_to_leg(
     session: Session, hedge_id: HedgeId, venue: VenueId, amounts: dict[str, Decimal]
 ) -> None:
-    this = (t.legs.c.hedge_id == hedge_id, t.legs.c.venue == venue)
-    row = session.conn.execute(t.legs.select().where(*this)).mappings().first()
+    row = _LEG.first(session.conn, hedge=hedge_id, of_venue=venue)
     if row is None:
         raise StateError(f"hedge {hedge_id} has no leg on {venue}")
-    sums = {name: EXACT.add(row[name], amount) for name, amount in amounts.items()}
-    session.conn.execute(t.legs.update().where(*this).values(**sums))
+    sums = {name: EXACT.add(getattr(row, name), amount) for name, amount in amounts.items()}
+    _CHANGE_LEG.of(sums).run(session.conn, hedge=hedge_id, of_venue=venue, **sums)
 
 
 def _add_to_day(
     session: Session, at: datetime, venue: VenueId, amounts: dict[str, Decimal | int]
 ) -> None:
     day = instant_text(at)[:10]
-    this = (t.days.c.day == day, t.days.c.venue == venue)
-    row = session.conn.execute(t.days.select().where(*this)).mappings().first()
+    row = _DAY.first(session.conn, of_day=day, of_venue=venue)
     if row is None:
-        empty = {c.name: ZERO if isinstance(c.type, t.Exact) else 0 for c in t.days.c}
-        values = {**empty, "day": day, "venue": venue, **amounts}
-        session.conn.execute(t.days.insert().values(**values))
+        _NEW_DAY.run(session.conn, **{**EMPTY_DAY, "day": day, "venue": venue, **amounts})
         return
-    sums = {
-        name: EXACT.add(row[name], amount) if isinstance(amount, Decimal) else row[name] + amount
+    sums: dict[str, Decimal | int] = {
+        name: EXACT.add(getattr(row, name), amount)
+        if isinstance(amount, Decimal)
+        else getattr(row, name) + amount
         for name, amount in amounts.items()
     }
-    session.conn.execute(t.days.update().where(*this).values(**sums))
+    _CHANGE_DAY.of(sums).run(session.conn, of_day=day, of_venue=venue, **sums)

@@ -4,8 +4,6 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from hedger import crashpoints
 from hedger.clock import Clock
 from hedger.errors import StateError, UnwritableError
@@ -13,15 +11,16 @@ from hedger.ledger import events, sqlite
 from hedger.ledger.reader import EPOCH, Reader
 from hedger.ledger.room import Room
 from hedger.ledger.session import Session
+from hedger.ledger.sqlite import Connection
 
 
 class Writer(Reader):
     """The transactions in which ``Store`` writes its sentences."""
 
     def __init__(
-        self, engine: sa.Engine, path: Path, clock: Clock, room: Room | None = None
+        self, conn: Connection, path: Path, clock: Clock, room: Room | None = None
     ) -> None:
-        super().__init__(engine, path, clock)
+        super().__init__(conn, path, clock)
         self._room = room
         self._untold: str | None = None
         self._refused: str | None = None
@@ -44,7 +43,7 @@ class Writer(Reader):
             UnwritableError: the disk is full or somebody else holds the file.
         """
         self._look()
-        with sqlite.explained(self._path), self._conn.begin():
+        with self._turn, sqlite.transaction(self._conn):
             number = int(events.meta(self._conn, EPOCH) or 0) + 1
             session = Session(self._conn, self._clock.now(), number)
             events.set_meta(session, EPOCH, str(number))
@@ -65,7 +64,7 @@ class Writer(Reader):
         if self._epoch is None:
             raise StateError(f"{self._path} was opened to read only")
         self._look()
-        with self._lock, self._noting(), sqlite.explained(self._path), self._conn.begin():
+        with self._turn, sqlite.transaction(self._conn):
             if self.epoch_in(self._conn) != self._epoch:
                 raise StateError(
                     f"{self._path} was opened for writing by another process; stop one of them"
@@ -77,19 +76,12 @@ class Writer(Reader):
         self._refused = None
         crashpoints.reach(site, "after")
 
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with self._noting(), super()._reading() as conn:
-            yield conn
-
-    @contextlib.contextmanager
-    def _noting(self) -> Iterator[None]:
+    def _explained(self, error: BaseException) -> Exception | None:
         """Remember that the file cannot be used, until something is written again."""
-        try:
-            yield
-        except UnwritableError as error:
-            self._refused = str(error)
-            raise
+        told = super()._explained(error)
+        if isinstance(told, UnwritableError):
+            self._refused = str(told)
+        return told
 
     def _tell(self, session: Session) -> None:
         """A disk that has just become full, or has room again, is told with the next write."""

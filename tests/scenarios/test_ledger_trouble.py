@@ -36,9 +36,7 @@ def locked(path: Path) -> Iterator[None]:
 
 def pragma(desk: Desk, text: str) -> int:
     """Set or ask something of the ledger's own connection."""
-    connection = desk.store._conn.connection.driver_connection
-    assert connection is not None
-    row = connection.execute(f"PRAGMA {text}").fetchone()
+    row = desk.store._conn.execute(f"PRAGMA {text}").fetchone()
     return int(row[0])
 
 

@@ -11,8 +11,6 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from hedger.clock import Clock
 from hedger.ledger import sqlite
 from hedger.ledger.records import REVISION
@@ -34,16 +32,8 @@ class SimStore(Store):
     ) -> None:
         self._process = process
         self._trouble = trouble
-        self._engines = engines
-        super().__init__(engines.take(), engines.path, clock)
-        raw = self._conn.connection.driver_connection
-        assert raw is not None
-        self._disk = Disk(engines.path, raw)
-
-    def close(self) -> None:
-        """The process is gone; what it had not committed is lost."""
-        self._conn.close()
-        self._engines.give_back(self._engine)
+        super().__init__(sqlite.connect(engines.path, readonly=False), engines.path, clock)
+        self._disk = Disk(engines.path, self._conn)
 
     @contextlib.contextmanager
     def _writing(self, *site: str) -> Iterator[Session]:
@@ -56,12 +46,10 @@ class SimStore(Store):
         self._disk.committed()
         self._process.effect("after commit")
 
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
+    def _reading(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
         if not self._process.alive:
             raise Killed
-        with super()._reading() as conn:
-            yield conn
+        return super()._reading()
 
 
 class Disk:
@@ -101,30 +89,16 @@ def cut_power(path: Path) -> None:
 
 
 class Engines:
-    """
-    Engines that are used again, life after life.
-
-    What SQLAlchemy has compiled belongs to an engine, and compiling it takes longer than a whole
-    story; so every ledger of one OS process lies at one place, one world after another.
-    """
+    """The place of the ledgers of one OS process, one world after another."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "ledger.db"
-        self._free: list[sa.Engine] = []
 
     def lay_out(self, empty: Path) -> None:
         """A new world: its ledger is a copy of ``empty``."""
         for end in ("", "-wal", "-shm", ".synced"):
             self.path.with_name(self.path.name + end).unlink(missing_ok=True)
         shutil.copyfile(empty, self.path)
-
-    def take(self) -> sa.Engine:
-        return self._free.pop() if self._free else sqlite.engine(self.path)
-
-    def give_back(self, engine: sa.Engine) -> None:
-        """Its connection is closed; a transaction under way is lost."""
-        engine.dispose()
-        self._free.append(engine)
 
 
 def open_store(engines: Engines, clock: Clock, process: Process, trouble: Trouble) -> SimStore:
