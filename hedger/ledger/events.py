@@ -13,7 +13,7 @@ from hedger.ledger import tables as t
 from hedger.ledger.records import Alert, OrderState, Stats
 from hedger.ledger.session import Session
 from hedger.ledger.sqlite import Connection
-from hedger.ledger.statements import Query, Statement, beginning, given, insert
+from hedger.ledger.statements import LAST, Query, Statement, given, inserting
 
 EVENTS_MAX = 500_000
 OBSERVATIONS_MAX = 500_000
@@ -45,8 +45,8 @@ def _by_state(table: sa.Table) -> Query:
 _LIMIT = given("limit", type_=sa.Integer)
 _UNSEEN = t.alerts.c.acknowledged_at.is_(None)
 
-_APPEND = insert(t.events)
-_ALERT = insert(t.alerts)
+_APPEND = inserting(t.events)
+_ALERT = inserting(t.alerts)
 _UNACKNOWLEDGED = Query(
     sa.select(t.alerts).where(_UNSEEN).order_by(t.alerts.c.seq.desc()).limit(_LIMIT)
 )
@@ -59,7 +59,7 @@ _ALERTS_AFTER = Query(
 _ACKNOWLEDGE = Statement(
     t.alerts.update().where(t.alerts.c.seq == given("number"), _UNSEEN), ["acknowledged_at"]
 )
-_OBSERVE = insert(t.position_observations)
+_OBSERVE = inserting(t.position_observations)
 _LAST_OBSERVATION = Query(
     sa.select(t.position_observations)
     .where(
@@ -74,11 +74,11 @@ _LAST_OBSERVATION = Query(
 _META = Query(sa.select(t.meta.c.value).where(t.meta.c.key == given("key")))
 _METAS = Query(
     sa.select(t.meta.c.key, t.meta.c.value)
-    .where(t.meta.c.key.like(given("pattern"), escape="/"))
+    .where(t.meta.c.key.between(given("prefix"), given("last")))
     .order_by(t.meta.c.key)
 )
 _SET_META = Statement(t.meta.update().where(t.meta.c.key == given("this")), ["value", "at"])
-_NEW_META = insert(t.meta)
+_NEW_META = inserting(t.meta)
 _OLD_EVENTS = older(t.events, t.events.c.to_state.is_(None))
 _OLD_ALERTS = older(t.alerts)
 _OLD_OBSERVATIONS = older(t.position_observations)
@@ -200,7 +200,7 @@ def meta(conn: Connection, key: str) -> str | None:
 
 def metas(conn: Connection, prefix: str) -> dict[str, str]:
     """The small values whose keys begin so; an emptied one is left out."""
-    found = _METAS.all(conn, pattern=beginning(prefix))
+    found = _METAS.all(conn, prefix=prefix, last=prefix + LAST)
     return {row.key: row.value for row in found if row.value}
 
 

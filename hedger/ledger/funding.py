@@ -14,14 +14,14 @@ from hedger.ledger import events, hedges, totals
 from hedger.ledger import tables as t
 from hedger.ledger.session import Session
 from hedger.ledger.sqlite import Connection
-from hedger.ledger.statements import Query, Statement, given, insert
+from hedger.ledger.statements import Query, Statement, given, inserting
 
 AWAITING_MAX = 500  # at a time; the oldest come first, so none is left out for ever
 
 
 def _encloses(venue: Any, first: Any, last: Any) -> sa.ColumnElement[bool]:
     """An open end reaches as far as the hedge lives."""
-    at = given("settlement_at")
+    at: sa.BindParameter[Any] = given("settlement_at")
     no_end_yet = sa.and_(last.is_(None), sa.text(t.LIVE))
     return sa.and_(venue == given("venue"), first <= at, sa.or_(last >= at, no_end_yet))
 
@@ -35,7 +35,7 @@ _SAME_SETTLEMENT = sa.and_(
     _PAYMENT.settlement_at == given("settlement_at"),
 )
 
-_OBSERVE = insert(t.funding_observations)
+_OBSERVE = inserting(t.funding_observations)
 _OLD_OBSERVATIONS = events.older(t.funding_observations)
 _THROUGH = Query(sa.select(t.legs.c.funding_through).where(*_THIS_LEG))
 _SET_THROUGH = Statement(t.legs.update().where(*_THIS_LEG), ["funding_through"])
@@ -56,7 +56,7 @@ _TOLD = Query(
     .where(t.events.c.kind == "payment_conflict", t.events.c.text == given("sentence"))
     .limit(1)
 )
-_BOOK = insert(t.funding_payments)
+_BOOK = inserting(t.funding_payments)
 _ASSIGN = Statement(
     t.funding_payments.update().where(_PAYMENT.seq == given("number")), ["hedge_id"]
 )

@@ -16,7 +16,7 @@ from hedger.ledger import tables as t
 from hedger.ledger.records import Changes, MarketBusyError, Shortfall
 from hedger.ledger.session import Session
 from hedger.ledger.sqlite import Connection, IntegrityError
-from hedger.ledger.statements import Change, Query, Statement, beginning, given, insert, members
+from hedger.ledger.statements import Change, Query, Statement, beginning, given, inserting, members
 from hedger.ledger.text import EXACT
 from hedger.ledger.totals import EMPTY_LEG
 from hedger.ports import Margin
@@ -28,8 +28,8 @@ _HEDGE, _LEG, _RESERVATION = t.hedges.c, t.legs.c, t.reservations.c
 _THIS = _HEDGE.id == given("this")
 _AS_IT_WAS = (_THIS, _HEDGE.state == given("before"))
 
-_INSERT = insert(t.hedges)
-_NEW_LEG = insert(t.legs)
+_INSERT = inserting(t.hedges)
+_NEW_LEG = inserting(t.legs)
 _NOTE = Change(t.hedges, _THIS, returning=True)
 _MOVE = Change(t.hedges, *_AS_IT_WAS, returning=True)
 _REOPEN = Change(t.hedges, *_AS_IT_WAS, sa.text(f"NOT ({t.LIVE})"), returning=True)
@@ -55,7 +55,7 @@ _RESERVED = Query(
         _RESERVATION.hedge_id != given("excluding"),
     )
 )
-_RESERVE = insert(t.reservations)
+_RESERVE = inserting(t.reservations)
 _RELEASE = Statement(t.reservations.delete().where(_RESERVATION.hedge_id == given("hedge")))
 _RELEASE_ON = Statement(
     t.reservations.delete().where(

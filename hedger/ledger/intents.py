@@ -18,16 +18,38 @@ from hedger.ledger import tables as t
 from hedger.ledger.records import OrderRecord, OrderState, Shortfall
 from hedger.ledger.session import Session
 from hedger.ledger.sqlite import Connection, IntegrityError
-from hedger.ledger.statements import Query, given, insert, members
+from hedger.ledger.statements import Query, given, inserting, members
 from hedger.ports import Margin
 
 _ROW, _BURN, _FILLER = t.orders.c, t.burns.c, t.fillers.c
 _ORDERS = sa.select(t.orders)
-_OPEN = _ORDERS.where(sa.text(t.UNSETTLED)).order_by(_ROW.seq)
+_OPEN = (
+    sa.select(
+        _ROW.id,
+        _ROW.hedge_id,
+        _ROW.venue,
+        _ROW.symbol,
+        _ROW.purpose,
+        _ROW.attempt,
+        _ROW.side,
+        _ROW.size,
+        _ROW.limit_price,
+        _ROW.order_expires_at,
+        _ROW.account,
+        _ROW.client_id,
+        _ROW.payload,
+        _ROW.expires_at,
+        _ROW.lane,
+        _ROW.nonce,
+        _ROW.tx_hash,
+    )
+    .where(sa.text(t.UNSETTLED))
+    .order_by(_ROW.seq)
+)
 _OF_HEDGE = _ROW.hedge_id == given("hedge")
 
-_INSERT = insert(t.orders)
-_NEW_BURN = insert(t.burns)
+_INSERT = inserting(t.orders)
+_NEW_BURN = inserting(t.burns)
 _BURNS_OF = Query(sa.select(t.burns).where(_BURN.order_id == given("order")).order_by(_BURN.seq))
 _OPEN_INTENTS = Query(_OPEN)
 _OPEN_INTENTS_OF = Query(_OPEN.where(_OF_HEDGE))

@@ -11,7 +11,7 @@ from hedger.ledger import tables as t
 from hedger.ledger.records import LaneNote
 from hedger.ledger.session import Session
 from hedger.ledger.sqlite import Connection
-from hedger.ledger.statements import Query, Statement, given, insert
+from hedger.ledger.statements import Query, Statement, given, inserting
 
 COUNTERS = ("mismatches", "resyncs", "drifts", "gaps", "cool_downs")
 PLACE = ("venue", "carries", "state", "reason", "changed_at", "cool_down_until")
@@ -24,7 +24,7 @@ _NOTE = Statement(
     .values({name: _LANE[name] + given(f"more_{name}", type_=sa.Integer) for name in COUNTERS}),
     PLACE,
 )
-_NEW = insert(t.lanes)
+_NEW = inserting(t.lanes)
 _RESERVE = Statement(
     t.lanes.update().where(
         _THIS, sa.or_(_LANE.reserved.is_(None), _LANE.reserved < given("through"))
@@ -32,7 +32,7 @@ _RESERVE = Statement(
     ["reserved"],
 )
 _RESERVED = Query(sa.select(_LANE.reserved).where(_THIS))
-_FILLER = insert(t.fillers)
+_FILLER = inserting(t.fillers)
 
 
 def note(session: Session, note: LaneNote) -> None:

@@ -14,7 +14,7 @@ from hedger.ledger import tables as t
 from hedger.ledger.intents import row_of
 from hedger.ledger.records import OrderState
 from hedger.ledger.session import Session
-from hedger.ledger.statements import Change, Query, Statement, given, insert
+from hedger.ledger.statements import Change, Query, Statement, given, inserting
 from hedger.ledger.text import EXACT
 
 AVERAGE = Context(prec=16)  # for reading; the exact value stands beside it
@@ -25,7 +25,7 @@ _KNOWN = Query(
         _FILL.venue == given("venue"), _FILL.trade_id == given("trade_id")
     )
 )
-_BOOK = insert(t.fills)
+_BOOK = inserting(t.fills)
 _FILLS_OF = Query(
     sa.select(_FILL.size, _FILL.price, _FILL.fee_usd).where(_FILL.order_id == given("order"))
 )

@@ -7,6 +7,7 @@ as SQLite needs for the answer, so each is compiled once, when it is first used,
 to what turns values into text and back.
 """
 
+import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -28,6 +29,9 @@ given: Final = sa.bindparam
 A value that is told when the statement is run. In what changes rows its name must not be that of
 a column.
 """
+
+LAST: Final = chr(sys.maxunicode)
+"""Text that begins with ``x`` lies between ``x`` and ``x + LAST``, which an index answers."""
 
 PLAIN: Final = (sa.Text, sa.Integer)  # stored as they are; BigInteger is an Integer
 
@@ -74,11 +78,11 @@ class Statement:
 
     def _compile(self) -> None:
         compiled = self._declared.compile(dialect=dialect(), column_keys=self._columns)
-        binds: Mapping[str, sa.BindParameter[Any]] = compiled.binds
+        binds: Mapping[sa.BindParameter[Any], str] = compiled.bind_names
         self._texts = tuple(
-            (name, text) for name, bind in binds.items() if (text := _to_text(bind.type))
+            (name, text) for bind, name in binds.items() if (text := _to_text(bind.type))
         )
-        self._fixed = {name: bind.value for name, bind in binds.items() if not bind.required}
+        self._fixed = {name: bind.value for bind, name in binds.items() if not bind.required}
         for name in self._columns or ():
             if self._declared.table.c[name].nullable:
                 self._fixed[name] = None
@@ -145,7 +149,7 @@ class Change:
         return made
 
 
-def insert(table: sa.Table) -> Statement:
+def inserting(table: sa.Table) -> Statement:
     """A new row; its number, if it has one, is given by the database."""
     return Statement(table.insert().inline(), [c.name for c in table.c if c.name != "seq"])
 

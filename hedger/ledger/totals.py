@@ -17,7 +17,7 @@ from hedger.domain.order import Fill, Purpose
 from hedger.errors import StateError
 from hedger.ledger import tables as t
 from hedger.ledger.session import Session
-from hedger.ledger.statements import Change, Query, given, insert
+from hedger.ledger.statements import Change, Query, given, inserting
 from hedger.ledger.text import EXACT, instant_text
 
 EMPTY_LEG = {c.name: ZERO for c in t.legs.c if isinstance(c.type, t.Exact)}
@@ -28,7 +28,7 @@ _LEG = Query(sa.select(t.legs).where(*_THIS_LEG))
 _CHANGE_LEG = Change(t.legs, *_THIS_LEG)
 _THIS_DAY = (t.days.c.day == given("of_day"), t.days.c.venue == given("of_venue"))
 _DAY = Query(sa.select(t.days).where(*_THIS_DAY))
-_NEW_DAY = insert(t.days)
+_NEW_DAY = inserting(t.days)
 _CHANGE_DAY = Change(t.days, *_THIS_DAY)
 
 

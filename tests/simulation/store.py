@@ -32,8 +32,13 @@ class SimStore(Store):
     ) -> None:
         self._process = process
         self._trouble = trouble
-        super().__init__(sqlite.connect(engines.path, readonly=False), engines.path, clock)
+        self._engines = engines
+        super().__init__(engines.take(), engines.path, clock)
         self._disk = Disk(engines.path, self._conn)
+
+    def close(self) -> None:
+        """The process is gone; what it had not committed is lost."""
+        self._engines.give_back(self._conn)
 
     @contextlib.contextmanager
     def _writing(self, *site: str) -> Iterator[Session]:
@@ -58,7 +63,7 @@ class Disk:
     def __init__(self, path: Path, conn: sqlite3.Connection) -> None:
         self._path = path
         self._kept = path.with_name(path.name + ".synced")
-        self._safe = conn.execute("PRAGMA synchronous").fetchone()[0] >= FULL
+        self._safe = safe(conn)
         self._since = 0
 
     def committed(self) -> None:
@@ -79,6 +84,11 @@ class Disk:
             source.backup(target)
 
 
+def safe(conn: sqlite3.Connection) -> bool:
+    """Whether a power cut takes nothing that was committed."""
+    return bool(conn.execute("PRAGMA synchronous").fetchone()[0] >= FULL)
+
+
 def cut_power(path: Path) -> None:
     """Everything that was not synced is gone; the process must be dead and the file closed."""
     kept = path.with_name(path.name + ".synced")
@@ -89,16 +99,37 @@ def cut_power(path: Path) -> None:
 
 
 class Engines:
-    """The place of the ledgers of one OS process, one world after another."""
+    """
+    Connections that are used again, life after life.
+
+    To prepare its statements anew takes the driver longer than a short life takes otherwise. They
+    hold nothing of a life: what it had not committed is rolled back. Every ledger of one OS
+    process lies at one place, one world after another.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "ledger.db"
+        self._free: list[sqlite3.Connection] = []
 
     def lay_out(self, empty: Path) -> None:
         """A new world: its ledger is a copy of ``empty``."""
+        while self._free:
+            self._free.pop().close()
         for end in ("", "-wal", "-shm", ".synced"):
             self.path.with_name(self.path.name + end).unlink(missing_ok=True)
         shutil.copyfile(empty, self.path)
+
+    def take(self) -> sqlite3.Connection:
+        return self._free.pop() if self._free else sqlite.connect(self.path, readonly=False)
+
+    def give_back(self, connection: sqlite3.Connection) -> None:
+        """A transaction under way is lost; before a power cut the file has to be closed."""
+        if connection.in_transaction:
+            connection.rollback()
+        if safe(connection):
+            self._free.append(connection)
+        else:
+            connection.close()
 
 
 def open_store(engines: Engines, clock: Clock, process: Process, trouble: Trouble) -> SimStore:
