@@ -78,11 +78,14 @@ class Statement:
 
     def _compile(self) -> None:
         compiled = self._declared.compile(dialect=dialect(), column_keys=self._columns)
-        binds: Mapping[sa.BindParameter[Any], str] = compiled.bind_names
+        # a name that stands in several places is one value
+        binds: dict[str, sa.BindParameter[Any]] = {
+            name: bind for bind, name in compiled.bind_names.items()
+        }
         self._texts = tuple(
-            (name, text) for bind, name in binds.items() if (text := _to_text(bind.type))
+            (name, text) for name, bind in binds.items() if (text := _to_text(bind.type))
         )
-        self._fixed = {name: bind.value for bind, name in binds.items() if not bind.required}
+        self._fixed = {name: bind.value for name, bind in binds.items() if not bind.required}
         for name in self._columns or ():
             if self._declared.table.c[name].nullable:
                 self._fixed[name] = None
