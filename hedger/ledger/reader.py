@@ -180,7 +180,7 @@ class Reader:
 
     def stats(self) -> Stats:
         """Counts and the size of the database."""
-        with self._reading() as conn, sqlite.snapshot(conn):
+        with self._reading() as conn, sqlite.Snapshot(conn):
             return events.stats(conn, sqlite.database_bytes(self._path), self.epoch_in(conn))
 
     def epoch_in(self, conn: Connection) -> int:

@@ -61,35 +61,40 @@ def dialect() -> "sa.Dialect":
     return sqlite.dialect(paramstyle="named")
 
 
-@contextlib.contextmanager
-def transaction(connection: Connection) -> Iterator[None]:
+class Transaction:
     """
     All of it on the disk, or nothing.
 
     It begins with the write lock in hand, so that it does not fail half way because another one
     came first.
     """
-    yield from _between(connection, "BEGIN IMMEDIATE")
+
+    __slots__ = ("_connection",)
+
+    begin = "BEGIN IMMEDIATE"
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute(self.begin)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            if error is None:
+                self._connection.execute("COMMIT")
+        finally:
+            # not committed; some errors have ended it already
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
 
-@contextlib.contextmanager
-def snapshot(connection: Connection) -> Iterator[None]:
+class Snapshot(Transaction):
     """One consistent view for several queries; a single one has it without."""
-    if connection.in_transaction:
-        yield  # they have it already
-    else:
-        yield from _between(connection, "BEGIN")
 
+    __slots__ = ()
 
-def _between(connection: Connection, begin: str) -> Iterator[None]:
-    connection.execute(begin)
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # some errors have ended it already
-            connection.execute("ROLLBACK")
-        raise
+    begin = "BEGIN"
 
 
 def connect(path: Path, *, readonly: bool, foreign_keys: bool = True) -> sqlite3.Connection:

@@ -43,7 +43,7 @@ class Writer(Reader):
             UnwritableError: the disk is full or somebody else holds the file.
         """
         self._look()
-        with self._turn, sqlite.transaction(self._conn):
+        with self._turn, sqlite.Transaction(self._conn):
             number = int(events.meta(self._conn, EPOCH) or 0) + 1
             session = Session(self._conn, self._clock.now(), number)
             events.set_meta(session, EPOCH, str(number))
@@ -64,7 +64,7 @@ class Writer(Reader):
         if self._epoch is None:
             raise StateError(f"{self._path} was opened to read only")
         self._look()
-        with self._turn, sqlite.transaction(self._conn):
+        with self._turn, sqlite.Transaction(self._conn):
             if self.epoch_in(self._conn) != self._epoch:
                 raise StateError(
                     f"{self._path} was opened for writing by another process; stop one of them"

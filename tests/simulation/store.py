@@ -43,8 +43,8 @@ class SimStore(Store):
     @contextlib.contextmanager
     def _writing(self, *site: str) -> Iterator[Session]:
         self._process.effect("before commit")
-        with sqlite.explained(self._path):
-            if (text := self._trouble()) is not None:
+        if (text := self._trouble()) is not None:
+            with sqlite.explained(self._path):
                 raise sqlite3.OperationalError(text)
         with super()._writing(*site) as session:
             yield session
