@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from hedger.domain.ids import HedgeId
+from hedger.domain.ids import HedgeId, LaneId
 from hedger.errors import StateError, UnwritableError
 from hedger.ledger import events, funding, hedges, intents, lanes, outcomes, sqlite, totals
 from hedger.ledger import tables as t
@@ -119,7 +119,7 @@ def test_a_look_inside_a_transaction_sees_what_it_wrote(store: Store) -> None:
     with store._writing("intend") as session:
         intents.intend(session, order, (), None)
         assert store.open_intents() == [order]
-        assert store.lane_high(order.lane or "") == order.nonce
+        assert store.lane_high(LaneId(order.lane or "")) == order.nonce
 
 
 def test_a_commit_that_fails_is_undone_and_the_next_one_works(store: Store) -> None:
