@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from hedger.ledger import migrate
 from tests.clocks import ManualClock
@@ -70,8 +71,17 @@ def simulate(setup: Setup) -> Result:
         loop.close()
 
 
+def _unhandled(world: World, context: dict[str, Any]) -> None:
+    """A callback of the loop, or a task that nobody awaits, has raised: a judge hears of it."""
+    error = context.get("exception")
+    if not isinstance(error, BaseException):
+        error = RuntimeError(context["message"])
+    world.oracle.internal(f"the loop ({context['message']})", error)
+
+
 async def _run(setup: Setup, engines: Engines) -> Result:
     world = World(setup, engines)
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: _unhandled(world, told))
     await _day(world)
     world.truth.finish()
     world.oracle.finish()
