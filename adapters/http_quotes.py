@@ -45,6 +45,7 @@ class PublicHttp:
         self._budget = budget
         self._venue = venue
         self._timeout_s = timeout_s
+        self._last: dict[str, tuple[str, Any]] = {}
         self._client = httpx.AsyncClient(
             base_url=base_url,
             timeout=httpx.Timeout(timeout_s),
@@ -59,6 +60,8 @@ class PublicHttp:
         """
         The answer to one question, parsed; a number with a point in it is a ``Decimal``.
 
+        It is only for reading: equal answers of one address may be the same object.
+
         What is not ``urgent`` is refused here when its share of the request limit is used up.
 
         Raises:
@@ -71,7 +74,14 @@ class PublicHttp:
         response = await self._get(path, params)
         if not response.is_success:
             raise failure(self._venue, path, response.status_code, response.text)
-        return parse_json(self._venue, path, response.text)
+        return self._parsed(path, response.text)
+
+    def _parsed(self, path: str, text: str) -> Any:
+        """What the same address said last time is not parsed again; nobody changes it."""
+        known = self._last.get(path)
+        if known is None or known[0] != text:
+            known = self._last[path] = (text, parse_json(self._venue, path, text))
+        return known[1]
 
     async def close(self) -> None:
         """Give back the connections."""
@@ -109,7 +119,7 @@ def parse_json(venue: VenueId, what: str, text: str) -> Any:
         DriftError: it is not JSON.
     """
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+        return _DECODER.decode(text)
     except ValueError as error:
         if is_page(text):
             raise UnavailableError(venue, f"{what}: a web page instead of an answer") from error
@@ -123,6 +133,9 @@ def is_page(text: str) -> bool:
 
 def _no_constant(name: str) -> Never:
     raise ValueError(f"{name} is not a number that we can count with")
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
 
 
 def _short(text: str) -> str:

@@ -12,7 +12,9 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, TypeVarTuple
+
+_Args = TypeVarTuple("_Args")
 
 RESOLUTION_S = 1e-9  # what is due so soon is due now
 
@@ -76,7 +78,7 @@ class _Timer(asyncio.TimerHandle):
 
     def cancel(self) -> None:
         self._cancelled = True
-        self._callback = self._args = None
+        self._callback = self._args = None  # type: ignore[assignment]
 
 
 class SimLoop(asyncio.BaseEventLoop):
@@ -102,7 +104,10 @@ class SimLoop(asyncio.BaseEventLoop):
     # -- what asyncio asks of a loop, without its checks for threads and debugging ------------
 
     def call_soon(
-        self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
+        self,
+        callback: Callable[[*_Args], object],
+        *args: *_Args,
+        context: contextvars.Context | None = None,
     ) -> asyncio.Handle:
         handle = _Soon(callback, args, self, context)
         self._ready.append(handle)
@@ -111,8 +116,8 @@ class SimLoop(asyncio.BaseEventLoop):
     def call_later(
         self,
         delay: float,
-        callback: Callable[..., Any],
-        *args: Any,
+        callback: Callable[[*_Args], object],
+        *args: *_Args,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         return self.call_at(self.now_s + delay, callback, *args, context=context)
@@ -120,8 +125,8 @@ class SimLoop(asyncio.BaseEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[..., Any],
-        *args: Any,
+        callback: Callable[[*_Args], object],
+        *args: *_Args,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         timer = _Timer(when, callback, args, self, context)

@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from tests.simulation.loop import SimLoop
+
 
 class Killed(BaseException):
     """``kill -9``: this process does nothing any more."""
@@ -73,9 +75,12 @@ class Process:
         self.effect(label)
 
 
+_running: Callable[[], SimLoop] = asyncio.get_running_loop  # type: ignore[assignment]
+
+
 def now_s() -> float:
     """Seconds of the running loop."""
-    return asyncio.get_running_loop().time()
+    return _running().now_s
 
 
 class SimClock:
@@ -84,9 +89,14 @@ class SimClock:
     def __init__(self, epoch: datetime, process: Process) -> None:
         self._epoch = epoch
         self._process = process
+        self._read_s = 0.0
+        self._shown = epoch
 
     def now(self) -> datetime:
-        return self._epoch + timedelta(seconds=now_s() + self._process.skew_s)
+        seconds = _running().now_s + self._process.skew_s
+        if seconds != self._read_s:  # it is read many times at one instant
+            self._read_s, self._shown = seconds, self._epoch + timedelta(seconds=seconds)
+        return self._shown
 
     def monotonic_s(self) -> float:
         return now_s()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from aiohttp import web
+from adapters.sandbox.reply import Reply
 
 Handler = Callable[[Any], Any]  # a coroutine function; typed as such by aiohttp alone
 
@@ -32,6 +32,9 @@ class _Params:
 
     def getall(self, name: str, default: Any = None) -> Any:
         return [value for key, value in self._pairs if key == name] or default
+
+    def items(self) -> Sequence[tuple[str, str]]:
+        return self._pairs
 
     def __contains__(self, name: object) -> bool:
         return any(key == name for key, _ in self._pairs)
@@ -73,6 +76,5 @@ def answered(handler: Handler, request: Request) -> tuple[int, str]:
     raise AssertionError("a face waited")
 
 
-def text_of(response: web.StreamResponse) -> tuple[int, str]:
-    assert isinstance(response, web.Response)
-    return response.status, response.text or ""
+def text_of(reply: Reply) -> tuple[int, str]:
+    return reply.status, reply.text

@@ -46,6 +46,7 @@ class ExchangeReads:
         self._state = VenueState(venue, tape=tape, wire=wire, market=market, params=self.params)
         self._symbols = {rules.name: symbol for symbol, rules in self._state.rules.items()}
         self._by_id = {rules.market_id: symbol for symbol, rules in self._state.rules.items()}
+        self._stats: dict[str, tuple[int, MarketStats]] = {}
         self._callbacks: list[Callable[[Event], None]] = []
         self._busy = False
 
@@ -140,7 +141,15 @@ class ExchangeReads:
 
     def stats(self, symbol: str) -> MarketStats:
         """Figures of the last 24 market hours."""
-        return market_data.stats(self._public(), symbol)
+        state = self._public()
+        kept = self._stats.get(symbol)
+        if kept is None or kept[0] != state.bucket:
+            kept = self._stats[symbol] = (state.bucket, market_data.stats(state, symbol))
+        return kept[1]
+
+    def tick(self) -> int:
+        """The market instant of every public figure: they change with it and never within it."""
+        return self._public().bucket
 
     def open_interest(self, symbol: str) -> Decimal:
         """USD, one side, as recorded."""

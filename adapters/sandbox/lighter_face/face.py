@@ -12,6 +12,7 @@ from adapters.sandbox.lighter_face.options import LighterOptions
 from adapters.sandbox.lighter_face.orders import OrderDirectory
 from adapters.sandbox.lighter_face.tasks import Background
 from adapters.sandbox.lighter_face.txlog import TxLog
+from adapters.sandbox.reply import Shown
 from hedger.clock import Clock
 
 VENUE = "lighter"
@@ -40,6 +41,7 @@ class Face:
         self.log = TxLog()
         self.directory = OrderDirectory()
         self.background = Background()
+        self.shown = Shown()
         self.cancel_all_ms: int | None = None  # when a scheduled cancel-all is due
 
     @property

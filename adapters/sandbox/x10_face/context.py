@@ -10,6 +10,7 @@ from loguru import logger
 
 from adapters.sandbox.engine.exchange import Exchange
 from adapters.sandbox.faults import FaultBox
+from adapters.sandbox.reply import Shown
 from hedger.clock import Clock
 
 VENUE = "x10"
@@ -98,6 +99,7 @@ class Face:
         self.clock = clock
         self.options = options
         self.background = Background()
+        self.shown = Shown()
 
     @property
     def account(self) -> int:

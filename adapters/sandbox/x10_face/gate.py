@@ -6,11 +6,12 @@ from typing import TypeVar
 from aiohttp import web
 
 from adapters.sandbox.faults import Fault, Kind, first, lag_s
+from adapters.sandbox.reply import Reply
 from adapters.sandbox.x10_face.context import FACE, VENUE, Face
 from adapters.sandbox.x10_face.errors import ApiProblemError, html_page
 
 View = TypeVar("View")
-Effect = Callable[[Sequence[Fault]], web.Response]
+Effect = Callable[[Sequence[Fault]], Reply]
 """What a request does and answers. It never waits, so nothing comes between check and effect."""
 
 
@@ -21,7 +22,7 @@ async def through(
     *,
     symbol: str | None = None,
     reduce_only: bool | None = None,
-) -> web.Response:
+) -> Reply:
     """Answer a request as the faults that wait for it allow."""
     face = request.app[FACE]
     taken = face.faults.take(VENUE, op, symbol, reduce_only)
@@ -31,7 +32,7 @@ async def through(
     try:
         response = effect(taken)
     except ApiProblemError as problem:
-        response = problem.response()
+        response = problem.reply()
     after = first(taken, Kind.DROP_ANSWER, Kind.SERVER_ERROR, after=True)
     hang = first(taken, Kind.HANG)
     if hang is not None:
@@ -82,14 +83,14 @@ def observed(
     return views
 
 
-def drop(request: web.Request) -> web.Response:
+def drop(request: web.Request) -> Reply:
     """Close the connection without an answer; what is returned is never written."""
     if request.transport is not None:
         request.transport.close()
-    return web.Response(status=503)
+    return Reply(503, "")
 
 
-def _before(request: web.Request, taken: Sequence[Fault]) -> web.Response | None:
+def _before(request: web.Request, taken: Sequence[Fault]) -> Reply | None:
     """The end of a request that has no effect, or None to go on."""
     fault = first(
         taken,
@@ -106,12 +107,12 @@ def _before(request: web.Request, taken: Sequence[Fault]) -> web.Response | None
     if fault.kind in {Kind.OUTAGE, Kind.DROP_ANSWER}:
         return drop(request)
     if fault.kind is Kind.REFUSE:
-        return ApiProblemError(fault.code, fault.message, status=fault.status).response()
+        return ApiProblemError(fault.code, fault.message, status=fault.status).reply()
     return _error_page(fault)
 
 
-def _error_page(fault: Fault) -> web.Response:
+def _error_page(fault: Fault) -> Reply:
     if fault.html:
         return html_page(fault.status)
     text = "Rate limit exceeded" if fault.status == 429 else "Service unavailable"
-    return ApiProblemError(fault.status, text, status=fault.status).response()
+    return ApiProblemError(fault.status, text, status=fault.status).reply()

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from adapters.sandbox.engine.types import OrderView
 from adapters.sandbox.faults import Fault
+from adapters.sandbox.reply import Reply
 from adapters.sandbox.x10_face import shapes
 from adapters.sandbox.x10_face.context import FACE, Face
 from adapters.sandbox.x10_face.errors import not_found
@@ -23,20 +24,20 @@ from adapters.sandbox.x10_face.requests import (
 from adapters.sandbox.x10_face.shapes import Json
 
 
-async def open_orders(request: web.Request) -> web.Response:
+async def open_orders(request: web.Request) -> Reply:
     """GET /user/orders: those that may still fill."""
 
-    def effect(taken: Sequence[Fault]) -> web.Response:
+    def effect(taken: Sequence[Fault]) -> Reply:
         found = _orders(request, taken, open_only=True)
         return ok([row for _, row in found])
 
     return await through(request, "orders", effect, symbol=one_symbol(request, request.app[FACE]))
 
 
-async def orders_history(request: web.Request) -> web.Response:
+async def orders_history(request: web.Request) -> Reply:
     """GET /user/orders/history: every order, newest first; ``sort`` by id or by last change."""
 
-    def effect(taken: Sequence[Fault]) -> web.Response:
+    def effect(taken: Sequence[Fault]) -> Reply:
         order_id, client_id = whole(request, "id"), request.query.get("externalId")
         by_change = choice(request, "sort", ("ID", "UPDATED_AT")) == "UPDATED_AT"
         found = [
@@ -49,11 +50,11 @@ async def orders_history(request: web.Request) -> web.Response:
     return await through(request, "orders", effect, symbol=one_symbol(request, request.app[FACE]))
 
 
-async def order_by_id(request: web.Request) -> web.Response:
+async def order_by_id(request: web.Request) -> Reply:
     """GET /user/orders/{id}; 404 when there is none."""
     face = request.app[FACE]
 
-    def effect(taken: Sequence[Fault]) -> web.Response:
+    def effect(taken: Sequence[Fault]) -> Reply:
         order_id = int(request.match_info["id"])
         view = face.exchange.order(face.account, order_id, read_as_of_ms(face, taken))
         if view is None or is_emptied(taken):
@@ -63,12 +64,12 @@ async def order_by_id(request: web.Request) -> web.Response:
     return await through(request, "orders", effect)
 
 
-async def orders_by_external_id(request: web.Request) -> web.Response:
+async def orders_by_external_id(request: web.Request) -> Reply:
     """GET /user/orders/external/{externalId}: a list, empty when there is none."""
     face = request.app[FACE]
     exchange, client_id = face.exchange, request.match_info["external_id"]
 
-    def effect(taken: Sequence[Fault]) -> web.Response:
+    def effect(taken: Sequence[Fault]) -> Reply:
         found = _views(
             face,
             taken,
@@ -79,12 +80,12 @@ async def orders_by_external_id(request: web.Request) -> web.Response:
     return await through(request, "orders", effect)
 
 
-async def trades(request: web.Request) -> web.Response:
+async def trades(request: web.Request) -> Reply:
     """GET /user/trades: fills, newest first."""
     face = request.app[FACE]
     wanted = market_filter(request)
 
-    def effect(taken: Sequence[Fault]) -> web.Response:
+    def effect(taken: Sequence[Fault]) -> Reply:
         wanted_side = choice(request, "side", ("BUY", "SELL"))
         wanted_type = choice(request, "type", ("TRADE", "LIQUIDATION", "DELEVERAGE"))
         exchange = face.exchange
