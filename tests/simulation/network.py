@@ -25,6 +25,7 @@ GO_S = (0.015, 0.06)
 SLOW_S = (0.3, 2.0)
 LATE_S = (1.0, 39.0)  # at least, and at most so much more
 AGAIN_S = (0.05, 10.0)
+HASHED_AT_ONCE = 1_000  # lines of a trace
 REFUSALS = frozenset({400, 401, 403, 405, 429})
 
 
@@ -186,14 +187,22 @@ class Trace:
 
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=16)
+        self._fresh: list[str] = []  # not in the hash yet
         self.lines: list[str] | None = None
 
     def add(self, text: str) -> None:
         line = f"{now_s():.6f} {text}"
-        self._hash.update(line.encode())
+        self._fresh.append(line)
+        if len(self._fresh) >= HASHED_AT_ONCE:
+            self._take_in()
         if self.lines is not None:
             self.lines.append(line)
 
     @property
     def digest(self) -> str:
+        self._take_in()
         return self._hash.hexdigest()
+
+    def _take_in(self) -> None:
+        self._hash.update("".join(self._fresh).encode())
+        self._fresh.clear()

@@ -267,10 +267,11 @@ class ExchangeReads:
     ) -> list[OrderView]:
         """The account's orders, oldest first."""
         state = self._public()
-        if open_only and as_of_ms is None:
+        if not open_only:
+            return state.orders.of_account(account, as_of_ms)
+        if as_of_ms is None:
             return state.orders.open(account)
-        views = state.orders.of_account(account, as_of_ms)
-        return [view for view in views if view.is_open] if open_only else views
+        return state.orders.open_as_of(account, as_of_ms)
 
     def trades(
         self, account: int, order_id: int | None = None, as_of_ms: int | None = None

@@ -31,11 +31,15 @@ class Look:
 
     def forced_ms(self, op: Op, symbol: str | None = None) -> int:
         """The same where only faults make an answer old."""
+        if not self.faults.get(op):
+            return self.now_ms
         lags_ms = [round(f.seconds * 1000) for f in self._of(op, symbol) if f.kind is Kind.LAG]
         return self.now_ms - max(lags_ms, default=0)
 
     def is_empty(self, op: Op, symbol: str | None = None) -> bool:
         """Whether the answer is to look as if there were nothing."""
+        if not self.faults.get(op):
+            return False
         return any(f.kind is Kind.EMPTY_READS for f in self._of(op, symbol))
 
     def markets(self, op: Op) -> set[str]:
@@ -156,7 +160,7 @@ def read(*ops: Op, of_tick: bool = False) -> Callable[[ReadHandler], Handler]:
             face = request.app[FACE]
             taken = {op: face.faults.take(VENUE, op) for op in ops}
             everything = [fault for faults in taken.values() for fault in faults]
-            struck = strike_before(request, everything)
+            struck = strike_before(request, everything) if everything else None
             if struck is not None:
                 return struck
             lag_ms = round(face.options.read_lag_s * 1000)
@@ -168,7 +172,7 @@ def read(*ops: Op, of_tick: bool = False) -> Callable[[ReadHandler], Handler]:
                 reply = face.shown.reply(question, tick, lambda: of_json(handler(query)))
             else:
                 reply = of_json(handler(query))
-            return await strike_after(request, everything, reply)
+            return await strike_after(request, everything, reply) if everything else reply
 
         return answer
 

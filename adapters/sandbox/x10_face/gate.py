@@ -26,13 +26,15 @@ async def through(
     """Answer a request as the faults that wait for it allow."""
     face = request.app[FACE]
     taken = face.faults.take(VENUE, op, symbol, reduce_only)
-    broken = _before(request, taken)
+    broken = _before(request, taken) if taken else None
     if broken is not None:
         return broken
     try:
         response = effect(taken)
     except ApiProblemError as problem:
         response = problem.reply()
+    if not taken:
+        return response
     after = first(taken, Kind.DROP_ANSWER, Kind.SERVER_ERROR, after=True)
     hang = first(taken, Kind.HANG)
     if hang is not None:

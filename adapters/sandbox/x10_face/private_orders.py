@@ -40,10 +40,13 @@ async def orders_history(request: web.Request) -> Reply:
     def effect(taken: Sequence[Fault]) -> Reply:
         order_id, client_id = whole(request, "id"), request.query.get("externalId")
         by_change = choice(request, "sort", ("ID", "UPDATED_AT")) == "UPDATED_AT"
+
+        def asked_for(view: OrderView) -> bool:
+            return order_id in {None, view.id} and client_id in {None, view.new.client_id}
+
         found = [
             (_change_key(key, row["updatedTime"]) if by_change else key, row)
-            for key, row in _orders(request, taken, open_only=False)
-            if order_id in {None, key} and client_id in {None, row["externalId"]}
+            for key, row in _orders(request, taken, open_only=False, asked_for=asked_for)
         ]
         return paged(request, found, default_limit=PAGE)
 
@@ -95,13 +98,13 @@ async def trades(request: web.Request) -> Reply:
             lambda as_of_ms: exchange.trades(face.account, as_of_ms=as_of_ms),
             lambda view: view.symbol,
         )
-        rows = [shapes.trade(view, exchange.rules_of(view.symbol).name) for view in views]
+        names = {symbol: rules.name for symbol, rules in exchange.rules.items()}
         kept = [
-            (row["id"], row)
-            for row in rows
-            if wanted(row["market"])
-            and wanted_side in {None, row["side"]}
-            and wanted_type in {None, row["tradeType"]}
+            (view.id, shapes.trade(view, names[view.symbol]))
+            for view in views
+            if wanted(names[view.symbol])
+            and wanted_side in {None, shapes.side(is_buy=view.is_buy)}
+            and wanted_type in {None, view.kind.value.upper()}
         ]
         return paged(request, kept, default_limit=PAGE)
 
@@ -126,7 +129,11 @@ def _views(
 
 
 def _orders(
-    request: web.Request, taken: Sequence[Fault], *, open_only: bool
+    request: web.Request,
+    taken: Sequence[Fault],
+    *,
+    open_only: bool,
+    asked_for: Callable[[OrderView], bool] = lambda _: True,
 ) -> list[tuple[int, Json]]:
     """Orders of the account that the query asks for, newest first, with their ids."""
     face = request.app[FACE]
@@ -137,11 +144,11 @@ def _orders(
         taken,
         lambda as_of_ms: face.exchange.orders(face.account, as_of_ms, open_only=open_only),
     )
-    rows = [_order(face, view) for view in views]
     return [
-        (row["id"], row)
-        for row in rows
-        if wanted(row["market"])
-        and wanted_type in {None, row["type"]}
-        and wanted_side in {None, row["side"]}
+        (view.id, _order(face, view))
+        for view in views
+        if asked_for(view)
+        and wanted(face.exchange.rules_of(view.new.symbol).name)
+        and wanted_type in {None, "MARKET" if view.new.is_market else "LIMIT"}
+        and wanted_side in {None, shapes.side(is_buy=view.new.is_buy)}
     ]
