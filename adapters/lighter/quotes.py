@@ -93,12 +93,12 @@ class LighterQuotes:
         An hour after the last settlement of the reference market.
 
         It is asked with an end in the far future, because the venue's market clock need not be
-        ours. The start is the last settlement known, else a little before now, else the
-        beginning.
+        ours. The start, which the venue leaves out, is an hour before the last settlement
+        known, else a little before now, else the beginning.
         """
         market = await self._reference()
         known = self._last_settlement
-        starts = [self._clock.now() - LOOK_BACK] if known is None else [known]
+        starts = [self._clock.now() - LOOK_BACK] if known is None else [known - INTERVAL]
         for start in (*starts, EPOCH + timedelta(seconds=1)):
             last = await self._last_settled_since(market, start)
             if last is not None:

@@ -15,6 +15,8 @@ JSON = "application/json"
 HTML = "text/html"
 SHOWN_MAX = 64
 
+_text_of = json.JSONEncoder(check_circular=False).encode  # what a face makes holds no circle
+
 
 @dataclass(slots=True)
 class Reply:
@@ -38,7 +40,7 @@ HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def of_json(body: object, status: int = 200) -> Reply:
     """A JSON document."""
-    return Reply(status, json.dumps(body))
+    return Reply(status, _text_of(body))
 
 
 def spoken(handler: Handler) -> HttpHandler:

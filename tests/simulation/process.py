@@ -59,10 +59,6 @@ class Process:
         if not self.alive:
             raise Killed
 
-    def _left_s(self) -> float:
-        """How long it stands still yet; a dead one does not wait."""
-        return self.stalled_until_s - now_s() if self.alive else 0.0
-
     async def resumed(self, label: str) -> None:
         """
         A boundary after a wait: the process runs on, unless it is dead or stands still.
@@ -70,7 +66,8 @@ class Process:
         Raises:
             Killed: the process is dead, or dies here.
         """
-        while (left_s := self._left_s()) > 0:  # noqa: ASYNC110 - its end may move
+        # its end may move, and a dead one does not wait
+        while self.alive and (left_s := self.stalled_until_s - now_s()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(left_s)
         self.effect(label)
 

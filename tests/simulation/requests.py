@@ -12,23 +12,19 @@ class Cut(Exception):  # noqa: N818 - no error: an answer that does not come
     """The venue closed the connection without an answer."""
 
 
-class _Transport:
-    cut = False
-
-    def close(self) -> None:
-        self.cut = True
-
-    abort = close
-
-
 class _Params:
     """A query as the faces read it: one value of a name, or all of them."""
+
+    __slots__ = ("_pairs",)
 
     def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
         self._pairs = pairs
 
     def get(self, name: str, default: Any = None) -> Any:
-        return next((value for key, value in self._pairs if key == name), default)
+        for key, value in self._pairs:
+            if key == name:
+                return value
+        return default
 
     def getall(self, name: str, default: Any = None) -> Any:
         return [value for key, value in self._pairs if key == name] or default
@@ -43,6 +39,7 @@ class _Params:
 class Request:
     """What the handlers ask of ``aiohttp.web.Request``."""
 
+    __slots__ = ("_body", "app", "cut", "match_info", "query")
     headers: Mapping[str, str] = {"authorization": "sim"}
 
     def __init__(
@@ -52,8 +49,18 @@ class Request:
         self.app = app
         self.query = _Params(query)
         self.match_info = info
-        self.transport = _Transport()
+        self.cut = False
         self._body = body
+
+    @property
+    def transport(self) -> "Request":
+        """What the faces close when there is to be no answer."""
+        return self
+
+    def close(self) -> None:
+        self.cut = True
+
+    abort = close
 
     async def text(self) -> str:
         assert isinstance(self._body, str)
@@ -70,7 +77,7 @@ def answered(handler: Handler, request: Request) -> tuple[int, str]:
     try:
         work.send(None)
     except StopIteration as done:
-        if request.transport.cut:
+        if request.cut:
             raise Cut from None
         return text_of(done.value)
     raise AssertionError("a face waited")

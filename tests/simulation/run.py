@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -23,6 +24,7 @@ REST_LEAST_S = 75.0  # as long as a late message may still be on its way, and tw
 REST_STORY_S = 30.0
 REST_MOST_S = 1_200.0
 REST_LOOK_S = 5.0
+GC_THRESHOLD = (50_000, 20, 50)
 
 
 async def _day(world: World) -> None:
@@ -64,9 +66,12 @@ def simulate(setup: Setup) -> Result:
     asyncio.set_event_loop(loop)
     engines = _engines(os.getpid())
     engines.lay_out(empty_ledger())
+    usual = gc.get_threshold()
+    gc.set_threshold(*GC_THRESHOLD)  # a world is over soon: looking for garbage costs more
     try:
         return loop.run_until_complete(_run(setup, engines))
     finally:
+        gc.set_threshold(*usual)
         asyncio.set_event_loop(None)
         loop.close()
 
@@ -121,6 +126,7 @@ def _engines(pid: int) -> Engines:
     """The place of this process; a fork gets its own."""
     folder = _base() / str(pid)
     folder.mkdir()
+    gc.freeze()  # what was imported stays
     return Engines(folder)
 
 

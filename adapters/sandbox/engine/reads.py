@@ -54,7 +54,7 @@ class ExchangeReads:
 
     def sync(self) -> None:
         """Bring marks, settlements, resting orders, expiries and liquidations up to now."""
-        if self._busy:
+        if self._busy or self._state.market.instant() is self._state.instant:
             return  # a callback that asks something sees the state as it is
         self._busy = True
         try:

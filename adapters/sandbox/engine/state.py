@@ -44,6 +44,7 @@ class VenueState:
         self.params = params
         self.rules: Mapping[str, Rules] = load_rules(venue, tape.recording)
         self.now_ms = wire.now_ms()
+        self.instant = (-1, -1)  # of the market clock, that the state was last brought up to
         self.bucket = tape.bucket(market.now_ms())
         self.accounts: dict[int, Account] = {}
         self.orders = OrderStore()
