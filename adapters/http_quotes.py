@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Never
 
 import httpx
@@ -22,6 +23,9 @@ USER_AGENT = "hedger"
 
 TEXT_LIMIT = 200
 """How much of a foreign text goes into one of our sentences."""
+
+SHORT_TEXT = 8_192
+"""Characters of an answer that is remembered: an account's are shorter, a market list is not."""
 
 ASK_AGAIN = frozenset({405, 408, 425, 429})
 """
@@ -45,7 +49,6 @@ class PublicHttp:
         self._budget = budget
         self._venue = venue
         self._timeout_s = timeout_s
-        self._last: dict[str, tuple[str, Any]] = {}
         self._client = httpx.AsyncClient(
             base_url=base_url,
             timeout=httpx.Timeout(timeout_s),
@@ -60,7 +63,7 @@ class PublicHttp:
         """
         The answer to one question, parsed; a number with a point in it is a ``Decimal``.
 
-        It is only for reading: equal answers of one address may be the same object.
+        It is only for reading: equal answers may be the same object.
 
         What is not ``urgent`` is refused here when its share of the request limit is used up.
 
@@ -74,14 +77,7 @@ class PublicHttp:
         response = await self._get(path, params)
         if not response.is_success:
             raise failure(self._venue, path, response.status_code, response.text)
-        return self._parsed(path, response.text)
-
-    def _parsed(self, path: str, text: str) -> Any:
-        """What the same address said last time is not parsed again; nobody changes it."""
-        known = self._last.get(path)
-        if known is None or known[0] != text:
-            known = self._last[path] = (text, parse_json(self._venue, path, text))
-        return known[1]
+        return parse_json(self._venue, path, response.text)
 
     async def close(self) -> None:
         """Give back the connections."""
@@ -114,12 +110,15 @@ def parse_json(venue: VenueId, what: str, text: str) -> Any:
     """
     Decode one JSON document without ever making a float.
 
+    It is only for reading: most short answers repeat one of the last ones word by word, and
+    then it is the same object.
+
     Raises:
         UnavailableError: it is the page of a proxy in front of the venue.
         DriftError: it is not JSON.
     """
     try:
-        return _DECODER.decode(text)
+        return _decoded(text) if len(text) <= SHORT_TEXT else _DECODER.decode(text)
     except ValueError as error:
         if is_page(text):
             raise UnavailableError(venue, f"{what}: a web page instead of an answer") from error
@@ -136,6 +135,11 @@ def _no_constant(name: str) -> Never:
 
 
 _DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
+
+
+@lru_cache(maxsize=64)
+def _decoded(text: str) -> Any:
+    return _DECODER.decode(text)
 
 
 def _short(text: str) -> str:

@@ -63,17 +63,23 @@ def route(add: Callable[[str], Callable[[Any], Any]], path: str) -> Callable[[Ha
 
 
 class Shown:
-    """Answers about markets alone: each is made once for a market instant and given again."""
+    """Answers that are made once and given again as long as nothing has changed."""
 
     def __init__(self) -> None:
-        self._tick = -1
+        self._edition: object = None
         self._replies: dict[object, Reply] = {}
 
-    def reply(self, question: object, tick: int, make: Callable[[], Reply]) -> Reply:
-        """The answer to ``question``; ``tick`` changes with everything that it may show."""
-        if tick != self._tick or len(self._replies) >= SHOWN_MAX:
+    def reply(self, question: object, edition: object, make: Callable[[], Reply]) -> Reply:
+        """
+        The answer to ``question``.
+
+        ``edition`` differs whenever an answer may; None says that it may at any moment.
+        """
+        if edition is None:
+            return make()
+        if edition != self._edition or len(self._replies) >= SHOWN_MAX:
             self._replies.clear()
-            self._tick = tick
+            self._edition = edition
         found = self._replies.get(question)
         if found is None:
             found = self._replies[question] = make()

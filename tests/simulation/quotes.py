@@ -62,7 +62,6 @@ class SimPublicHttp(PublicHttp):
         self._budget = None
         self._venue = venue
         self._timeout_s = TIMEOUT_S
-        self._last = {}
         self._client: Any = _PublicClient(venue, wire)
 
 

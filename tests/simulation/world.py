@@ -164,7 +164,7 @@ class World:
         self.boundaries[label] += 1
         if self.passed in self.setup.crash_at:
             self.kill(process, label)
-        elif self._is_due():
+        elif self.kill_in is not None and self._is_due():
             self.kill_in = nemesis.next_kill(self)
             self.chance.fired[Ill.KILL] += 1
             self.kill(process, label)

@@ -151,6 +151,17 @@ class ExchangeReads:
         """The market instant of every public figure: they change with it and never within it."""
         return self._public().bucket
 
+    def edition(self, lag_ms: int) -> tuple[int, int] | None:
+        """
+        What accounts and orders look like to everybody who is at most ``lag_ms`` behind.
+
+        Equal editions, equal answers; None while the last change is not older than that.
+        """
+        state = self._public()
+        if state.wire.now_ms() - lag_ms < state.changed_ms:
+            return None
+        return state.bucket, state.version
+
     def open_interest(self, symbol: str) -> Decimal:
         """USD, one side, as recorded."""
         state = self._public()

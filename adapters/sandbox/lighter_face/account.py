@@ -96,7 +96,7 @@ def account_summary(face: Face, look: Look, account: int) -> dict[str, Any]:
 
 
 @route(routes.get, "/api/v1/account")
-@read(Op.POSITIONS, Op.BALANCE)
+@read(Op.POSITIONS, Op.BALANCE, of_edition=True)
 def account(query: Query) -> Mapping[str, Any]:
     by, value = query.text("by"), query.text("value")
     if by == "l1_address":

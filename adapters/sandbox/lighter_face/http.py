@@ -147,11 +147,14 @@ class Query:
 ReadHandler = Callable[[Query], Mapping[str, Any]]
 
 
-def read(*ops: Op, of_tick: bool = False) -> Callable[[ReadHandler], Handler]:
+def read(
+    *ops: Op, of_tick: bool = False, of_edition: bool = False
+) -> Callable[[ReadHandler], Handler]:
     """
     Make a GET endpoint of a function from a query to a JSON object.
 
-    ``of_tick``: the object follows from the query and the market instant alone.
+    ``of_tick``: the object follows from the query and the market instant alone; ``of_edition``:
+    from the query, the marks and what the account and its orders look like.
     """
 
     def decorate(handler: ReadHandler) -> Handler:
@@ -166,12 +169,18 @@ def read(*ops: Op, of_tick: bool = False) -> Callable[[ReadHandler], Handler]:
             lag_ms = round(face.options.read_lag_s * 1000)
             look = Look(face.now_ms(), lag_ms, taken)
             query = Query(request, face, look)
+
+            def make() -> Reply:
+                return of_json(handler(query))
+
             if of_tick:
                 question = (handler, *request.query.items())
-                tick = face.exchange.tick()
-                reply = face.shown.reply(question, tick, lambda: of_json(handler(query)))
+                reply = face.shown.reply(question, face.exchange.tick(), make)
+            elif of_edition and not everything:
+                question = (handler, *request.query.items())
+                reply = face.seen.reply(question, face.edition(), make)
             else:
-                reply = of_json(handler(query))
+                reply = make()
             return await strike_after(request, everything, reply) if everything else reply
 
         return answer

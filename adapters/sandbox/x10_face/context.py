@@ -99,7 +99,8 @@ class Face:
         self.clock = clock
         self.options = options
         self.background = Background()
-        self.shown = Shown()
+        self.shown = Shown()  # of markets
+        self.seen = Shown()  # of the account
 
     @property
     def account(self) -> int:
@@ -111,6 +112,10 @@ class Face:
         if lag_s <= 0:
             return None
         return self.exchange.wire_now_ms() - round(lag_s * 1000)
+
+    def edition(self) -> object:
+        """Equal as long as the usual reads of the account show the same; None: unknown."""
+        return self.exchange.edition(round(self.options.read_lag_s * 1000))
 
     def closed(self) -> bool:
         """Whether an outage is on."""

@@ -22,19 +22,24 @@ async def through(
     *,
     symbol: str | None = None,
     reduce_only: bool | None = None,
+    question: object = None,
 ) -> Reply:
-    """Answer a request as the faults that wait for it allow."""
+    """
+    Answer a request as the faults that wait for it allow.
+
+    A read gives its ``question`` if the answer follows from that, the account and the marks.
+    """
     face = request.app[FACE]
     taken = face.faults.take(VENUE, op, symbol, reduce_only)
-    broken = _before(request, taken) if taken else None
+    if not taken:
+        return _untouched(face, effect, question)
+    broken = _before(request, taken)
     if broken is not None:
         return broken
     try:
         response = effect(taken)
     except ApiProblemError as problem:
         response = problem.reply()
-    if not taken:
-        return response
     after = first(taken, Kind.DROP_ANSWER, Kind.SERVER_ERROR, after=True)
     hang = first(taken, Kind.HANG)
     if hang is not None:
@@ -42,6 +47,16 @@ async def through(
     if after is None:
         return response
     return drop(request) if after.kind is Kind.DROP_ANSWER else _error_page(after)
+
+
+def _untouched(face: Face, effect: Effect, question: object) -> Reply:
+    """Answer a request that meets no fault."""
+    try:
+        if question is None:
+            return effect(())
+        return face.seen.reply(question, face.edition(), lambda: effect(()))
+    except ApiProblemError as problem:
+        return problem.reply()
 
 
 def read_as_of_ms(face: Face, taken: Sequence[Fault], *, fresh: bool = False) -> int | None:

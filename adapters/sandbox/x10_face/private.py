@@ -79,7 +79,9 @@ async def positions(request: web.Request) -> Reply:
             found.append(shapes.position(view, name, exchange.mark(view.symbol), liquidation))
         return ok([one for one in found if wanted_side in {None, one["side"]}])
 
-    return await through(request, "positions", effect, symbol=one_symbol(request, face))
+    question = (positions, *request.query.items())
+    symbol = one_symbol(request, face)
+    return await through(request, "positions", effect, symbol=symbol, question=question)
 
 
 async def positions_history(request: web.Request) -> Reply:

@@ -31,7 +31,9 @@ async def open_orders(request: web.Request) -> Reply:
         found = _orders(request, taken, open_only=True)
         return ok([row for _, row in found])
 
-    return await through(request, "orders", effect, symbol=one_symbol(request, request.app[FACE]))
+    question = (open_orders, *request.query.items())
+    symbol = one_symbol(request, request.app[FACE])
+    return await through(request, "orders", effect, symbol=symbol, question=question)
 
 
 async def orders_history(request: web.Request) -> Reply:
@@ -50,7 +52,9 @@ async def orders_history(request: web.Request) -> Reply:
         ]
         return paged(request, found, default_limit=PAGE)
 
-    return await through(request, "orders", effect, symbol=one_symbol(request, request.app[FACE]))
+    question = (orders_history, *request.query.items())
+    symbol = one_symbol(request, request.app[FACE])
+    return await through(request, "orders", effect, symbol=symbol, question=question)
 
 
 async def order_by_id(request: web.Request) -> Reply:
@@ -80,7 +84,8 @@ async def orders_by_external_id(request: web.Request) -> Reply:
         )
         return ok([_order(face, view) for view in found])
 
-    return await through(request, "orders", effect)
+    question = (orders_by_external_id, client_id)
+    return await through(request, "orders", effect, question=question)
 
 
 async def trades(request: web.Request) -> Reply:
@@ -108,7 +113,9 @@ async def trades(request: web.Request) -> Reply:
         ]
         return paged(request, kept, default_limit=PAGE)
 
-    return await through(request, "orders", effect, symbol=one_symbol(request, face))
+    question = (trades, *request.query.items())
+    symbol = one_symbol(request, face)
+    return await through(request, "orders", effect, symbol=symbol, question=question)
 
 
 def _change_key(order_id: int, updated_ms: int) -> int:
