@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Never
 
 import httpx
@@ -22,6 +23,9 @@ USER_AGENT = "hedger"
 
 TEXT_LIMIT = 200
 """How much of a foreign text goes into one of our sentences."""
+
+SHORT_TEXT = 8_192
+"""Characters of an answer that is remembered: an account's are shorter, a market list is not."""
 
 ASK_AGAIN = frozenset({405, 408, 425, 429})
 """
@@ -58,6 +62,8 @@ class PublicHttp:
     ) -> Any:
         """
         The answer to one question, parsed; a number with a point in it is a ``Decimal``.
+
+        It is only for reading: equal answers may be the same object.
 
         What is not ``urgent`` is refused here when its share of the request limit is used up.
 
@@ -104,12 +110,15 @@ def parse_json(venue: VenueId, what: str, text: str) -> Any:
     """
     Decode one JSON document without ever making a float.
 
+    It is only for reading: most short answers repeat one of the last ones word by word, and
+    then it is the same object.
+
     Raises:
         UnavailableError: it is the page of a proxy in front of the venue.
         DriftError: it is not JSON.
     """
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+        return _decoded(text) if len(text) <= SHORT_TEXT else _DECODER.decode(text)
     except ValueError as error:
         if is_page(text):
             raise UnavailableError(venue, f"{what}: a web page instead of an answer") from error
@@ -123,6 +132,14 @@ def is_page(text: str) -> bool:
 
 def _no_constant(name: str) -> Never:
     raise ValueError(f"{name} is not a number that we can count with")
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
+
+
+@lru_cache(maxsize=64)
+def _decoded(text: str) -> Any:
+    return _DECODER.decode(text)
 
 
 def _short(text: str) -> str:

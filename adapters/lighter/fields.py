@@ -54,6 +54,8 @@ def decimal_of(row: Row, key: str) -> Decimal:
 
 def int_of(row: Row, key: str) -> int:
     """A whole number; text of one is taken as well (``*_str`` and ``*_id`` twins)."""
+    if type(value := row.get(key)) is int:
+        return value
     number = decimal_of(row, key)
     if number != number.to_integral_value():
         raise UnreadableError(f"field {key} is {number}, not a whole number")
@@ -78,7 +80,7 @@ def flag_of(row: Row, key: str) -> bool:
 
 def row_of(data: object) -> Row:
     """A JSON object."""
-    if not isinstance(data, Mapping):
+    if not isinstance(data, (dict, Mapping)):
         raise UnreadableError(f"{type(data).__name__} instead of an object")
     return data
 

@@ -47,6 +47,7 @@ class LighterQuotes:
         self._clock = clock
         self._http = PublicHttp(id, base_url, timeout_s, budget)
         self._markets: wire.Markets | None = None
+        self._markets_data: Any = None
         self._last_settlement: datetime | None = None
 
     @property
@@ -92,12 +93,12 @@ class LighterQuotes:
         An hour after the last settlement of the reference market.
 
         It is asked with an end in the far future, because the venue's market clock need not be
-        ours. The start is the last settlement known, else a little before now, else the
-        beginning.
+        ours. The start, which the venue leaves out, is an hour before the last settlement
+        known, else a little before now, else the beginning.
         """
         market = await self._reference()
         known = self._last_settlement
-        starts = [self._clock.now() - LOOK_BACK] if known is None else [known]
+        starts = [self._clock.now() - LOOK_BACK] if known is None else [known - INTERVAL]
         for start in (*starts, EPOCH + timedelta(seconds=1)):
             last = await self._last_settled_since(market, start)
             if last is not None:
@@ -158,11 +159,13 @@ class LighterQuotes:
 
     async def _read_markets(self) -> wire.Markets:
         data = await self._get("orderBookDetails")
+        if self._markets is not None and data is self._markets_data:
+            return self._markets  # the very answer of last time
         with reading(self._id, "GET /orderBookDetails"):
             markets = wire.markets(data, self._id, self._names)
         for complaint in markets.unreadable:
             logger.warning("{}: market left out: {}", self._id, complaint)
-        self._markets = markets
+        self._markets, self._markets_data = markets, data
         return markets
 
     async def _get(self, name: str, *, urgent: bool = False, **params: str | int) -> Any:

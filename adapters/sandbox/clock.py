@@ -67,7 +67,7 @@ class MarketClock:
         self._hour_wire_ms = max(1, round(hour_s * 1000))
         self._origin_ms = wire.now_ms()
         self._advanced_ms = 0
-        self._last_ms = start_ms
+        self._instant = (self._origin_ms, start_ms)
 
     @property
     def start_ms(self) -> int:
@@ -81,9 +81,19 @@ class MarketClock:
 
     def now_ms(self) -> int:
         """The present market instant."""
-        passed = (self._wire.now_ms() - self._origin_ms) * HOUR_MS // self._hour_wire_ms
-        self._last_ms = max(self._last_ms, self._start_ms + passed + self._advanced_ms)
-        return self._last_ms
+        return self.instant()[1]
+
+    def instant(self) -> tuple[int, int]:
+        """Wire time and market time; the very same object as long as neither has moved."""
+        wire_ms = self._wire.now_ms()
+        if wire_ms != self._instant[0]:
+            self._move(wire_ms)
+        return self._instant
+
+    def _move(self, wire_ms: int) -> None:
+        passed = (wire_ms - self._origin_ms) * HOUR_MS // self._hour_wire_ms
+        market_ms = max(self._instant[1], self._start_ms + passed + self._advanced_ms)
+        self._instant = (wire_ms, market_ms)
 
     def advance(self, ms: int) -> None:
         """
@@ -96,3 +106,4 @@ class MarketClock:
             msg = f"market time cannot go back: {ms} ms"
             raise ValueError(msg)
         self._advanced_ms += ms
+        self._move(self._wire.now_ms())

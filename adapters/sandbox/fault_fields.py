@@ -19,6 +19,8 @@ class BadFaultError(ConfigError):
 class Op(StrEnum):
     """What a request is about."""
 
+    __hash__ = str.__hash__  # the enum's own is written in Python, and every request asks for it
+
     ORDER = "order"
     CANCEL = "cancel"
     POSITIONS = "positions"

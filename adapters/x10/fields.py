@@ -25,7 +25,7 @@ class Row:
     def __init__(self, venue: VenueId, what: str, value: Any) -> None:
         self._venue = venue
         self._what = what
-        if not isinstance(value, Mapping):
+        if not isinstance(value, (dict, Mapping)):
             raise self.drift(f"an object was expected, not {type(value).__name__}")
         self._value: Mapping[str, Any] = value
 

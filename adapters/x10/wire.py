@@ -75,10 +75,10 @@ def answer(venue: VenueId, what: str, status: int, text: str) -> Page | None:
     Raises:
         VenueError: anything but a usable answer.
     """
-    code = error_code(text)
-    if status == 404 and not is_page(text) and code not in DECLINED:
-        return None
     if not 200 <= status < 300:
+        code = error_code(text)
+        if status == 404 and not is_page(text) and code not in DECLINED:
+            return None
         if code in PASSING:
             raise UnavailableError(venue, failure(venue, what, status, text).detail)
         raise failure(venue, what, status, text)

@@ -180,6 +180,7 @@ class _Endpoints:
             except BrokenError:
                 raise aiohttp.ServerDisconnectedError from None
 
+        setattr(self, name, call)  # asked for by name once
         return call
 
 

@@ -11,12 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Any
-
-from aiohttp import web
+from typing import Any, Protocol
 
 from adapters.sandbox import credentials, state
-from adapters.sandbox.clock import ClockMs, MarketClock
+from adapters.sandbox.clock import MarketClock, WireClock
 from adapters.sandbox.engine.exchange import Exchange
 from adapters.sandbox.engine.order_types import DuplicateRule
 from adapters.sandbox.engine.params import VenueParams, lighter_params, x10_params
@@ -31,6 +29,7 @@ from adapters.sandbox.lighter_face.options import LighterOptions
 from adapters.sandbox.lighter_face.sequencer import Sequencer
 from adapters.sandbox.lighter_face.txinfo import Tx, TxType, parse
 from adapters.sandbox.recording import Recording, load_recording
+from adapters.sandbox.reply import of_json
 from adapters.sandbox.tape import START_MS, Tape
 from adapters.sandbox.x10_face import orders as x10_orders
 from adapters.sandbox.x10_face import private, private_orders
@@ -48,6 +47,10 @@ MARKETS = ("ETH", "SOL", "BTC")  # the last one is only ever held by somebody el
 BALANCE_USD = Decimal(20_000)
 DEPTH_USD = Decimal(25_000)
 NO_SIGNATURE = base64.b64encode(bytes(80)).decode()  # as long as a real one
+
+
+class VenueClock(Clock, WireClock, Protocol):
+    """The venues' clock in both of its forms."""
 
 
 class OpenKeys(KeyRing):
@@ -139,9 +142,9 @@ _LIGHTER: Mapping[str, Handler] = {
 class Venues:
     """The two exchanges and their faces, on one tape and one clock."""
 
-    def __init__(self, clock: Clock, faults: FaultBox, seed: int) -> None:
+    def __init__(self, clock: VenueClock, faults: FaultBox, seed: int) -> None:
         self.clock = clock
-        self.wire = ClockMs(clock)
+        self.wire = clock
         self.market = MarketClock(self.wire, start_ms=START_MS, hour_s=3600.0)
         tape = Tape(seed=seed, recording=_few_markets())
         self.x10 = self._exchange("x10", tape, KEYS.x10.vault)
@@ -212,7 +215,7 @@ class Venues:
         try:
             return answered(handler, request)
         except ApiProblemError as problem:
-            return text_of(problem.response())
+            return text_of(problem.reply())
 
     def ask_lighter(
         self, name: str, query: Sequence[tuple[str, str]], form: Mapping[str, str] | None = None
@@ -227,7 +230,7 @@ class Venues:
         try:
             return answered(_LIGHTER[name], request)
         except ApiError as error:
-            return text_of(web.json_response(error.body(), status=error.status))
+            return text_of(of_json(error.body(), error.status))
 
 
 def _few_markets() -> Recording:

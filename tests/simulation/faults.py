@@ -20,6 +20,8 @@ from hedger.clock import Clock
 class Ill(StrEnum):
     """Every kind of fault."""
 
+    __hash__ = str.__hash__  # asked for a hundred thousand times an hour; the enum's is slow
+
     # messages, both ways
     REQUEST_LOST = "request lost"
     REQUEST_LATE = "request late (up to 40 s)"
@@ -175,6 +177,7 @@ class Chance:
         self.fired: Counter[Ill] = Counter()
         self.quiet = False  # nothing is drawn any more: the world comes to rest
         self._orders = 0
+        self._tables: dict[int, list[tuple[Ill, float]]] = {}
 
     def strikes(self, ill: Ill, likely: float) -> bool:
         """Whether it happens now; counted if it does."""
@@ -201,10 +204,17 @@ class Chance:
         if said is not None and said in table:
             self.fired[said] += 1
             return said
-        for ill, likely in table.items():
+        for ill, likely in self._on(table):
             if self.strikes(ill, likely * weight):
                 return ill
         return None
+
+    def _on(self, table: Mapping[Ill, float]) -> list[tuple[Ill, float]]:
+        """What the plan switches on of a table; nothing else is ever drawn."""
+        if (on := self._tables.get(id(table))) is None:
+            on = [(ill, likely) for ill, likely in table.items() if ill in self.plan.ills]
+            self._tables[id(table)] = on
+        return on
 
 
 _STALE: Mapping[Op, Ill] = {

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from adapters.lighter.orders import TX_CREATE_ORDER
 from tests.simulation.clients import TIMEOUT_S, BrokenError, NoConnectionError
 from tests.simulation.faults import ORDER_WEIGHT, REQUESTS, Ill
 from tests.simulation.process import Process, now_s
@@ -25,6 +24,7 @@ GO_S = (0.015, 0.06)
 SLOW_S = (0.3, 2.0)
 LATE_S = (1.0, 39.0)  # at least, and at most so much more
 AGAIN_S = (0.05, 10.0)
+HASHED_AT_ONCE = 1_000  # lines of a trace
 REFUSALS = frozenset({400, 401, 403, 405, 429})
 
 
@@ -43,11 +43,9 @@ class Link:
         if order:
             assert body is not None
             self._world.oracle.sent_x10(self._process, body)
-
-        def ask() -> Reply:
-            return self._world.venues.ask_x10(method, path, query, body)
-
-        reply = await self._exchange("x10", ask, order=order, what=path)
+        ask = self._world.venues.ask_x10
+        message = _Message(self._world, "x10", ask, (method, path, query, body), path, order=order)
+        reply = await message.travel()
         await self._process.resumed("after answer" if order else "after read")
         return reply
 
@@ -58,63 +56,69 @@ class Link:
         self._process.effect("before send" if order else "before ask")
         if form is not None:
             self._world.oracle.sent_lighter(self._process, form["tx_type"], form["tx_info"])
-
-        def ask() -> Reply:
-            return self._world.venues.ask_lighter(name, query, form)
-
-        create = form is not None and form["tx_type"] == str(TX_CREATE_ORDER)
-        reply = await self._exchange("lighter", ask, order=order, what=name, aim=create)
+        ask = self._world.venues.ask_lighter
+        message = _Message(self._world, "lighter", ask, (name, query, form), name, order=order)
+        reply = await message.travel()
         await self._process.resumed("after answer" if order else "after read")
         return reply
-
-    async def _exchange(
-        self, venue: str, ask: Callable[[], Reply], *, order: bool, what: str, aim: bool = False
-    ) -> Reply:
-        """
-        Raises:
-            NoConnectionError, BrokenError, TimeoutError: as an HTTP client would.
-        """
-        message = _Message(self._world, venue, ask, what, order=order)
-        try:
-            return await message.travel()
-        finally:
-            message.forget()
 
 
 class _Message:
     """One request on its way, and its answer."""
 
+    __slots__ = (
+        "_answer", "_ask", "_loop", "_order", "_refused", "_until_s", "_venue", "_what", "_words",
+        "_world",
+    )  # fmt: skip
+
     def __init__(
-        self, world: "World", venue: str, ask: Callable[[], Reply], what: str, *, order: bool
+        self,
+        world: "World",
+        venue: str,
+        ask: Callable[..., Reply],
+        words: tuple[object, ...],
+        what: str,
+        *,
+        order: bool,
     ) -> None:
         self._world = world
         self._venue = venue
         self._ask = ask
+        self._words = words
         self._what = what
         self._order = order
         self._refused = False
         self._loop = asyncio.get_running_loop()
+        self._until_s = self._loop.time() + TIMEOUT_S
         self._answer: Answer = self._loop.create_future()
-        self._timeout = self._loop.call_later(TIMEOUT_S, self._fail, TimeoutError())
-
-    def forget(self) -> None:
-        """Its sender waits no longer."""
-        self._timeout.cancel()
 
     async def travel(self) -> Reply:
+        """
+        Raises:
+            NoConnectionError, BrokenError, TimeoutError: as an HTTP client would.
+        """
         chance = self._world.chance
         go_s, back_s = chance.between(*GO_S), chance.between(*GO_S)
         if (mode := self._world.down(self._venue)) is not None:
             if mode == "refused":
                 self._later(go_s, self._fail, NoConnectionError())
+            else:
+                self._lost()
             return await self._answer
         if self._order:
             chance.next_order()
         ill = chance.first_of(REQUESTS, ORDER_WEIGHT if self._order else 1.0, order=self._order)
-        self._meet(ill, go_s, back_s)
+        if ill is None:
+            self._later(go_s, self._arrive, back_s)
+        else:
+            self._meet(ill, go_s, back_s)
         return await self._answer
 
-    def _meet(self, ill: Ill | None, go_s: float, back_s: float) -> None:
+    def _lost(self) -> None:
+        """An answer may not come at all: its sender waits until the time is over."""
+        self._loop.call_at(self._until_s, self._fail, TimeoutError())
+
+    def _meet(self, ill: Ill, go_s: float, back_s: float) -> None:
         """Let it travel as its fate is."""
         chance = self._world.chance
         match ill:
@@ -123,24 +127,27 @@ class _Message:
             case Ill.CUT_BEFORE:
                 self._later(go_s, self._fail, BrokenError())
             case Ill.REQUEST_LOST:
-                pass  # nobody ever answers
+                self._lost()
             case Ill.REQUEST_LATE:
                 # most of them while a fence is being built, some long after
                 late_s = LATE_S[0] + LATE_S[1] * chance.between(0.0, 1.0) ** 2
+                self._lost()
                 self._later(late_s, self._arrive, None)
             case Ill.REQUEST_DOUBLED:
                 self._later(go_s, self._arrive, back_s)
                 self._later(go_s + chance.between(*AGAIN_S), self._arrive, None)
             case Ill.RESPONSE_LOST:
+                self._lost()
                 self._later(go_s, self._arrive, None)
             case Ill.RESPONSE_LATE:
+                self._lost()
                 self._later(go_s, self._arrive, chance.between(1.0, 20.0))
             case Ill.CUT_AFTER:
                 self._later(go_s, self._arrive, -1.0)
             case Ill.SLOW_NET:
                 self._later(chance.between(*SLOW_S), self._arrive, chance.between(*SLOW_S))
             case _:
-                self._later(go_s, self._arrive, back_s)
+                raise AssertionError(ill)
 
     def _later(self, seconds: float, what: Callable[..., None], *args: object) -> None:
         self._loop.call_later(seconds, what, *args)
@@ -148,10 +155,13 @@ class _Message:
     def _arrive(self, back_s: float | None) -> None:
         """At the venue. ``back_s`` None: its answer is lost; negative: the connection is cut."""
         world = self._world
-        if self._refused or world.down(self._venue) is not None:
+        if self._refused:
             return  # what was refused once is refused again: nothing has changed in between
+        if world.down(self._venue) is not None:
+            self._lost()
+            return
         try:
-            reply = self._ask()
+            reply = self._ask(*self._words)
         except Cut:
             world.trace(f"cut {self._venue} {self._what}")
             if back_s is not None:
@@ -173,7 +183,9 @@ class _Message:
             self._later(back_s, self._give, reply)
 
     def _give(self, reply: Reply) -> None:
-        if not self._answer.done() and self._world.down(self._venue) is None:
+        if self._world.down(self._venue) is not None:
+            self._lost()
+        elif not self._answer.done():
             self._answer.set_result(reply)
 
     def _fail(self, error: Exception) -> None:
@@ -186,14 +198,22 @@ class Trace:
 
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=16)
+        self._fresh: list[str] = []  # not in the hash yet
         self.lines: list[str] | None = None
 
     def add(self, text: str) -> None:
         line = f"{now_s():.6f} {text}"
-        self._hash.update(line.encode())
+        self._fresh.append(line)
+        if len(self._fresh) >= HASHED_AT_ONCE:
+            self._take_in()
         if self.lines is not None:
             self.lines.append(line)
 
     @property
     def digest(self) -> str:
+        self._take_in()
         return self._hash.hexdigest()
+
+    def _take_in(self) -> None:
+        self._hash.update("".join(self._fresh).encode())
+        self._fresh.clear()

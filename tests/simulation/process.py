@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from tests.simulation.loop import SimLoop
+
 
 class Killed(BaseException):
     """``kill -9``: this process does nothing any more."""
@@ -57,10 +59,6 @@ class Process:
         if not self.alive:
             raise Killed
 
-    def _left_s(self) -> float:
-        """How long it stands still yet; a dead one does not wait."""
-        return self.stalled_until_s - now_s() if self.alive else 0.0
-
     async def resumed(self, label: str) -> None:
         """
         A boundary after a wait: the process runs on, unless it is dead or stands still.
@@ -68,14 +66,18 @@ class Process:
         Raises:
             Killed: the process is dead, or dies here.
         """
-        while (left_s := self._left_s()) > 0:  # noqa: ASYNC110 - its end may move
+        # its end may move, and a dead one does not wait
+        while self.alive and (left_s := self.stalled_until_s - now_s()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(left_s)
         self.effect(label)
 
 
+_running: Callable[[], SimLoop] = asyncio.get_running_loop  # type: ignore[assignment]
+
+
 def now_s() -> float:
     """Seconds of the running loop."""
-    return asyncio.get_running_loop().time()
+    return _running().now_s
 
 
 class SimClock:
@@ -84,9 +86,14 @@ class SimClock:
     def __init__(self, epoch: datetime, process: Process) -> None:
         self._epoch = epoch
         self._process = process
+        self._read_s = 0.0
+        self._shown = epoch
 
     def now(self) -> datetime:
-        return self._epoch + timedelta(seconds=now_s() + self._process.skew_s)
+        seconds = _running().now_s + self._process.skew_s
+        if seconds != self._read_s:  # it is read many times at one instant
+            self._read_s, self._shown = seconds, self._epoch + timedelta(seconds=seconds)
+        return self._shown
 
     def monotonic_s(self) -> float:
         return now_s()

@@ -1,6 +1,7 @@
 """The public quotes of both venues over a simulated wire: all but the socket is the product's."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -22,6 +23,18 @@ from tests.simulation.clients import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What ``PublicHttp`` asks of ``httpx.Response``."""
+
+    status_code: int
+    text: str
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status_code < 300
+
+
 class _PublicClient:
     """What ``PublicHttp`` asks of ``httpx.AsyncClient``."""
 
@@ -29,19 +42,17 @@ class _PublicClient:
         self._venue = venue
         self._wire = wire
 
-    async def get(self, path: str, params: Mapping[str, str | int]) -> httpx.Response:
+    async def get(self, path: str, params: Mapping[str, str | int]) -> _Answer:
         query = [(name, str(value)) for name, value in params.items()]
         try:
             if self._venue == X10:
-                status, text = await self._wire.x10("GET", path, query, None)
-            else:
-                name = path.removeprefix("/api/v1/")
-                status, text = await self._wire.lighter(name, query, None)
+                return _Answer(*await self._wire.x10("GET", path, query, None))
+            name = path.removeprefix("/api/v1/")
+            return _Answer(*await self._wire.lighter(name, query, None))
         except NoConnectionError:
             raise httpx.ConnectError("refused") from None
         except BrokenError:
             raise httpx.RemoteProtocolError("disconnected") from None
-        return httpx.Response(status, text=text)
 
 
 class SimPublicHttp(PublicHttp):
@@ -71,6 +82,6 @@ class SimLighterQuotes(LighterQuotes):
         self._id = LIGHTER
         self._names = lighter_wire.Names({})
         self._clock = clock
-        self._markets = None
+        self._markets = self._markets_data = None
         self._last_settlement = None
         self._http = SimPublicHttp(LIGHTER, wire)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from aiohttp import web
+from adapters.sandbox.reply import Reply
 
 Handler = Callable[[Any], Any]  # a coroutine function; typed as such by aiohttp alone
 
@@ -12,26 +12,25 @@ class Cut(Exception):  # noqa: N818 - no error: an answer that does not come
     """The venue closed the connection without an answer."""
 
 
-class _Transport:
-    cut = False
-
-    def close(self) -> None:
-        self.cut = True
-
-    abort = close
-
-
 class _Params:
     """A query as the faces read it: one value of a name, or all of them."""
+
+    __slots__ = ("_pairs",)
 
     def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
         self._pairs = pairs
 
     def get(self, name: str, default: Any = None) -> Any:
-        return next((value for key, value in self._pairs if key == name), default)
+        for key, value in self._pairs:
+            if key == name:
+                return value
+        return default
 
     def getall(self, name: str, default: Any = None) -> Any:
         return [value for key, value in self._pairs if key == name] or default
+
+    def items(self) -> Sequence[tuple[str, str]]:
+        return self._pairs
 
     def __contains__(self, name: object) -> bool:
         return any(key == name for key, _ in self._pairs)
@@ -40,6 +39,7 @@ class _Params:
 class Request:
     """What the handlers ask of ``aiohttp.web.Request``."""
 
+    __slots__ = ("_body", "app", "cut", "match_info", "query")
     headers: Mapping[str, str] = {"authorization": "sim"}
 
     def __init__(
@@ -49,8 +49,18 @@ class Request:
         self.app = app
         self.query = _Params(query)
         self.match_info = info
-        self.transport = _Transport()
+        self.cut = False
         self._body = body
+
+    @property
+    def transport(self) -> "Request":
+        """What the faces close when there is to be no answer."""
+        return self
+
+    def close(self) -> None:
+        self.cut = True
+
+    abort = close
 
     async def text(self) -> str:
         assert isinstance(self._body, str)
@@ -67,12 +77,11 @@ def answered(handler: Handler, request: Request) -> tuple[int, str]:
     try:
         work.send(None)
     except StopIteration as done:
-        if request.transport.cut:
+        if request.cut:
             raise Cut from None
         return text_of(done.value)
     raise AssertionError("a face waited")
 
 
-def text_of(response: web.StreamResponse) -> tuple[int, str]:
-    assert isinstance(response, web.Response)
-    return response.status, response.text or ""
+def text_of(reply: Reply) -> tuple[int, str]:
+    return reply.status, reply.text

@@ -2,11 +2,13 @@
 
 import asyncio
 import atexit
+import gc
 import os
 import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from hedger.ledger import migrate
 from tests.clocks import ManualClock
@@ -22,6 +24,7 @@ REST_LEAST_S = 75.0  # as long as a late message may still be on its way, and tw
 REST_STORY_S = 30.0
 REST_MOST_S = 1_200.0
 REST_LOOK_S = 5.0
+GC_THRESHOLD = (50_000, 20, 50)
 
 
 async def _day(world: World) -> None:
@@ -63,15 +66,27 @@ def simulate(setup: Setup) -> Result:
     asyncio.set_event_loop(loop)
     engines = _engines(os.getpid())
     engines.lay_out(empty_ledger())
+    usual = gc.get_threshold()
+    gc.set_threshold(*GC_THRESHOLD)  # a world is over soon: looking for garbage costs more
     try:
         return loop.run_until_complete(_run(setup, engines))
     finally:
+        gc.set_threshold(*usual)
         asyncio.set_event_loop(None)
         loop.close()
 
 
+def _unhandled(world: World, context: dict[str, Any]) -> None:
+    """A callback of the loop, or a task that nobody awaits, has raised: a judge hears of it."""
+    error = context.get("exception")
+    if not isinstance(error, BaseException):
+        error = RuntimeError(context["message"])
+    world.oracle.internal(f"the loop ({context['message']})", error)
+
+
 async def _run(setup: Setup, engines: Engines) -> Result:
     world = World(setup, engines)
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: _unhandled(world, told))
     await _day(world)
     world.truth.finish()
     world.oracle.finish()
@@ -111,6 +126,7 @@ def _engines(pid: int) -> Engines:
     """The place of this process; a fork gets its own."""
     folder = _base() / str(pid)
     folder.mkdir()
+    gc.freeze()  # what was imported stays
     return Engines(folder)
 
 

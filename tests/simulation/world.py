@@ -21,6 +21,8 @@ from tests.simulation.store import Engines, cut_power
 from tests.simulation.truth import Availability, Truth
 
 EPOCH = datetime(2026, 1, 2, 21, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+EPOCH_MS = (EPOCH - datetime(1970, 1, 1, tzinfo=UTC)) // MILLISECOND
 SHARED_EVERY = 3  # every third seed runs on shared sub-accounts
 RESTART_S = (0.5, 20.0)
 
@@ -28,10 +30,21 @@ RESTART_S = (0.5, 20.0)
 class VenueClock:
     """The venues' clock; ``off_s`` is how far it has run off."""
 
-    off_s = 0.0
+    def __init__(self) -> None:
+        self.off_s = 0.0
+        self._read_s = -1.0
+        self._ms = 0
 
     def now(self) -> datetime:
         return EPOCH + timedelta(seconds=now_s() + self.off_s)
+
+    def now_ms(self) -> int:
+        """The same in milliseconds since 1970, rounded down: the engines' wire clock."""
+        seconds = now_s() + self.off_s
+        if seconds != self._read_s:  # it is read many times at one instant
+            self._read_s = seconds
+            self._ms = EPOCH_MS + timedelta(seconds=seconds) // MILLISECOND
+        return self._ms
 
     def monotonic_s(self) -> float:
         return now_s()
@@ -151,7 +164,7 @@ class World:
         self.boundaries[label] += 1
         if self.passed in self.setup.crash_at:
             self.kill(process, label)
-        elif self._is_due():
+        elif self.kill_in is not None and self._is_due():
             self.kill_in = nemesis.next_kill(self)
             self.chance.fired[Ill.KILL] += 1
             self.kill(process, label)

@@ -29,20 +29,29 @@ def depth_usd(params: VenueParams, symbol: str, open_interest: Decimal) -> Decim
     return params.depth_usd * min(max(scale, params.depth_least), params.depth_most)
 
 
+def best_ticks(rules: Rules, params: VenueParams, mid: Decimal) -> tuple[int, int]:
+    """
+    The best bid and the best ask around ``mid``, in ticks.
+
+    Bids are rounded down to the tick and asks up, so the spread is never below the one asked
+    for.
+    """
+    half = mid * params.spread_bps / 2 / _BPS
+    bid = int(((mid - half) / rules.price_tick).to_integral_value(rounding=ROUND_FLOOR))
+    ask = int(((mid + half) / rules.price_tick).to_integral_value(rounding=ROUND_CEILING))
+    return bid, max(ask, bid + 1)
+
+
 def build_ladder(
     rules: Rules, params: VenueParams, *, mid: Decimal, depth: Decimal, seed: int, what: str
 ) -> Ladder:
     """
     The ladder around ``mid``; the same ``seed`` and ``what`` give the same sizes.
 
-    Bids are rounded down to the tick and asks up, so the spread is never below the one asked
-    for. Every level holds at least one size step.
+    Every level holds at least one size step.
     """
     tick = rules.price_tick
-    half = mid * params.spread_bps / 2 / _BPS
-    best_bid = int(((mid - half) / tick).to_integral_value(rounding=ROUND_FLOOR))
-    best_ask = int(((mid + half) / tick).to_integral_value(rounding=ROUND_CEILING))
-    best_ask = max(best_ask, best_bid + 1)
+    best_bid, best_ask = best_ticks(rules, params, mid)
     stride = max(1, int((mid * params.level_step_bps / _BPS / tick).to_integral_value()))
     jitter = draw_bytes(seed, what, 2 * params.levels)
     # Shares grow linearly away from the mid, from half the mean to one and a half of it.

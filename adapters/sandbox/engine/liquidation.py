@@ -92,12 +92,19 @@ def _forced_price(state: VenueState, symbol: str, *, is_buy: bool, kind: TradeKi
 
 
 def liquidation_price(state: VenueState, account: Account, symbol: str) -> Decimal | None:
-    """The mark at which the account would be liquidated, all other marks as they are."""
+    """
+    The mark at which the account would be liquidated, all other marks as they are.
+
+    None where no price of this market does it: equity and maintenance margin then move by the
+    same amount, or would meet below zero only.
+    """
     held = account.open.get(symbol)
     if held is None:
         return None
     equity = account.collateral + margin.unrealised(state, account)
     spare = equity - margin.maintenance_margin(state, account)
     slope = held.size - abs(held.size) * state.rules[symbol].maintenance_fraction
+    if slope == ZERO:
+        return None
     price = state.mark(symbol) - spare / slope
     return price if price > ZERO else None

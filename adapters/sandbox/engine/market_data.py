@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from adapters.sandbox.engine.funding import settled_row
+from adapters.sandbox.engine.ladder import best_ticks
 from adapters.sandbox.engine.market_types import FundingRow, MarketStats
 from adapters.sandbox.engine.state import VenueState
 from adapters.sandbox.noise import STEPS
@@ -17,17 +18,17 @@ def stats(state: VenueState, symbol: str) -> MarketStats:
     mark = state.mark(symbol)
     hours = range(max(0, state.hour - _DAY_HOURS + 1), state.hour + 1)
     marks = [state.mark_at(symbol, hour * STEPS) for hour in hours]
-    ladder = state.ladder(symbol)
     interest = state.open_interest(symbol)
     rules = state.rules_of(symbol)
+    bid, ask = best_ticks(rules, state.params, mark)
     last = (mark / rules.price_tick).to_integral_value() * rules.price_tick
     base = (interest / mark / rules.size_step).to_integral_value() * rules.size_step
     return MarketStats(
         mark=mark,
         index=state.index(symbol),
         last_price=last,
-        bid=ladder.bids[0].price,
-        ask=ladder.asks[0].price,
+        bid=bid * rules.price_tick,
+        ask=ask * rules.price_tick,
         low=min(*marks, mark),
         high=max(*marks, mark),
         price_change=mark - marks[0],

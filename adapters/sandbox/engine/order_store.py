@@ -1,5 +1,6 @@
 """Every order an exchange ever recorded, with all its versions."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from adapters.sandbox.engine.errors import UnknownOrderError
@@ -19,11 +20,13 @@ class OrderStore:
         self._of_account: dict[int, list[int]] = {}
         self._of_client: dict[tuple[int, str], list[int]] = {}
         self._open: dict[int, OrderView] = {}
+        self._ended: dict[int, tuple[list[int], list[int]]] = {}  # by account: when, and which
         self._trades: dict[int, list[TradeView]] = {}
 
     def record(self, view: OrderView, now_ms: int) -> None:
         """A new order, or a new version of one."""
         history = self._versions.get(view.id)
+        was_open = history is None or view.id in self._open
         if history is None:
             history = self._versions[view.id] = History()
             self._of_account.setdefault(view.account, []).append(view.id)
@@ -33,6 +36,10 @@ class OrderStore:
             self._open[view.id] = view
         else:
             self._open.pop(view.id, None)
+            if was_open:
+                ends_ms, ids = self._ended.setdefault(view.account, ([], []))
+                ends_ms.append(now_ms)
+                ids.append(view.id)
 
     def get(self, order_id: int) -> OrderView:
         """
@@ -61,6 +68,14 @@ class OrderStore:
         """Every order of an account, oldest first."""
         ids = self._of_account.get(account, ())
         return [view for id_ in ids if (view := self.find(id_, as_of_ms))]
+
+    def open_as_of(self, account: int, as_of_ms: int) -> list[OrderView]:
+        """Orders that might still fill at that time, oldest first."""
+        ends_ms, ids = self._ended.get(account, ((), ()))
+        later = ids[bisect_right(ends_ms, as_of_ms) :]
+        candidates = sorted([*later, *(view.id for view in self._select_open(account, None))])
+        views = (self.find(id_, as_of_ms) for id_ in candidates)
+        return [view for view in views if view is not None and view.is_open]
 
     def open(self, account: int | None = None, symbol: str | None = None) -> list[OrderView]:
         """Orders that may still fill, oldest first."""

@@ -53,7 +53,7 @@ class OrderStatus(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether it can change no more."""
-        return self not in {OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED}
+        return self is not OrderStatus.NEW and self is not OrderStatus.PARTIALLY_FILLED
 
 
 class CancelReason(StrEnum):

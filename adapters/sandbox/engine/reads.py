@@ -46,6 +46,7 @@ class ExchangeReads:
         self._state = VenueState(venue, tape=tape, wire=wire, market=market, params=self.params)
         self._symbols = {rules.name: symbol for symbol, rules in self._state.rules.items()}
         self._by_id = {rules.market_id: symbol for symbol, rules in self._state.rules.items()}
+        self._stats: dict[str, tuple[int, MarketStats]] = {}
         self._callbacks: list[Callable[[Event], None]] = []
         self._busy = False
 
@@ -53,7 +54,7 @@ class ExchangeReads:
 
     def sync(self) -> None:
         """Bring marks, settlements, resting orders, expiries and liquidations up to now."""
-        if self._busy:
+        if self._busy or self._state.market.instant() is self._state.instant:
             return  # a callback that asks something sees the state as it is
         self._busy = True
         try:
@@ -140,7 +141,26 @@ class ExchangeReads:
 
     def stats(self, symbol: str) -> MarketStats:
         """Figures of the last 24 market hours."""
-        return market_data.stats(self._public(), symbol)
+        state = self._public()
+        kept = self._stats.get(symbol)
+        if kept is None or kept[0] != state.bucket:
+            kept = self._stats[symbol] = (state.bucket, market_data.stats(state, symbol))
+        return kept[1]
+
+    def tick(self) -> int:
+        """The market instant of every public figure: they change with it and never within it."""
+        return self._public().bucket
+
+    def edition(self, lag_ms: int) -> tuple[int, int] | None:
+        """
+        What accounts and orders look like to everybody who is at most ``lag_ms`` behind.
+
+        Equal editions, equal answers; None while the last change is not older than that.
+        """
+        state = self._public()
+        if state.wire.now_ms() - lag_ms < state.changed_ms:
+            return None
+        return state.bucket, state.version
 
     def open_interest(self, symbol: str) -> Decimal:
         """USD, one side, as recorded."""
@@ -258,10 +278,11 @@ class ExchangeReads:
     ) -> list[OrderView]:
         """The account's orders, oldest first."""
         state = self._public()
-        if open_only and as_of_ms is None:
+        if not open_only:
+            return state.orders.of_account(account, as_of_ms)
+        if as_of_ms is None:
             return state.orders.open(account)
-        views = state.orders.of_account(account, as_of_ms)
-        return [view for view in views if view.is_open] if open_only else views
+        return state.orders.open_as_of(account, as_of_ms)
 
     def trades(
         self, account: int, order_id: int | None = None, as_of_ms: int | None = None

@@ -8,7 +8,7 @@ from adapters.sandbox.clock import MarketClock, WireClock
 from adapters.sandbox.engine.account import Account
 from adapters.sandbox.engine.book import MarketBook
 from adapters.sandbox.engine.errors import UnknownAccountError, UnknownMarketError
-from adapters.sandbox.engine.events import Event
+from adapters.sandbox.engine.events import BookChanged, Event, MarkChanged
 from adapters.sandbox.engine.ids import IdSource
 from adapters.sandbox.engine.ladder import Ladder, build_ladder, depth_usd
 from adapters.sandbox.engine.market_types import Rules
@@ -44,6 +44,7 @@ class VenueState:
         self.params = params
         self.rules: Mapping[str, Rules] = load_rules(venue, tape.recording)
         self.now_ms = wire.now_ms()
+        self.instant = (-1, -1)  # of the market clock, that the state was last brought up to
         self.bucket = tape.bucket(market.now_ms())
         self.accounts: dict[int, Account] = {}
         self.orders = OrderStore()
@@ -58,6 +59,8 @@ class VenueState:
         self.printed: dict[str, int] = {}  # bucket of the last modelled public trade
         self.books = {symbol: MarketBook() for symbol in self.rules}
         self.pending: deque[Event] = deque()
+        self.version = 0  # grows with every change of an account or an order
+        self.changed_ms = 0  # wire time of the last one
         self.announces = False  # whether anybody listens to events
         self._marks: dict[str, tuple[int, Decimal]] = {}
         self._indexes: dict[str, tuple[int, Decimal]] = {}
@@ -183,5 +186,8 @@ class VenueState:
 
     def emit(self, event: Event) -> None:
         """Queue an event; the exchange hands it out when the state is consistent."""
+        if not isinstance(event, MarkChanged | BookChanged):
+            self.version += 1
+            self.changed_ms = self.now_ms
         if self.announces:
             self.pending.append(event)

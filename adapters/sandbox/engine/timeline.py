@@ -16,8 +16,12 @@ def bring_up(state: VenueState) -> None:
     in the book), otherwise from hour to hour, because every hour is settled. So the result does
     not depend on how often somebody looks.
     """
-    now_ms = state.wire.now_ms()
-    target = state.tape.bucket(state.market.now_ms())
+    instant = state.market.instant()
+    if instant is state.instant:
+        return
+    state.instant = instant
+    now_ms, market_ms = instant
+    target = state.tape.bucket(market_ms)
     if now_ms == state.now_ms and target == state.bucket:
         return
     state.now_ms = max(state.now_ms, now_ms)

@@ -13,6 +13,7 @@ from adapters.sandbox.lighter_face.errors import ApiError, Code
 from adapters.sandbox.lighter_face.face import Face
 from adapters.sandbox.lighter_face.http import Look, Query, read
 from adapters.sandbox.lighter_face.shapes import ok
+from adapters.sandbox.reply import route
 
 PAGE = 100
 ALL_KEYS = 255
@@ -94,8 +95,8 @@ def account_summary(face: Face, look: Look, account: int) -> dict[str, Any]:
     }
 
 
-@routes.get("/api/v1/account")
-@read(Op.POSITIONS, Op.BALANCE)
+@route(routes.get, "/api/v1/account")
+@read(Op.POSITIONS, Op.BALANCE, of_edition=True)
 def account(query: Query) -> Mapping[str, Any]:
     by, value = query.text("by"), query.text("value")
     if by == "l1_address":
@@ -111,7 +112,7 @@ def account(query: Query) -> Mapping[str, Any]:
     return ok(total=1, accounts=[row])
 
 
-@routes.get("/api/v1/accountsByL1Address")
+@route(routes.get, "/api/v1/accountsByL1Address")
 @read(Op.BALANCE)
 def accounts_by_l1_address(query: Query) -> Mapping[str, Any]:
     if query.text("l1_address").lower() != l1_address(query.face):
@@ -120,7 +121,7 @@ def accounts_by_l1_address(query: Query) -> Mapping[str, Any]:
     return ok(l1_address=l1_address(query.face), sub_accounts=[row])
 
 
-@routes.get("/api/v1/apikeys")
+@route(routes.get, "/api/v1/apikeys")
 @read(Op.PUBLIC)
 def apikeys(query: Query) -> Mapping[str, Any]:
     index = query.face.known_account(query.whole("account_index"))
@@ -141,7 +142,7 @@ def apikeys(query: Query) -> Mapping[str, Any]:
     return ok(api_keys=rows)
 
 
-@routes.get("/api/v1/nextNonce")
+@route(routes.get, "/api/v1/nextNonce")
 @read(Op.NONCE)
 def next_nonce(query: Query) -> Mapping[str, Any]:
     index = query.face.known_account(query.whole("account_index"))
@@ -157,7 +158,7 @@ def shown_nonce_ms(face: Face, look: Look) -> int:
     return min(normal_ms, look.forced_ms(Op.NONCE))
 
 
-@routes.get("/api/v1/positionFunding")
+@route(routes.get, "/api/v1/positionFunding")
 @read(Op.PUBLIC)
 def position_funding(query: Query) -> Mapping[str, Any]:
     """Funding payments, newest first, by pages; the times are market time."""
@@ -181,7 +182,7 @@ def position_funding(query: Query) -> Mapping[str, Any]:
     return ok(position_fundings=page, **cursor)
 
 
-@routes.get("/api/v1/accountLimits")
+@route(routes.get, "/api/v1/accountLimits")
 @read(Op.PUBLIC)
 def account_limits(query: Query) -> Mapping[str, Any]:
     """Tier and fees of the account; ticks are parts per million."""
@@ -201,7 +202,7 @@ def account_limits(query: Query) -> Mapping[str, Any]:
     )
 
 
-@routes.get("/api/v1/liquidations")
+@route(routes.get, "/api/v1/liquidations")
 @read(Op.PUBLIC)
 def liquidations(query: Query) -> Mapping[str, Any]:
     index = query.private_account()
@@ -222,7 +223,7 @@ def liquidations(query: Query) -> Mapping[str, Any]:
     return ok(liquidations=page, **cursor)
 
 
-@routes.get("/api/v1/pnl")
+@route(routes.get, "/api/v1/pnl")
 @read(Op.PUBLIC)
 def pnl(query: Query) -> Mapping[str, Any]:
     """One entry: the profit up to now."""

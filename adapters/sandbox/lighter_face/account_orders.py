@@ -13,6 +13,7 @@ from adapters.sandbox.lighter_face.face import Face
 from adapters.sandbox.lighter_face.http import Look, Query, read
 from adapters.sandbox.lighter_face.market_shapes import public_trade_json
 from adapters.sandbox.lighter_face.shapes import ok
+from adapters.sandbox.reply import route
 
 PAGE = 100
 MAX_CLIENT_INDEXES = 20
@@ -51,7 +52,7 @@ def seen_trades(face: Face, look: Look, account: int) -> list[TradeView]:
     ]
 
 
-@routes.get("/api/v1/accountOrders")
+@route(routes.get, "/api/v1/accountOrders")
 @read(Op.ORDERS)
 def account_orders(query: Query) -> Mapping[str, Any]:
     """Orders by client order index; finished ones for 24 hours, newest first."""
@@ -88,7 +89,7 @@ def _client_indexes(listed: str) -> set[int]:
         raise ApiError(Code.INVALID_PARAM, "client_order_indexes must be whole numbers") from None
 
 
-@routes.get("/api/v1/accountActiveOrders")
+@route(routes.get, "/api/v1/accountActiveOrders")
 @read(Op.ORDERS)
 def account_active_orders(query: Query) -> Mapping[str, Any]:
     index = query.private_account()
@@ -97,7 +98,7 @@ def account_active_orders(query: Query) -> Mapping[str, Any]:
     return ok(orders=_order_rows(query.face, orders, market))
 
 
-@routes.get("/api/v1/accountInactiveOrders")
+@route(routes.get, "/api/v1/accountInactiveOrders")
 @read(Op.ORDERS)
 def account_inactive_orders(query: Query) -> Mapping[str, Any]:
     """Finished orders, newest first, by pages."""
@@ -132,7 +133,7 @@ def _between(value: str) -> tuple[int, int]:
         raise ApiError(Code.INVALID_PARAM, "between_timestamps must be start-end") from None
 
 
-@routes.get("/api/v1/trades")
+@route(routes.get, "/api/v1/trades")
 @read(Op.ORDERS)
 def trades(query: Query) -> Mapping[str, Any]:
     """Fills of an account, newest first, by pages."""

@@ -12,6 +12,7 @@ from adapters.sandbox.lighter_face.options import LighterOptions
 from adapters.sandbox.lighter_face.orders import OrderDirectory
 from adapters.sandbox.lighter_face.tasks import Background
 from adapters.sandbox.lighter_face.txlog import TxLog
+from adapters.sandbox.reply import Shown
 from hedger.clock import Clock
 
 VENUE = "lighter"
@@ -40,6 +41,8 @@ class Face:
         self.log = TxLog()
         self.directory = OrderDirectory()
         self.background = Background()
+        self.shown = Shown()  # of markets
+        self.seen = Shown()  # of the account
         self.cancel_all_ms: int | None = None  # when a scheduled cancel-all is due
 
     @property
@@ -50,6 +53,14 @@ class Face:
     def now_ms(self) -> int:
         """Wire time."""
         return self.exchange.wire_now_ms()
+
+    def edition(self) -> object:
+        """Equal as long as the usual reads of the account show the same; None: unknown."""
+        lag_ms = round(self.options.read_lag_s * 1000)
+        edition = self.exchange.edition(lag_ms)
+        if edition is None or self.now_ms() - lag_ms < self.directory.changed_ms:
+            return None
+        return edition, self.directory.changed_ms, self.cancel_all_ms
 
     def lane(self, key_index: int) -> Lane:
         """

@@ -1,7 +1,7 @@
 """Reading requests, answering them in Lighter's envelope, and letting faults strike."""
 
 import functools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,10 @@ from adapters.sandbox.faults import Fault, Kind, Op, first
 from adapters.sandbox.lighter_face.errors import ApiError, Code
 from adapters.sandbox.lighter_face.face import FACE, VENUE, Face
 from adapters.sandbox.lighter_face.txinfo import NIL_MARKET_INDEX
+from adapters.sandbox.reply import HTML, Handler, HttpHandler, Reply, of_json
 
 SERVER_ERROR = 500
 _HTML_HEADERS = {"Server": "awselb/2.0"}
-
-HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +31,15 @@ class Look:
 
     def forced_ms(self, op: Op, symbol: str | None = None) -> int:
         """The same where only faults make an answer old."""
+        if not self.faults.get(op):
+            return self.now_ms
         lags_ms = [round(f.seconds * 1000) for f in self._of(op, symbol) if f.kind is Kind.LAG]
         return self.now_ms - max(lags_ms, default=0)
 
     def is_empty(self, op: Op, symbol: str | None = None) -> bool:
         """Whether the answer is to look as if there were nothing."""
+        if not self.faults.get(op):
+            return False
         return any(f.kind is Kind.EMPTY_READS for f in self._of(op, symbol))
 
     def markets(self, op: Op) -> set[str]:
@@ -144,23 +147,41 @@ class Query:
 ReadHandler = Callable[[Query], Mapping[str, Any]]
 
 
-def read(*ops: Op) -> Callable[[ReadHandler], HttpHandler]:
-    """Make a GET endpoint of a function from a query to a JSON object."""
+def read(
+    *ops: Op, of_tick: bool = False, of_edition: bool = False
+) -> Callable[[ReadHandler], Handler]:
+    """
+    Make a GET endpoint of a function from a query to a JSON object.
 
-    def decorate(handler: ReadHandler) -> HttpHandler:
+    ``of_tick``: the object follows from the query and the market instant alone; ``of_edition``:
+    from the query, the marks and what the account and its orders look like.
+    """
+
+    def decorate(handler: ReadHandler) -> Handler:
         @functools.wraps(handler)
-        async def answer(request: web.Request) -> web.StreamResponse:
+        async def answer(request: web.Request) -> Reply:
             face = request.app[FACE]
             taken = {op: face.faults.take(VENUE, op) for op in ops}
             everything = [fault for faults in taken.values() for fault in faults]
-            struck = strike_before(request, everything)
+            struck = strike_before(request, everything) if everything else None
             if struck is not None:
                 return struck
             lag_ms = round(face.options.read_lag_s * 1000)
             look = Look(face.now_ms(), lag_ms, taken)
-            body = handler(Query(request, face, look))
-            response = web.json_response(body)
-            return await strike_after(request, everything, response)
+            query = Query(request, face, look)
+
+            def make() -> Reply:
+                return of_json(handler(query))
+
+            if of_tick:
+                question = (handler, *request.query.items())
+                reply = face.shown.reply(question, face.exchange.tick(), make)
+            elif of_edition and not everything:
+                question = (handler, *request.query.items())
+                reply = face.seen.reply(question, face.edition(), make)
+            else:
+                reply = make()
+            return await strike_after(request, everything, reply) if everything else reply
 
         return answer
 
@@ -180,7 +201,7 @@ async def envelope(request: web.Request, handler: HttpHandler) -> web.StreamResp
         return web.json_response(ApiError(Code.NOT_FOUND).body(), status=error.status)
 
 
-def strike_before(request: web.Request, faults: Sequence[Fault]) -> web.StreamResponse | None:
+def strike_before(request: web.Request, faults: Sequence[Fault]) -> Reply | None:
     """What a fault answers before the request has had any effect; None lets it pass."""
     if first(faults, Kind.OUTAGE) is not None:
         return drop(request)
@@ -195,9 +216,7 @@ def strike_before(request: web.Request, faults: Sequence[Fault]) -> web.StreamRe
     return None
 
 
-async def strike_after(
-    request: web.Request, faults: Sequence[Fault], response: web.StreamResponse
-) -> web.StreamResponse:
+async def strike_after(request: web.Request, faults: Sequence[Fault], reply: Reply) -> Reply:
     """What becomes of the answer when the effect is done."""
     if first(faults, Kind.DROP_ANSWER, after=True) is not None:
         return drop(request)
@@ -207,31 +226,27 @@ async def strike_after(
     hang = first(faults, Kind.HANG)
     if hang is not None:
         await request.app[FACE].clock.sleep(hang.seconds)
-    return response
+    return reply
 
 
-def drop(request: web.Request) -> web.Response:
+def drop(request: web.Request) -> Reply:
     """Cut the connection; the response is never written."""
     if request.transport is not None:
         request.transport.abort()
-    return web.Response(status=503)
+    return Reply(503, "")
 
 
-def too_many(fault: Fault) -> web.Response:
+def too_many(fault: Fault) -> Reply:
     """A throttle: the API server's JSON, or the firewall's HTML."""
     if fault.html:
         page = "<html><head><title>ERROR: The request could not be satisfied</title></head></html>"
-        return _html(page, fault.status, {"Server": "CloudFront"})
-    return web.json_response(ApiError(Code.TOO_MANY_REQUESTS).body(), status=fault.status)
+        return Reply(fault.status, page, HTML, {"Server": "CloudFront"})
+    return of_json(ApiError(Code.TOO_MANY_REQUESTS).body(), fault.status)
 
 
-def server_error(fault: Fault) -> web.Response:
+def server_error(fault: Fault) -> Reply:
     """The API server's JSON, or the load balancer's HTML."""
     if fault.html:
         page = "<html><head><title>503 Service Temporarily Unavailable</title></head></html>"
-        return _html(page, fault.status, _HTML_HEADERS)
-    return web.json_response(ApiError(Code.INTERNAL).body(), status=fault.status)
-
-
-def _html(page: str, status: int, headers: Mapping[str, str]) -> web.Response:
-    return web.Response(text=page, status=status, content_type="text/html", headers=headers)
+        return Reply(fault.status, page, HTML, _HTML_HEADERS)
+    return of_json(ApiError(Code.INTERNAL).body(), fault.status)

@@ -19,6 +19,7 @@ class OrderDirectory:
     def __init__(self) -> None:
         self._visible_since_ms: dict[int, int | None] = {}
         self._index_of: dict[int, int] = {}
+        self.changed_ms = 0  # when an order became visible or was replaced, the last time
 
     def accepted(self, order_id: int) -> None:
         """Hide an order until its transaction is executed."""
@@ -27,12 +28,14 @@ class OrderDirectory:
     def executed(self, order_id: int, at_ms: int) -> None:
         """Show it from now on."""
         self._visible_since_ms[order_id] = at_ms
+        self.changed_ms = at_ms
 
     def replaced(self, old_id: int, new_id: int, at_ms: int) -> None:
         """A modified order keeps its index; the engine's new order takes the place of the old."""
         self._index_of[new_id] = self.index(old_id)
         self._visible_since_ms[old_id] = None
         self._visible_since_ms[new_id] = at_ms
+        self.changed_ms = at_ms
 
     def index(self, order_id: int) -> int:
         """``order_index``: the engine's id, which lies between 2**48 and 2**60."""

@@ -13,6 +13,7 @@ from adapters.sandbox.lighter_face.errors import ApiError, Code
 from adapters.sandbox.lighter_face.face import Face, block_at
 from adapters.sandbox.lighter_face.http import Query, read
 from adapters.sandbox.lighter_face.shapes import MARKET_MAKER, ok
+from adapters.sandbox.reply import route
 
 MAX_BOOK = 250
 MAX_TRADES = 100
@@ -33,19 +34,19 @@ def _fees(face: Face, symbol: str) -> tuple[Decimal, Decimal]:
     return face.exchange.fees(face.account, symbol)
 
 
-@routes.get("/")
+@route(routes.get, "/")
 @read(Op.PUBLIC)
 def status(query: Query) -> Mapping[str, Any]:
     return {"status": 200, "network_id": 1, "timestamp": query.look.now_ms // 1000}
 
 
-@routes.get("/info")
+@route(routes.get, "/info")
 @read(Op.PUBLIC)
 def info(_query: Query) -> Mapping[str, Any]:
     return {"contract_address": f"0x{0:040x}"}
 
 
-@routes.get("/api/v1/systemConfig")
+@route(routes.get, "/api/v1/systemConfig")
 @read(Op.PUBLIC)
 def system_config(_query: Query) -> Mapping[str, Any]:
     return ok(
@@ -62,7 +63,7 @@ def system_config(_query: Query) -> Mapping[str, Any]:
     )
 
 
-@routes.get("/api/v1/orderBooks")
+@route(routes.get, "/api/v1/orderBooks")
 @read(Op.PUBLIC)
 def order_books(query: Query) -> Mapping[str, Any]:
     return ok(
@@ -73,8 +74,8 @@ def order_books(query: Query) -> Mapping[str, Any]:
     )
 
 
-@routes.get("/api/v1/orderBookDetails")
-@read(Op.PUBLIC)
+@route(routes.get, "/api/v1/orderBookDetails")
+@read(Op.PUBLIC, of_tick=True)
 def order_book_details(query: Query) -> Mapping[str, Any]:
     exchange = query.face.exchange
     return ok(
@@ -88,7 +89,7 @@ def order_book_details(query: Query) -> Mapping[str, Any]:
     )
 
 
-@routes.get("/api/v1/orderBookOrders")
+@route(routes.get, "/api/v1/orderBookOrders")
 @read(Op.PUBLIC)
 def order_book_orders(query: Query) -> Mapping[str, Any]:
     rules = query.face.rules(query.whole("market_id"))
@@ -101,7 +102,7 @@ def order_book_orders(query: Query) -> Mapping[str, Any]:
     return ok(total_asks=len(asks), asks=asks, total_bids=len(bids), bids=bids)
 
 
-@routes.get("/api/v1/recentTrades")
+@route(routes.get, "/api/v1/recentTrades")
 @read(Op.PUBLIC)
 def recent_trades(query: Query) -> Mapping[str, Any]:
     rules = query.face.rules(query.whole("market_id"))
@@ -110,8 +111,8 @@ def recent_trades(query: Query) -> Mapping[str, Any]:
     return ok(trades=[shapes.public_trade_json(rules, trade) for trade in reversed(trades)])
 
 
-@routes.get("/api/v1/funding-rates")
-@read(Op.PUBLIC)
+@route(routes.get, "/api/v1/funding-rates")
+@read(Op.PUBLIC, of_tick=True)
 def funding_rates(query: Query) -> Mapping[str, Any]:
     """All markets, whatever is asked: the venue may ignore a market parameter (scenario S63)."""
     exchange = query.face.exchange
@@ -124,8 +125,8 @@ def funding_rates(query: Query) -> Mapping[str, Any]:
     )
 
 
-@routes.get("/api/v1/fundings")
-@read(Op.PUBLIC)
+@route(routes.get, "/api/v1/fundings")
+@read(Op.PUBLIC, of_tick=True)
 def fundings(query: Query) -> Mapping[str, Any]:
     """Settled rates between two market instants in ms, both excluded, oldest first."""
     rules = query.face.rules(query.whole("market_id"))
@@ -152,7 +153,7 @@ def fundings(query: Query) -> Mapping[str, Any]:
     )
 
 
-@routes.get("/api/v1/exchangeStats")
+@route(routes.get, "/api/v1/exchangeStats")
 @read(Op.PUBLIC)
 def exchange_stats(query: Query) -> Mapping[str, Any]:
     rows = []
@@ -178,7 +179,7 @@ def exchange_stats(query: Query) -> Mapping[str, Any]:
     )
 
 
-@routes.get("/api/v1/currentHeight")
+@route(routes.get, "/api/v1/currentHeight")
 @read(Op.PUBLIC)
 def current_height(query: Query) -> Mapping[str, Any]:
     return ok(height=block_at(query.look.now_ms))

@@ -13,6 +13,7 @@ from adapters.sandbox.lighter_face.http import strike_after, strike_before
 from adapters.sandbox.lighter_face.ingress import MAX_BATCH, Ingress
 from adapters.sandbox.lighter_face.txinfo import Tx, TxType, parse
 from adapters.sandbox.lighter_face.txlog import Entry
+from adapters.sandbox.reply import Reply, of_json, route
 
 INGRESS: web.AppKey[Ingress] = web.AppKey("lighter_ingress", Ingress)
 
@@ -29,31 +30,31 @@ _OPS = {
 routes = web.RouteTableDef()
 
 
-@routes.post("/api/v1/sendTx")
-async def send_tx(request: web.Request) -> web.StreamResponse:
+@route(routes.post, "/api/v1/sendTx")
+async def send_tx(request: web.Request) -> Reply:
     """One signed transaction, form-encoded: ``tx_type``, ``tx_info``, ``price_protection``."""
     form = await request.post()
     tx = parse(_tx_type(form.get("tx_type")), _text(form.get("tx_info")))
     return await _send(request, [tx], is_batch=False)
 
 
-@routes.post("/api/v1/sendTxBatch")
-async def send_tx_batch(request: web.Request) -> web.StreamResponse:
+@route(routes.post, "/api/v1/sendTxBatch")
+async def send_tx_batch(request: web.Request) -> Reply:
     """Up to 50 transactions of one key: ``tx_types`` and ``tx_infos`` are JSON arrays."""
     form = await request.post()
     txs = parse_batch(_text(form.get("tx_types")), _text(form.get("tx_infos")), MAX_BATCH)
     return await _send(request, txs, is_batch=True)
 
 
-async def _send(request: web.Request, txs: Sequence[Tx], *, is_batch: bool) -> web.StreamResponse:
+async def _send(request: web.Request, txs: Sequence[Tx], *, is_batch: bool) -> Reply:
     face, ingress = request.app[FACE], request.app[INGRESS]
     faults = faults_of(face, txs[0])
     struck = strike_before(request, faults)
     if struck is not None:
         return struck
     entries = accept(ingress, txs, faults)
-    response = web.json_response(answer(entries, is_batch=is_batch))
-    return await strike_after(request, faults, response)
+    reply = of_json(answer(entries, is_batch=is_batch))
+    return await strike_after(request, faults, reply)
 
 
 def faults_of(face: Face, tx: Tx) -> list[Fault]:

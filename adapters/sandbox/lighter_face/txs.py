@@ -11,6 +11,7 @@ from adapters.sandbox.lighter_face.face import block_at
 from adapters.sandbox.lighter_face.http import Query, read
 from adapters.sandbox.lighter_face.shapes import ok
 from adapters.sandbox.lighter_face.txlog import Entry, TxStatus
+from adapters.sandbox.reply import route
 
 PAGE = 100
 
@@ -44,7 +45,7 @@ def tx_json(entry: Entry, as_of_ms: int) -> dict[str, Any]:
     }
 
 
-@routes.get("/api/v1/tx")
+@route(routes.get, "/api/v1/tx")
 @read(Op.ORDERS)
 def tx(query: Query) -> Mapping[str, Any]:
     """
@@ -66,7 +67,7 @@ def tx(query: Query) -> Mapping[str, Any]:
     return ok(**tx_json(entry, as_of_ms))
 
 
-@routes.get("/api/v1/accountTxs")
+@route(routes.get, "/api/v1/accountTxs")
 @read(Op.ORDERS)
 def account_txs(query: Query) -> Mapping[str, Any]:
     """Transactions of an account, newest first, before sequence index ``index`` if given."""

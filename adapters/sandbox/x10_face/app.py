@@ -7,6 +7,7 @@ from aiohttp import web
 
 from adapters.sandbox.engine.exchange import Exchange
 from adapters.sandbox.faults import FaultBox
+from adapters.sandbox.reply import spoken
 from adapters.sandbox.x10_face import orders, private, private_orders, public, streams
 from adapters.sandbox.x10_face.context import FACE, Face, Keys, X10Options
 from adapters.sandbox.x10_face.errors import ApiProblemError, unauthorized
@@ -62,16 +63,20 @@ async def _door(request: web.Request, handler: Handler) -> web.StreamResponse:
     """What holds for every request: outage, User-Agent, key, and errors as envelopes."""
     face = request.app[FACE]
     if face.closed():
-        return drop(request)
+        return drop(request).response()
     try:
         _check_headers(request, face)
         return await handler(request)
     except ApiProblemError as problem:
-        return problem.response()
+        return problem.reply().response()
     except web.HTTPException as refused:
         if refused.status < 400:
             raise
-        return ApiProblemError(refused.status, refused.reason, status=refused.status).response()
+        return (
+            ApiProblemError(refused.status, refused.reason, status=refused.status)
+            .reply()
+            .response()
+        )
 
 
 def _check_headers(request: web.Request, face: Face) -> None:
@@ -97,7 +102,7 @@ def _add_public(router: web.UrlDispatcher) -> None:
         ("/{market}/funding", public.funding),
         ("/{market}/open-interests", public.open_interests),
     ):
-        router.add_get(info + path, handler)
+        router.add_get(info + path, spoken(handler))
 
 
 def _add_private(router: web.UrlDispatcher) -> None:
@@ -120,14 +125,14 @@ def _add_private(router: web.UrlDispatcher) -> None:
         ("/funding/history", private.funding_history),
         ("/assetOperations", private.asset_operations),
     ):
-        router.add_get(user + path, handler)
-    router.add_patch(f"{user}/leverage", private.set_leverage)
-    router.add_post(f"{user}/order", orders.place)
-    router.add_post(f"{user}/order/rfq", orders.place_rfq)
-    router.add_post(f"{user}/order/massCancel", orders.mass_cancel)
-    router.add_delete(f"{user}/order", orders.cancel_by_external_id)
-    router.add_delete(rf"{user}/order/{{id:\d{{1,19}}}}", orders.cancel_by_id)
-    router.add_post(f"{user}/deadmanswitch", orders.DeadMansSwitch().set)
+        router.add_get(user + path, spoken(handler))
+    router.add_patch(f"{user}/leverage", spoken(private.set_leverage))
+    router.add_post(f"{user}/order", spoken(orders.place))
+    router.add_post(f"{user}/order/rfq", spoken(orders.place_rfq))
+    router.add_post(f"{user}/order/massCancel", spoken(orders.mass_cancel))
+    router.add_delete(f"{user}/order", spoken(orders.cancel_by_external_id))
+    router.add_delete(rf"{user}/order/{{id:\d{{1,19}}}}", spoken(orders.cancel_by_id))
+    router.add_post(f"{user}/deadmanswitch", spoken(orders.DeadMansSwitch().set))
 
 
 def _add_streams(router: web.UrlDispatcher) -> None:

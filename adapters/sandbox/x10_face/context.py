@@ -10,6 +10,7 @@ from loguru import logger
 
 from adapters.sandbox.engine.exchange import Exchange
 from adapters.sandbox.faults import FaultBox
+from adapters.sandbox.reply import Shown
 from hedger.clock import Clock
 
 VENUE = "x10"
@@ -98,6 +99,8 @@ class Face:
         self.clock = clock
         self.options = options
         self.background = Background()
+        self.shown = Shown()  # of markets
+        self.seen = Shown()  # of the account
 
     @property
     def account(self) -> int:
@@ -109,6 +112,10 @@ class Face:
         if lag_s <= 0:
             return None
         return self.exchange.wire_now_ms() - round(lag_s * 1000)
+
+    def edition(self) -> object:
+        """Equal as long as the usual reads of the account show the same; None: unknown."""
+        return self.exchange.edition(round(self.options.read_lag_s * 1000))
 
     def closed(self) -> bool:
         """Whether an outage is on."""

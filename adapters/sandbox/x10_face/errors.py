@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from aiohttp import web
-
 from adapters.sandbox.engine.types import Refusal, Refused
+from adapters.sandbox.reply import HTML, Reply, of_json
 
 MARKET_NOT_FOUND: Final = 1001
 LEVERAGE_MARGIN: Final = 1052
@@ -102,12 +101,12 @@ class ApiProblemError(Exception):
         self.debug = debug
         super().__init__(f"{code} {self.message}")
 
-    def response(self) -> web.Response:
+    def reply(self) -> Reply:
         """The answer on the wire."""
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.debug:
             error["debugInfo"] = self.debug
-        return web.json_response({"status": "ERROR", "error": error}, status=self.status)
+        return of_json({"status": "ERROR", "error": error}, self.status)
 
 
 def from_refusal(refused: Refused) -> ApiProblemError:
@@ -130,8 +129,8 @@ def unknown_market(name: str) -> ApiProblemError:
     return ApiProblemError(MARKET_NOT_FOUND, status=404, debug=f"market {name!r}")
 
 
-def html_page(status: int) -> web.Response:
+def html_page(status: int) -> Reply:
     """What the proxy in front of the venue answers instead of JSON."""
     title = f"{status} {HTTPStatus(status).phrase}" if status in list(HTTPStatus) else str(status)
     body = f"<html>\n<head><title>{title}</title></head>\n<body><h1>{title}</h1></body>\n</html>\n"
-    return web.Response(status=status, text=body, content_type="text/html")
+    return Reply(status, body, HTML)

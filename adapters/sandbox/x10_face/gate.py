@@ -6,11 +6,12 @@ from typing import TypeVar
 from aiohttp import web
 
 from adapters.sandbox.faults import Fault, Kind, first, lag_s
+from adapters.sandbox.reply import Reply
 from adapters.sandbox.x10_face.context import FACE, VENUE, Face
 from adapters.sandbox.x10_face.errors import ApiProblemError, html_page
 
 View = TypeVar("View")
-Effect = Callable[[Sequence[Fault]], web.Response]
+Effect = Callable[[Sequence[Fault]], Reply]
 """What a request does and answers. It never waits, so nothing comes between check and effect."""
 
 
@@ -21,17 +22,24 @@ async def through(
     *,
     symbol: str | None = None,
     reduce_only: bool | None = None,
-) -> web.Response:
-    """Answer a request as the faults that wait for it allow."""
+    question: object = None,
+) -> Reply:
+    """
+    Answer a request as the faults that wait for it allow.
+
+    A read gives its ``question`` if the answer follows from that, the account and the marks.
+    """
     face = request.app[FACE]
     taken = face.faults.take(VENUE, op, symbol, reduce_only)
+    if not taken:
+        return _untouched(face, effect, question)
     broken = _before(request, taken)
     if broken is not None:
         return broken
     try:
         response = effect(taken)
     except ApiProblemError as problem:
-        response = problem.response()
+        response = problem.reply()
     after = first(taken, Kind.DROP_ANSWER, Kind.SERVER_ERROR, after=True)
     hang = first(taken, Kind.HANG)
     if hang is not None:
@@ -39,6 +47,16 @@ async def through(
     if after is None:
         return response
     return drop(request) if after.kind is Kind.DROP_ANSWER else _error_page(after)
+
+
+def _untouched(face: Face, effect: Effect, question: object) -> Reply:
+    """Answer a request that meets no fault."""
+    try:
+        if question is None:
+            return effect(())
+        return face.seen.reply(question, face.edition(), lambda: effect(()))
+    except ApiProblemError as problem:
+        return problem.reply()
 
 
 def read_as_of_ms(face: Face, taken: Sequence[Fault], *, fresh: bool = False) -> int | None:
@@ -82,14 +100,14 @@ def observed(
     return views
 
 
-def drop(request: web.Request) -> web.Response:
+def drop(request: web.Request) -> Reply:
     """Close the connection without an answer; what is returned is never written."""
     if request.transport is not None:
         request.transport.close()
-    return web.Response(status=503)
+    return Reply(503, "")
 
 
-def _before(request: web.Request, taken: Sequence[Fault]) -> web.Response | None:
+def _before(request: web.Request, taken: Sequence[Fault]) -> Reply | None:
     """The end of a request that has no effect, or None to go on."""
     fault = first(
         taken,
@@ -106,12 +124,12 @@ def _before(request: web.Request, taken: Sequence[Fault]) -> web.Response | None
     if fault.kind in {Kind.OUTAGE, Kind.DROP_ANSWER}:
         return drop(request)
     if fault.kind is Kind.REFUSE:
-        return ApiProblemError(fault.code, fault.message, status=fault.status).response()
+        return ApiProblemError(fault.code, fault.message, status=fault.status).reply()
     return _error_page(fault)
 
 
-def _error_page(fault: Fault) -> web.Response:
+def _error_page(fault: Fault) -> Reply:
     if fault.html:
         return html_page(fault.status)
     text = "Rate limit exceeded" if fault.status == 429 else "Service unavailable"
-    return ApiProblemError(fault.status, text, status=fault.status).response()
+    return ApiProblemError(fault.status, text, status=fault.status).reply()

@@ -15,6 +15,7 @@ from aiohttp import web
 from adapters.sandbox.engine.types import CancelReason, NewOrder, OrderView, Refusal, Tif
 from adapters.sandbox.faults import Fault, Kind, first
 from adapters.sandbox.keeping import kept_working
+from adapters.sandbox.reply import Reply
 from adapters.sandbox.x10_face import errors
 from adapters.sandbox.x10_face.context import FACE, Face
 from adapters.sandbox.x10_face.errors import ApiProblemError, from_refusal, not_found
@@ -41,13 +42,13 @@ _BEFORE_FEE: Final = frozenset(
 """Rules whose codes stand before 1128 in the order of the checks."""
 
 
-async def place(request: web.Request) -> web.Response:
+async def place(request: web.Request) -> Reply:
     """POST /user/order."""
     face = request.app[FACE]
     raw = await json_object(request)
     reduce_only = raw.get("reduceOnly")
 
-    def effect(taken: Sequence[Fault]) -> web.Response:
+    def effect(taken: Sequence[Fault]) -> Reply:
         body = parse_order(raw)
         if face.options.verify_signatures:
             _check_signature(face, body)
@@ -70,35 +71,35 @@ async def place(request: web.Request) -> web.Response:
     )
 
 
-async def place_rfq(request: web.Request) -> web.Response:
+async def place_rfq(request: web.Request) -> Reply:
     """POST /user/order/rfq: no market here is traded by quotes."""
 
-    def effect(_taken: Sequence[Fault]) -> web.Response:
+    def effect(_taken: Sequence[Fault]) -> Reply:
         raise ApiProblemError(errors.TYPE_NOT_ALLOWED, debug="no RFQ market in the sandbox")
 
     return await through(request, "order", effect)
 
 
-async def cancel_by_id(request: web.Request) -> web.Response:
+async def cancel_by_id(request: web.Request) -> Reply:
     """DELETE /user/order/{id}: says that the wish was taken, not what came of it."""
     face = request.app[FACE]
     view = face.exchange.order(face.account, int(request.match_info["id"]))
     return await _cancel_one(request, face, view)
 
 
-async def cancel_by_external_id(request: web.Request) -> web.Response:
+async def cancel_by_external_id(request: web.Request) -> Reply:
     """DELETE /user/order?externalId=..."""
     face = request.app[FACE]
     view = face.exchange.order(face.account, request.query.get("externalId", ""))
     return await _cancel_one(request, face, view)
 
 
-async def mass_cancel(request: web.Request) -> web.Response:
+async def mass_cancel(request: web.Request) -> Reply:
     """POST /user/order/massCancel: by ids, external ids, markets, or all; one is needed."""
     face = request.app[FACE]
     raw = await json_object(request)
 
-    def effect(_taken: Sequence[Fault]) -> web.Response:
+    def effect(_taken: Sequence[Fault]) -> Reply:
         ids = {str(one) for one in _listed(raw.get("orderIds"))}
         client_ids = {str(one) for one in _listed(raw.get("externalOrderIds"))}
         markets = {str(one) for one in _listed(raw.get("markets"))}
@@ -129,11 +130,11 @@ class DeadMansSwitch:
     def __init__(self) -> None:
         self._generation = 0
 
-    async def set(self, request: web.Request) -> web.Response:
+    async def set(self, request: web.Request) -> Reply:
         """Set, renew or switch off."""
         face = request.app[FACE]
 
-        def effect(_taken: Sequence[Fault]) -> web.Response:
+        def effect(_taken: Sequence[Fault]) -> Reply:
             countdown_s = needed(request, "countdownTime")
             if not 0 <= countdown_s <= DAY_MS // 1000:
                 raise ApiProblemError(errors.INVALID_PARAMETERS, debug="countdownTime")
@@ -141,7 +142,7 @@ class DeadMansSwitch:
             if countdown_s:
                 work = self._fire(face, self._generation, countdown_s)
                 face.background.launch(work, "dead man's switch")
-            return web.Response(content_type="application/json")
+            return Reply(200, "")
 
         return await through(request, "cancel", effect)
 
@@ -256,8 +257,8 @@ def _match_later(face: Face, order_id: int, taken: Sequence[Fault]) -> None:
     face.background.launch(match(), f"match {order_id}")
 
 
-async def _cancel_one(request: web.Request, face: Face, view: OrderView | None) -> web.Response:
-    def effect(_taken: Sequence[Fault]) -> web.Response:
+async def _cancel_one(request: web.Request, face: Face, view: OrderView | None) -> Reply:
+    def effect(_taken: Sequence[Fault]) -> Reply:
         if view is None:
             raise not_found("Order")
         now = face.exchange.order(face.account, view.id)

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from adapters.sandbox.engine.types import PaymentView, PositionView, Refusal
 from adapters.sandbox.faults import Fault
+from adapters.sandbox.reply import Reply
 from adapters.sandbox.x10_face import errors, shapes
 from adapters.sandbox.x10_face.context import FACE, Face
 from adapters.sandbox.x10_face.errors import ApiProblemError, from_refusal, not_found
@@ -25,29 +26,29 @@ from adapters.sandbox.x10_face.requests import (
 from adapters.sandbox.x10_face.shapes import Json, text
 
 
-async def account_info(request: web.Request) -> web.Response:
+async def account_info(request: web.Request) -> Reply:
     """GET /user/account/info."""
     body = _account(request.app[FACE])
     return await through(request, "public", lambda _: ok(body))
 
 
-async def accounts(request: web.Request) -> web.Response:
+async def accounts(request: web.Request) -> Reply:
     """GET /user/accounts: the one there is."""
     body = [_account(request.app[FACE])]
     return await through(request, "public", lambda _: ok(body))
 
 
-async def client_info(request: web.Request) -> web.Response:
+async def client_info(request: web.Request) -> Reply:
     """GET /user/client/info."""
     body = {"id": 1, "evmWalletAddress": None, "starknetWalletAddress": None}
     return await through(request, "public", lambda _: ok(body))
 
 
-async def balance(request: web.Request) -> web.Response:
+async def balance(request: web.Request) -> Reply:
     """GET /user/balance: 404 when there is no money at all, as the venue does."""
     face = request.app[FACE]
 
-    def effect(taken: Sequence[Fault]) -> web.Response:
+    def effect(taken: Sequence[Fault]) -> Reply:
         view = face.exchange.balance(face.account, read_as_of_ms(face, taken, fresh=True))
         if is_emptied(taken) or (view.collateral == 0 and view.equity == 0):
             raise not_found("Balance")
@@ -56,17 +57,17 @@ async def balance(request: web.Request) -> web.Response:
     return await through(request, "balance", effect)
 
 
-async def spot_balances(request: web.Request) -> web.Response:
+async def spot_balances(request: web.Request) -> Reply:
     """GET /user/spot/balances: spot is not modelled."""
     return await through(request, "public", lambda _: ok([]))
 
 
-async def positions(request: web.Request) -> web.Response:
+async def positions(request: web.Request) -> Reply:
     """GET /user/positions: open ones only, ``size`` absolute."""
     face = request.app[FACE]
     wanted = market_filter(request)
 
-    def effect(taken: Sequence[Fault]) -> web.Response:
+    def effect(taken: Sequence[Fault]) -> Reply:
         wanted_side = choice(request, "side", ("LONG", "SHORT"))
         exchange = face.exchange
         found: list[Json] = []
@@ -78,15 +79,17 @@ async def positions(request: web.Request) -> web.Response:
             found.append(shapes.position(view, name, exchange.mark(view.symbol), liquidation))
         return ok([one for one in found if wanted_side in {None, one["side"]}])
 
-    return await through(request, "positions", effect, symbol=one_symbol(request, face))
+    question = (positions, *request.query.items())
+    symbol = one_symbol(request, face)
+    return await through(request, "positions", effect, symbol=symbol, question=question)
 
 
-async def positions_history(request: web.Request) -> web.Response:
+async def positions_history(request: web.Request) -> Reply:
     """GET /user/positions/history: closed ones and, without ``closedTime``, open ones."""
     face = request.app[FACE]
     wanted = market_filter(request)
 
-    def effect(taken: Sequence[Fault]) -> web.Response:
+    def effect(taken: Sequence[Fault]) -> Reply:
         wanted_side = choice(request, "side", ("LONG", "SHORT"))
         exchange = face.exchange
         rows = [
@@ -107,12 +110,12 @@ async def positions_history(request: web.Request) -> web.Response:
     return await through(request, "positions", effect, symbol=one_symbol(request, face))
 
 
-async def fees(request: web.Request) -> web.Response:
+async def fees(request: web.Request) -> Reply:
     """GET /user/fees: rates as fractions."""
     face = request.app[FACE]
     wanted = market_filter(request)
 
-    def effect(_taken: Sequence[Fault]) -> web.Response:
+    def effect(_taken: Sequence[Fault]) -> Reply:
         rows: list[Json] = []
         for symbol, rules in face.exchange.rules.items():
             if wanted(rules.name):
@@ -124,12 +127,12 @@ async def fees(request: web.Request) -> web.Response:
     return await through(request, "public", effect)
 
 
-async def leverage(request: web.Request) -> web.Response:
+async def leverage(request: web.Request) -> Reply:
     """GET /user/leverage, per market."""
     face = request.app[FACE]
     wanted = market_filter(request)
 
-    def effect(_taken: Sequence[Fault]) -> web.Response:
+    def effect(_taken: Sequence[Fault]) -> Reply:
         return ok(
             [
                 _leverage(face, symbol)
@@ -141,12 +144,12 @@ async def leverage(request: web.Request) -> web.Response:
     return await through(request, "public", effect)
 
 
-async def set_leverage(request: web.Request) -> web.Response:
+async def set_leverage(request: web.Request) -> Reply:
     """PATCH /user/leverage with ``{"market", "leverage"}``."""
     face = request.app[FACE]
     body = await json_object(request)
 
-    def effect(_taken: Sequence[Fault]) -> web.Response:
+    def effect(_taken: Sequence[Fault]) -> Reply:
         symbol = face.exchange.symbol_of(str(body.get("market")))
         if symbol is None:
             raise ApiProblemError(errors.MARKET_NOT_FOUND)
@@ -166,7 +169,7 @@ async def set_leverage(request: web.Request) -> web.Response:
     return await through(request, "public", effect)
 
 
-async def funding_history(request: web.Request) -> web.Response:
+async def funding_history(request: web.Request) -> Reply:
     """
     GET /user/funding/history from ``startTime`` or, as older clients say, ``fromTime``.
 
@@ -175,7 +178,7 @@ async def funding_history(request: web.Request) -> web.Response:
     face = request.app[FACE]
     wanted = market_filter(request)
 
-    def effect(_taken: Sequence[Fault]) -> web.Response:
+    def effect(_taken: Sequence[Fault]) -> Reply:
         start_ms, end_ms = needed(request, "startTime", "fromTime"), whole(request, "endTime")
         rows: list[tuple[int, Json]] = []
         for view in face.exchange.payments(face.account):
@@ -189,7 +192,7 @@ async def funding_history(request: web.Request) -> web.Response:
     return await through(request, "public", effect, symbol=one_symbol(request, face))
 
 
-async def asset_operations(request: web.Request) -> web.Response:
+async def asset_operations(request: web.Request) -> Reply:
     """GET /user/assetOperations: deposits and withdrawals are not modelled."""
     return await through(request, "public", lambda _: paged(request, [], default_limit=50))
 

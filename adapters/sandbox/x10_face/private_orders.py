@@ -6,6 +6,7 @@ from aiohttp import web
 
 from adapters.sandbox.engine.types import OrderView
 from adapters.sandbox.faults import Fault
+from adapters.sandbox.reply import Reply
 from adapters.sandbox.x10_face import shapes
 from adapters.sandbox.x10_face.context import FACE, Face
 from adapters.sandbox.x10_face.errors import not_found
@@ -23,37 +24,44 @@ from adapters.sandbox.x10_face.requests import (
 from adapters.sandbox.x10_face.shapes import Json
 
 
-async def open_orders(request: web.Request) -> web.Response:
+async def open_orders(request: web.Request) -> Reply:
     """GET /user/orders: those that may still fill."""
 
-    def effect(taken: Sequence[Fault]) -> web.Response:
+    def effect(taken: Sequence[Fault]) -> Reply:
         found = _orders(request, taken, open_only=True)
         return ok([row for _, row in found])
 
-    return await through(request, "orders", effect, symbol=one_symbol(request, request.app[FACE]))
+    question = (open_orders, *request.query.items())
+    symbol = one_symbol(request, request.app[FACE])
+    return await through(request, "orders", effect, symbol=symbol, question=question)
 
 
-async def orders_history(request: web.Request) -> web.Response:
+async def orders_history(request: web.Request) -> Reply:
     """GET /user/orders/history: every order, newest first; ``sort`` by id or by last change."""
 
-    def effect(taken: Sequence[Fault]) -> web.Response:
+    def effect(taken: Sequence[Fault]) -> Reply:
         order_id, client_id = whole(request, "id"), request.query.get("externalId")
         by_change = choice(request, "sort", ("ID", "UPDATED_AT")) == "UPDATED_AT"
+
+        def asked_for(view: OrderView) -> bool:
+            return order_id in {None, view.id} and client_id in {None, view.new.client_id}
+
         found = [
             (_change_key(key, row["updatedTime"]) if by_change else key, row)
-            for key, row in _orders(request, taken, open_only=False)
-            if order_id in {None, key} and client_id in {None, row["externalId"]}
+            for key, row in _orders(request, taken, open_only=False, asked_for=asked_for)
         ]
         return paged(request, found, default_limit=PAGE)
 
-    return await through(request, "orders", effect, symbol=one_symbol(request, request.app[FACE]))
+    question = (orders_history, *request.query.items())
+    symbol = one_symbol(request, request.app[FACE])
+    return await through(request, "orders", effect, symbol=symbol, question=question)
 
 
-async def order_by_id(request: web.Request) -> web.Response:
+async def order_by_id(request: web.Request) -> Reply:
     """GET /user/orders/{id}; 404 when there is none."""
     face = request.app[FACE]
 
-    def effect(taken: Sequence[Fault]) -> web.Response:
+    def effect(taken: Sequence[Fault]) -> Reply:
         order_id = int(request.match_info["id"])
         view = face.exchange.order(face.account, order_id, read_as_of_ms(face, taken))
         if view is None or is_emptied(taken):
@@ -63,12 +71,12 @@ async def order_by_id(request: web.Request) -> web.Response:
     return await through(request, "orders", effect)
 
 
-async def orders_by_external_id(request: web.Request) -> web.Response:
+async def orders_by_external_id(request: web.Request) -> Reply:
     """GET /user/orders/external/{externalId}: a list, empty when there is none."""
     face = request.app[FACE]
     exchange, client_id = face.exchange, request.match_info["external_id"]
 
-    def effect(taken: Sequence[Fault]) -> web.Response:
+    def effect(taken: Sequence[Fault]) -> Reply:
         found = _views(
             face,
             taken,
@@ -76,15 +84,16 @@ async def orders_by_external_id(request: web.Request) -> web.Response:
         )
         return ok([_order(face, view) for view in found])
 
-    return await through(request, "orders", effect)
+    question = (orders_by_external_id, client_id)
+    return await through(request, "orders", effect, question=question)
 
 
-async def trades(request: web.Request) -> web.Response:
+async def trades(request: web.Request) -> Reply:
     """GET /user/trades: fills, newest first."""
     face = request.app[FACE]
     wanted = market_filter(request)
 
-    def effect(taken: Sequence[Fault]) -> web.Response:
+    def effect(taken: Sequence[Fault]) -> Reply:
         wanted_side = choice(request, "side", ("BUY", "SELL"))
         wanted_type = choice(request, "type", ("TRADE", "LIQUIDATION", "DELEVERAGE"))
         exchange = face.exchange
@@ -94,17 +103,19 @@ async def trades(request: web.Request) -> web.Response:
             lambda as_of_ms: exchange.trades(face.account, as_of_ms=as_of_ms),
             lambda view: view.symbol,
         )
-        rows = [shapes.trade(view, exchange.rules_of(view.symbol).name) for view in views]
+        names = {symbol: rules.name for symbol, rules in exchange.rules.items()}
         kept = [
-            (row["id"], row)
-            for row in rows
-            if wanted(row["market"])
-            and wanted_side in {None, row["side"]}
-            and wanted_type in {None, row["tradeType"]}
+            (view.id, shapes.trade(view, names[view.symbol]))
+            for view in views
+            if wanted(names[view.symbol])
+            and wanted_side in {None, shapes.side(is_buy=view.is_buy)}
+            and wanted_type in {None, view.kind.value.upper()}
         ]
         return paged(request, kept, default_limit=PAGE)
 
-    return await through(request, "orders", effect, symbol=one_symbol(request, face))
+    question = (trades, *request.query.items())
+    symbol = one_symbol(request, face)
+    return await through(request, "orders", effect, symbol=symbol, question=question)
 
 
 def _change_key(order_id: int, updated_ms: int) -> int:
@@ -125,7 +136,11 @@ def _views(
 
 
 def _orders(
-    request: web.Request, taken: Sequence[Fault], *, open_only: bool
+    request: web.Request,
+    taken: Sequence[Fault],
+    *,
+    open_only: bool,
+    asked_for: Callable[[OrderView], bool] = lambda _: True,
 ) -> list[tuple[int, Json]]:
     """Orders of the account that the query asks for, newest first, with their ids."""
     face = request.app[FACE]
@@ -136,11 +151,11 @@ def _orders(
         taken,
         lambda as_of_ms: face.exchange.orders(face.account, as_of_ms, open_only=open_only),
     )
-    rows = [_order(face, view) for view in views]
     return [
-        (row["id"], row)
-        for row in rows
-        if wanted(row["market"])
-        and wanted_type in {None, row["type"]}
-        and wanted_side in {None, row["side"]}
+        (view.id, _order(face, view))
+        for view in views
+        if asked_for(view)
+        and wanted(face.exchange.rules_of(view.new.symbol).name)
+        and wanted_type in {None, "MARKET" if view.new.is_market else "LIMIT"}
+        and wanted_side in {None, shapes.side(is_buy=view.new.is_buy)}
     ]

@@ -8,6 +8,7 @@ from aiohttp import web
 from adapters.sandbox.clock import HOUR_MS
 from adapters.sandbox.engine.types import FundingRow
 from adapters.sandbox.faults import Fault
+from adapters.sandbox.reply import Reply
 from adapters.sandbox.x10_face import market_shapes as shapes
 from adapters.sandbox.x10_face.candles import INTERVALS_MS, candles
 from adapters.sandbox.x10_face.context import FACE, Face
@@ -30,45 +31,49 @@ from adapters.sandbox.x10_face.signing import DOMAIN_NAME, DOMAIN_REVISION, DOMA
 
 _BOOK_DEPTH: Final = 200
 
-MarketEffect = Callable[[Face, str], web.Response]
+MarketEffect = Callable[[Face, str], Reply]
 """What a read about one market answers, given its symbol."""
 
 
-async def markets(request: web.Request) -> web.Response:
+async def markets(request: web.Request) -> Reply:
     """GET /info/markets: all of them, or those asked for."""
     face = request.app[FACE]
 
-    def effect(_taken: Sequence[Fault]) -> web.Response:
+    def make() -> Reply:
         wanted = market_filter(request)
         rules = [rule for rule in face.exchange.rules.values() if wanted(rule.name)]
         return ok([shapes.market(rule, face.exchange.stats(rule.symbol)) for rule in rules])
 
+    def effect(_taken: Sequence[Fault]) -> Reply:
+        question = ("markets", *request.query.getall("market", []))
+        return face.shown.reply(question, face.exchange.tick(), make)
+
     return await through(request, "public", effect)
 
 
-async def stats(request: web.Request) -> web.Response:
+async def stats(request: web.Request) -> Reply:
     """GET /info/markets/{market}/stats."""
 
-    def effect(face: Face, symbol: str) -> web.Response:
+    def effect(face: Face, symbol: str) -> Reply:
         return ok(shapes.market_stats(face.exchange.stats(symbol)))
 
     return await _of_market(request, effect)
 
 
-async def orderbook(request: web.Request) -> web.Response:
+async def orderbook(request: web.Request) -> Reply:
     """GET /info/markets/{market}/orderbook; ``depth`` cuts it."""
 
-    def effect(face: Face, symbol: str) -> web.Response:
+    def effect(face: Face, symbol: str) -> Reply:
         bids, asks = face.exchange.book(symbol, count(request, "depth", _BOOK_DEPTH))
         return ok(shapes.book(face.exchange.rules_of(symbol).name, bids, asks))
 
     return await _of_market(request, effect)
 
 
-async def trades(request: web.Request) -> web.Response:
+async def trades(request: web.Request) -> Reply:
     """GET /info/markets/{market}/trades, newest first."""
 
-    def effect(face: Face, symbol: str) -> web.Response:
+    def effect(face: Face, symbol: str) -> Reply:
         name = face.exchange.rules_of(symbol).name
         found = face.exchange.public_trades(symbol, count(request, "limit", 100))
         return ok([shapes.public_trade(trade, name) for trade in reversed(found)])
@@ -76,10 +81,10 @@ async def trades(request: web.Request) -> web.Response:
     return await _of_market(request, effect)
 
 
-async def candle_history(request: web.Request) -> web.Response:
+async def candle_history(request: web.Request) -> Reply:
     """GET /info/candles/{market}/{kind}, newest first; derived from the price path."""
 
-    def effect(face: Face, symbol: str) -> web.Response:
+    def effect(face: Face, symbol: str) -> Reply:
         kind = request.match_info["kind"]
         interval = choice(request, "interval", tuple(INTERVALS_MS)) or "PT1M"
         limit = count(request, "limit", 0)
@@ -100,10 +105,10 @@ async def candle_history(request: web.Request) -> web.Response:
     return await _of_market(request, effect)
 
 
-async def funding(request: web.Request) -> web.Response:
+async def funding(request: web.Request) -> Reply:
     """GET /info/{market}/funding: rates applied between startTime and endTime."""
 
-    def effect(face: Face, symbol: str) -> web.Response:
+    def effect(face: Face, symbol: str) -> Reply:
         start_ms, end_ms = needed(request, "startTime"), needed(request, "endTime")
         name = face.exchange.rules_of(symbol).name
         rows = [
@@ -124,14 +129,14 @@ def visible_rates(face: Face, symbol: str) -> list[tuple[FundingRow, int]]:
     return [(row, stamp_ms) for row, stamp_ms in stamped if stamp_ms <= now_ms]
 
 
-async def open_interests(request: web.Request) -> web.Response:
+async def open_interests(request: web.Request) -> Reply:
     """
     GET /info/{market}/open-interests.
 
     The engine keeps no history of it: the last hour before ``endTime`` has the present figure.
     """
 
-    def effect(face: Face, symbol: str) -> web.Response:
+    def effect(face: Face, symbol: str) -> Reply:
         start_ms, end_ms = needed(request, "startTime"), needed(request, "endTime")
         choice(request, "interval", ("P1H", "P1D", "PT1H"))
         now = face.exchange.stats(symbol)
@@ -142,11 +147,11 @@ async def open_interests(request: web.Request) -> web.Response:
     return await _of_market(request, effect)
 
 
-async def assets(request: web.Request) -> web.Response:
+async def assets(request: web.Request) -> Reply:
     """GET /info/assets: the collateral and one synthetic per market."""
     face = request.app[FACE]
 
-    def effect(_taken: Sequence[Fault]) -> web.Response:
+    def effect(_taken: Sequence[Fault]) -> Reply:
         wanted = choice(request, "type", ("SPOT", "PERPETUAL"))
         synthetic = [
             shapes.asset(2 + number, rules)
@@ -158,11 +163,11 @@ async def assets(request: web.Request) -> web.Response:
     return await through(request, "public", effect)
 
 
-async def asset_price(request: web.Request) -> web.Response:
+async def asset_price(request: web.Request) -> Reply:
     """GET /info/assets/{asset}/price: the index price."""
     face = request.app[FACE]
 
-    def effect(_taken: Sequence[Fault]) -> web.Response:
+    def effect(_taken: Sequence[Fault]) -> Reply:
         name = request.match_info["asset"]
         symbol = face.exchange.symbol_of(f"{name}-USD")
         if symbol is None:
@@ -172,7 +177,7 @@ async def asset_price(request: web.Request) -> web.Response:
     return await through(request, "public", effect)
 
 
-async def starknet(request: web.Request) -> web.Response:
+async def starknet(request: web.Request) -> Reply:
     """GET /info/starknet: the domain of signatures."""
     domain: Json = {
         "name": DOMAIN_NAME,
@@ -183,18 +188,18 @@ async def starknet(request: web.Request) -> web.Response:
     return await through(request, "public", lambda _: ok(domain))
 
 
-async def settings(request: web.Request) -> web.Response:
+async def settings(request: web.Request) -> Reply:
     """GET /info/settings."""
     body = {"starkExContractAddress": "0x0"}
     return await through(request, "public", lambda _: ok(body))
 
 
-async def _of_market(request: web.Request, effect: MarketEffect) -> web.Response:
+async def _of_market(request: web.Request, effect: MarketEffect) -> Reply:
     """A read about the market in the path."""
     face = request.app[FACE]
     symbol = face.exchange.symbol_of(request.match_info["market"])
 
-    def whole_effect(_taken: Sequence[Fault]) -> web.Response:
+    def whole_effect(_taken: Sequence[Fault]) -> Reply:
         return effect(face, path_symbol(request, face))
 
     return await through(request, "public", whole_effect, symbol=symbol)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from adapters.sandbox.reply import Reply, of_json
 from adapters.sandbox.x10_face.context import Face
 from adapters.sandbox.x10_face.errors import (
     INVALID_PARAMETERS,
@@ -27,12 +28,12 @@ Row = tuple[int, Any]
 """A row's id, by which pages are cut, and its JSON."""
 
 
-def ok(data: object = _UNSAID, **more: object) -> web.Response:
+def ok(data: object = _UNSAID, **more: object) -> Reply:
     """A success; without ``data`` the envelope has none."""
     body: dict[str, object] = {"status": "OK"}
     if data is not _UNSAID:
         body["data"] = data
-    return web.json_response(body | more)
+    return of_json(body | more)
 
 
 def whole(request: web.Request, *names: str) -> int | None:
@@ -113,7 +114,7 @@ def path_symbol(request: web.Request, face: Face) -> str:
     return symbol
 
 
-def paged(request: web.Request, rows: Sequence[Row], *, default_limit: int) -> web.Response:
+def paged(request: web.Request, rows: Sequence[Row], *, default_limit: int) -> Reply:
     """
     One page of rows, newest first by id.
 

@@ -255,3 +255,34 @@ def test_ids_grow_and_carry_the_wire_time() -> None:
 
 def test_lighters_order_ids_fit_its_signer() -> None:
     assert 2**48 < Desk("lighter").buy("0.01").id < 2**60
+
+
+def test_an_edition_lasts_until_something_changes_and_is_unknown_right_after() -> None:
+    desk = Desk()
+    desk.wire.advance(1_000)
+    first = desk.exchange.edition(300)
+    assert first is not None
+    assert desk.exchange.edition(300) == first
+    desk.buy("1")
+    assert desk.exchange.edition(300) is None
+    desk.wire.advance(300)
+    second = desk.exchange.edition(300)
+    assert second not in (None, first)
+    desk.hours(1)
+    assert desk.exchange.edition(0) != second
+
+
+def test_open_orders_of_an_instant_are_those_of_the_whole_history() -> None:
+    desk = Desk()
+    instants = []
+    for number in range(6):
+        order = desk.rest("buy", "0.1")
+        desk.wire.advance(10)
+        if number % 2:
+            desk.exchange.cancel(ME, order.id)
+        instants.append(desk.exchange.wire_now_ms())
+        desk.wire.advance(10)
+    for at_ms in (0, *instants):
+        everything = desk.exchange.orders(ME, at_ms)
+        expected = [order for order in everything if order.is_open]
+        assert desk.exchange.orders(ME, at_ms, open_only=True) == expected

@@ -199,6 +199,15 @@ def test_the_liquidation_price_is_where_equity_meets_maintenance() -> None:
     assert abs(equity - price * D("0.01")) < D("0.00001")
 
 
+def test_a_position_whose_margin_moves_as_its_equity_has_no_liquidation_price() -> None:
+    desk = Desk()
+    desk.buy("1")
+    state = desk.exchange._state
+    whole_value = replace(state.rules_of("ETH"), maintenance_fraction=D(1))
+    state.rules = {**state.rules, "ETH": whole_value}
+    assert desk.exchange.liquidation_price(ME, "ETH") is None
+
+
 def test_a_position_can_be_liquidated_on_demand_in_part_and_in_full() -> None:
     desk = Desk()
     desk.sell("1")
