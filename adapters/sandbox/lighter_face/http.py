@@ -178,7 +178,7 @@ def read(
                 reply = face.shown.reply(question, face.exchange.tick(), make)
             elif of_edition and not everything:
                 question = (handler, *request.query.items())
-                reply = face.seen.reply(question, face.edition(), make)
+                reply = face.shown.reply(question, face.edition(), make)
             else:
                 reply = make()
             return await strike_after(request, everything, reply) if everything else reply
