@@ -166,12 +166,11 @@ def read(
             struck = strike_before(request, everything) if everything else None
             if struck is not None:
                 return struck
-            lag_ms = round(face.options.read_lag_s * 1000)
-            look = Look(face.now_ms(), lag_ms, taken)
-            query = Query(request, face, look)
 
             def make() -> Reply:
-                return of_json(handler(query))
+                lag_ms = round(face.options.read_lag_s * 1000)
+                look = Look(face.now_ms(), lag_ms, taken)
+                return of_json(handler(Query(request, face, look)))
 
             if of_tick:
                 question = (handler, *request.query.items())
