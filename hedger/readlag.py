@@ -65,6 +65,8 @@ class ReadLag:
 
     def worst_s(self, venue: VenueId) -> float:
         """The worst that was measured in the window; 0 where no look ever came too early."""
+        if not self._worst[venue]:
+            return 0.0
         oldest = self._hour(self._clock.now() - timedelta(hours=self._rules.window_h))
         return max((s for hour, s in self._worst[venue].items() if hour >= oldest), default=0.0)
 

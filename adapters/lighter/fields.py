@@ -13,6 +13,8 @@ HOUR = timedelta(hours=1)
 
 Row = Mapping[str, Any]
 
+_NUMBERS = (str, int, Decimal)  # a tuple, because every number is held against it; no float
+
 
 class UnreadableError(ValueError):
     """A field is missing or is not what it always was. Never to be read as zero."""
@@ -41,7 +43,7 @@ def field(row: Row, key: str) -> Any:
 def decimal_of(row: Row, key: str) -> Decimal:
     """An exact number from text, from an integer, or from JSON parsed without floats."""
     value = field(row, key)
-    if isinstance(value, bool | float) or not isinstance(value, str | int | Decimal):
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         raise UnreadableError(f"field {key} is {value!r}, not an exact number")
     try:
         number = Decimal(value)

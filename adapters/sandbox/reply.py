@@ -66,8 +66,7 @@ class Shown:
     """Answers that are made once and given again as long as nothing has changed."""
 
     def __init__(self) -> None:
-        self._edition: object = None
-        self._replies: dict[object, Reply] = {}
+        self._replies: dict[object, tuple[object, Reply]] = {}
 
     def reply(self, question: object, edition: object, make: Callable[[], Reply]) -> Reply:
         """
@@ -77,10 +76,11 @@ class Shown:
         """
         if edition is None:
             return make()
-        if edition != self._edition or len(self._replies) >= SHOWN_MAX:
-            self._replies.clear()
-            self._edition = edition
         found = self._replies.get(question)
-        if found is None:
-            found = self._replies[question] = make()
-        return found
+        if found is not None and found[0] == edition:
+            return found[1]
+        reply = make()
+        if len(self._replies) >= SHOWN_MAX:
+            self._replies.clear()
+        self._replies[question] = (edition, reply)
+        return reply

@@ -19,6 +19,9 @@ SECONDS_BELOW = 100_000_000_000
 """An instant below this is in seconds: one sample of the documentation is (x10.md §9)."""
 
 
+_NUMBERS = (str, int, Decimal)  # a tuple, because every number is held against it
+
+
 class Row:
     """One JSON object of an answer; ``what`` names it in the sentence of an error."""
 
@@ -44,7 +47,7 @@ class Row:
     def decimal(self, key: str) -> Decimal:
         """An exact number."""
         value = self._need(key)
-        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        if isinstance(value, bool) or not isinstance(value, _NUMBERS):
             raise self.drift(f"{key} is not a number")
         try:
             number = Decimal(value)

@@ -225,6 +225,9 @@ _STALE: Mapping[Op, Ill] = {
 }
 
 
+_READ: Mapping[str, Op] = {op.value: op for op in _STALE}
+
+
 class SimFaults(FaultBox):
     """The faces' fault box, filled by chance at the moment it is asked."""
 
@@ -245,12 +248,10 @@ class SimFaults(FaultBox):
         reduce_only: bool | None = None,
         api_key_index: int | None = None,
     ) -> list[Fault]:
-        kind = Op(op)
-        if kind is Op.ORDER:
+        if op == Op.ORDER:
             return self._for_order(venue, reduce_only=bool(reduce_only))
-        if kind in _STALE:
-            return self._for_read(venue, kind)
-        return []
+        kind = _READ.get(op)
+        return [] if kind is None else self._for_read(venue, kind)
 
     def _for_read(self, venue: str, op: Op) -> list[Fault]:
         chance = self._chance

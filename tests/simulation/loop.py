@@ -87,7 +87,7 @@ class SimLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.now_s = 0.0
-        self._ready: deque[asyncio.Handle] = deque()
+        self._ready: deque[Any] = deque()  # handles, with all that they are made of
         self._timers: list[tuple[float, int, _Timer]] = []  # a heap, the earliest first
         self._numbers = itertools.count(1)
         self._stopping = False
@@ -120,7 +120,10 @@ class SimLoop(asyncio.BaseEventLoop):
         *args: *_Args,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
-        return self.call_at(self.now_s + delay, callback, *args, context=context)
+        when_s = self.now_s + delay
+        timer = _Timer(when_s, callback, args, self, context)
+        heappush(self._timers, (when_s, next(self._numbers), timer))
+        return timer
 
     def call_at(
         self,
@@ -150,7 +153,17 @@ class SimLoop(asyncio.BaseEventLoop):
             for _ in range(len(ready)):
                 handle = ready.popleft()
                 if not handle._cancelled:
-                    handle._run()
+                    try:
+                        handle._context.run(handle._callback, *handle._args)
+                    except (SystemExit, KeyboardInterrupt):
+                        raise
+                    except BaseException as error:  # noqa: BLE001 - as a handle does
+                        self._raised(handle, error)
+
+    def _raised(self, handle: Any, error: BaseException) -> None:
+        name = getattr(handle._callback, "__qualname__", type(handle._callback).__name__)
+        text = f"{name} raised"
+        self.call_exception_handler({"message": text, "exception": error, "handle": handle})
 
     def _wait(self) -> None:
         """Nobody has anything to do: let time pass until the next timer."""

@@ -167,6 +167,9 @@ class _Message:
             if back_s is not None:
                 self._fail(BrokenError())
             return
+        except Exception:
+            self._lost()  # for its sender as any other; the loop tells the judge of it
+            raise
         self._refused = reply[0] in REFUSALS
         if self._order:
             world.arrived(self._venue)

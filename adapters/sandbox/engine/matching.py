@@ -284,6 +284,8 @@ def finish(
 
 def expire_orders(state: VenueState) -> None:
     """End every open order whose expiry has come."""
+    if not state.orders.any_open:
+        return
     for order in state.orders.open():
         if order.new.expires_ms is not None and order.new.expires_ms <= state.now_ms:
             finish(state, order, OrderStatus.EXPIRED, CancelReason.EXPIRED)

@@ -69,6 +69,11 @@ class OrderStore:
         ids = self._of_account.get(account, ())
         return [view for id_ in ids if (view := self.find(id_, as_of_ms))]
 
+    @property
+    def any_open(self) -> bool:
+        """Whether some order may still fill."""
+        return bool(self._open)
+
     def open_as_of(self, account: int, as_of_ms: int) -> list[OrderView]:
         """Orders that might still fill at that time, oldest first."""
         ends_ms, ids = self._ended.get(account, ((), ()))

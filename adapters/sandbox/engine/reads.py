@@ -151,16 +151,18 @@ class ExchangeReads:
         """The market instant of every public figure: they change with it and never within it."""
         return self._public().bucket
 
-    def edition(self, lag_ms: int) -> tuple[int, int] | None:
+    def edition(self, lag_ms: int, *, at_marks: bool) -> tuple[int, int] | None:
         """
         What accounts and orders look like to everybody who is at most ``lag_ms`` behind.
 
         Equal editions, equal answers; None while the last change is not older than that.
+        ``at_marks``: the answer values positions at the marks.
         """
         state = self._public()
         if state.wire.now_ms() - lag_ms < state.changed_ms:
             return None
-        return state.bucket, state.version
+        valued = at_marks and any(account.open for account in state.accounts.values())
+        return state.version, state.bucket if valued else -1
 
     def open_interest(self, symbol: str) -> Decimal:
         """USD, one side, as recorded."""

@@ -8,7 +8,7 @@ from adapters.sandbox.clock import MarketClock, WireClock
 from adapters.sandbox.engine.account import Account
 from adapters.sandbox.engine.book import MarketBook
 from adapters.sandbox.engine.errors import UnknownAccountError, UnknownMarketError
-from adapters.sandbox.engine.events import BookChanged, Event, MarkChanged
+from adapters.sandbox.engine.events import BookChanged, Event, FundingSettled, MarkChanged
 from adapters.sandbox.engine.ids import IdSource
 from adapters.sandbox.engine.ladder import Ladder, build_ladder, depth_usd
 from adapters.sandbox.engine.market_types import Rules
@@ -186,7 +186,7 @@ class VenueState:
 
     def emit(self, event: Event) -> None:
         """Queue an event; the exchange hands it out when the state is consistent."""
-        if not isinstance(event, MarkChanged | BookChanged):
+        if not isinstance(event, MarkChanged | BookChanged | FundingSettled):
             self.version += 1
             self.changed_ms = self.now_ms
         if self.announces:

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.sandbox.engine.types import TradeKind
+from adapters.sandbox.engine.types import BalanceView, TradeKind
 from adapters.sandbox.faults import Op
 from adapters.sandbox.lighter_face import shapes
 from adapters.sandbox.lighter_face.errors import ApiError, Code
@@ -45,7 +45,7 @@ def account_json(face: Face, look: Look, account: int) -> dict[str, Any]:
     """A detailed account."""
     as_of_ms = look.as_of_ms(Op.BALANCE)
     balance = face.exchange.balance(account, as_of_ms)
-    summary = account_summary(face, look, account)
+    summary = _summary(face, look, account, balance)
     return summary | {
         "account_index": account,
         "name": "",
@@ -77,6 +77,10 @@ def account_json(face: Face, look: Look, account: int) -> dict[str, Any]:
 def account_summary(face: Face, look: Look, account: int) -> dict[str, Any]:
     """What ``accountsByL1Address`` shows."""
     balance = face.exchange.balance(account, look.as_of_ms(Op.BALANCE))
+    return _summary(face, look, account, balance)
+
+
+def _summary(face: Face, look: Look, account: int, balance: BalanceView) -> dict[str, Any]:
     orders = face.orders(account, look.now_ms, open_only=True)
     return {
         "code": 0,

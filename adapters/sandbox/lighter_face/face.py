@@ -41,8 +41,7 @@ class Face:
         self.log = TxLog()
         self.directory = OrderDirectory()
         self.background = Background()
-        self.shown = Shown()  # of markets
-        self.seen = Shown()  # of the account
+        self.shown = Shown()
         self.cancel_all_ms: int | None = None  # when a scheduled cancel-all is due
 
     @property
@@ -57,7 +56,7 @@ class Face:
     def edition(self) -> object:
         """Equal as long as the usual reads of the account show the same; None: unknown."""
         lag_ms = round(self.options.read_lag_s * 1000)
-        edition = self.exchange.edition(lag_ms)
+        edition = self.exchange.edition(lag_ms, at_marks=True)
         if edition is None or self.now_ms() - lag_ms < self.directory.changed_ms:
             return None
         return edition, self.directory.changed_ms, self.cancel_all_ms

@@ -166,19 +166,18 @@ def read(
             struck = strike_before(request, everything) if everything else None
             if struck is not None:
                 return struck
-            lag_ms = round(face.options.read_lag_s * 1000)
-            look = Look(face.now_ms(), lag_ms, taken)
-            query = Query(request, face, look)
 
             def make() -> Reply:
-                return of_json(handler(query))
+                lag_ms = round(face.options.read_lag_s * 1000)
+                look = Look(face.now_ms(), lag_ms, taken)
+                return of_json(handler(Query(request, face, look)))
 
             if of_tick:
                 question = (handler, *request.query.items())
                 reply = face.shown.reply(question, face.exchange.tick(), make)
             elif of_edition and not everything:
                 question = (handler, *request.query.items())
-                reply = face.seen.reply(question, face.edition(), make)
+                reply = face.shown.reply(question, face.edition(), make)
             else:
                 reply = make()
             return await strike_after(request, everything, reply) if everything else reply

@@ -205,9 +205,9 @@ def position_json(
     """
     exchange = face.exchange
     rules = exchange.rules_of(symbol)
-    mark = exchange.mark(symbol)
     zero = Decimal(0)
     size = position.size if position is not None else zero
+    mark = exchange.mark(symbol) if size else zero
     entry = position.entry_price if position is not None and size else zero
     liquidation = exchange.liquidation_price(account, symbol) if size else None
     row: dict[str, Any] = {

@@ -99,8 +99,7 @@ class Face:
         self.clock = clock
         self.options = options
         self.background = Background()
-        self.shown = Shown()  # of markets
-        self.seen = Shown()  # of the account
+        self.shown = Shown()
 
     @property
     def account(self) -> int:
@@ -113,9 +112,10 @@ class Face:
             return None
         return self.exchange.wire_now_ms() - round(lag_s * 1000)
 
-    def edition(self) -> object:
+    def edition(self, *, at_marks: bool) -> object:
         """Equal as long as the usual reads of the account show the same; None: unknown."""
-        return self.exchange.edition(round(self.options.read_lag_s * 1000))
+        lag_ms = round(self.options.read_lag_s * 1000)
+        return self.exchange.edition(lag_ms, at_marks=at_marks)
 
     def closed(self) -> bool:
         """Whether an outage is on."""

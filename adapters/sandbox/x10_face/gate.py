@@ -27,12 +27,13 @@ async def through(
     """
     Answer a request as the faults that wait for it allow.
 
-    A read gives its ``question`` if the answer follows from that, the account and the marks.
+    A read gives its ``question`` if the answer follows from that, the account and, for
+    positions, the marks.
     """
     face = request.app[FACE]
     taken = face.faults.take(VENUE, op, symbol, reduce_only)
     if not taken:
-        return _untouched(face, effect, question)
+        return _untouched(face, effect, question, at_marks=op == "positions")
     broken = _before(request, taken)
     if broken is not None:
         return broken
@@ -49,12 +50,12 @@ async def through(
     return drop(request) if after.kind is Kind.DROP_ANSWER else _error_page(after)
 
 
-def _untouched(face: Face, effect: Effect, question: object) -> Reply:
+def _untouched(face: Face, effect: Effect, question: object, *, at_marks: bool) -> Reply:
     """Answer a request that meets no fault."""
     try:
         if question is None:
             return effect(())
-        return face.seen.reply(question, face.edition(), lambda: effect(()))
+        return face.shown.reply(question, face.edition(at_marks=at_marks), lambda: effect(()))
     except ApiProblemError as problem:
         return problem.reply()
 

@@ -260,16 +260,19 @@ def test_lighters_order_ids_fit_its_signer() -> None:
 def test_an_edition_lasts_until_something_changes_and_is_unknown_right_after() -> None:
     desk = Desk()
     desk.wire.advance(1_000)
-    first = desk.exchange.edition(300)
-    assert first is not None
-    assert desk.exchange.edition(300) == first
+    flat = desk.exchange.edition(300, at_marks=True)
+    desk.hours(1)  # without a position the marks show nowhere
+    assert flat is not None
+    assert desk.exchange.edition(300, at_marks=True) == flat
     desk.buy("1")
-    assert desk.exchange.edition(300) is None
+    assert desk.exchange.edition(300, at_marks=True) is None
     desk.wire.advance(300)
-    second = desk.exchange.edition(300)
-    assert second not in (None, first)
-    desk.hours(1)
-    assert desk.exchange.edition(0) != second
+    held = desk.exchange.edition(300, at_marks=True)
+    orders = desk.exchange.edition(300, at_marks=False)
+    assert held not in (None, flat)
+    desk.wire.advance(60_000)
+    assert desk.exchange.edition(300, at_marks=True) != held
+    assert desk.exchange.edition(300, at_marks=False) == orders
 
 
 def test_open_orders_of_an_instant_are_those_of_the_whole_history() -> None:

@@ -1,0 +1,40 @@
+"""What the simulation's own event loop promises."""
+
+import pytest
+
+from tests.simulation import network
+from tests.simulation.faults import NOTHING
+from tests.simulation.loop import SimLoop
+from tests.simulation.run import simulate
+from tests.simulation.setup import Setup
+
+
+def test_what_is_due_at_one_instant_runs_in_the_order_it_was_asked_for():
+    loop, heard = SimLoop(), list[int]()
+    for number in range(50):
+        loop.call_at(1.0, heard.append, number)
+    loop.call_at(1.0, loop.stop)
+    loop.run_forever()
+    loop.close()
+    assert heard == list(range(50))
+
+
+def test_a_timer_that_was_cancelled_does_not_run_and_holds_nothing():
+    loop, heard = SimLoop(), list[str]()
+    loop.call_later(1.0, heard.append, "cancelled").cancel()
+    loop.call_later(2.0, heard.append, "run")
+    loop.call_later(3.0, loop.stop)
+    loop.run_forever()
+    assert heard == ["run"]
+    assert loop.time() == pytest.approx(3.0)
+    loop.close()
+
+
+def test_an_error_in_a_callback_of_the_loop_reaches_the_judge(monkeypatch):
+    def broken(_self: network._Message, _back_s: float | None) -> None:
+        raise ZeroDivisionError("a bug of the simulation")
+
+    monkeypatch.setattr(network._Message, "_arrive", broken)
+    result = simulate(Setup(seed=1, hours=0.001, plan=NOTHING))
+    told = [v.text for v in result.violations if v.promise == "0 sound"]
+    assert any("ZeroDivisionError: a bug of the simulation" in text for text in told)
