@@ -7,6 +7,7 @@ from hedger.accruals import Accruals
 from hedger.alerts import Alerter
 from hedger.breaker import CircuitBreaker
 from hedger.clock import Clock
+from hedger.clockwatch import ClockWatch
 from hedger.dispatcher import Dispatcher
 from hedger.domain.ids import VenueId
 from hedger.evidence import Evidence
@@ -120,6 +121,7 @@ def compose(
             ),
         ),
         late=late,
+        clocks=ClockWatch(venues=venues, store=store, rules=settings.recovery),
         naked=NakedWatch(
             store=store,
             clock=clock,

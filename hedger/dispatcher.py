@@ -15,7 +15,7 @@ from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId, LaneId, OrderId, VenueId
 from hedger.domain.money import plain
-from hedger.domain.order import Filled, Order, Outcome, Refused, Unresolved
+from hedger.domain.order import Filled, Order, Outcome, Prepared, Refused, Unresolved
 from hedger.errors import VenueError
 from hedger.ledger.records import Shortfall
 from hedger.ledger.store import Store
@@ -23,6 +23,7 @@ from hedger.ports import Margin, Venue
 from hedger.position_cache import PositionCache
 from hedger.resolver import Resolver
 from hedger.sequence import LaneBusyError, Lanes
+from hedger.together import together
 
 CARRY_ON_MAX = 2
 
@@ -141,13 +142,13 @@ class Dispatcher:
 
     async def finish(self, hedge: HedgeId) -> list[Unresolved]:
         """Follow every order of a hedge whose end is not proven; what stays unknown comes back."""
-        unknown = []
-        for prepared in self._store.open_intents(hedge):
-            async with self._lanes.hold(prepared.lane, urgent=True):
-                outcome = self._record(await self._resolver.resolve(prepared, None))
-            if isinstance(outcome, Unresolved):
-                unknown.append(outcome)
-        return unknown
+        open_now = self._store.open_intents(hedge)
+        outcomes = await together(self._finish(prepared) for prepared in open_now)
+        return [outcome for outcome in outcomes if isinstance(outcome, Unresolved)]
+
+    async def _finish(self, prepared: Prepared) -> Outcome:
+        async with self._lanes.hold(prepared.lane, urgent=True):
+            return self._record(await self._resolver.resolve(prepared, None))
 
     def _record(self, outcome: Outcome) -> Outcome:
         prepared = outcome.prepared

@@ -20,7 +20,7 @@ from hedger.domain.money import ZERO, plain
 from hedger.ledger.store import Store
 from hedger.ports import Venue
 from hedger.readlag import ReadLag
-from hedger.secondsource import traded_since_planned
+from hedger.secondsource import traded_since_opened
 
 QUICK_S = 1.0
 KNOWN_MAX = 1_000
@@ -51,7 +51,8 @@ class Evidence:
             return None
         hedge = self._store.hedge(difference.hedge)
         young = self._may_be_old(hedge, difference.venue, asked_at)
-        traded = await traded_since_planned(self._venues[difference.venue], hedge)
+        venue = self._venues[difference.venue]
+        traded = await traded_since_opened(venue, self._store, hedge)
         if traded is None:
             return "" if young or not self._seen_for_long(difference, asked_at) else None
         self._since.pop((hedge.id, difference.venue), None)

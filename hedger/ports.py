@@ -25,6 +25,7 @@ from hedger.domain.market import (
     Traded,
 )
 from hedger.domain.order import Answer, Filler, Order, Prepared, Purpose, Sighting
+from hedger.venueclock import Offset
 
 
 class Fence(StrEnum):
@@ -41,7 +42,7 @@ class Capabilities:
     fence: Fence
     order_ttl_s: float  # how long a new order may live before it is refused on arrival
     read_lag_s: float  # bound on how late order and position reads may be
-    clock_skew_s: float  # bound on the difference between its clock and ours
+    clock_skew_s: float  # bound on the difference between its clock and ours, where untold
     usual_match_s: float = 0.4  # when an order's end usually shows: the first look waits for it
 
 
@@ -94,6 +95,10 @@ class Venue(Protocol):
 
     @property
     def capabilities(self) -> Capabilities: ...
+
+    @property
+    def offset(self) -> Offset | None:
+        """How far its clock is ahead of ours; None while no answer of it had a date."""
 
     async def start(self) -> None:
         """

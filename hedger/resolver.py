@@ -5,7 +5,7 @@ Three ends only: filled (by how much), refused with proof, unresolved. "Not foun
 proof by itself. An order is dead only when the venue does not know it *and* can no longer
 execute it, behind a fence (reliability.md §2.3):
 
-* ``EXPIRY``: its signed expiry, the clock skew and the read lag have passed;
+* ``EXPIRY``: its signed expiry and the read lag have passed on the venue's clock;
 * ``NONCE``: another transaction of ours holds its nonce. While the order is wanted and young
   the identical bytes are sent again, which completes it or changes nothing; otherwise its
   nonce is burnt by a harmless transaction, and the hashes tell which of the two got it.
@@ -44,11 +44,15 @@ from hedger.ledger.store import Store
 from hedger.ports import Capabilities, Fence, Venue
 from hedger.readlag import ReadLag, Watch
 from hedger.sequence import Lanes
+from hedger.venueclock import Offset
 
 LOOK_DELAYS_S = (0.3, 0.7, 1.4, 2.0)  # after the first; the last again until the budget ends
 RESEND_YOUNGER_THAN_S = 2.0
 BURN_AGAIN_AFTER_S = 5.0
 CANCEL_AGAIN_AFTER_S = 5.0
+INNER_SKEW_S = 1.0
+"""Between the machine of a venue that dates its answers and the one that judges expiries."""
+
 RESTING_CLOSE_S = 30.0
 """
 How long after its expiry a working order that takes exposure off is left in place: longer than
@@ -67,10 +71,19 @@ def verdict(prepared: Prepared, answer: Answer | None) -> Refused | None:
             return None
 
 
-def expired_for_good(prepared: Prepared, limits: Capabilities, asked_at: datetime) -> bool:
-    """Whether a look that began at ``asked_at`` would have seen any execution in time."""
-    margin = timedelta(seconds=limits.clock_skew_s + limits.read_lag_s)
-    return asked_at > prepared.expires_at + margin
+def expired_for_good(
+    prepared: Prepared, limits: Capabilities, asked_at: datetime, offset: Offset | None
+) -> bool:
+    """
+    Whether a look that began at ``asked_at`` would have seen any execution in time.
+
+    By the venue's own clock where its answers tell it, else by ours and the bound on both.
+    """
+    if offset is None:
+        seen_s = limits.clock_skew_s + limits.read_lag_s
+        return asked_at > prepared.expires_at + timedelta(seconds=seen_s)
+    margin = timedelta(seconds=INNER_SKEW_S + limits.read_lag_s)
+    return offset.theirs_at_least(asked_at) > prepared.expires_at + margin
 
 
 @dataclass(slots=True)
@@ -201,7 +214,8 @@ class Resolver:
     def _after_expiry(
         self, search: _Search, limits: Capabilities, asked_at: datetime
     ) -> Outcome | None:
-        if not expired_for_good(search.prepared, limits, asked_at):
+        offset = self._venues[search.prepared.order.venue].offset
+        if not expired_for_good(search.prepared, limits, asked_at, offset):
             return None
         return _dead(search.prepared, "not found, and its expiry has passed")
 

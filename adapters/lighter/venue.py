@@ -35,6 +35,7 @@ from hedger.domain.order import (
 )
 from hedger.errors import DeniedError, UnavailableError
 from hedger.ports import Capabilities, Fence
+from hedger.venueclock import Offset
 
 ORDER_TTL_S: Final = 10.0
 CLOCK_SKEW_S: Final = 2.0
@@ -92,6 +93,10 @@ class LighterVenue:
             clock_skew_s=CLOCK_SKEW_S,
             usual_match_s=USUAL_MATCH_S,
         )
+
+    @property
+    def offset(self) -> Offset | None:
+        return self._gateway.time.offset
 
     async def start(self) -> None:
         await self._gateway.start()

@@ -1,6 +1,7 @@
 """Rows of hedges, their legs and what they reserve; inside a transaction."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -170,6 +171,17 @@ def live(conn: sa.Connection) -> list[Hedge]:
     """Every hedge that is not terminal, oldest first."""
     found = conn.execute(sa.select(t.hedges).where(sa.text(t.LIVE))).all()
     return [_hedge(row) for row in sorted(found, key=lambda row: row.seq)]
+
+
+def trades_of(conn: sa.Connection, hedge_id: HedgeId, venue: VenueId) -> dict[str, datetime]:
+    """Trade ids of our fills on one leg and their stamps, on the venue's clock."""
+    fill = t.fills.c
+    rows = conn.execute(
+        sa.select(fill.trade_id, fill.at)
+        .where(fill.hedge_id == hedge_id, fill.venue == venue)
+        .order_by(fill.at, fill.trade_id)
+    )
+    return {row.trade_id: row.at for row in rows}
 
 
 def leg_size(conn: sa.Connection, hedge_id: HedgeId, venue: VenueId) -> Decimal:

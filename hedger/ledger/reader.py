@@ -95,6 +95,11 @@ class Reader:
         with self._reading() as conn:
             return hedges.leg_size(conn, hedge_id, venue)
 
+    def trades_of(self, hedge_id: HedgeId, venue: VenueId) -> dict[str, datetime]:
+        """The venue's names and stamps of our own fills of the hedge there, oldest first."""
+        with self._reading() as conn:
+            return hedges.trades_of(conn, hedge_id, venue)
+
     def reserved(self, venue: VenueId, excluding: HedgeId | None = None) -> Decimal:
         """Free margin promised to unfinished hedges on ``venue``, except to ``excluding``."""
         with self._reading() as conn:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from adapters.lighter.orders import TX_CREATE_ORDER
+from adapters.sandbox.clock import http_date
 from tests.simulation.clients import TIMEOUT_S, BrokenError, NoConnectionError
 from tests.simulation.faults import ORDER_WEIGHT, REQUESTS, Ill
 from tests.simulation.process import Process, now_s
@@ -19,7 +20,8 @@ from tests.simulation.requests import Cut
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-Reply = tuple[int, str]
+Ask = Callable[[], tuple[int, str]]
+Reply = tuple[int, str, str]
 Answer = asyncio.Future[Reply]
 GO_S = (0.015, 0.06)
 SLOW_S = (0.3, 2.0)
@@ -44,7 +46,7 @@ class Link:
             assert body is not None
             self._world.oracle.sent_x10(self._process, body)
 
-        def ask() -> Reply:
+        def ask() -> tuple[int, str]:
             return self._world.venues.ask_x10(method, path, query, body)
 
         reply = await self._exchange("x10", ask, order=order, what=path)
@@ -59,7 +61,7 @@ class Link:
         if form is not None:
             self._world.oracle.sent_lighter(self._process, form["tx_type"], form["tx_info"])
 
-        def ask() -> Reply:
+        def ask() -> tuple[int, str]:
             return self._world.venues.ask_lighter(name, query, form)
 
         create = form is not None and form["tx_type"] == str(TX_CREATE_ORDER)
@@ -68,7 +70,13 @@ class Link:
         return reply
 
     async def _exchange(
-        self, venue: str, ask: Callable[[], Reply], *, order: bool, what: str, aim: bool = False
+        self,
+        venue: str,
+        ask: Ask,
+        *,
+        order: bool,
+        what: str,
+        aim: bool = False,
     ) -> Reply:
         """
         Raises:
@@ -85,7 +93,13 @@ class _Message:
     """One request on its way, and its answer."""
 
     def __init__(
-        self, world: "World", venue: str, ask: Callable[[], Reply], what: str, *, order: bool
+        self,
+        world: "World",
+        venue: str,
+        ask: Ask,
+        what: str,
+        *,
+        order: bool,
     ) -> None:
         self._world = world
         self._venue = venue
@@ -151,7 +165,7 @@ class _Message:
         if self._refused or world.down(self._venue) is not None:
             return  # what was refused once is refused again: nothing has changed in between
         try:
-            reply = self._ask()
+            reply = (*self._ask(), http_date(world.clock.now()))
         except Cut:
             world.trace(f"cut {self._venue} {self._what}")
             if back_s is not None:
@@ -164,7 +178,7 @@ class _Message:
             f"{self._venue} {self._what} {reply[0]}" + (reply[1][:90] if self._order else "")
         )
         if self._order and world.chance.strikes(Ill.GARBLED, 0.03):
-            reply = (reply[0], reply[1][: len(reply[1]) // 2])
+            reply = (reply[0], reply[1][: len(reply[1]) // 2], reply[2])
         if back_s is None:
             return
         if back_s < 0:

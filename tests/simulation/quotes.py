@@ -33,10 +33,10 @@ class _PublicClient:
         query = [(name, str(value)) for name, value in params.items()]
         try:
             if self._venue == X10:
-                status, text = await self._wire.x10("GET", path, query, None)
+                status, text, _ = await self._wire.x10("GET", path, query, None)
             else:
                 name = path.removeprefix("/api/v1/")
-                status, text = await self._wire.lighter(name, query, None)
+                status, text, _ = await self._wire.lighter(name, query, None)
         except NoConnectionError:
             raise httpx.ConnectError("refused") from None
         except BrokenError:

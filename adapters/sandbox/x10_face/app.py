@@ -5,6 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
+from adapters.sandbox.clock import dating
 from adapters.sandbox.engine.exchange import Exchange
 from adapters.sandbox.faults import FaultBox
 from adapters.sandbox.x10_face import orders, private, private_orders, public, streams
@@ -41,6 +42,7 @@ def build_app(
     _add_public(app.router)
     _add_private(app.router)
     _add_streams(app.router)
+    app.on_response_prepare.append(dating(clock))
     app.cleanup_ctx.append(_life)
     app.on_shutdown.append(_close_streams)
     return app
