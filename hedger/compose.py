@@ -111,7 +111,7 @@ def compose(
             dedicated=settings.account.dedicated,
             retries=settings.retry_policy,
             rules=settings.recovery,
-            evidence=Evidence(venues=venues, store=store, lag=lag),
+            evidence=Evidence(venues=venues, store=store, lag=lag, clock=clock),
             stray=StrayOrders(
                 venues=venues,
                 store=store,

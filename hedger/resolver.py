@@ -14,6 +14,7 @@ The read lag is the measured one (``hedger/readlag.py``). Our orders are immedia
 the venue keeps working is cancelled and then looked up again: a cancel can lose the race (S12).
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -41,6 +42,7 @@ from hedger.domain.order import (
 )
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
+from hedger.patience import soon
 from hedger.ports import Capabilities, Fence, Venue
 from hedger.readlag import ReadLag, Watch
 from hedger.sequence import Lanes
@@ -50,6 +52,7 @@ LOOK_DELAYS_S = (0.3, 0.7, 1.4, 2.0)  # after the first; the last again until th
 RESEND_YOUNGER_THAN_S = 2.0
 BURN_AGAIN_AFTER_S = 5.0
 CANCEL_AGAIN_AFTER_S = 5.0
+JUST_AFTER_S = 0.01
 INNER_SKEW_S = 1.0
 """Between the machine of a venue that dates its answers and the one that judges expiries."""
 
@@ -79,11 +82,19 @@ def expired_for_good(
 
     By the venue's own clock where its answers tell it, else by ours and the bound on both.
     """
+    return asked_at > dead_from(prepared, limits, offset)
+
+
+def dead_from(prepared: Prepared, limits: Capabilities, offset: Offset | None) -> datetime:
+    """The instant on our clock after which "not found" proves that an order is dead."""
     if offset is None:
         seen_s = limits.clock_skew_s + limits.read_lag_s
-        return asked_at > prepared.expires_at + timedelta(seconds=seen_s)
-    margin = timedelta(seconds=INNER_SKEW_S + limits.read_lag_s)
-    return offset.theirs_at_least(asked_at) > prepared.expires_at + margin
+    else:
+        seen_s = INNER_SKEW_S + limits.read_lag_s - offset.low_s
+    return prepared.expires_at + timedelta(seconds=seen_s)
+
+
+Coming = asyncio.Task[Answer]
 
 
 @dataclass(slots=True)
@@ -92,8 +103,10 @@ class _Search:
 
     prepared: Prepared
     wanted: bool
-    accepted: bool
     began_s: float
+    accepted: bool = False
+    coming: Coming | None = None  # the answer to the send, while it is waited for
+    refused: bool = False  # the venue would not have its nonce
     resent: bool = False
     burn: Prepared | None = None
     burnt_at_s: float = 0.0
@@ -123,25 +136,31 @@ class Resolver:
         self._budget_s = budget_s
 
     async def resolve(
-        self, prepared: Prepared, answer: Answer | None, *, wanted: bool = False
+        self,
+        prepared: Prepared,
+        answer: Answer | None,
+        *,
+        wanted: bool = False,
+        coming: Coming | None = None,
     ) -> Outcome:
         """
         The end of an order whose send was answered with ``answer`` (None: we do not know).
 
         ``wanted`` allows the identical bytes to be sent again while the order is young; leave it
-        out for anything that an earlier process may have sent.
+        out for anything that an earlier process may have sent. ``coming`` is the send that has
+        not been answered yet: what it says is taken in when it does.
         """
-        if (proof := verdict(prepared, answer)) is not None:
+        search = _Search(prepared, wanted, self._clock.monotonic_s(), coming=coming)
+        if (proof := self._said(search, answer)) is not None:
             return proof
-        if isinstance(answer, NoProof):
-            logger.warning("order {}: no proof, {}", prepared.order.id, answer.detail)
-        search = _Search(prepared, wanted, isinstance(answer, Accepted), self._clock.monotonic_s())
         delay_s = self._venues[prepared.order.venue].capabilities.usual_match_s
         looks = 0
         while self._clock.monotonic_s() - search.began_s < self._budget_s:
-            await self._clock.sleep(delay_s)
+            await self._clock.sleep(self._until_next(search, delay_s))
             delay_s = LOOK_DELAYS_S[min(looks, len(LOOK_DELAYS_S) - 1)]
             looks += 1
+            if (proof := self._came(search)) is not None:
+                return proof
             try:
                 outcome = await self._look(search)
             except VenueError as error:
@@ -151,10 +170,40 @@ class Resolver:
                 return outcome
         return Unresolved(prepared, f"no proof after {looks} looks in {self._budget_s:g} s")
 
+    def _said(self, search: _Search, answer: Answer | None) -> Refused | None:
+        """Take in what the venue said to the send; the end of the order if that proves one."""
+        search.accepted |= isinstance(answer, Accepted)
+        if isinstance(answer, NoProof):
+            search.refused |= answer.reason is Reason.NONCE
+            logger.warning("order {}: no proof, {}", search.prepared.order.id, answer.detail)
+        return verdict(search.prepared, answer)
+
+    def _came(self, search: _Search) -> Refused | None:
+        """The same for an answer that has come only now."""
+        if search.coming is None or not search.coming.done():
+            return None
+        answer, search.coming = search.coming.result(), None
+        self._lanes.answered(search.prepared.lane, search.prepared.nonce, answer)
+        return self._said(search, answer)
+
+    def _until_next(self, search: _Search, planned_s: float) -> float:
+        """How long to wait for the next look: no longer than until its fence may stand."""
+        venue = self._venues[search.prepared.order.venue]
+        limits = self._lag.limits(venue.id)
+        stands_at: datetime | None = None
+        if limits.fence is Fence.EXPIRY:
+            stands_at = dead_from(search.prepared, limits, venue.offset)
+        elif search.taken_at is not None:
+            stands_at = search.taken_at + timedelta(seconds=limits.read_lag_s)
+        if stands_at is None:
+            return planned_s
+        left_s = (stands_at - self._clock.now()).total_seconds() + JUST_AFTER_S
+        return min(planned_s, left_s) if left_s > 0 else planned_s
+
     async def _look(self, search: _Search) -> Outcome | None:
         venue = self._venues[search.prepared.order.venue]
         asked_at = self._clock.now()
-        sighting: Sighting = await venue.find(search.prepared)
+        sighting: Sighting = await soon(lambda: venue.find(search.prepared), self._clock)
         match sighting:
             case Found() if sighting.complete:
                 self._measure(search, sighting, asked_at)
@@ -225,12 +274,19 @@ class Resolver:
         lag = self._lag.bound(venue.id)
         if search.taken_at is not None and asked_at > search.taken_at + lag:
             return _dead(search.prepared, "not found, and its nonce belongs to another")
-        if search.burn is not None and isinstance(await venue.find(search.burn), Found):
-            return _dead(search.prepared, "its nonce was burnt")
+        if (burn := search.burn) is not None:
+            used = await soon(lambda: venue.find(burn), self._clock)
+            if isinstance(used, Found):
+                return _dead(search.prepared, "its nonce was burnt")
+        if search.refused:
+            await self._check_slot(search, venue)
+        if search.taken_at is not None:
+            return None  # whoever has it: an execution of ours appears within the read lag
         age_s = self._clock.monotonic_s() - search.began_s
         if search.accepted and age_s < lag.total_seconds():
             return None  # taken in: it appears within the read lag
-        if search.wanted and not search.resent and age_s < RESEND_YOUNGER_THAN_S:
+        again = search.wanted and not search.resent and not search.refused
+        if again and age_s < RESEND_YOUNGER_THAN_S:
             search.resent = True
             await self._resend(search, venue)
             return None
@@ -242,6 +298,7 @@ class Resolver:
         order = search.prepared.order
         answer = await venue.submit(search.prepared)
         search.accepted = isinstance(answer, Accepted)
+        search.refused = isinstance(answer, NoProof) and answer.reason is Reason.NONCE
         self._store.event(
             "resent",
             f"identical bytes of {order.id} sent again: {type(answer).__name__}",
@@ -283,7 +340,8 @@ class Resolver:
         prepared = search.prepared
         if search.taken_at is not None or prepared.lane is None or prepared.nonce is None:
             return
-        if await venue.next_nonce(prepared.lane) > prepared.nonce:
+        lane = prepared.lane
+        if await soon(lambda: venue.next_nonce(lane), self._clock) > prepared.nonce:
             search.taken_at = self._clock.now()
 
 

@@ -24,11 +24,12 @@ from hedger.domain.money import ZERO, floor_to_step, tidy
 from hedger.domain.order import Filled, Order, Outcome, Purpose, Refused, Side, Unresolved
 from hedger.errors import UnavailableError, UnwritableError, VenueError
 from hedger.ledger.store import Store
+from hedger.patience import soon
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.pricing import worst_price
 from hedger.readlag import ReadLag, Watch
-from hedger.secondsource import traded_since_opened
+from hedger.secondsource import SinceOpened, traded_since_opened
 from hedger.settings import Rollback as Rules
 from hedger.together import together
 
@@ -242,6 +243,8 @@ class RollbackEngine:
                     trouble = ""
                 case Unresolved(_, detail):
                     return self._escalate(hedge, detail)
+                case Refused(dead=True):
+                    trouble = _why(outcome)  # long enough was waited for its death
                 case Filled() | NotPlaced() | Refused() | None:
                     trouble = _why(outcome)
                     await self._clock.sleep(self._rules.pause_s)
@@ -280,8 +283,12 @@ class RollbackEngine:
         last = self._last_change(hedge, venue)
         same = _Same()
         watch = Watch()
+
+        async def look() -> Position:
+            return await self._positions.get(venue, hedge.symbol, max_age_s=0, hedge=hedge.id)
+
         for _ in range(LOOKS_MAX):
-            position = await self._positions.get(venue, hedge.symbol, max_age_s=0, hedge=hedge.id)
+            position = await soon(look, self._clock)
             asked_at = position.read_started_at
             if position.size == booked:
                 if last is not None:
@@ -291,7 +298,7 @@ class RollbackEngine:
             since = same.since(position.size, asked_at)
             late = last is None or asked_at > last + LAGS_AGAINST_OUR_FILLS * lag
             if same.due(asked_at):
-                traded = await traded_since_opened(self._venues[venue], self._store, hedge)
+                traded = await self._traded(hedge, venue)
                 explained = traded is not None and traded.explains(position.size)
                 against = traded is not None and not explained and _shrunk(position.size, booked)
                 if explained or (late and (not against or asked_at - since > lag)):
@@ -299,6 +306,10 @@ class RollbackEngine:
                     return position, not against
             await self._clock.sleep(SECOND_LOOK_S if late else LOOK_S)
         raise UnavailableError(venue, f"the {hedge.symbol} position keeps changing")
+
+    async def _traded(self, hedge: Hedge, venue: VenueId) -> SinceOpened | None:
+        port = self._venues[venue]
+        return await traded_since_opened(port, self._store, hedge, self._clock)
 
     def _last_change(self, hedge: Hedge, venue: VenueId) -> datetime | None:
         """When an order of ours may last have changed a leg; None where none did."""
@@ -347,7 +358,8 @@ class RollbackEngine:
         """The reduce-only order of one step; None when there is nobody to trade with."""
         venue = self._venues[step.venue]
         rules = await venue.instrument(hedge.symbol)
-        book = await self._quotes[step.venue].book(hedge.symbol, urgent=True)
+        quotes = self._quotes[step.venue]
+        book = await soon(lambda: quotes.book(hedge.symbol, urgent=True), self._clock)
         ladder = self._rules.slippage_bps
         slippage = ladder[min(attempt, len(ladder)) - 1]
         price = worst_price(step.side, book, rules, slippage)

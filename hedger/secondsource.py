@@ -15,10 +15,12 @@ from decimal import Decimal
 
 from loguru import logger
 
+from hedger.clock import Clock
 from hedger.domain.hedge import Hedge
 from hedger.domain.money import ZERO
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
+from hedger.patience import soon
 from hedger.ports import Venue
 
 
@@ -39,7 +41,9 @@ class SinceOpened:
         return self.current and self.net == size
 
 
-async def traded_since_opened(venue: Venue, store: Store, hedge: Hedge) -> SinceOpened | None:
+async def traded_since_opened(
+    venue: Venue, store: Store, hedge: Hedge, clock: Clock
+) -> SinceOpened | None:
     """
     What was traded on the hedge's market since it began.
 
@@ -51,7 +55,7 @@ async def traded_since_opened(venue: Venue, store: Store, hedge: Hedge) -> Since
     ours = store.trades_of(hedge.id, venue.id)
     since = min(ours.values(), default=_began(venue, hedge))
     try:
-        traded = await venue.traded(hedge.symbol, since)
+        traded = await soon(lambda: venue.traded(hedge.symbol, since), clock)
     except VenueError as error:
         logger.warning("{}: the trades of {} cannot be read: {}", venue.id, hedge.symbol, error)
         return None

@@ -30,6 +30,7 @@ from hedger.domain.order import Answer, Filled, NoProof, Outcome, Purpose, Reaso
 from hedger.errors import UnavailableError, VenueError
 from hedger.ledger.records import LaneState
 from hedger.ledger.store import Store
+from hedger.patience import soon
 from hedger.ports import Venue
 from hedger.sequence.gaps import fill, waited_for
 from hedger.sequence.lane import Lane
@@ -306,7 +307,7 @@ class Lanes:
         return remote > ours or (remote < ours and quiet_s > self._lag_s(held.venue.id))
 
     async def _ahead(self, held: _Held) -> bool:
-        remote = await held.venue.next_nonce(held.lane.id)
+        remote = await soon(lambda: held.venue.next_nonce(held.lane.id), self._clock)
         held.checked_s = self._clock.monotonic_s()
         return remote > held.values.following()
 
@@ -325,7 +326,9 @@ class Lanes:
         lane, fresh = held.lane, held.values.fresh
         held.doubt = held.doubt or why
         try:
-            remote = await lane.agreed(lambda: held.venue.next_nonce(lane.id))
+            remote = await lane.agreed(
+                lambda: soon(lambda: held.venue.next_nonce(lane.id), self._clock)
+            )
             ours = held.values.following()
             if remote < ours:
                 if not patient:
