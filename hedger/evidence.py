@@ -56,7 +56,7 @@ class Evidence:
         hedge = self._store.hedge(difference.hedge)
         young = self._may_be_old(hedge, difference.venue, asked_at)
         venue = self._venues[difference.venue]
-        traded = await traded_since_opened(venue, self._store, hedge, self._clock)
+        traded = await traded_since_opened(venue, self._store, hedge, difference.read, self._clock)
         if traded is None:
             return "" if young or not self._seen_for_long(difference, asked_at) else None
         self._since.pop((hedge.id, difference.venue), None)

@@ -179,12 +179,18 @@ class Resolver:
         return verdict(search.prepared, answer)
 
     def _came(self, search: _Search) -> Refused | None:
-        """The same for an answer that has come only now."""
+        """
+        The same for an answer that has come only now.
+
+        Once the identical bytes were sent again, a refusal of the first copy says nothing about
+        the second.
+        """
         if search.coming is None or not search.coming.done():
             return None
         answer, search.coming = search.coming.result(), None
         self._lanes.answered(search.prepared.lane, search.prepared.nonce, answer)
-        return self._said(search, answer)
+        proof = self._said(search, answer)
+        return None if search.resent else proof
 
     def _until_next(self, search: _Search, planned_s: float) -> float:
         """How long to wait for the next look: no longer than until its fence may stand."""

@@ -298,7 +298,7 @@ class RollbackEngine:
             since = same.since(position.size, asked_at)
             late = last is None or asked_at > last + LAGS_AGAINST_OUR_FILLS * lag
             if same.due(asked_at):
-                traded = await self._traded(hedge, venue)
+                traded = await self._traded(hedge, position)
                 explained = traded is not None and traded.explains(position.size)
                 against = traded is not None and not explained and _shrunk(position.size, booked)
                 if explained or (late and (not against or asked_at - since > lag)):
@@ -307,9 +307,9 @@ class RollbackEngine:
             await self._clock.sleep(SECOND_LOOK_S if late else LOOK_S)
         raise UnavailableError(venue, f"the {hedge.symbol} position keeps changing")
 
-    async def _traded(self, hedge: Hedge, venue: VenueId) -> SinceOpened | None:
-        port = self._venues[venue]
-        return await traded_since_opened(port, self._store, hedge, self._clock)
+    async def _traded(self, hedge: Hedge, position: Position) -> SinceOpened | None:
+        venue = self._venues[position.venue]
+        return await traded_since_opened(venue, self._store, hedge, position.size, self._clock)
 
     def _last_change(self, hedge: Hedge, venue: VenueId) -> datetime | None:
         """When an order of ours may last have changed a leg; None where none did."""

@@ -5,13 +5,14 @@ A hedge is planned on a market where both venues are flat, so its position is wh
 there since, by us, by a person or by the venue itself.
 
 Trades are stamped by the venue, whose clock is not ours: one that is set off would hide our own
-fills. So they are counted from the venue's own stamp of our first fill, and before there is one
-from the hedge's beginning in the venue's time.
+fills. So they are counted from the venue's own stamp of our first fill, or from the planning of
+the hedge in the venue's time.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from loguru import logger
 
@@ -42,27 +43,34 @@ class SinceOpened:
 
 
 async def traded_since_opened(
-    venue: Venue, store: Store, hedge: Hedge, clock: Clock
+    venue: Venue, store: Store, hedge: Hedge, read: Decimal, clock: Clock
 ) -> SinceOpened | None:
     """
-    What was traded on the hedge's market since it began.
+    What was traded on the hedge's market since it began, held against the position ``read``.
 
-    None where the venue does not answer, and for a hedge that was not planned (an orphan): the
-    market was not flat then.
+    Where it does not make that since our first fill, it is counted from the planning of the
+    hedge: something may have been traded in between. None where the venue does not answer, and
+    for a hedge that was not planned (an orphan): the market was not flat then.
     """
     if hedge.planned_size == ZERO:
         return None
     ours = store.trades_of(hedge.id, venue.id)
-    since = min(ours.values(), default=_began(venue, hedge))
-    try:
-        traded = await soon(lambda: venue.traded(hedge.symbol, since), clock)
-    except VenueError as error:
-        logger.warning("{}: the trades of {} cannot be read: {}", venue.id, hedge.symbol, error)
-        return None
-    return SinceOpened(net=traded.net, forced=traded.forced, current=ours.keys() <= traded.trades)
+    found: SinceOpened | None = None
+    for since in [*sorted(ours.values())[:1], _planned(venue, hedge)]:
+        try:
+            traded = await soon(partial(venue.traded, hedge.symbol, since), clock)
+        except VenueError as error:
+            logger.warning("{}: the trades of {} cannot be read: {}", venue.id, hedge.symbol, error)
+            return None
+        current = ours.keys() <= traded.trades
+        counted = SinceOpened(net=traded.net, forced=traded.forced, current=current)
+        if counted.explains(read):
+            return counted
+        found = found or counted
+    return found
 
 
-def _began(venue: Venue, hedge: Hedge) -> datetime:
+def _planned(venue: Venue, hedge: Hedge) -> datetime:
     """When the hedge was planned, not later than so on the venue's clock."""
     offset = venue.offset
     if offset is None:

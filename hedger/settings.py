@@ -135,7 +135,8 @@ class Jobs(Section):
     """
     The jobs of the daemon.
 
-    ``accounts`` looks whether a leg of an open hedge was taken, ``watch`` measures legs that stand alone and sends alerts; it reads only the ledger.
+    ``accounts`` looks whether a leg of an open hedge was taken. ``watch`` measures legs that
+    stand alone and sends alerts; it reads only the ledger.
     """
 
     scan: Job = Job(interval_s=60)
