@@ -160,8 +160,15 @@ class Venue(Protocol):
     async def find(self, prepared: Prepared) -> Sighting:
         """Look an order up by our id (and hash, where there is one), with its fills."""
 
+    async def prepare_cancel(self, prepared: Prepared, nonce: int) -> Filler:
+        """
+        Sign a cancel of a working order, with a nonce of the lane for reducing orders.
+
+        Proves nothing: ``find`` afterwards. Only where the fence is ``NONCE``.
+        """
+
     async def cancel(self, prepared: Prepared) -> None:
-        """Ask the venue to cancel a working order. Proves nothing: ``find`` afterwards."""
+        """The same at once, where there is no lane."""
 
     async def open_orders(self) -> Sequence[str]:
         """Client ids of every working order of the account."""

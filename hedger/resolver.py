@@ -24,6 +24,7 @@ from loguru import logger
 from hedger.clock import Clock
 from hedger.domain.ids import LaneId, VenueId
 from hedger.domain.order import (
+    NEVER_SENT,
     Accepted,
     Answer,
     Declined,
@@ -40,7 +41,7 @@ from hedger.domain.order import (
     Sighting,
     Unresolved,
 )
-from hedger.errors import VenueError
+from hedger.errors import UnavailableError, VenueError
 from hedger.ledger.store import Store
 from hedger.patience import soon
 from hedger.ports import Capabilities, Fence, Venue
@@ -69,7 +70,7 @@ def verdict(prepared: Prepared, answer: Answer | None) -> Refused | None:
         case Declined(reason, code, detail):
             return Refused(prepared, reason, code, detail)
         case NeverSent(detail):
-            return Refused(prepared, Reason.OTHER, "never-sent", detail)
+            return Refused(prepared, Reason.OTHER, NEVER_SENT, detail)
         case Accepted() | NoProof() | None:
             return None
 
@@ -82,16 +83,15 @@ def expired_for_good(
 
     By the venue's own clock where its answers tell it, else by ours and the bound on both.
     """
-    return asked_at > dead_from(prepared, limits, offset)
+    margin = fence_margin(limits, offset)
+    return asked_at > prepared.expires_at + margin
 
 
-def dead_from(prepared: Prepared, limits: Capabilities, offset: Offset | None) -> datetime:
-    """The instant on our clock after which "not found" proves that an order is dead."""
+def fence_margin(limits: Capabilities, offset: Offset | None) -> timedelta:
+    """From a signed expiry to the instant on our clock at which "not found" proves a death."""
     if offset is None:
-        seen_s = limits.clock_skew_s + limits.read_lag_s
-    else:
-        seen_s = INNER_SKEW_S + limits.read_lag_s - offset.low_s
-    return prepared.expires_at + timedelta(seconds=seen_s)
+        return timedelta(seconds=limits.clock_skew_s + limits.read_lag_s)
+    return timedelta(seconds=INNER_SKEW_S + limits.read_lag_s - offset.low_s)
 
 
 Coming = asyncio.Task[Answer]
@@ -172,11 +172,12 @@ class Resolver:
 
     def _said(self, search: _Search, answer: Answer | None) -> Refused | None:
         """Take in what the venue said to the send; the end of the order if that proves one."""
+        prepared = search.prepared
         search.accepted |= isinstance(answer, Accepted)
         if isinstance(answer, NoProof):
             search.refused |= answer.reason is Reason.NONCE
-            logger.warning("order {}: no proof, {}", search.prepared.order.id, answer.detail)
-        return verdict(search.prepared, answer)
+            logger.warning("order {}: no proof, {}", prepared.order.id, answer.detail)
+        return verdict(prepared, answer)
 
     def _came(self, search: _Search) -> Refused | None:
         """
@@ -198,7 +199,7 @@ class Resolver:
         limits = self._lag.limits(venue.id)
         stands_at: datetime | None = None
         if limits.fence is Fence.EXPIRY:
-            stands_at = dead_from(search.prepared, limits, venue.offset)
+            stands_at = search.prepared.expires_at + fence_margin(limits, venue.offset)
         elif search.taken_at is not None:
             stands_at = search.taken_at + timedelta(seconds=limits.read_lag_s)
         if stands_at is None:
@@ -257,7 +258,8 @@ class Resolver:
         ):
             return
         search.cancelled_at_s = now_s
-        await cancel(venue, search.prepared, self._lanes, holding=search.prepared.lane)
+        holding = search.prepared.lane
+        await cancel(venue, search.prepared, self._lanes, self._store, holding=holding)
         self._store.event(
             "cancel_asked",
             f"{order.venue} still works on order {order.id}: asked to cancel it",
@@ -352,23 +354,36 @@ class Resolver:
 
 
 async def cancel(
-    venue: Venue, prepared: Prepared, lanes: Lanes, *, holding: LaneId | None = None
+    venue: Venue,
+    prepared: Prepared,
+    lanes: Lanes,
+    store: Store,
+    *,
+    holding: LaneId | None = None,
 ) -> None:
     """
     Ask a venue to cancel one order of ours; look it up afterwards.
 
-    Where there are nonces, a cancel uses one of the lane for reducing orders, which is kept idle
-    meanwhile (``holding``: the lane that the caller keeps already) and asked anew afterwards.
+    Where there are nonces, a cancel uses one of the lane for reducing orders, and is committed
+    like every other use of one. ``holding`` is the lane that the caller keeps already.
 
     Raises:
         VenueError: the venue did not take the request.
     """
     lane = venue.lane(Purpose.ROLLBACK)
+    if lane is None:
+        await venue.cancel(prepared)
+        return
     async with lanes.hold(None if lane == holding else lane):
-        try:
-            await venue.cancel(prepared)
-        finally:
+        nonce = await lanes.next_value(lane, urgent=True)
+        assert nonce is not None
+        asked = await venue.prepare_cancel(prepared, nonce)
+        store.intend_filler(asked)
+        answer = await venue.submit_filler(asked)
+        lanes.answered(lane, nonce, answer)
+        if not isinstance(answer, Accepted):
             lanes.doubt(lane)
+            raise UnavailableError(venue.id, f"cancel: {answer.detail}")
 
 
 def _dead(prepared: Prepared, detail: str) -> Refused:

@@ -202,6 +202,10 @@ class XVenue:
         """Never to be asked, as ``prepare_burn``."""
         raise DeniedError(self._id, "there is no nonce to use up; an order's fence is its expiry")
 
+    async def prepare_cancel(self, prepared: Prepared, nonce: int) -> Filler:
+        """Never to be asked, as ``prepare_burn``."""
+        raise DeniedError(self._id, "there is no nonce to use up; a cancel takes none")
+
     async def submit_filler(self, filler: Filler) -> Answer:
         """Never to be asked: no filler is ever made."""
         return NeverSent("there is no nonce to use up")

@@ -128,6 +128,10 @@ class Reason(StrEnum):
     OTHER = "other"
 
 
+NEVER_SENT = "never-sent"
+"""Stands for a venue's code where no byte of the order left this machine."""
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The venue took it in. Proves nothing about execution."""

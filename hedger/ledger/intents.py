@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId, LaneId, OrderId, VenueId
 from hedger.domain.money import ZERO
-from hedger.domain.order import Order, Prepared, Purpose, Side
+from hedger.domain.order import NEVER_SENT, Order, Prepared, Purpose, Side
 from hedger.errors import IllegalTransitionError, StateError
 from hedger.ledger import events, hedges
 from hedger.ledger import tables as t
@@ -23,6 +23,8 @@ from hedger.ledger.records import (
 )
 from hedger.ledger.session import Session
 from hedger.ports import Margin
+
+NO_EFFECT = (OrderState.DEAD, OrderState.REFUSED)
 
 
 def intend(
@@ -153,11 +155,11 @@ def open_intents(conn: sa.Connection, hedge: HedgeId | None) -> list[Prepared]:
 
 
 def dead_since(conn: sa.Connection, since: datetime, limit: int) -> list[OrderRecord]:
-    """Orders that died behind their fence since an instant, the newest ones."""
+    """Orders that were sent and should have no effect, since an instant, the newest ones."""
     c = t.orders.c
     query = (
         sa.select(t.orders)
-        .where(c.state == OrderState.DEAD, c.done_at >= since)
+        .where(c.state.in_(NO_EFFECT), c.status != NEVER_SENT, c.done_at >= since)
         .order_by(c.seq.desc())
         .limit(limit)
     )
@@ -197,6 +199,15 @@ def lane_high(conn: sa.Connection, lane: LaneId) -> int | None:
     filled = sa.select(sa.func.max(t.fillers.c.nonce)).where(t.fillers.c.lane == lane)
     found = [conn.execute(query).scalar() for query in (used, burnt, filled)]
     return max((nonce for nonce in found if nonce is not None), default=None)
+
+
+def lane_refused(conn: sa.Connection, lane: LaneId) -> int | None:
+    """The highest nonce of an order that reached the venue and was refused there."""
+    c = t.orders.c
+    query = sa.select(sa.func.max(c.nonce)).where(
+        c.lane == lane, c.state == OrderState.REFUSED, c.status != NEVER_SENT
+    )
+    return conn.execute(query).scalar()
 
 
 def row_of(conn: sa.Connection, order_id: OrderId) -> sa.Row[Any]:

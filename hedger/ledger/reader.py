@@ -131,7 +131,7 @@ class Reader:
             return intents.get(conn, prepared.order.id)
 
     def dead_since(self, since: datetime, limit: int = 200) -> list[OrderRecord]:
-        """Orders that died behind their fence since an instant, the newest first."""
+        """Orders that were sent and should have no effect, since an instant, the newest first."""
         with self._reading() as conn:
             return intents.dead_since(conn, since, limit)
 
@@ -149,6 +149,11 @@ class Reader:
         """The highest nonce of a lane that was or may have been used; None when there is none."""
         with self._reading() as conn:
             return intents.lane_high(conn, lane)
+
+    def lane_refused(self, lane: LaneId) -> int | None:
+        """The highest nonce of an order that reached the venue and was refused there."""
+        with self._reading() as conn:
+            return intents.lane_refused(conn, lane)
 
     def reserved_values(self, lane: LaneId) -> int | None:
         """The highest value reserved on a lane where gaps are legal; None when there is none."""
