@@ -236,7 +236,9 @@ class Resolver:
     def _measure(self, search: _Search, found: Found, asked_at: datetime) -> None:
         """How late the venue showed the fills of this order."""
         if found.fills:
+            offset = self._venues[search.prepared.order.venue].offset
             since = max(fill.at for fill in found.fills)
+            since = since if offset is None else offset.ours(since)
             self._lag.shown(
                 search.prepared.order.venue,
                 "an order",

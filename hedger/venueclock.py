@@ -44,6 +44,10 @@ class Offset:
         """An instant of ours on their clock, as far as it is known."""
         return ours + timedelta(seconds=self.assumed_s)
 
+    def ours(self, theirs: datetime) -> datetime:
+        """An instant on their clock on ours, as far as it is known."""
+        return theirs - timedelta(seconds=self.assumed_s)
+
     def theirs_at_least(self, ours: datetime) -> datetime:
         """What their clock certainly showed at an instant of ours; for proofs."""
         return ours + timedelta(seconds=self.low_s)
