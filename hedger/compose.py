@@ -7,6 +7,7 @@ from hedger.accruals import Accruals
 from hedger.alerts import Alerter
 from hedger.breaker import CircuitBreaker
 from hedger.clock import Clock
+from hedger.clockwatch import ClockWatch
 from hedger.dispatcher import Dispatcher
 from hedger.domain.ids import VenueId
 from hedger.evidence import Evidence
@@ -110,7 +111,7 @@ def compose(
             dedicated=settings.account.dedicated,
             retries=settings.retry_policy,
             rules=settings.recovery,
-            evidence=Evidence(venues=venues, store=store, lag=lag),
+            evidence=Evidence(venues=venues, store=store, lag=lag, clock=clock),
             stray=StrayOrders(
                 venues=venues,
                 store=store,
@@ -120,6 +121,7 @@ def compose(
             ),
         ),
         late=late,
+        clocks=ClockWatch(venues=venues, store=store, rules=settings.recovery),
         naked=NakedWatch(
             store=store,
             clock=clock,

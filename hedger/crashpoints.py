@@ -68,6 +68,7 @@ VENUE_SITES: Final = (
     "submit_rollback",
     "prepare_burn",
     "prepare_filler",
+    "prepare_cancel",
     "submit_filler",
     "find",
     "cancel",

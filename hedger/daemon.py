@@ -95,6 +95,7 @@ class Daemon:
         found = {
             "scan": (jobs.scan, self.scan),
             "monitor": (jobs.monitor, self.monitor),
+            "accounts": (jobs.accounts, self.accounts),
             "reconcile": (jobs.reconcile, self.reconcile),
             "funding": (jobs.funding, self.funding),
             "watch": (jobs.watch, self.watch),
@@ -153,9 +154,9 @@ class Daemon:
         because the ledger could not be written, orders whose end is unknown, and orders that
         should be dead.
         """
-        await self._judge_all()
         trader = self._trader
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._judge_all())
             group.create_task(trader.late.run())
             for hedge in trader.store.unfinished():
                 waits = hedge.state is State.ESCALATED and not self._pace.due(hedge.id)
@@ -199,6 +200,11 @@ class Daemon:
         if seen.exit_reason is not None:
             logger.info("hedge {} is left: {}", hedge.id, seen.exit_reason)
             await trader.executor.close(hedge, seen.exit_reason)
+
+    async def accounts(self) -> None:
+        """While there are open hedges, see soon that a leg was taken from one."""
+        if any(hedge.state is State.OPEN for hedge in self._trader.store.live()):
+            await self._trader.reconciler.glance()
 
     async def reconcile(self) -> None:
         """Hold the ledger against both accounts and repair."""

@@ -5,6 +5,7 @@ Every order of the program goes through ``Dispatcher.place``, whatever it is for
 the same order is taken up by ``Dispatcher.finish`` (reliability.md §2.2).
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +16,7 @@ from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId, LaneId, OrderId, VenueId
 from hedger.domain.money import plain
-from hedger.domain.order import Filled, Order, Outcome, Refused, Unresolved
+from hedger.domain.order import Answer, Filled, Order, Outcome, Prepared, Refused, Unresolved
 from hedger.errors import VenueError
 from hedger.ledger.records import Shortfall
 from hedger.ledger.store import Store
@@ -23,8 +24,11 @@ from hedger.ports import Margin, Venue
 from hedger.position_cache import PositionCache
 from hedger.resolver import Resolver
 from hedger.sequence import LaneBusyError, Lanes
+from hedger.together import together
 
 CARRY_ON_MAX = 2
+ANSWER_S = 1.5
+"""How long an answer is waited for before the order is looked up as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Dispatcher:
         self._positions = positions
         self._clock = clock
         self._send_window_s = send_window_s
+        self._sending: set[asyncio.Task[Answer]] = set()
 
     async def place(
         self,
@@ -134,20 +139,41 @@ class Dispatcher:
         if frozen_s > self._send_window_s:
             self._store.abandon(prepared, f"not sent: {frozen_s:.1f} s after its intent")
             return NotPlaced(f"the process stood still for {frozen_s:.1f} s")
-        answer = await venue.submit(prepared)
+        sending = self._sent(venue, prepared)
+        await asyncio.wait({sending}, timeout=ANSWER_S)
+        if not sending.done():
+            return self._record(
+                await self._resolver.resolve(prepared, None, wanted=True, coming=sending)
+            )
+        answer = sending.result()
         self._lanes.answered(lane, nonce, answer)
-        outcome = await self._resolver.resolve(prepared, answer, wanted=True)
-        return self._record(outcome)
+        return self._record(await self._resolver.resolve(prepared, answer, wanted=True))
+
+    def _sent(self, venue: Venue, prepared: Prepared) -> asyncio.Task[Answer]:
+        """
+        Send once, in a task of its own: whoever waits may look the order up meanwhile.
+
+        Nobody cancels it: bytes that have left cannot be called back.
+        """
+        sending = asyncio.get_running_loop().create_task(_submitted(venue, prepared))
+        self._sending.add(sending)
+        sending.add_done_callback(self._ended)
+        return sending
+
+    def _ended(self, sending: asyncio.Task[Answer]) -> None:
+        self._sending.discard(sending)
+        if not sending.cancelled():
+            sending.exception()  # whoever waits for it has it, too
 
     async def finish(self, hedge: HedgeId) -> list[Unresolved]:
         """Follow every order of a hedge whose end is not proven; what stays unknown comes back."""
-        unknown = []
-        for prepared in self._store.open_intents(hedge):
-            async with self._lanes.hold(prepared.lane, urgent=True):
-                outcome = self._record(await self._resolver.resolve(prepared, None))
-            if isinstance(outcome, Unresolved):
-                unknown.append(outcome)
-        return unknown
+        open_now = self._store.open_intents(hedge)
+        outcomes = await together(self._finish(prepared) for prepared in open_now)
+        return [outcome for outcome in outcomes if isinstance(outcome, Unresolved)]
+
+    async def _finish(self, prepared: Prepared) -> Outcome:
+        async with self._lanes.hold(prepared.lane, urgent=True):
+            return self._record(await self._resolver.resolve(prepared, None))
 
     def _record(self, outcome: Outcome) -> Outcome:
         prepared = outcome.prepared
@@ -157,6 +183,10 @@ class Dispatcher:
         self._lanes.ended(outcome)
         logger.info("order {}: {}", order.id, outcome_text(outcome))
         return outcome
+
+
+async def _submitted(venue: Venue, prepared: Prepared) -> Answer:
+    return await venue.submit(prepared)
 
 
 def shortfall_text(short: Shortfall) -> str:

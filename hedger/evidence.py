@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from loguru import logger
 
+from hedger.clock import Clock
 from hedger.differences import Difference, Kind
 from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, VenueId
@@ -20,7 +21,7 @@ from hedger.domain.money import ZERO, plain
 from hedger.ledger.store import Store
 from hedger.ports import Venue
 from hedger.readlag import ReadLag
-from hedger.secondsource import traded_since_planned
+from hedger.secondsource import traded_since_opened
 
 QUICK_S = 1.0
 KNOWN_MAX = 1_000
@@ -29,7 +30,10 @@ KNOWN_MAX = 1_000
 class Evidence:
     """What speaks against a difference that all reads agree on."""
 
-    def __init__(self, *, venues: Mapping[VenueId, Venue], store: Store, lag: ReadLag) -> None:
+    def __init__(
+        self, *, venues: Mapping[VenueId, Venue], store: Store, lag: ReadLag, clock: Clock
+    ) -> None:
+        self._clock = clock
         self._venues = venues
         self._store = store
         self._lag = lag
@@ -51,11 +55,12 @@ class Evidence:
             return None
         hedge = self._store.hedge(difference.hedge)
         young = self._may_be_old(hedge, difference.venue, asked_at)
-        traded = await traded_since_planned(self._venues[difference.venue], hedge)
+        venue = self._venues[difference.venue]
+        traded = await traded_since_opened(venue, self._store, hedge, difference.read, self._clock)
         if traded is None:
             return "" if young or not self._seen_for_long(difference, asked_at) else None
         self._since.pop((hedge.id, difference.venue), None)
-        if traded.net == difference.read:
+        if traded.explains(difference.read):
             if traded.forced != ZERO:
                 self._tell_forced(hedge, difference, plain(traded.forced))
             return None

@@ -19,11 +19,12 @@ from hedger.clock import Clock
 from hedger.dispatcher import Dispatcher, NotPlaced, order_id_for
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId, OrderId, VenueId
-from hedger.domain.market import OrderBook
+from hedger.domain.market import OrderBook, Position
 from hedger.domain.money import ONE, ZERO, common_step, floor_to_step, plain, tidy
 from hedger.domain.order import Order, Purpose
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
+from hedger.patience import soon
 from hedger.ports import Margin, QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.pricing import worst_price
@@ -323,11 +324,15 @@ class Executor:
         booked = self._store.leg_size(hedge.id, hedge.venue_a)
         filled_at = self._store.orders_of(hedge.id)[-1].done_at or self._clock.now()
         watch = Watch()
+
+        async def look() -> Position:
+            return await self._positions.get(
+                hedge.venue_a, hedge.symbol, max_age_s=0, hedge=hedge.id
+            )
+
         while self._clock.now() <= deadline:
             try:
-                position = await self._positions.get(
-                    hedge.venue_a, hedge.symbol, max_age_s=0, hedge=hedge.id
-                )
+                position = await soon(look, self._clock)
                 asked_at = position.read_started_at
                 if position.size == booked:
                     self._lag.shown(

@@ -1,10 +1,10 @@
 """
 Orders that are over for us and may not be over for the venue.
 
-An order that is dead behind its fence stays watched for ``recovery.watch_dead_s``, and one whose
-end is unknown while its hedge is over is looked up for ever, both less and less often. What a
-venue executed late after all is booked, alerted, and taken off or matched like any other
-exposure (reliability.md §1.1, hummingbot's lost orders).
+An order that is dead behind its fence, or that a venue refused, stays watched for
+``recovery.watch_dead_s``, and one whose end is unknown while its hedge is over is looked up for
+ever, both less and less often. What a venue executed late after all is booked, alerted, and taken
+off or matched like any other exposure (reliability.md §1.1, hummingbot's lost orders).
 """
 
 from collections.abc import Mapping
@@ -81,7 +81,7 @@ class LateWatch:
                 " on it: asked to cancel it",
                 hedge=prepared.order.hedge,
             )
-            await cancel(venue, prepared, self._lanes)
+            await cancel(venue, prepared, self._lanes, self._store)
             self._pace.done(prepared.order.id)
         elif found.complete and found.filled > ZERO:
             outcome = Filled(

@@ -25,6 +25,7 @@ from hedger.domain.market import (
     Traded,
 )
 from hedger.domain.order import Answer, Filler, Order, Prepared, Purpose, Sighting
+from hedger.venueclock import Offset
 
 
 class Fence(StrEnum):
@@ -41,7 +42,7 @@ class Capabilities:
     fence: Fence
     order_ttl_s: float  # how long a new order may live before it is refused on arrival
     read_lag_s: float  # bound on how late order and position reads may be
-    clock_skew_s: float  # bound on the difference between its clock and ours
+    clock_skew_s: float  # bound on the difference between its clock and ours, where untold
     usual_match_s: float = 0.4  # when an order's end usually shows: the first look waits for it
 
 
@@ -94,6 +95,10 @@ class Venue(Protocol):
 
     @property
     def capabilities(self) -> Capabilities: ...
+
+    @property
+    def offset(self) -> Offset | None:
+        """How far its clock is ahead of ours; None while no answer of it had a date."""
 
     async def start(self) -> None:
         """
@@ -155,8 +160,15 @@ class Venue(Protocol):
     async def find(self, prepared: Prepared) -> Sighting:
         """Look an order up by our id (and hash, where there is one), with its fills."""
 
+    async def prepare_cancel(self, prepared: Prepared, nonce: int) -> Filler:
+        """
+        Sign a cancel of a working order, with a nonce of the lane for reducing orders.
+
+        Proves nothing: ``find`` afterwards. Only where the fence is ``NONCE``.
+        """
+
     async def cancel(self, prepared: Prepared) -> None:
-        """Ask the venue to cancel a working order. Proves nothing: ``find`` afterwards."""
+        """The same at once, where there is no lane."""
 
     async def open_orders(self) -> Sequence[str]:
         """Client ids of every working order of the account."""

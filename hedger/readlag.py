@@ -26,14 +26,23 @@ SAFETY = 2.0
 """The bound over the worst that was measured."""
 
 
+LOOKS_APART_S = 2.5
+"""
+Looks are closer together than this, unless we stood still or could not reach the venue. Then
+what it would have shown meanwhile is unknown, and is not held against it.
+"""
+
+
 @dataclass(slots=True)
 class Watch:
-    """What we wait to see at a venue: the start of the latest look that did not show it."""
+    """What we wait to see at a venue: the starts of the looks that did not show it."""
 
+    first_missed_at: datetime | None = None
     missed_at: datetime | None = None
 
     def missed(self, asked_at: datetime) -> None:
         """A look that began at ``asked_at`` did not show it."""
+        self.first_missed_at = self.first_missed_at or asked_at
         self.missed_at = asked_at
 
 
@@ -74,13 +83,18 @@ class ReadLag:
         self, venue: VenueId, what: str, watch: Watch, *, since: datetime, asked_at: datetime
     ) -> None:
         """
-        A look that began at ``asked_at`` shows what happened at ``since``.
+        A look that began at ``asked_at`` shows what happened at ``since``, both on our clock.
 
-        Counts only if an earlier look, begun after ``since``, had not shown it.
+        Counts only if an earlier look, begun after ``since``, had not shown it; and only if we
+        began to look while it could still be late: long after our fill, a position that is not
+        as our fills made it was changed by somebody else.
         """
-        if watch.missed_at is None or watch.missed_at <= since:
+        if watch.first_missed_at is None or watch.missed_at is None or watch.missed_at <= since:
             return
-        late_s = (asked_at - since).total_seconds()
+        if watch.first_missed_at - since > self.bound(venue):
+            return
+        seen_at = min(asked_at, watch.missed_at + timedelta(seconds=LOOKS_APART_S))
+        late_s = (seen_at - since).total_seconds()
         if late_s <= self.worst_s(venue):
             return
         before_s = self.bound_s(venue)

@@ -5,7 +5,7 @@ Three ends only: filled (by how much), refused with proof, unresolved. "Not foun
 proof by itself. An order is dead only when the venue does not know it *and* can no longer
 execute it, behind a fence (reliability.md §2.3):
 
-* ``EXPIRY``: its signed expiry, the clock skew and the read lag have passed;
+* ``EXPIRY``: its signed expiry and the read lag have passed on the venue's clock;
 * ``NONCE``: another transaction of ours holds its nonce. While the order is wanted and young
   the identical bytes are sent again, which completes it or changes nothing; otherwise its
   nonce is burnt by a harmless transaction, and the hashes tell which of the two got it.
@@ -14,6 +14,7 @@ The read lag is the measured one (``hedger/readlag.py``). Our orders are immedia
 the venue keeps working is cancelled and then looked up again: a cancel can lose the race (S12).
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from loguru import logger
 from hedger.clock import Clock
 from hedger.domain.ids import LaneId, VenueId
 from hedger.domain.order import (
+    NEVER_SENT,
     Accepted,
     Answer,
     Declined,
@@ -39,16 +41,22 @@ from hedger.domain.order import (
     Sighting,
     Unresolved,
 )
-from hedger.errors import VenueError
+from hedger.errors import UnavailableError, VenueError
 from hedger.ledger.store import Store
+from hedger.patience import soon
 from hedger.ports import Capabilities, Fence, Venue
 from hedger.readlag import ReadLag, Watch
 from hedger.sequence import Lanes
+from hedger.venueclock import Offset
 
 LOOK_DELAYS_S = (0.3, 0.7, 1.4, 2.0)  # after the first; the last again until the budget ends
 RESEND_YOUNGER_THAN_S = 2.0
 BURN_AGAIN_AFTER_S = 5.0
 CANCEL_AGAIN_AFTER_S = 5.0
+JUST_AFTER_S = 0.01
+INNER_SKEW_S = 1.0
+"""Between the machine of a venue that dates its answers and the one that judges expiries."""
+
 RESTING_CLOSE_S = 30.0
 """
 How long after its expiry a working order that takes exposure off is left in place: longer than
@@ -62,15 +70,31 @@ def verdict(prepared: Prepared, answer: Answer | None) -> Refused | None:
         case Declined(reason, code, detail):
             return Refused(prepared, reason, code, detail)
         case NeverSent(detail):
-            return Refused(prepared, Reason.OTHER, "never-sent", detail)
+            return Refused(prepared, Reason.OTHER, NEVER_SENT, detail)
         case Accepted() | NoProof() | None:
             return None
 
 
-def expired_for_good(prepared: Prepared, limits: Capabilities, asked_at: datetime) -> bool:
-    """Whether a look that began at ``asked_at`` would have seen any execution in time."""
-    margin = timedelta(seconds=limits.clock_skew_s + limits.read_lag_s)
+def expired_for_good(
+    prepared: Prepared, limits: Capabilities, asked_at: datetime, offset: Offset | None
+) -> bool:
+    """
+    Whether a look that began at ``asked_at`` would have seen any execution in time.
+
+    By the venue's own clock where its answers tell it, else by ours and the bound on both.
+    """
+    margin = fence_margin(limits, offset)
     return asked_at > prepared.expires_at + margin
+
+
+def fence_margin(limits: Capabilities, offset: Offset | None) -> timedelta:
+    """From a signed expiry to the instant on our clock at which "not found" proves a death."""
+    if offset is None:
+        return timedelta(seconds=limits.clock_skew_s + limits.read_lag_s)
+    return timedelta(seconds=INNER_SKEW_S + limits.read_lag_s - offset.low_s)
+
+
+Coming = asyncio.Task[Answer]
 
 
 @dataclass(slots=True)
@@ -79,8 +103,10 @@ class _Search:
 
     prepared: Prepared
     wanted: bool
-    accepted: bool
     began_s: float
+    accepted: bool = False
+    coming: Coming | None = None  # the answer to the send, while it is waited for
+    refused: bool = False  # the venue would not have its nonce
     resent: bool = False
     burn: Prepared | None = None
     burnt_at_s: float = 0.0
@@ -110,25 +136,31 @@ class Resolver:
         self._budget_s = budget_s
 
     async def resolve(
-        self, prepared: Prepared, answer: Answer | None, *, wanted: bool = False
+        self,
+        prepared: Prepared,
+        answer: Answer | None,
+        *,
+        wanted: bool = False,
+        coming: Coming | None = None,
     ) -> Outcome:
         """
         The end of an order whose send was answered with ``answer`` (None: we do not know).
 
         ``wanted`` allows the identical bytes to be sent again while the order is young; leave it
-        out for anything that an earlier process may have sent.
+        out for anything that an earlier process may have sent. ``coming`` is the send that has
+        not been answered yet: what it says is taken in when it does.
         """
-        if (proof := verdict(prepared, answer)) is not None:
+        search = _Search(prepared, wanted, self._clock.monotonic_s(), coming=coming)
+        if (proof := self._said(search, answer)) is not None:
             return proof
-        if isinstance(answer, NoProof):
-            logger.warning("order {}: no proof, {}", prepared.order.id, answer.detail)
-        search = _Search(prepared, wanted, isinstance(answer, Accepted), self._clock.monotonic_s())
         delay_s = self._venues[prepared.order.venue].capabilities.usual_match_s
         looks = 0
         while self._clock.monotonic_s() - search.began_s < self._budget_s:
-            await self._clock.sleep(delay_s)
+            await self._clock.sleep(self._until_next(search, delay_s))
             delay_s = LOOK_DELAYS_S[min(looks, len(LOOK_DELAYS_S) - 1)]
             looks += 1
+            if (proof := self._came(search)) is not None:
+                return proof
             try:
                 outcome = await self._look(search)
             except VenueError as error:
@@ -138,10 +170,47 @@ class Resolver:
                 return outcome
         return Unresolved(prepared, f"no proof after {looks} looks in {self._budget_s:g} s")
 
+    def _said(self, search: _Search, answer: Answer | None) -> Refused | None:
+        """Take in what the venue said to the send; the end of the order if that proves one."""
+        prepared = search.prepared
+        search.accepted |= isinstance(answer, Accepted)
+        if isinstance(answer, NoProof):
+            search.refused |= answer.reason is Reason.NONCE
+            logger.warning("order {}: no proof, {}", prepared.order.id, answer.detail)
+        return verdict(prepared, answer)
+
+    def _came(self, search: _Search) -> Refused | None:
+        """
+        The same for an answer that has come only now.
+
+        Once the identical bytes were sent again, a refusal of the first copy says nothing about
+        the second.
+        """
+        if search.coming is None or not search.coming.done():
+            return None
+        answer, search.coming = search.coming.result(), None
+        self._lanes.answered(search.prepared.lane, search.prepared.nonce, answer)
+        proof = self._said(search, answer)
+        return None if search.resent else proof
+
+    def _until_next(self, search: _Search, planned_s: float) -> float:
+        """How long to wait for the next look: no longer than until its fence may stand."""
+        venue = self._venues[search.prepared.order.venue]
+        limits = self._lag.limits(venue.id)
+        stands_at: datetime | None = None
+        if limits.fence is Fence.EXPIRY:
+            stands_at = search.prepared.expires_at + fence_margin(limits, venue.offset)
+        elif search.taken_at is not None:
+            stands_at = search.taken_at + timedelta(seconds=limits.read_lag_s)
+        if stands_at is None:
+            return planned_s
+        left_s = (stands_at - self._clock.now()).total_seconds() + JUST_AFTER_S
+        return min(planned_s, left_s) if left_s > 0 else planned_s
+
     async def _look(self, search: _Search) -> Outcome | None:
         venue = self._venues[search.prepared.order.venue]
         asked_at = self._clock.now()
-        sighting: Sighting = await venue.find(search.prepared)
+        sighting: Sighting = await soon(lambda: venue.find(search.prepared), self._clock)
         match sighting:
             case Found() if sighting.complete:
                 self._measure(search, sighting, asked_at)
@@ -167,7 +236,9 @@ class Resolver:
     def _measure(self, search: _Search, found: Found, asked_at: datetime) -> None:
         """How late the venue showed the fills of this order."""
         if found.fills:
+            offset = self._venues[search.prepared.order.venue].offset
             since = max(fill.at for fill in found.fills)
+            since = since if offset is None else offset.ours(since)
             self._lag.shown(
                 search.prepared.order.venue,
                 "an order",
@@ -189,7 +260,8 @@ class Resolver:
         ):
             return
         search.cancelled_at_s = now_s
-        await cancel(venue, search.prepared, self._lanes, holding=search.prepared.lane)
+        holding = search.prepared.lane
+        await cancel(venue, search.prepared, self._lanes, self._store, holding=holding)
         self._store.event(
             "cancel_asked",
             f"{order.venue} still works on order {order.id}: asked to cancel it",
@@ -201,7 +273,8 @@ class Resolver:
     def _after_expiry(
         self, search: _Search, limits: Capabilities, asked_at: datetime
     ) -> Outcome | None:
-        if not expired_for_good(search.prepared, limits, asked_at):
+        offset = self._venues[search.prepared.order.venue].offset
+        if not expired_for_good(search.prepared, limits, asked_at, offset):
             return None
         return _dead(search.prepared, "not found, and its expiry has passed")
 
@@ -211,12 +284,19 @@ class Resolver:
         lag = self._lag.bound(venue.id)
         if search.taken_at is not None and asked_at > search.taken_at + lag:
             return _dead(search.prepared, "not found, and its nonce belongs to another")
-        if search.burn is not None and isinstance(await venue.find(search.burn), Found):
-            return _dead(search.prepared, "its nonce was burnt")
+        if (burn := search.burn) is not None:
+            used = await soon(lambda: venue.find(burn), self._clock)
+            if isinstance(used, Found):
+                return _dead(search.prepared, "its nonce was burnt")
+        if search.refused:
+            await self._check_slot(search, venue)
+        if search.taken_at is not None:
+            return None  # whoever has it: an execution of ours appears within the read lag
         age_s = self._clock.monotonic_s() - search.began_s
         if search.accepted and age_s < lag.total_seconds():
             return None  # taken in: it appears within the read lag
-        if search.wanted and not search.resent and age_s < RESEND_YOUNGER_THAN_S:
+        again = search.wanted and not search.resent and not search.refused
+        if again and age_s < RESEND_YOUNGER_THAN_S:
             search.resent = True
             await self._resend(search, venue)
             return None
@@ -228,6 +308,7 @@ class Resolver:
         order = search.prepared.order
         answer = await venue.submit(search.prepared)
         search.accepted = isinstance(answer, Accepted)
+        search.refused = isinstance(answer, NoProof) and answer.reason is Reason.NONCE
         self._store.event(
             "resent",
             f"identical bytes of {order.id} sent again: {type(answer).__name__}",
@@ -269,28 +350,42 @@ class Resolver:
         prepared = search.prepared
         if search.taken_at is not None or prepared.lane is None or prepared.nonce is None:
             return
-        if await venue.next_nonce(prepared.lane) > prepared.nonce:
+        lane = prepared.lane
+        if await soon(lambda: venue.next_nonce(lane), self._clock) > prepared.nonce:
             search.taken_at = self._clock.now()
 
 
 async def cancel(
-    venue: Venue, prepared: Prepared, lanes: Lanes, *, holding: LaneId | None = None
+    venue: Venue,
+    prepared: Prepared,
+    lanes: Lanes,
+    store: Store,
+    *,
+    holding: LaneId | None = None,
 ) -> None:
     """
     Ask a venue to cancel one order of ours; look it up afterwards.
 
-    Where there are nonces, a cancel uses one of the lane for reducing orders, which is kept idle
-    meanwhile (``holding``: the lane that the caller keeps already) and asked anew afterwards.
+    Where there are nonces, a cancel uses one of the lane for reducing orders, and is committed
+    like every other use of one. ``holding`` is the lane that the caller keeps already.
 
     Raises:
         VenueError: the venue did not take the request.
     """
     lane = venue.lane(Purpose.ROLLBACK)
+    if lane is None:
+        await venue.cancel(prepared)
+        return
     async with lanes.hold(None if lane == holding else lane):
-        try:
-            await venue.cancel(prepared)
-        finally:
+        nonce = await lanes.next_value(lane, urgent=True)
+        assert nonce is not None
+        asked = await venue.prepare_cancel(prepared, nonce)
+        store.intend_filler(asked)
+        answer = await venue.submit_filler(asked)
+        lanes.answered(lane, nonce, answer)
+        if not isinstance(answer, Accepted):
             lanes.doubt(lane)
+            raise UnavailableError(venue.id, f"cancel: {answer.detail}")
 
 
 def _dead(prepared: Prepared, detail: str) -> Refused:

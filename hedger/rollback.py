@@ -10,7 +10,7 @@ live sign; again and again until both agree or the budget is spent and a person 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from loguru import logger
@@ -24,27 +24,36 @@ from hedger.domain.money import ZERO, floor_to_step, tidy
 from hedger.domain.order import Filled, Order, Outcome, Purpose, Refused, Side, Unresolved
 from hedger.errors import UnavailableError, UnwritableError, VenueError
 from hedger.ledger.store import Store
+from hedger.patience import soon
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.pricing import worst_price
 from hedger.readlag import ReadLag, Watch
-from hedger.secondsource import traded_since_planned
+from hedger.secondsource import SinceOpened, traded_since_opened
 from hedger.settings import Rollback as Rules
+from hedger.together import together
 
 SECOND_LOOK_S = 1.0
 LOOK_S = 0.35
 LOOKS_MAX = 60
+CONTRADICTED = "a position and the trades of its account contradict each other"
 LAGS_AGAINST_OUR_FILLS = 2  # a venue may for once be later than it declares (S17)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Legs:
-    """Both signed sizes in coins, with the rules of their markets."""
+    """
+    Both signed sizes in coins, with the rules of their markets.
+
+    Where they are not ``sure``, a venue contradicts itself: what they say may be taken off, and
+    nothing may be concluded from them.
+    """
 
     a: Decimal
     b: Decimal
     rules_a: Instrument
     rules_b: Instrument
+    sure: bool = True
 
     @property
     def net(self) -> Decimal:
@@ -55,6 +64,29 @@ class Legs:
     def flat(self) -> bool:
         """Nothing on either venue."""
         return self.a == ZERO and self.b == ZERO
+
+
+class _Same:
+    """One size, read again and again: since when, and when to ask what speaks for it."""
+
+    def __init__(self) -> None:
+        self._size: Decimal | None = None
+        self._since: datetime | None = None
+        self._asked_at: datetime | None = None
+
+    def since(self, size: Decimal, asked_at: datetime) -> datetime:
+        """When this very size was read for the first time in a row."""
+        if size != self._size or self._since is None:
+            self._size, self._since, self._asked_at = size, asked_at, None
+        return self._since
+
+    def due(self, asked_at: datetime) -> bool:
+        """Whether a second look says the same, and the trades were not asked just now."""
+        before = self._asked_at or self._since
+        if before is None or asked_at - before < timedelta(seconds=SECOND_LOOK_S):
+            return False
+        self._asked_at = asked_at
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +150,15 @@ def _towards_flat(legs: Legs) -> Reduction | Reached:
     if wanted == ZERO:
         return Reached(flat=False, dust=legs.net)
     return Reduction(venue=rules.venue, side=Side.closing(size), size=wanted)
+
+
+def _shrunk(read: Decimal, booked: Decimal) -> bool:
+    """
+    Whether a leg reads smaller than our fills of it, or on the other side.
+
+    A leg that reads larger is believed: what is not there cannot be reduced.
+    """
+    return booked != ZERO and (read * booked <= ZERO or abs(read) < abs(booked))
 
 
 def within_cap(reduction: Reduction, price: Decimal, rules: Instrument) -> Decimal:
@@ -186,6 +227,8 @@ class RollbackEngine:
                     return self._escalate(hedge, unknown[0].detail)
                 legs = await self.legs(hedge)
                 step = next_reduction(legs, hedge.target)
+                if isinstance(step, Reached) and not legs.sure:
+                    raise UnavailableError(hedge.venue_a, CONTRADICTED)
                 if isinstance(step, Reached):
                     return self._reached(hedge, step, legs)
                 attempts[step.venue] += 1
@@ -200,6 +243,8 @@ class RollbackEngine:
                     trouble = ""
                 case Unresolved(_, detail):
                     return self._escalate(hedge, detail)
+                case Refused(dead=True):
+                    trouble = _why(outcome)  # long enough was waited for its death
                 case Filled() | NotPlaced() | Refused() | None:
                     trouble = _why(outcome)
                     await self._clock.sleep(self._rules.pause_s)
@@ -208,29 +253,67 @@ class RollbackEngine:
 
     async def legs(self, hedge: Hedge) -> Legs:
         """
-        Both real sizes, fresh, as far as they are this hedge's.
+        Both real sizes, fresh, as far as they are this hedge's; read side by side.
 
         Raises:
             VenueError: a venue could not be read; its leg is unknown.
         """
-        sizes, rules = [], []
-        for venue in hedge.venues:
-            position = await self._settled(hedge, venue)
-            booked = self._store.leg_size(hedge.id, venue)
-            sizes.append(ours(position.size, booked, dedicated=self._dedicated))
-            rules.append(await self._venues[venue].instrument(hedge.symbol))
-        return Legs(a=sizes[0], b=sizes[1], rules_a=rules[0], rules_b=rules[1])
+        looks = await together(self._leg(hedge, venue) for venue in hedge.venues)
+        (a, rules_a, sure_a), (b, rules_b, sure_b) = looks
+        return Legs(a=a, b=b, rules_a=rules_a, rules_b=rules_b, sure=sure_a and sure_b)
 
-    async def _settled(self, hedge: Hedge, venue: VenueId) -> Position:
+    async def _leg(self, hedge: Hedge, venue: VenueId) -> tuple[Decimal, Instrument, bool]:
+        """One leg's size, its market's rules, and whether nothing speaks against the size."""
+        position, sure = await self._settled(hedge, venue)
+        booked = self._store.leg_size(hedge.id, venue)
+        size = ours(position.size, booked, dedicated=self._dedicated)
+        return size, await self._venues[venue].instrument(hedge.symbol), sure
+
+    async def _settled(self, hedge: Hedge, venue: VenueId) -> tuple[Position, bool]:
         """
-        A position that our own fills confirm, or one that two looks agree on.
+        A position that our own fills confirm, or one that two looks agree on, and if it is sure.
 
-        A reading may be older than our last fill; it is believed against our fills only when
-        it began twice the read lag later, and a second one says the same (S17, S18, S37).
+        A reading may be older than our last fill. It is believed against our fills at once where
+        the account's trades make just that and hold every fill of ours; otherwise only when it
+        began twice the read lag later (S17, S18, S37). Trades that contradict it delay it by the
+        read lag and leave it unsure, but never hold back what takes exposure off (S5).
         """
         booked = self._store.leg_size(hedge.id, venue)
-        lag = LAGS_AGAINST_OUR_FILLS * self._lag.bound(venue)
-        last = max(
+        lag = self._lag.bound(venue)
+        last = self._last_change(hedge, venue)
+        same = _Same()
+        watch = Watch()
+
+        async def look() -> Position:
+            return await self._positions.get(venue, hedge.symbol, max_age_s=0, hedge=hedge.id)
+
+        for _ in range(LOOKS_MAX):
+            position = await soon(look, self._clock)
+            asked_at = position.read_started_at
+            if position.size == booked:
+                if last is not None:
+                    self._lag.shown(venue, "a position", watch, since=last, asked_at=asked_at)
+                return position, True
+            watch.missed(asked_at)
+            since = same.since(position.size, asked_at)
+            late = last is None or asked_at > last + LAGS_AGAINST_OUR_FILLS * lag
+            if same.due(asked_at):
+                traded = await self._traded(hedge, position)
+                explained = traded is not None and traded.explains(position.size)
+                against = traded is not None and not explained and _shrunk(position.size, booked)
+                if explained or (late and (not against or asked_at - since > lag)):
+                    self._disagree(hedge, position, booked)
+                    return position, not against
+            await self._clock.sleep(SECOND_LOOK_S if late else LOOK_S)
+        raise UnavailableError(venue, f"the {hedge.symbol} position keeps changing")
+
+    async def _traded(self, hedge: Hedge, position: Position) -> SinceOpened | None:
+        venue = self._venues[position.venue]
+        return await traded_since_opened(venue, self._store, hedge, position.size, self._clock)
+
+    def _last_change(self, hedge: Hedge, venue: VenueId) -> datetime | None:
+        """When an order of ours may last have changed a leg; None where none did."""
+        return max(
             (
                 record.done_at or record.prepared_at
                 for record in self._store.orders_of(hedge.id)
@@ -240,38 +323,6 @@ class RollbackEngine:
             ),
             default=None,
         )
-        before: Decimal | None = None
-        watch = Watch()
-        for _ in range(LOOKS_MAX):
-            position = await self._positions.get(venue, hedge.symbol, max_age_s=0, hedge=hedge.id)
-            asked_at = position.read_started_at
-            if position.size == booked:
-                if last is not None:
-                    self._lag.shown(venue, "a position", watch, since=last, asked_at=asked_at)
-                return position
-            watch.missed(asked_at)
-            if last is None or position.read_started_at > last + lag:
-                if position.size == before and not await self._contradicted(
-                    hedge, position, booked
-                ):
-                    self._disagree(hedge, position, booked)
-                    return position
-                before = position.size
-                await self._clock.sleep(SECOND_LOOK_S)
-            else:
-                await self._clock.sleep(LOOK_S)
-        raise UnavailableError(venue, f"the {hedge.symbol} position keeps changing")
-
-    async def _contradicted(self, hedge: Hedge, position: Position, booked: Decimal) -> bool:
-        """
-        Whether the venue's own trades say that a leg which reads smaller has not shrunk (S5).
-
-        A leg that reads larger is believed: what is not there cannot be reduced.
-        """
-        if position.size * booked > ZERO and abs(position.size) >= abs(booked):
-            return False
-        traded = await traded_since_planned(self._venues[position.venue], hedge)
-        return traded is not None and traded.net != position.size and booked != ZERO
 
     def _disagree(self, hedge: Hedge, position: Position, booked: Decimal) -> None:
         if hedge.state is State.ORPHAN or not self._store.orders_of(hedge.id):
@@ -307,7 +358,8 @@ class RollbackEngine:
         """The reduce-only order of one step; None when there is nobody to trade with."""
         venue = self._venues[step.venue]
         rules = await venue.instrument(hedge.symbol)
-        book = await self._quotes[step.venue].book(hedge.symbol, urgent=True)
+        quotes = self._quotes[step.venue]
+        book = await soon(lambda: quotes.book(hedge.symbol, urgent=True), self._clock)
         ladder = self._rules.slippage_bps
         slippage = ladder[min(attempt, len(ladder)) - 1]
         price = worst_price(step.side, book, rules, slippage)

@@ -3,33 +3,76 @@ The second source beside a venue's list of positions: the trades of the account.
 
 A hedge is planned on a market where both venues are flat, so its position is what was traded
 there since, by us, by a person or by the venue itself.
+
+Trades are stamped by the venue, whose clock is not ours: one that is set off would hide our own
+fills. So they are counted from the venue's own stamp of our first fill, or from the planning of
+the hedge in the venue's time.
 """
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
 
 from loguru import logger
 
+from hedger.clock import Clock
 from hedger.domain.hedge import Hedge
-from hedger.domain.market import Traded
 from hedger.domain.money import ZERO
 from hedger.errors import VenueError
+from hedger.ledger.store import Store
+from hedger.patience import soon
 from hedger.ports import Venue
 
-BEFORE = timedelta(seconds=2)
-"""Trade stamps come from another clock than our hedge's."""
 
-
-async def traded_since_planned(venue: Venue, hedge: Hedge) -> Traded | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinceOpened:
     """
-    What was traded on the hedge's market since it was planned.
+    What was traded on a hedge's market since it began, in signed coins.
 
-    None where the venue does not answer, and for a hedge that was not planned (an orphan): the
-    market was not flat then.
+    ``current`` tells that every fill of ours is among it: the list is no older than the last.
+    """
+
+    net: Decimal
+    forced: Decimal
+    current: bool
+
+    def explains(self, size: Decimal) -> bool:
+        """Whether they make just this position, and are not older than our last fill."""
+        return self.current and self.net == size
+
+
+async def traded_since_opened(
+    venue: Venue, store: Store, hedge: Hedge, read: Decimal, clock: Clock
+) -> SinceOpened | None:
+    """
+    What was traded on the hedge's market since it began, held against the position ``read``.
+
+    Where it does not make that since our first fill, it is counted from the planning of the
+    hedge: something may have been traded in between. None where the venue does not answer, and
+    for a hedge that was not planned (an orphan): the market was not flat then.
     """
     if hedge.planned_size == ZERO:
         return None
-    try:
-        return await venue.traded(hedge.symbol, hedge.created_at - BEFORE)
-    except VenueError as error:
-        logger.warning("{}: the trades of {} cannot be read: {}", venue.id, hedge.symbol, error)
-        return None
+    ours = store.trades_of(hedge.id, venue.id)
+    found: SinceOpened | None = None
+    for since in [*sorted(ours.values())[:1], _planned(venue, hedge)]:
+        try:
+            traded = await soon(partial(venue.traded, hedge.symbol, since), clock)
+        except VenueError as error:
+            logger.warning("{}: the trades of {} cannot be read: {}", venue.id, hedge.symbol, error)
+            return None
+        current = ours.keys() <= traded.trades
+        counted = SinceOpened(net=traded.net, forced=traded.forced, current=current)
+        if counted.explains(read):
+            return counted
+        found = found or counted
+    return found
+
+
+def _planned(venue: Venue, hedge: Hedge) -> datetime:
+    """When the hedge was planned, not later than so on the venue's clock."""
+    offset = venue.offset
+    if offset is None:
+        return hedge.created_at - timedelta(seconds=venue.capabilities.clock_skew_s)
+    return offset.theirs_at_least(hedge.created_at)

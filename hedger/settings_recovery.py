@@ -29,6 +29,7 @@ class Recovery(Section):
     cooldown_s: Seconds = 900.0
     watch_dead_s: Seconds = 3_600.0
     naked_alert_s: Seconds = 60.0
+    clock_offset_s: Seconds = 1.0
     retry_max_s: Seconds = 300.0
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hedger.clock import Clock
+from hedger.clockwatch import CLOCK
 from hedger.domain.hedge import Hedge, State
 from hedger.ledger.reader import Reader
 from hedger.ledger.store import Store
@@ -37,13 +38,17 @@ def remember(store: Store, report: Report, clock: Clock) -> None:
 
 
 def standing(ledger: Reader) -> Mapping[str, Any]:
-    """Venues in doubt, blocked markets, escalated hedges with their way out, unseen alerts."""
+    """Venues in doubt, clocks, blocked markets, escalated hedges and their way out, alerts."""
     doubts = {
         key.removeprefix(DOUBT): json.loads(text) for key, text in ledger.metas(DOUBT).items()
     }
     blocked = ledger.meta(BLOCKED) or ""
     return {
         "in_doubt": [{"venue": venue, **found} for venue, found in doubts.items()],
+        "clocks": [
+            {"venue": key.removeprefix(CLOCK), **json.loads(text)}
+            for key, text in ledger.metas(CLOCK).items()
+        ],
         "blocked_markets": blocked.split(",") if blocked else [],
         "escalated": [_way_out(h) for h in ledger.live() if h.state is State.ESCALATED],
         "alerts": [
@@ -63,6 +68,13 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
         f"{d['venue']} is in doubt since {d['since']}: {d['why']};"
         " nothing new is opened there, exits go on"
         for d in found["in_doubt"]
+    ]
+    lines += [
+        f"the clock of {c['venue']} is between {c['low_s']:g} and {c['high_s']:g} s ahead of ours"
+        f" as of {c['measured_at']}: nothing is opened, exits go on;"
+        " set this machine's clock by NTP"
+        for c in found["clocks"]
+        if c["beyond"]
     ]
     if found["blocked_markets"]:
         lines.append(f"not opened on: {', '.join(found['blocked_markets'])}")

@@ -67,7 +67,7 @@ class StrayOrders:
                 " asked to cancel it",
                 record,
             )
-            await cancel(venue, record.prepared, self._lanes)
+            await cancel(venue, record.prepared, self._lanes, self._store)
 
     def _overdue(self, record: OrderRecord) -> bool:
         order = record.prepared.order

@@ -17,6 +17,7 @@ from hedger.accruals import Accruals
 from hedger.alerts import Alerter
 from hedger.breaker import CircuitBreaker
 from hedger.clock import Clock
+from hedger.clockwatch import ClockWatch
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId, Symbol, VenueId
 from hedger.domain.money import ZERO, plain
@@ -72,6 +73,7 @@ class Trader:
     breaker: CircuitBreaker
     lanes: Lanes
     late: LateWatch
+    clocks: ClockWatch
     naked: NakedWatch
     alerter: Alerter
     settlement: HandSettlement
@@ -222,6 +224,7 @@ class Trader:
         report = await self.reconciler.run()
         self.situation.note(report)
         standing.remember(self.store, report, self.clock)
+        self.clocks.look()
         return report
 
     async def recover(self, progress: Progress) -> Row:
@@ -322,6 +325,7 @@ class Trader:
         live = self.store.live()
         reasons = [*self.situation.stopped.values(), self.breaker.reason, self.store.trouble]
         reasons += self.lanes.held_back()
+        reasons += self.clocks.held_back()
         return risk.Book(
             live_hedges=len(live),
             busy_symbols=frozenset(h.symbol for h in live),

@@ -41,6 +41,7 @@ from hedger.clock import Clock
 from hedger.domain.ids import VenueId
 from hedger.domain.order import Answer, NeverSent, NoProof
 from hedger.errors import ConfigError, DeniedError, UnavailableError
+from hedger.venueclock import VenueClock
 
 TOKEN_LIFE_S: Final = 600
 TOKEN_RENEW_S: Final = 60
@@ -73,11 +74,16 @@ async def _no_redirect(
 
 
 class Gateway:
-    """One account through the SDK: signs, sends once, reads. Repeats nothing."""
+    """
+    One account through the SDK: signs, sends once, reads. Repeats nothing.
+
+    ``time`` is the venue's clock, as its answers show it.
+    """
 
     def __init__(
         self, venue: VenueId, access: Access, clock: Clock, budget: Budget | None = None
     ) -> None:
+        self.time = VenueClock(clock)
         self._budget = budget
         self._venue = venue
         self._access = access
@@ -166,6 +172,7 @@ class Gateway:
         """Post the exact bytes once. Raises nothing but cancellation."""
         if self._client is None:
             return NeverSent("the session is not open")
+        sent_at = self._clock.now()
         try:
             self._count("sendTx")
             # The variant that leaves the answer alone: same request, but status and body are
@@ -180,6 +187,7 @@ class Gateway:
             return NeverSent(f"{type(error).__name__}: {error}")
         except Exception as error:  # noqa: BLE001 - whatever else happened, it may have arrived
             return NoProof(f"{type(error).__name__}: {error}".rstrip(": "))
+        self.time.answered(response.headers.get("Date"), sent_at)
         return classify(status, body, tx_hash)
 
     async def read(
@@ -302,12 +310,15 @@ class Gateway:
     async def _ask(
         self, what: str, call: Callable[..., Awaitable[Any]], arguments: dict[str, Any]
     ) -> tuple[int, str]:
+        sent_at = self._clock.now()
         try:
             response = await call(**arguments, _request_timeout=self._access.timeout_s)
-            return response.status, await response.text(errors="replace")
+            status, body = response.status, await response.text(errors="replace")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             detail = f"{what}: {type(error).__name__} {error}".rstrip()
             raise UnavailableError(self._venue, detail) from error
+        self.time.answered(response.headers.get("Date"), sent_at)
+        return status, body
 
     async def _in_thread(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Pure computation (no nonce -1, no check_client), so it needs no deadline."""

@@ -189,7 +189,12 @@ class Reads:
             own = [row for row in found.values() if int_of(row, "market_id") == market]
             net, forced = orders.traded(own, self._index, since)
         return Traded(
-            venue=self._venue, symbol=symbol, net=net, forced=forced, read_started_at=started_at
+            venue=self._venue,
+            symbol=symbol,
+            net=net,
+            forced=forced,
+            read_started_at=started_at,
+            trades=frozenset(found),
         )
 
     async def working(self) -> Sequence[str]:

@@ -22,7 +22,6 @@ from hedger.domain.market import (
 )
 from hedger.domain.money import ZERO
 from hedger.domain.order import (
-    Accepted,
     Answer,
     Filler,
     Found,
@@ -33,8 +32,9 @@ from hedger.domain.order import (
     Purpose,
     Sighting,
 )
-from hedger.errors import DeniedError, UnavailableError
+from hedger.errors import DeniedError
 from hedger.ports import Capabilities, Fence
+from hedger.venueclock import Offset
 
 ORDER_TTL_S: Final = 10.0
 CLOCK_SKEW_S: Final = 2.0
@@ -92,6 +92,10 @@ class LighterVenue:
             clock_skew_s=CLOCK_SKEW_S,
             usual_match_s=USUAL_MATCH_S,
         )
+
+    @property
+    def offset(self) -> Offset | None:
+        return self._gateway.time.offset
 
     async def start(self) -> None:
         await self._gateway.start()
@@ -174,9 +178,10 @@ class LighterVenue:
 
     async def prepare_filler(self, lane: LaneId, nonce: int) -> Filler:
         """A cancel of an order that does not exist: it finds nothing and uses its nonce."""
-        signed = await self._gateway.sign_cancel(
-            await self._reads.any_market(), NO_ORDER, nonce, self._key_of(lane)
-        )
+        return await self._filler(await self._reads.any_market(), NO_ORDER, lane, nonce)
+
+    async def _filler(self, market: int, index: int, lane: LaneId, nonce: int) -> Filler:
+        signed = await self._gateway.sign_cancel(market, index, nonce, self._key_of(lane))
         with reading(self._id, "signed transaction"):
             expires_at = signed.payload.expires_at()
         return Filler(
@@ -223,24 +228,15 @@ class LighterVenue:
             status=record.status,
         )
 
-    async def cancel(self, prepared: Prepared) -> None:
-        """
-        Cancel by our id, on the key for reducing orders.
-
-        Our own orders never rest. The nonce comes from the venue, so the caller sees to it
-        that this lane is idle.
-        """
+    async def prepare_cancel(self, prepared: Prepared, nonce: int) -> Filler:
+        """By our id, on the key for reducing orders. Our own orders never rest."""
+        index = orders.client_order_index(prepared.order.id)
         lane = self.lane(Purpose.ROLLBACK)
-        key = self._key_of(lane)
-        signed = await self._gateway.sign_cancel(
-            self._payload(prepared).market_index(),
-            orders.client_order_index(prepared.order.id),
-            await self._reads.next_nonce(key),
-            key,
-        )
-        answer = await self._gateway.send(signed.payload, signed.tx_hash)
-        if not isinstance(answer, Accepted):
-            raise UnavailableError(self._id, f"cancel: {answer.detail}")
+        return await self._filler(self._payload(prepared).market_index(), index, lane, nonce)
+
+    async def cancel(self, prepared: Prepared) -> None:
+        """Never to be asked: a cancel takes a nonce of a lane here."""
+        raise DeniedError(self._id, "a cancel takes a nonce; prepare_cancel has to be given one")
 
     async def open_orders(self) -> Sequence[str]:
         return await self._reads.working()

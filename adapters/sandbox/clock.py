@@ -5,14 +5,39 @@ Wire time is real UTC (virtual in tests) and stamps messages and expiries. Marke
 marks and settlements: it moves with wire time, faster by a factor, and can be advanced.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from functools import lru_cache
 from typing import Protocol
+
+from aiohttp import web
 
 from hedger.clock import Clock
 
 HOUR_MS = 3_600_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+
+
+def http_date(instant: datetime) -> str:
+    """An instant as an HTTP header has it, to the second that has begun."""
+    return _date_of(instant.astimezone(UTC).replace(microsecond=0))
+
+
+@lru_cache(maxsize=8)
+def _date_of(second: datetime) -> str:
+    """Many answers are given within a second, and writing a date is slow."""
+    return format_datetime(second, usegmt=True)
+
+
+def dating(clock: Clock) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """For ``on_response_prepare``: every answer is dated by ``clock``, not by the machine."""
+
+    async def date(_: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = http_date(clock.now())
+
+    return date
 
 
 class WireClock(Protocol):

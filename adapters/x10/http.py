@@ -19,9 +19,11 @@ from x10.utils.http import USER_AGENT
 
 from adapters.x10 import wire
 from adapters.x10.fields import Row, rows_of
+from hedger.clock import Clock
 from hedger.domain.ids import VenueId
 from hedger.domain.order import Answer, NeverSent, NoProof
 from hedger.errors import DriftError, UnavailableError
+from hedger.venueclock import VenueClock
 
 Params = Sequence[tuple[str, str]]
 
@@ -46,19 +48,24 @@ class Reply:
 
     status: int
     text: str
+    date: str | None = None  # the header of that name: the venue's clock
 
 
 class AccountHttp:
     """
     GET, POST and DELETE with the account's key. Asks once; never shows the key.
 
+    ``time`` is the venue's clock, as its answers show it.
+
     One exception is aiohttp's own: a GET or DELETE on a kept connection that turns out to be
     closed is sent once more on a new one. It never does that with a POST.
     """
 
     def __init__(
-        self, venue: VenueId, client: RestApiClient, api_key: str, timeout_s: float
+        self, venue: VenueId, client: RestApiClient, api_key: str, clock: Clock, timeout_s: float
     ) -> None:
+        self.time = VenueClock(clock)
+        self._clock = clock
         self._venue = venue
         self._client = client
         self._api_key = api_key
@@ -124,7 +131,7 @@ class AccountHttp:
         aiohttp repeats no POST by itself, and a redirect is not followed.
         """
         try:
-            return await self._request("POST", path, (), body)
+            return await self._dated("POST", path, (), body)
         except CONNECT_ERRORS as error:
             return NeverSent(f"no connection: {type(error).__name__}")
         except TimeoutError:
@@ -135,7 +142,7 @@ class AccountHttp:
 
     async def _read(self, method: str, path: str, params: Params) -> Reply:
         try:
-            return await self._request(method, path, params, None)
+            return await self._dated(method, path, params, None)
         except TimeoutError as error:
             raise UnavailableError(
                 self._venue, f"{method} {path}: no answer within {self._timeout.total:g} s"
@@ -144,6 +151,13 @@ class AccountHttp:
             raise UnavailableError(
                 self._venue, f"{method} {path}: {type(error).__name__}"
             ) from error
+
+    async def _dated(self, method: str, path: str, params: Params, body: str | None) -> Reply:
+        """One request; the date of its answer measures the venue's clock."""
+        sent_at = self._clock.now()
+        reply = await self._request(method, path, params, body)
+        self.time.answered(reply.date, sent_at)
+        return reply
 
     async def _request(self, method: str, path: str, params: Params, body: str | None) -> Reply:
         # the SDK offers its session only to its own modules (x10.md §2.4 uses it like this)
@@ -157,7 +171,7 @@ class AccountHttp:
             timeout=self._timeout,
             allow_redirects=False,
         ) as response:
-            return Reply(response.status, await response.text())
+            return Reply(response.status, await response.text(), response.headers.get("Date"))
 
     def _headers(self) -> dict[str, str]:
         return {

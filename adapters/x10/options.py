@@ -14,7 +14,7 @@ from hedger.errors import ConfigError
 
 Value = str | int | float | bool
 
-TTL_S: Final = 10.0
+TTL_S: Final = 5.0
 TTL_MAX_S: Final = 12.0
 """An order that may live longer would keep an unanswered send undecided for too long."""
 

@@ -61,11 +61,13 @@ def signed_body(
     domain: StarknetDomain,
     max_fee: Decimal,
     salt: int,
+    expires_at: datetime,
 ) -> str:
     """
     Sign a LIMIT order, immediate or cancel, and give the JSON text of ``POST /user/order``.
 
-    ``max_fee`` is the highest fee rate that we accept, as a fraction.
+    ``max_fee`` is the highest fee rate that we accept, as a fraction; ``expires_at`` is on the
+    venue's clock.
 
     Raises:
         DeniedError: the signer refused the values.
@@ -80,7 +82,7 @@ def signed_body(
             starknet_domain=domain,
             order_type=OrderType.LIMIT,
             post_only=False,
-            expire_time=order.expires_at.astimezone(UTC),
+            expire_time=expires_at.astimezone(UTC),
             order_external_id=order.id,
             time_in_force=TimeInForce.IOC,
             self_trade_protection_level=SelfTradeProtectionLevel.ACCOUNT,

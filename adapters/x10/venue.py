@@ -46,6 +46,7 @@ from hedger.domain.order import (
 )
 from hedger.errors import ConfigError, DeniedError, VenueError
 from hedger.ports import Capabilities, Fence
+from hedger.venueclock import Offset
 
 READ_LAG_S: Final = 5.0
 CLOCK_SKEW_S: Final = 2.0
@@ -88,7 +89,7 @@ class XVenue:
         self._options = read_options(id, options, secrets)
         self._signer = self._options.stark_account()
         self._client = RestApiClient(self._options.client_config(timeout_s), self._signer)
-        self._http = AccountHttp(id, self._client, self._options.api_key, timeout_s)
+        self._http = AccountHttp(id, self._client, self._options.api_key, clock, timeout_s)
         self._markets = Markets(id, self._http, self._names, clock)
         self._lookup = Lookup(id, self._http, clock, READ_LAG_S)
         self._fees: dict[Symbol, tuple[datetime, Fees]] = {}
@@ -114,6 +115,11 @@ class XVenue:
             clock_skew_s=CLOCK_SKEW_S,
             usual_match_s=USUAL_MATCH_S,
         )
+
+    @property
+    def offset(self) -> Offset | None:
+        """By the dates of its answers about the account."""
+        return self._http.time.offset
 
     async def start(self) -> None:
         """
@@ -196,6 +202,10 @@ class XVenue:
         """Never to be asked, as ``prepare_burn``."""
         raise DeniedError(self._id, "there is no nonce to use up; an order's fence is its expiry")
 
+    async def prepare_cancel(self, prepared: Prepared, nonce: int) -> Filler:
+        """Never to be asked, as ``prepare_burn``."""
+        raise DeniedError(self._id, "there is no nonce to use up; a cancel takes none")
+
     async def submit_filler(self, filler: Filler) -> Answer:
         """Never to be asked: no filler is ever made."""
         return NeverSent("there is no nonce to use up")
@@ -204,7 +214,8 @@ class XVenue:
         """
         Build and sign the order once; the same order gives the same body and client id.
 
-        ``nonce`` is normally None: the salt then follows from the order's id.
+        ``nonce`` is normally None: the salt then follows from the order's id. What is signed
+        is the expiry on the venue's clock: one that runs fast would refuse ours (code 1135).
         """
         if order.expires_at - self._clock.now() > timedelta(seconds=TTL_MAX_S):
             raise DeniedError(self._id, f"{order.id}: may not live longer than {TTL_MAX_S:g} s")
@@ -221,6 +232,7 @@ class XVenue:
             domain=self._client.config.signing.starknet_domain,
             max_fee=await self._max_fee(order),
             salt=salt,
+            expires_at=self._on_their_clock(order.expires_at),
         )
         return Prepared(
             order=order,
@@ -262,7 +274,12 @@ class XVenue:
         rows = await self._http.rows("/user/trades", [("market", market), LIMIT], all_before)
         net, forced = sightings.net_traded(rows, market, since)
         return Traded(
-            venue=self._id, symbol=symbol, net=net, forced=forced, read_started_at=started_at
+            venue=self._id,
+            symbol=symbol,
+            net=net,
+            forced=forced,
+            read_started_at=started_at,
+            trades=frozenset(row.id("id") for row in rows),
         )
 
     async def funding_payments(
@@ -288,6 +305,10 @@ class XVenue:
             one for one in payments if one.settlement_at >= since and symbol in {None, one.symbol}
         ]
         return sorted(wanted, key=lambda one: (one.settlement_at, one.symbol, one.payment_id))
+
+    def _on_their_clock(self, instant: datetime) -> datetime:
+        offset = self.offset
+        return instant if offset is None else offset.theirs(instant)
 
     async def _positions(self, params: Params) -> dict[Symbol, Position]:
         started_at = self._clock.now()

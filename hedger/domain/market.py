@@ -125,7 +125,7 @@ class Traded:
     What every trade of the account on one market since an instant adds up to, in signed coins.
 
     Ours and anybody else's. ``forced`` is the part that the venue did itself: liquidation and
-    deleveraging.
+    deleveraging. ``trades`` are the venue's names of them, to see whether ours are among them.
     """
 
     venue: VenueId
@@ -133,6 +133,7 @@ class Traded:
     net: Decimal
     forced: Decimal
     read_started_at: datetime
+    trades: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

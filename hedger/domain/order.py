@@ -85,7 +85,8 @@ class Prepared:
     A signed order, ready to be committed and then sent once.
 
     ``payload`` is the exact body that goes on the wire, kept as evidence and for sending
-    the identical bytes again; it holds a signature but no secret.
+    the identical bytes again; it holds a signature but no secret. ``expires_at`` is what was
+    signed, on the venue's clock.
     """
 
     order: Order
@@ -125,6 +126,10 @@ class Reason(StrEnum):
     RATE = "rate"
     AUTH = "auth"
     OTHER = "other"
+
+
+NEVER_SENT = "never-sent"
+"""Stands for a venue's code where no byte of the order left this machine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Rows of hedges, their legs and what they reserve; inside a transaction."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +26,7 @@ SHOWN = 5
 AT_REST = ", ".join(f"'{state}'" for state in State if state.at_rest)
 
 _HEDGE, _LEG, _RESERVATION = t.hedges.c, t.legs.c, t.reservations.c
+_FILL = t.fills.c
 _THIS = _HEDGE.id == given("this")
 _AS_IT_WAS = (_THIS, _HEDGE.state == given("before"))
 
@@ -45,6 +47,11 @@ _FIND = Query(
 _LEGS_OF = Query(sa.select(t.legs).where(_LEG.hedge_id == given("hedge")))
 _THIS_LEG = (_LEG.hedge_id == given("hedge"), _LEG.venue == given("on_venue"))
 _SIZES = Query(sa.select(_LEG.open_size, _LEG.close_size, _LEG.rollback_size).where(*_THIS_LEG))
+_TRADES = Query(
+    sa.select(_FILL.trade_id, _FILL.at)
+    .where(_FILL.hedge_id == given("hedge"), _FILL.venue == given("on_venue"))
+    .order_by(_FILL.at, _FILL.trade_id)
+)
 _SET_DUE = Statement(t.legs.update().where(*_THIS_LEG), ["funding_due"])
 _RESERVED = Query(
     sa.select(_RESERVATION.amount_usd)
@@ -205,6 +212,11 @@ def live_on(conn: Connection, symbol: Symbol) -> Hedge | None:
     """The hedge on one market that is not terminal; there is at most one."""
     row = _LIVE_ON.first(conn, on_symbol=symbol)
     return None if row is None else of_row(row)
+
+
+def trades_of(conn: Connection, hedge_id: HedgeId, venue: VenueId) -> dict[str, datetime]:
+    """Trade ids of our fills on one leg and their stamps, on the venue's clock."""
+    return {row.trade_id: row.at for row in _TRADES.all(conn, hedge=hedge_id, on_venue=venue)}
 
 
 def leg_size(conn: Connection, hedge_id: HedgeId, venue: VenueId) -> Decimal:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId, LaneId, OrderId, VenueId
 from hedger.domain.money import ZERO
-from hedger.domain.order import Order, Prepared, Purpose, Side
+from hedger.domain.order import NEVER_SENT, Order, Prepared, Purpose, Side
 from hedger.errors import IllegalTransitionError, StateError
 from hedger.ledger import events, hedges
 from hedger.ledger import tables as t
@@ -54,7 +54,11 @@ _BURNS_OF = Query(sa.select(t.burns).where(_BURN.order_id == given("order")).ord
 _OPEN_INTENTS = Query(_OPEN)
 _OPEN_INTENTS_OF = Query(_OPEN.where(_OF_HEDGE))
 _DEAD_SINCE = Query(
-    _ORDERS.where(_ROW.state == OrderState.DEAD, _ROW.done_at >= given("since"))
+    _ORDERS.where(
+        _ROW.state.in_([OrderState.DEAD, OrderState.REFUSED]),
+        _ROW.status != NEVER_SENT,
+        _ROW.done_at >= given("since"),
+    )
     .order_by(_ROW.seq.desc())
     .limit(given("limit", type_=sa.Integer))
 )
@@ -72,6 +76,13 @@ _USED = sa.union_all(
     sa.select(sa.func.max(_FILLER.nonce)).where(_FILLER.lane == given("lane")),
 ).subquery()
 _LANE_HIGH = Query(sa.select(sa.func.max(_USED.c.nonce)))
+_LANE_REFUSED = Query(
+    sa.select(sa.func.max(_ROW.nonce)).where(
+        _ROW.lane == given("lane"),
+        _ROW.state == OrderState.REFUSED,
+        _ROW.status != NEVER_SENT,
+    )
+)
 
 _purpose, _side, _state = members(Purpose), members(Side), members(OrderState)
 
@@ -199,7 +210,7 @@ def open_intents(conn: Connection, hedge: HedgeId | None) -> list[Prepared]:
 
 
 def dead_since(conn: Connection, since: datetime, limit: int) -> list[OrderRecord]:
-    """Orders that died behind their fence since an instant, the newest ones."""
+    """Orders that were sent and should have no effect, since an instant, the newest ones."""
     return [_record(row) for row in _DEAD_SINCE.all(conn, since=since, limit=limit)]
 
 
@@ -227,6 +238,11 @@ def next_number(conn: Connection, hedge: HedgeId) -> int:
 def lane_high(conn: Connection, lane: LaneId) -> int | None:
     """The highest nonce that was or may have been used, by an order, a burn or a filler."""
     return _LANE_HIGH.value(conn, lane=lane)
+
+
+def lane_refused(conn: Connection, lane: LaneId) -> int | None:
+    """The highest nonce of an order that reached the venue and was refused there."""
+    return _LANE_REFUSED.value(conn, lane=lane)
 
 
 def row_of(conn: Connection, order_id: OrderId) -> Any:

@@ -93,6 +93,11 @@ class Reader:
         with self._reading() as conn:
             return hedges.leg_size(conn, hedge_id, venue)
 
+    def trades_of(self, hedge_id: HedgeId, venue: VenueId) -> dict[str, datetime]:
+        """The venue's names and stamps of our own fills of the hedge there, oldest first."""
+        with self._reading() as conn:
+            return hedges.trades_of(conn, hedge_id, venue)
+
     def reserved(self, venue: VenueId, excluding: HedgeId | None = None) -> Decimal:
         """Free margin promised to unfinished hedges on ``venue``, except to ``excluding``."""
         with self._reading() as conn:
@@ -124,7 +129,7 @@ class Reader:
             return intents.get(conn, prepared.order.id)
 
     def dead_since(self, since: datetime, limit: int = 200) -> list[OrderRecord]:
-        """Orders that died behind their fence since an instant, the newest first."""
+        """Orders that were sent and should have no effect, since an instant, the newest first."""
         with self._reading() as conn:
             return intents.dead_since(conn, since, limit)
 
@@ -142,6 +147,11 @@ class Reader:
         """The highest nonce of a lane that was or may have been used; None when there is none."""
         with self._reading() as conn:
             return intents.lane_high(conn, lane)
+
+    def lane_refused(self, lane: LaneId) -> int | None:
+        """The highest nonce of an order that reached the venue and was refused there."""
+        with self._reading() as conn:
+            return intents.lane_refused(conn, lane)
 
     def reserved_values(self, lane: LaneId) -> int | None:
         """The highest value reserved on a lane where gaps are legal; None when there is none."""

@@ -26,10 +26,11 @@ from loguru import logger
 
 from hedger.clock import Clock
 from hedger.domain.ids import LaneId, VenueId
-from hedger.domain.order import Answer, Filled, NoProof, Outcome, Purpose, Reason, Refused
+from hedger.domain.order import Accepted, Answer, Filled, NoProof, Outcome, Purpose, Reason, Refused
 from hedger.errors import UnavailableError, VenueError
 from hedger.ledger.records import LaneState
 from hedger.ledger.store import Store
+from hedger.patience import soon
 from hedger.ports import Venue
 from hedger.sequence.gaps import fill, waited_for
 from hedger.sequence.lane import Lane
@@ -55,7 +56,6 @@ class _Held:
     checked_s: float = LONG_AGO_S
     used: bool = False
     doubt: str = ""  # why it has to be resynchronised
-    unrecorded: int = 0  # nonces we used that no intent holds: cancels
     refused: int | None = None  # the nonce that the venue would not have
 
     @property
@@ -166,7 +166,29 @@ class Lanes:
             why = held.doubt or (f"order {unknown[0]} is unknown" if unknown else "first reading")
             await self._recover(held, why)
         held.used = True
+        await self._use_up_refused(held)
         return held.lane.take()
+
+    async def _use_up_refused(self, held: _Held) -> None:
+        """
+        Let something harmless have the nonce of an order that the venue refused at the door.
+
+        The refusal did not consume it. Were a copy of those bytes to come later (a proxy may
+        deliver one twice), it would still be valid and might be taken then.
+
+        Raises:
+            VenueError: it is not known where the lane stands now.
+        """
+        lane = held.lane.id
+        nonce = self._store.lane_refused(lane)
+        if nonce is None or nonce != held.values.following():
+            return
+        filler = await held.venue.prepare_filler(lane, nonce)
+        self._store.intend_filler(filler)
+        answer = await held.venue.submit_filler(filler)
+        logger.info("nonce {} of {} was refused: {}", nonce, lane, type(answer).__name__)
+        if not isinstance(answer, Accepted):
+            await self._recover(held, f"nonce {nonce}, which was refused, may be used or not")
 
     def answered(self, lane: LaneId | None, nonce: int | None, answer: Answer) -> None:
         """Take note of what the venue said to a send; its word about the nonce pauses the lane."""
@@ -196,10 +218,9 @@ class Lanes:
                 held.lane.pause("lane_paused", text)
 
     def doubt(self, lane: LaneId | None) -> None:
-        """We may have used a nonce that no intent holds (a cancel): ask the venue first."""
+        """It is unknown whether a cancel used its nonce: ask the venue first."""
         if lane is not None:
             held = self._held[lane]
-            held.unrecorded += 1
             held.last_use_s = self._clock.monotonic_s()
             held.doubt = held.doubt or "a cancel was sent"
 
@@ -306,7 +327,7 @@ class Lanes:
         return remote > ours or (remote < ours and quiet_s > self._lag_s(held.venue.id))
 
     async def _ahead(self, held: _Held) -> bool:
-        remote = await held.venue.next_nonce(held.lane.id)
+        remote = await soon(lambda: held.venue.next_nonce(held.lane.id), self._clock)
         held.checked_s = self._clock.monotonic_s()
         return remote > held.values.following()
 
@@ -325,7 +346,9 @@ class Lanes:
         lane, fresh = held.lane, held.values.fresh
         held.doubt = held.doubt or why
         try:
-            remote = await lane.agreed(lambda: held.venue.next_nonce(lane.id))
+            remote = await lane.agreed(
+                lambda: soon(lambda: held.venue.next_nonce(lane.id), self._clock)
+            )
             ours = held.values.following()
             if remote < ours:
                 if not patient:
@@ -336,11 +359,11 @@ class Lanes:
                 lane.pause("lane_paused", f"lane {lane.id} is paused: {why}, and {error.detail}")
             raise
         expected = ours if held.refused is None else min(ours, held.refused)
-        taken = remote - expected - held.unrecorded
+        taken = remote - expected
         if taken > 0 and not fresh:
             self._drifted(held, expected, remote, taken)
         lane.resume(remote, why, since=expected)
-        held.doubt, held.refused, held.unrecorded = "", None, 0
+        held.doubt, held.refused = "", None
         held.checked_s = self._clock.monotonic_s()
 
     async def _catch_up(self, held: _Held, remote: int, ours: int) -> int:

@@ -232,10 +232,21 @@ async def test_a_reduction_by_a_part_leaves_the_rest(account: Account) -> None:
 # -- cancelling ---------------------------------------------------------------------------------
 
 
+async def cancelled(account: Account, ready: Prepared) -> None:
+    """A cancel is sent: with a nonce of the lane for reducing orders, where there are lanes."""
+    lane = account.venue.lane(Purpose.ROLLBACK)
+    if lane is None:
+        await account.venue.cancel(ready)
+        return
+    nonce = await account.venue.next_nonce(lane)
+    asked = await account.venue.prepare_cancel(ready, nonce)
+    assert isinstance(await account.venue.submit_filler(asked), Accepted)
+
+
 async def test_cancelling_what_has_ended_changes_nothing(account: Account) -> None:
     ready = await account.filled()
 
-    await account.venue.cancel(ready)
+    await cancelled(account, ready)
     await account.world.pass_time(SETTLED_S)
 
     assert (await account.found(ready)).filled == account.size == SIZE
@@ -246,7 +257,7 @@ async def test_cancelling_what_works_ends_it_with_proof(account: Account) -> Non
     account.fault("slow_match", seconds=8)
     ready, _ = await account.sent()
 
-    await account.venue.cancel(ready)
+    await cancelled(account, ready)
     await account.world.pass_time(20)
 
     found = await account.found(ready)

@@ -99,6 +99,10 @@ async def kept_working(rig: Rig, chance: random.Random) -> None:
 
 SCENES: dict[str, Scene] = {
     "cancel": kept_working,
+    "prepare_cancel": kept_working,
+    "prepare_filler": second_leg_refused,  # the next order finds a refused nonce
+    "intend_filler": second_leg_refused,
+    "submit_filler": second_leg_refused,
     "move_converging": second_leg_refused,
     "submit_rollback": second_leg_refused,
     "move_closed_flat": first_leg_refused,
@@ -115,9 +119,6 @@ SCENES: dict[str, Scene] = {
 NEVER = {
     "acknowledge": "nothing calls it yet",
     "reserve_values": "only for sequences in which gaps are legal; neither venue has one",
-    "intend_filler": "needs a venue that forgets a nonce it took, which the sandbox cannot",
-    "prepare_filler": "as intend_filler",
-    "submit_filler": "as intend_filler",
     "instruments": "nothing calls it yet: rules are read by the venue itself",
     "traded": "only asked when a leg has vanished from an account",
     "reopen": "needs a fill of an order that was proven dead, which the sandbox cannot",

@@ -14,9 +14,10 @@ import pytest
 
 from hedger.domain.hedge import State
 from hedger.domain.ids import LaneId
-from hedger.domain.order import Purpose
+from hedger.domain.order import NoProof, Purpose
 from hedger.errors import UsageError
 from hedger.ledger.records import OrderState
+from hedger.resolver import cancel
 from tests.desk import Desk, at_desk
 from tests.world import LIGHTER, World
 
@@ -235,7 +236,7 @@ async def test_errors_in_a_row_hold_back_openings_and_never_an_exit(one_key: Des
     """Seed 000, error cascade prevention; with one key, both are on the same lane."""
     desk = one_key
     held = await desk.open("SOL", 300)
-    desk.world.fault(LIGHTER, "steal_nonce", times=5, reduce_only=False)  # sends and resends
+    desk.world.fault(LIGHTER, "steal_nonce", times=3, reduce_only=False)
     for symbol in ("ETH", "BTC", "LINK"):
         assert (await desk.open(symbol, 200)).state is State.CLOSED
 
@@ -267,4 +268,62 @@ async def test_an_order_without_proof_blocks_openings_on_its_lane_until_it_has_o
     assert (await desk.trader.executor.resume(hedge)).state is State.CLOSED
     assert statistics(desk)["state"] == "ready"
     assert (await desk.open("BTC", 200)).state is State.OPEN
+    desk.assert_ledger_is_true()
+
+
+async def test_the_nonce_of_a_refused_order_is_used_up_before_another_order_takes_it(
+    desk: Desk,
+) -> None:
+    """A copy of the refused bytes, delivered late, would otherwise still be a valid order."""
+    await desk.open("SOL", 300)
+    desk.world.fault(LIGHTER, "rate_limit", status=429, reduce_only=False)
+    refused = await desk.open("ETH", 300)
+    assert refused.state is State.CLOSED
+    (leg_b,) = [o for o in desk.orders(refused, Purpose.OPEN) if o.prepared.lane is not None]
+    assert leg_b.state is OrderState.REFUSED
+
+    opened = await desk.open("BTC", 300)
+    late = await desk.trader.venues[LIGHTER].submit(leg_b.prepared)  # the copy arrives
+
+    assert opened.state is State.OPEN
+    assert desk.orders(opened)[1].prepared.nonce == (leg_b.prepared.nonce or 0) + 1
+    assert isinstance(late, NoProof)
+    await desk.world.pass_time(2)
+    assert desk.naked("ETH") == 0
+    assert desk.events("lane_drift") == []
+    desk.assert_ledger_is_true()
+
+
+async def test_a_copy_of_a_refused_order_that_executes_all_the_same_is_booked_and_taken_off(
+    desk: Desk,
+) -> None:
+    """It came before its nonce was used up: what a venue executed is true whatever we thought."""
+    desk.world.fault(LIGHTER, "rate_limit", status=429, reduce_only=False)
+    refused = await desk.open("ETH", 300)
+    (leg_b,) = [o for o in desk.orders(refused, Purpose.OPEN) if o.prepared.lane is not None]
+    await desk.trader.venues[LIGHTER].submit(leg_b.prepared)
+    await desk.world.pass_time(2)
+    assert desk.naked("ETH") != 0
+
+    await desk.trader.late.run()
+
+    assert desk.naked("ETH") == 0
+    assert desk.store.order(leg_b.prepared).state is OrderState.FILLED
+    assert (await desk.open("BTC", 300)).state is State.OPEN
+    desk.assert_ledger_is_true()
+
+
+async def test_the_nonce_of_a_cancel_is_ours_after_a_crash_as_well(desk: Desk) -> None:
+    """It stood nowhere, so the next start took it for somebody else's."""
+    hedge = await desk.open("ETH", 300)
+    await desk.close(hedge)
+    record = desk.orders(hedge, Purpose.CLOSE)[-1]
+    await cancel(desk.trader.venues[LIGHTER], record.prepared, desk.trader.lanes, desk.store)
+
+    await desk.restart()
+    await desk.world.pass_time(2)
+    hedge = await desk.open("ETH", 300)
+
+    assert (await desk.close(hedge)).state is State.CLOSED
+    assert desk.events("lane_drift") == []
     desk.assert_ledger_is_true()

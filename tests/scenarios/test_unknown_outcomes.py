@@ -22,7 +22,7 @@ from tests.world import LIGHTER, X10
 OPENING: dict[str, Any] = {"reduce_only": False}
 CLOSING: dict[str, Any] = {"reduce_only": True}
 FOR_EVER: dict[str, Any] = {"times": 0}
-FENCE_S = 17.0  # an X10 order: 10 s to live, 2 s of clock skew, 5 s of read lag
+FENCE_S = 11.0  # an X10 order: 5 s to live, 1 s between X10's own clocks, 5 s of read lag
 
 LOST_ANSWERS: dict[str, dict[str, Any]] = {
     "connection closed": {"kind": "drop_answer"},
@@ -162,7 +162,7 @@ async def test_s16_an_order_that_never_reached_x10_is_dead_only_behind_its_expir
     (order,) = facts.sent(desk, X10, "open")
     assert order["state"] == "dead"
     took = facts.instant(order["done_at"]) - facts.instant(order["prepared_at"])
-    assert FENCE_S < took.total_seconds() < FENCE_S + 5
+    assert FENCE_S < took.total_seconds() < FENCE_S + 1  # looked at just when it stands
     await send_the_same_bytes_again(desk, hedge, X10)
     assert desk.world.orders(X10) == desk.world.orders(LIGHTER) == []
     facts.assert_in_order(desk, hedge, naked_max_s=0)
@@ -293,10 +293,24 @@ async def test_s20_a_second_leg_that_times_out_counts_for_what_it_filled(
     facts.assert_in_order(desk, hedge, naked_max_s=12)
 
 
+@either_venue
+async def test_s20_an_answer_that_hangs_is_not_waited_for_before_the_order_is_looked_up(
+    desk: Desk, venue: str
+) -> None:
+    """Five seconds of waiting for it were five seconds of a leg that stood alone."""
+    desk.world.fault(venue, "hang", seconds=30, **OPENING)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.OPEN
+    facts.assert_in_order(desk, hedge, naked_max_s=4)
+
+
 async def test_s20_a_first_leg_that_times_out_is_taken_back_by_what_it_filled(desk: Desk) -> None:
     """After ``settle_timeout_s`` leg 2 is no longer sent, and nothing is assumed of leg 1."""
     desk.world.fault(X10, "partial_fill", fraction="0.5", **OPENING)
     desk.world.fault(X10, "hang", seconds=30, **OPENING)
+    desk.world.fault(X10, "bad_reads", what=["orders"], times=12)
 
     hedge = await desk.open("ETH", 300)
 
@@ -319,10 +333,10 @@ async def test_s20_an_order_that_is_matched_late_is_followed_until_it_is(
     hedge = await desk.open("ETH", 300)
 
     too_late = venue == X10 and seconds > desk.config.execution.settle_timeout_s
-    assert hedge.state is (State.CLOSED if too_late else State.OPEN)
+    assert hedge.state is (State.CLOSED_FLAT if too_late else State.OPEN)
     assert (desk.world.orders(LIGHTER) == []) == too_late
     (order,) = facts.sent(desk, venue, "open")
-    assert order["state"] == "filled"
+    assert order["state"] == ("zero" if too_late else "filled")  # X10 matches nothing expired
     facts.assert_in_order(desk, hedge, naked_max_s=12)
 
 

@@ -7,6 +7,7 @@ an answer or its absence proves. Here stand only the socket and the signer.
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -29,6 +30,7 @@ from hedger.clock import Clock
 from hedger.domain.ids import VenueId
 from hedger.domain.money import plain
 from hedger.domain.order import Order, Prepared, Side
+from hedger.venueclock import VenueClock
 from tests.simulation.exchange import KEYS, hash_of, unsigned
 
 TIMEOUT_S = 5.0
@@ -49,15 +51,17 @@ class Wire(Protocol):
 
     async def x10(
         self, method: str, path: str, query: Sequence[tuple[str, str]], body: str | None
-    ) -> tuple[int, str]:
+    ) -> tuple[int, str, str]:
         """
+        Status, text, and the ``Date`` of the venue's clock.
+
         Raises:
             NoConnectionError, BrokenError, TimeoutError: no answer.
         """
 
     async def lighter(
         self, name: str, query: Sequence[tuple[str, str]], form: Mapping[str, str] | None
-    ) -> tuple[int, str]:
+    ) -> tuple[int, str, str]:
         """As ``x10``."""
 
 
@@ -72,7 +76,9 @@ def _refused() -> aiohttp.ClientConnectorError:
 class SimAccountHttp(AccountHttp):
     """The account's requests of X10 without a session."""
 
-    def __init__(self, venue: VenueId, wire: Wire) -> None:
+    def __init__(self, venue: VenueId, wire: Wire, clock: Clock) -> None:
+        self.time = VenueClock(clock)
+        self._clock = clock
         self._venue = venue
         self._timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         self._wire = wire
@@ -97,7 +103,7 @@ class SimXVenue(XVenue):
         options = {k: announced[k] for k in ("api_base_url", "vault", "public_key", "chain_id")}
         secrets = {k: str(announced[k]) for k in ("api_key", "private_key")}
         self._options = read_options(X10, options, secrets)
-        self._http = SimAccountHttp(X10, wire)
+        self._http = SimAccountHttp(X10, wire, clock)
         self._markets = markets.Markets(X10, self._http, self._names, clock)
         self._lookup = lookup.Lookup(X10, self._http, clock, READ_LAG_S)
         self._fees = {}
@@ -109,7 +115,9 @@ class SimXVenue(XVenue):
         market = await self._markets.get(order.symbol)
         check_steps(order, market.instrument)
         salt = salt_of(order.id) if nonce is None else nonce
-        payload = _x10_body(order, market.instrument.name, await self._max_fee(order), salt)
+        expires_at = self._on_their_clock(order.expires_at)
+        fee = await self._max_fee(order)
+        payload = _x10_body(order, market.instrument.name, fee, salt, expires_at)
         return Prepared(
             order=order,
             account=self.account,
@@ -120,7 +128,7 @@ class SimXVenue(XVenue):
         )
 
 
-def _x10_body(order: Order, market: str, fee: Decimal, salt: int) -> str:
+def _x10_body(order: Order, market: str, fee: Decimal, salt: int, expires_at: datetime) -> str:
     """The body that the SDK makes, unsigned."""
     return json.dumps(
         {
@@ -133,7 +141,7 @@ def _x10_body(order: Order, market: str, fee: Decimal, salt: int) -> str:
             "reduceOnly": order.reduce_only,
             "postOnly": False,
             "timeInForce": "IOC",
-            "expiryEpochMillis": to_ms(order.expires_at),
+            "expiryEpochMillis": to_ms(expires_at),
             "fee": plain(fee),
             "nonce": str(salt),
             "settlement": {
@@ -150,8 +158,9 @@ def _x10_body(order: Order, market: str, fee: Decimal, salt: int) -> str:
 
 
 class _Response:
-    def __init__(self, status: int, body: str) -> None:
+    def __init__(self, status: int, body: str, date: str) -> None:
         self.status = status
+        self.headers = {"Date": date}
         self._body = body
 
     async def text(self, errors: str = "strict") -> str:

@@ -39,7 +39,7 @@ PAUSE_S = (90.0, 200.0)
 HOLD_S = (5.0, 90.0)
 ZOMBIE_S = 20.0
 START_AGAIN_S = 2.0
-JOBS_S = {"monitor": 10.0, "reconcile": 30.0, "funding": 60.0, "lanes": 5.0}
+JOBS_S = {"monitor": 10.0, "accounts": 5.0, "reconcile": 30.0, "funding": 60.0, "lanes": 5.0}
 
 
 @cache
@@ -122,6 +122,7 @@ async def _serve(world: "World", process: Process, trader: Trader) -> None:
     world.recovering = None
     jobs = {
         "monitor": daemon.monitor,
+        "accounts": daemon.accounts,
         "reconcile": daemon.reconcile,
         "funding": daemon.funding,
         "lanes": daemon.lanes,

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from adapters.sandbox.clock import http_date
 from tests.simulation.clients import TIMEOUT_S, BrokenError, NoConnectionError
 from tests.simulation.faults import ORDER_WEIGHT, REQUESTS, Ill
 from tests.simulation.process import Process, now_s
@@ -18,7 +19,8 @@ from tests.simulation.requests import Cut
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-Reply = tuple[int, str]
+Ask = Callable[..., tuple[int, str]]
+Reply = tuple[int, str, str]
 Answer = asyncio.Future[Reply]
 GO_S = (0.015, 0.06)
 SLOW_S = (0.3, 2.0)
@@ -75,7 +77,7 @@ class _Message:
         self,
         world: "World",
         venue: str,
-        ask: Callable[..., Reply],
+        ask: Ask,
         words: tuple[object, ...],
         what: str,
         *,
@@ -177,7 +179,7 @@ class _Message:
             f"{self._venue} {self._what} {reply[0]}" + (reply[1][:90] if self._order else "")
         )
         if self._order and world.chance.strikes(Ill.GARBLED, 0.03):
-            reply = (reply[0], reply[1][: len(reply[1]) // 2])
+            reply = (reply[0], reply[1][: len(reply[1]) // 2], reply[2])
         if back_s is None:
             return
         if back_s < 0:

@@ -46,13 +46,15 @@ class _PublicClient:
         query = [(name, str(value)) for name, value in params.items()]
         try:
             if self._venue == X10:
-                return _Answer(*await self._wire.x10("GET", path, query, None))
-            name = path.removeprefix("/api/v1/")
-            return _Answer(*await self._wire.lighter(name, query, None))
+                status, text, _ = await self._wire.x10("GET", path, query, None)
+            else:
+                name = path.removeprefix("/api/v1/")
+                status, text, _ = await self._wire.lighter(name, query, None)
         except NoConnectionError:
             raise httpx.ConnectError("refused") from None
         except BrokenError:
             raise httpx.RemoteProtocolError("disconnected") from None
+        return _Answer(status, text)
 
 
 class SimPublicHttp(PublicHttp):

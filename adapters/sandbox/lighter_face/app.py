@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from adapters.sandbox.clock import dating
 from adapters.sandbox.engine.exchange import Exchange
 from adapters.sandbox.faults import FaultBox
 from adapters.sandbox.lighter_face import (
@@ -60,6 +61,7 @@ def build_app(
     async def say_goodbye(_: web.Application) -> None:
         await hub.close()
 
+    app.on_response_prepare.append(dating(clock))
     app.cleanup_ctx.append(life)
     app.on_shutdown.append(say_goodbye)
     return app

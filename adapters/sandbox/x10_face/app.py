@@ -5,6 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
+from adapters.sandbox.clock import dating
 from adapters.sandbox.engine.exchange import Exchange
 from adapters.sandbox.faults import FaultBox
 from adapters.sandbox.reply import spoken
@@ -42,6 +43,7 @@ def build_app(
     _add_public(app.router)
     _add_private(app.router)
     _add_streams(app.router)
+    app.on_response_prepare.append(dating(clock))
     app.cleanup_ctx.append(_life)
     app.on_shutdown.append(_close_streams)
     return app

@@ -15,6 +15,7 @@ from hedger.errors import IllegalTransitionError
 from hedger.ports import Capabilities, Fence
 from hedger.pricing import worst_price
 from hedger.resolver import expired_for_good, verdict
+from hedger.venueclock import Offset
 from tests.builders import (
     LIGHTER,
     NOW,
@@ -106,8 +107,25 @@ def test_s36_absence_proves_nothing_before_expiry_skew_and_lag_have_passed() -> 
     limits = Capabilities(fence=Fence.EXPIRY, order_ttl_s=10, read_lag_s=5, clock_skew_s=2)
     prepared = a_prepared()
 
-    assert not expired_for_good(prepared, limits, prepared.expires_at + timedelta(seconds=7))
-    assert expired_for_good(prepared, limits, prepared.expires_at + timedelta(seconds=7.1))
+    assert not expired_for_good(prepared, limits, prepared.expires_at + timedelta(seconds=7), None)
+    assert expired_for_good(prepared, limits, prepared.expires_at + timedelta(seconds=7.1), None)
+
+
+def test_s36_a_venue_that_tells_its_time_is_believed_about_its_own_expiry() -> None:
+    """What counts is the least that its clock can have shown, and the lag of its reads."""
+    limits = Capabilities(fence=Fence.EXPIRY, order_ttl_s=5, read_lag_s=5, clock_skew_s=2)
+    prepared = a_prepared()
+    slow = Offset(low_s=-20, high_s=-19, measured_at=NOW)
+    fast = Offset(low_s=19, high_s=20, measured_at=NOW)
+
+    def dead(after_s: float, offset: Offset) -> bool:
+        asked_at = prepared.expires_at + timedelta(seconds=after_s)
+        return expired_for_good(prepared, limits, asked_at, offset)
+
+    assert not dead(25.9, slow)
+    assert dead(26.1, slow)
+    assert dead(-12.9, fast)
+    assert not dead(-13.1, fast)
 
 
 def look(hours: int, rate_a: str, since: object = None, max_hold_h: int = 99) -> monitor.View:

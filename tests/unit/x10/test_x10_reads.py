@@ -149,7 +149,7 @@ async def test_the_adapter_shows_no_secret(world: World) -> None:
 async def test_its_fence_is_the_expiry_and_it_has_no_nonces(world: World) -> None:
     venue = await world.x10()
     assert venue.capabilities.fence is Fence.EXPIRY
-    assert venue.capabilities.order_ttl_s == 10
+    assert venue.capabilities.order_ttl_s == 5
     assert venue.lane(Purpose.OPEN) is None
     sent = await prepared(world, venue)
     assert sent.lane is None

@@ -60,6 +60,7 @@ def body_of(order: Order, salt: int | None = None) -> str:
         domain=ACCOUNT.client_config(5).signing.starknet_domain,
         max_fee=Decimal("0.00025"),
         salt=salt_of(order.id) if salt is None else salt,
+        expires_at=order.expires_at,
     )
 
 

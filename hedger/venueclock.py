@@ -1,0 +1,108 @@
+"""
+How far a venue's clock is from ours, measured from the dates of its answers.
+
+An HTTP answer names the second in which it was made (``Date``, RFC 9110 §6.6.1). It was made
+after we began to ask and before we had it, so one answer bounds the difference to a little more
+than a second, and several bound it further. What is signed to expire, and what proves that
+something has expired, is said in the venue's time (reliability.md §2.3, §2.5).
+
+Our own clock may be the one that is wrong; nobody needs to know which.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Final
+
+from hedger.clock import Clock
+
+RESOLUTION_S: Final = 1.0
+"""A date says the second that has begun; the rest of it is unknown."""
+
+REMEMBERED_S: Final = 15.0
+"""Older answers are left out: clocks run apart, and a step of one must soon be seen."""
+
+REMEMBERED_MAX: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offset:
+    """Their clock minus ours lies between ``low_s`` and ``high_s``, as of ``measured_at``."""
+
+    low_s: float
+    high_s: float
+    measured_at: datetime
+
+    @property
+    def assumed_s(self) -> float:
+        """The smallest difference that agrees with what was seen; none without evidence."""
+        return max(self.low_s, min(0.0, self.high_s))
+
+    def theirs(self, ours: datetime) -> datetime:
+        """An instant of ours on their clock, as far as it is known."""
+        return ours + timedelta(seconds=self.assumed_s)
+
+    def ours(self, theirs: datetime) -> datetime:
+        """An instant on their clock on ours, as far as it is known."""
+        return theirs - timedelta(seconds=self.assumed_s)
+
+    def theirs_at_least(self, ours: datetime) -> datetime:
+        """What their clock certainly showed at an instant of ours; for proofs."""
+        return ours + timedelta(seconds=self.low_s)
+
+
+class VenueClock:
+    """The measured offset of one venue. Its adapter shows it every answer."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._seen: deque[tuple[float, Offset]] = deque(maxlen=REMEMBERED_MAX)
+
+    def answered(self, date: str | None, sent_at: datetime) -> None:
+        """
+        Take note of an answer that has just come to a question asked at ``sent_at``.
+
+        ``date`` is its header as it came. Without a usable one nothing is learned, nor where
+        our own clock was set back meanwhile.
+        """
+        made_at = None if date is None else _instant(date)
+        now = self._clock.now()
+        if made_at is None or now < sent_at:
+            return
+        one = Offset(
+            low_s=(made_at - now).total_seconds(),
+            high_s=(made_at - sent_at).total_seconds() + RESOLUTION_S,
+            measured_at=now,
+        )
+        self._seen.append((self._clock.monotonic_s(), one))
+
+    @property
+    def offset(self) -> Offset | None:
+        """
+        What the latest answers agree on; None before the first one that had a date.
+
+        From the newest back to the first that contradicts: a clock was set in between.
+        """
+        if not self._seen:
+            return None
+        newest = self._seen[-1][1]
+        low_s, high_s = newest.low_s, newest.high_s
+        oldest_s = self._clock.monotonic_s() - REMEMBERED_S
+        for at_s, one in reversed(self._seen):
+            lower, upper = max(low_s, one.low_s), min(high_s, one.high_s)
+            if at_s < oldest_s or lower > upper:
+                break
+            low_s, high_s = lower, upper
+        return Offset(low_s=low_s, high_s=high_s, measured_at=newest.measured_at)
+
+
+@lru_cache(maxsize=8)
+def _instant(date: str) -> datetime | None:
+    """The instant of an HTTP date, which is always GMT; None where it is none."""
+    try:
+        found = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
