@@ -55,7 +55,7 @@ _OPEN_INTENTS = Query(_OPEN)
 _OPEN_INTENTS_OF = Query(_OPEN.where(_OF_HEDGE))
 _DEAD_SINCE = Query(
     _ORDERS.where(
-        _ROW.state.in_([OrderState.DEAD, OrderState.REFUSED]),
+        sa.or_(_ROW.state == OrderState.DEAD, _ROW.state == OrderState.REFUSED),
         _ROW.status != NEVER_SENT,
         _ROW.done_at >= given("since"),
     )

@@ -163,7 +163,8 @@ class _Message:
             self._lost()
             return
         try:
-            reply = self._ask(*self._words)
+            status, text = self._ask(*self._words)
+            reply = (status, text, http_date(world.clock.now()))
         except Cut:
             world.trace(f"cut {self._venue} {self._what}")
             if back_s is not None:
