@@ -177,7 +177,6 @@ class Chance:
         self.fired: Counter[Ill] = Counter()
         self.quiet = False  # nothing is drawn any more: the world comes to rest
         self._orders = 0
-        self._tables: dict[int, list[tuple[Ill, float]]] = {}
 
     def strikes(self, ill: Ill, likely: float) -> bool:
         """Whether it happens now; counted if it does."""
@@ -204,28 +203,18 @@ class Chance:
         if said is not None and said in table:
             self.fired[said] += 1
             return said
-        for ill, likely in self._on(table):
-            if self.strikes(ill, likely * weight):
+        for ill, likely in table.items():
+            if ill in self.plan.ills and self.strikes(ill, likely * weight):
                 return ill
         return None
 
-    def _on(self, table: Mapping[Ill, float]) -> list[tuple[Ill, float]]:
-        """What the plan switches on of a table; nothing else is ever drawn."""
-        if (on := self._tables.get(id(table))) is None:
-            on = [(ill, likely) for ill, likely in table.items() if ill in self.plan.ills]
-            self._tables[id(table)] = on
-        return on
 
-
-_STALE: Mapping[Op, Ill] = {
+_STALE: Mapping[str, Ill] = {
     Op.POSITIONS: Ill.STALE_POSITION,
     Op.ORDERS: Ill.STALE_ORDER,
     Op.NONCE: Ill.STALE_NONCE,
     Op.BALANCE: Ill.STALE_BALANCE,
 }
-
-
-_READ: Mapping[str, Op] = {op.value: op for op in _STALE}
 
 
 class SimFaults(FaultBox):
@@ -250,10 +239,9 @@ class SimFaults(FaultBox):
     ) -> list[Fault]:
         if op == Op.ORDER:
             return self._for_order(venue, reduce_only=bool(reduce_only))
-        kind = _READ.get(op)
-        return [] if kind is None else self._for_read(venue, kind)
+        return self._for_read(venue, op) if op in _STALE else []
 
-    def _for_read(self, venue: str, op: Op) -> list[Fault]:
+    def _for_read(self, venue: str, op: str) -> list[Fault]:
         chance = self._chance
         if chance.strikes(Ill.READ_FAILED, READS[Ill.READ_FAILED]):
             return [_fault(venue, Kind.BAD_READS, status=503)]
