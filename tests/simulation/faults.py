@@ -64,9 +64,10 @@ class Ill(StrEnum):
     DB_BUSY = "database busy"
     DISK_FULL = "disk full"
     TWO_DAEMONS = "two daemons"
+    VENUE_OFF = "venue clock off by 1 to 20 s"
     # outside of what a venue declares
     LAG_BROKEN = "read lag beyond its bound"
-    VENUE_CLOCK = "venue clock runs off"
+    VENUE_CLOCK = "venue clock jumps (up to 30 s)"
 
 
 REQUESTS: Mapping[Ill, float] = {
@@ -113,20 +114,22 @@ MOMENTS: Mapping[Ill, float] = {
     Ill.LIQUIDATION: 3.0,
     Ill.MANUAL: 3.0,
     Ill.NO_LIQUIDITY: 1.5,
-    Ill.KILL: 14.0,
-    Ill.POWER: 4.0,
+    Ill.KILL: 12.0,
+    Ill.POWER: 2.0,
     Ill.STALL: 4.0,
     Ill.SKEW: 0.0,
     Ill.DB_BUSY: 2.0,
     Ill.DISK_FULL: 0.7,
     Ill.TWO_DAEMONS: 1.0,
+    Ill.VENUE_CLOCK: 8.0,
+    Ill.VENUE_OFF: 6.0,
 }
 """How often each happens in an hour."""
 
 AIMED: Mapping[Ill, float] = {
     Ill.OUTAGE_AIMED: 0.05,
     Ill.RACING: 0.15,
-    Ill.KILL_IN_RECOVERY: 0.004,
+    Ill.KILL_IN_RECOVERY: 0.003,
     Ill.STALL_AT_COMMIT: 0.002,
 }
 """How likely each is when its state has come."""
@@ -134,7 +137,15 @@ AIMED: Mapping[Ill, float] = {
 BEYOND = frozenset({Ill.LAG_BROKEN, Ill.VENUE_CLOCK})
 """Outside of what a venue declares: an alarm is owed then, and no more."""
 
-BEYOND_SHARE = 0.06
+BEYOND_SHARE = 0.08
+OFF_SHARE = 0.12
+OFF_S = (1.0, 20.0)
+"""
+A venue's clock may be off by so much, fast or slow, in so many worlds: to be measured and coped
+with, so these are judged like any other. It is off from the first moment on or comes to be so
+while hedges are open, by a second in twenty; a clock that jumps is beyond.
+"""
+
 STALE_S = (0.5, 4.0)
 STALE_BROKEN_S = (6.0, 12.0)
 
@@ -146,6 +157,8 @@ class Plan:
     ills: frozenset[Ill]
     intensity: float = 1.0
     orders: Mapping[int, Ill] = field(default_factory=dict)  # what the n-th order meets
+    venue_off_s: float = 0.0  # how far the venues' clock is ahead of true time
+    venue_drifts: bool = False  # it was right, and comes to be so far ahead
 
     @property
     def beyond(self) -> bool:
@@ -156,14 +169,28 @@ class Plan:
 NOTHING = Plan(frozenset())
 
 
-def drawn(chance: random.Random) -> Plan:
-    """The plan of one seed: about half of the kinds, and rarely one beyond the declared bounds."""
-    usual = [ill for ill in Ill if ill not in BEYOND]
+def drawn(chance: random.Random, without: frozenset[Ill] = frozenset()) -> Plan:
+    """
+    The plan of one seed: about half of the kinds, and rarely one beyond the declared bounds.
+
+    ``without`` is taken out at last, so that the others are those of the seed.
+    """
+    usual = [ill for ill in Ill if ill not in BEYOND and ill is not Ill.VENUE_OFF]
     ills = {ill for ill in usual if chance.random() < 0.5}
     ills.add(Ill.KILL)  # every seed has some: half of the promise is about them
     if chance.random() < BEYOND_SHARE:
         ills.add(chance.choice(sorted(BEYOND)))
-    return Plan(frozenset(ills), chance.choice((0.5, 0.8, 1.1)))
+    off_s = chance.choice((-1, 1)) * chance.uniform(*OFF_S)
+    drifts = chance.random() < 0.5
+    if chance.random() < OFF_SHARE:
+        ills.add(Ill.VENUE_OFF)
+    left = frozenset(ills) - without
+    return Plan(
+        left,
+        chance.choice((0.5, 0.8, 1.1)),
+        venue_off_s=off_s if Ill.VENUE_OFF in left else 0.0,
+        venue_drifts=drifts,
+    )
 
 
 class Chance:

@@ -17,12 +17,13 @@ from adapters.lighter.orders import TX_CREATE_ORDER, Payload
 from adapters.sandbox import verify
 from adapters.sandbox.engine.types import TradeKind, TradeMade, TradeView
 from hedger import audit
+from tests.simulation.alarms import Alarms
 from tests.simulation.exchange import MARKETS, Venues
+from tests.simulation.lanefacts import LaneWatch
 from tests.simulation.process import Process, now_s
 from tests.simulation.truth import Span, Truth
 
 NAKED_MAX_S = 120.0
-ALERT_AFTER_S = 60.0
 DISTURBED_S = 30.0
 ZERO = Decimal(0)
 
@@ -44,6 +45,7 @@ class Oracle:
         self.orders_sent = 0
         self.resent = 0
         self.truth: Truth
+        self.lanes = LaneWatch(venues, lambda: self.truth.availability.look())
         self._path = path
         self._venues = venues
         self._dedicated = dedicated
@@ -90,11 +92,13 @@ class Oracle:
         key = f"{info['ApiKeyIndex']}"
         if int(tx_type) == TX_CREATE_ORDER:
             client_id = str(info["ClientOrderIndex"])
+            self.lanes.sent(tx_info, order=True)
             self._client_indexes.add(info["ClientOrderIndex"])
             self._sent("lighter", client_id, text)
             self._nonce(key, info["Nonce"], client_id, text)
             self._second_leg(info)
             return
+        self.lanes.sent(tx_info, order=False)
         found = self._conn.execute(
             "SELECT 1 FROM burns WHERE payload = ? UNION SELECT 1 FROM fillers WHERE payload = ?",
             (text, text),
@@ -190,7 +194,16 @@ class Oracle:
                 "6 not ours", f"{venue} {trade.client_id} of {hedge} took {leg} that was not ours"
             )
 
-    # -- promise 4: when a naked span ends -------------------------------------------------------
+    # -- promise 4: while a leg stands alone, and when that ends ---------------------------------
+
+    def began(self, symbol: str) -> None:
+        """A market is not hedged any more."""
+        Alarms(self.truth, self, self.broken).began(symbol)
+
+    def one(self, query: str, **values: object) -> Any:
+        """The first column of the first row of a query; None when there is none."""
+        row = self._conn.execute(query, values).fetchone()
+        return None if row is None else row[0]
 
     def ended(self, span: Span) -> None:
         """A market is hedged again. Beyond what a venue declares, an alarm is all that is owed."""
@@ -230,6 +243,7 @@ class Oracle:
 
     def finish(self) -> None:
         """Hold the ledger against the venues, order by order."""
+        self.lanes.finish()
         for text in self.left_over():
             self.broken("5 recovered", f"at the end {text}")
         stuck = self._conn.execute(

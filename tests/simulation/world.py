@@ -26,12 +26,15 @@ RESTART_S = (0.5, 20.0)
 
 
 class VenueClock:
-    """The venues' clock; ``off_s`` is how far it has run off."""
+    """The venues' clock; ``off_s`` is how far it was set wrong, ``steady_s`` how far it always is."""
 
     off_s = 0.0
 
+    def __init__(self, steady_s: float) -> None:
+        self.steady_s = steady_s
+
     def now(self) -> datetime:
-        return EPOCH + timedelta(seconds=now_s() + self.off_s)
+        return EPOCH + timedelta(seconds=now_s() + self.off_s + self.steady_s)
 
     def monotonic_s(self) -> float:
         return now_s()
@@ -48,12 +51,12 @@ class World:
         self.setup = setup
         self.engines = engines
         self.path = path = engines.path
-        self.plan = drawn(source) if setup.plan is None else setup.plan
+        self.plan = drawn(source, setup.without) if setup.plan is None else setup.plan
         self.dedicated = (
             setup.seed % SHARED_EVERY != 0 if setup.dedicated is None else setup.dedicated
         )
         self.chance = Chance(self.plan, source)
-        self.clock = VenueClock()
+        self.clock = VenueClock(0.0 if self.plan.venue_drifts else self.plan.venue_off_s)
         self.faults = SimFaults(self.clock, self.chance)
         self.venues = Venues(self.clock, self.faults, setup.seed)
         self.processes: list[Process] = []
@@ -78,7 +81,9 @@ class World:
             self._trace.lines = []
         self._outages: dict[str, str] = {}
         self.oracle = Oracle(path, self.venues, dedicated=self.dedicated, beyond=self.plan.beyond)
-        self.truth = Truth(self.venues, Availability(self.is_up), self.oracle.ended)
+        self.truth = Truth(
+            self.venues, Availability(self.is_up), self.oracle.ended, self.oracle.began
+        )
         self.oracle.truth = self.truth
         self.truth.watch()
 
