@@ -28,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status."""
     given = _parser().parse_args(arguments)
     logger.remove()
+    if given.aimed is not None:
+        print(mutants.aimed(given.aimed))
+        return 0
     if given.mutants is not None:
         return mutants.main(given.mutants, seeds=given.seeds, first=given.first)
     if given.matrix:
@@ -57,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pairs", action="store_true", help="and a second time in recovery")
     parser.add_argument("--part", type=_part, default=(1, 1), help="of the matrix, such as 2/8")
     parser.add_argument("--mutants", nargs="*", help="break the protocol, and be caught")
+    parser.add_argument("--aimed", metavar="NAME", help="a mutant's small budget, here")
     return parser
 
 

@@ -49,9 +49,7 @@ class Ledger(Protocol):
 class Alarms:
     """Looks at every leg that stands alone, once its minute is over."""
 
-    def __init__(
-        self, spans: Spans, ledger: Ledger, broken: Callable[[str, str], None]
-    ) -> None:
+    def __init__(self, spans: Spans, ledger: Ledger, broken: Callable[[str, str], None]) -> None:
         self._spans = spans
         self._ledger = ledger
         self._broken = broken

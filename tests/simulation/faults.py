@@ -2,19 +2,15 @@
 What goes wrong in a simulated world: the kinds, and which of them a seed switches on.
 
 A seed enables a random half of the kinds, each with its rate. What strikes single requests is
-drawn here; what strikes at a moment or aims at a state is in ``nemesis``.
+drawn here, and done to the venues in ``venuefaults``; what strikes at a moment or aims at a
+state is in ``nemesis``.
 """
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
-from functools import partial
-
-from adapters.sandbox.faults import Fault, FaultBox, Kind, Op
-from hedger.clock import Clock
 
 
 class Ill(StrEnum):
@@ -134,7 +130,7 @@ AIMED: Mapping[Ill, float] = {
 }
 """How likely each is when its state has come."""
 
-BEYOND = frozenset({Ill.LAG_BROKEN, Ill.VENUE_CLOCK})
+BEYOND: frozenset[Ill] = frozenset({Ill.LAG_BROKEN, Ill.VENUE_CLOCK})
 """Outside of what a venue declares: an alarm is owed then, and no more."""
 
 BEYOND_SHARE = 0.08
@@ -175,8 +171,8 @@ def drawn(chance: random.Random, without: frozenset[Ill] = frozenset()) -> Plan:
 
     ``without`` is taken out at last, so that the others are those of the seed.
     """
-    usual = [ill for ill in Ill if ill not in BEYOND and ill is not Ill.VENUE_OFF]
-    ills = {ill for ill in usual if chance.random() < 0.5}
+    usual: list[Ill] = [ill for ill in Ill if ill not in BEYOND and ill is not Ill.VENUE_OFF]
+    ills: set[Ill] = {ill for ill in usual if chance.random() < 0.5}
     ills.add(Ill.KILL)  # every seed has some: half of the promise is about them
     if chance.random() < BEYOND_SHARE:
         ills.add(chance.choice(sorted(BEYOND)))
@@ -189,7 +185,7 @@ def drawn(chance: random.Random, without: frozenset[Ill] = frozenset()) -> Plan:
         left,
         chance.choice((0.5, 0.8, 1.1)),
         venue_off_s=off_s if Ill.VENUE_OFF in left else 0.0,
-        venue_drifts=drifts,
+        venue_drifts=drifts and Ill.VENUE_OFF in left,
     )
 
 
@@ -232,95 +228,3 @@ class Chance:
             if self.strikes(ill, likely * weight):
                 return ill
         return None
-
-
-_STALE: Mapping[Op, Ill] = {
-    Op.POSITIONS: Ill.STALE_POSITION,
-    Op.ORDERS: Ill.STALE_ORDER,
-    Op.NONCE: Ill.STALE_NONCE,
-    Op.BALANCE: Ill.STALE_BALANCE,
-}
-
-
-class SimFaults(FaultBox):
-    """The faces' fault box, filled by chance at the moment it is asked."""
-
-    def __init__(self, clock: Clock, chance: Chance) -> None:
-        super().__init__(clock)
-        self._chance = chance
-        self.dry_until_s: dict[str, float] = {}  # per venue: nobody trades there until then
-
-    def outage(self, venue: str) -> bool:
-        """Outages are the network's business here."""
-        return False
-
-    def take(
-        self,
-        venue: str,
-        op: str,
-        symbol: str | None = None,
-        reduce_only: bool | None = None,
-        api_key_index: int | None = None,
-    ) -> list[Fault]:
-        kind = Op(op)
-        if kind is Op.ORDER:
-            return self._for_order(venue, reduce_only=bool(reduce_only))
-        if kind in _STALE:
-            return self._for_read(venue, kind)
-        return []
-
-    def _for_read(self, venue: str, op: Op) -> list[Fault]:
-        chance = self._chance
-        if chance.strikes(Ill.READ_FAILED, READS[Ill.READ_FAILED]):
-            return [_fault(venue, Kind.BAD_READS, status=503)]
-        if op in {Op.POSITIONS, Op.ORDERS} and chance.strikes(Ill.LAG_BROKEN, 0.15):
-            return [_fault(venue, Kind.LAG, seconds=chance.between(*STALE_BROKEN_S))]
-        if chance.strikes(_STALE[op], READS[_STALE[op]]):
-            return [_fault(venue, Kind.LAG, seconds=chance.between(*STALE_S))]
-        return []
-
-    def _for_order(self, venue: str, *, reduce_only: bool) -> list[Fault]:
-        chance = self._chance
-        dry = self._clock.monotonic_s() < self.dry_until_s.get(venue, 0.0)
-        ill = Ill.ZERO if dry else chance.first_of(ORDERS, order=True)
-        if ill is Ill.PARTIAL:
-            share = Decimal(chance.source.randint(1, 9)) / 10
-            return [_fault(venue, Kind.PARTIAL_FILL, fraction=share)]
-        if ill is Ill.SLOW_MATCH:
-            return [_fault(venue, Kind.SLOW_MATCH, seconds=chance.between(0.5, 4.0))]
-        if ill is Ill.REFUSED:
-            return [_fault(venue, Kind.REFUSE, code=1140 if venue == "x10" else 21739, status=400)]
-        if ill is Ill.DROPPED and not reduce_only:
-            return []
-        if ill is Ill.NONCE_STOLEN and venue != "lighter":
-            return []
-        return [_SIMPLE[ill](venue)] if ill is not None else []
-
-
-def _fault(
-    venue: str,
-    kind: Kind,
-    *,
-    code: int = 0,
-    status: int = 0,
-    reason: str = "",
-    fraction: Decimal = Decimal(1),
-    seconds: float = 0.0,
-    when: str = "",
-    html: bool = False,
-) -> Fault:
-    return Fault(
-        id="sim", venue=venue, kind=kind, ops=frozenset(), code=code, status=status, reason=reason,
-        fraction=fraction, seconds=seconds, when=when, html=html,
-    )  # fmt: skip
-
-
-_SIMPLE: Mapping[Ill, Callable[[str], Fault]] = {
-    Ill.ERROR_BEFORE: partial(_fault, kind=Kind.SERVER_ERROR, status=502, when="before", html=True),
-    Ill.ERROR_AFTER: partial(_fault, kind=Kind.SERVER_ERROR, status=504, when="after"),
-    Ill.RATE_LIMIT: partial(_fault, kind=Kind.RATE_LIMIT, status=429),
-    Ill.ZERO: partial(_fault, kind=Kind.NO_FILL),
-    Ill.REJECTED: partial(_fault, kind=Kind.REJECT, reason="margin"),
-    Ill.DROPPED: partial(_fault, kind=Kind.REJECT, reason="reduce_only"),
-    Ill.NONCE_STOLEN: partial(_fault, kind=Kind.STEAL_NONCE),
-}

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from adapters.lighter.orders import TX_CREATE_ORDER, Payload
-from adapters.sandbox import verify
 from adapters.sandbox.engine.types import TradeKind, TradeMade, TradeView
-from hedger import audit
+from tests.simulation import books
 from tests.simulation.alarms import Alarms
 from tests.simulation.exchange import MARKETS, Venues
 from tests.simulation.lanefacts import LaneWatch
@@ -45,7 +44,7 @@ class Oracle:
         self.orders_sent = 0
         self.resent = 0
         self.truth: Truth
-        self.lanes = LaneWatch(venues, lambda: self.truth.availability.look())
+        self.lanes = LaneWatch(venues, self._available_s)
         self._path = path
         self._venues = venues
         self._dedicated = dedicated
@@ -60,6 +59,9 @@ class Oracle:
         self._legs: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         for name in ("x10", "lighter"):
             venues.exchange(name).subscribe(self._event)
+
+    def _available_s(self) -> float:
+        return self.truth.availability.look()
 
     def reopen(self) -> None:
         """The file was replaced by what was left of it."""
@@ -257,7 +259,9 @@ class Oracle:
             self.broken("0 sound", f"the ledger is damaged: {sound}")
         if not self._beyond:
             self._no_false_proof()
-        differences = self._differences()
+        twice, differences = books.compared(self._path, self._venues, self._payloads)
+        for text in twice:
+            self.broken("2 once", text)
         if differences and self._beyond:
             if not self._count("alerts"):
                 self.broken("3 proven", f"no alarm though {differences[0]}")
@@ -272,36 +276,6 @@ class Oracle:
         )
         for (text,) in told:
             self.broken("3 proven", f"a proof was none: {text}")
-
-    def _differences(self) -> list[str]:
-        """By the same code as ``hedger sandbox verify``, without what others traded."""
-        everything = audit.Filters(limit=0)
-        orders, fills, payments = (
-            list(audit.rows(self._path, kind, everything))
-            for kind in ("orders", "fills", "funding")
-        )
-        state = self._venues.state()
-        found: list[str] = []
-        for venue in verify.VENUES:
-            truth: dict[str, Any] = state[venue]
-            theirs = [o for o in truth["orders"] if (venue, o["client_id"]) in self._payloads]
-            traded = [t for t in truth["trades"] if (venue, t["client_id"]) in self._payloads]
-            self._twice(venue, theirs)
-            mine = verify._at(venue, orders)
-            found += verify._orders(venue, mine, theirs)
-            found += verify._fills(venue, verify._at(venue, fills), traded)
-            booked = [row for row in verify._at(venue, payments) if row["hedge_id"]]
-            found += verify._payments(venue, booked, truth["payments"])
-        return found
-
-    def _twice(self, venue: str, theirs: list[dict[str, Any]]) -> None:
-        seen: set[str] = set()
-        for row in theirs:
-            if Decimal(row["filled"]) == ZERO:
-                continue
-            if row["client_id"] in seen:
-                self.broken("2 once", f"{venue} {row['client_id']} was executed twice")
-            seen.add(row["client_id"])
 
     def counts(self) -> tuple[int, int, int]:
         """Hedges, orders and alerts of the ledger."""

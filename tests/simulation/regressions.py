@@ -28,6 +28,4 @@ class Regression:
         return Setup(seed=self.seed, hours=self.hours, without=without)
 
 
-REGRESSIONS = (
-    Regression(4, 0.3, "4 naked: a leg stayed alone while the lane was resynchronised"),
-)
+REGRESSIONS = (Regression(4, 0.3, "4 naked: a leg stayed alone while the lane was resynchronised"),)

@@ -164,13 +164,13 @@ def _seconds(totals: Totals) -> list[str]:
 def _lanes(lanes: LaneFacts) -> list[str]:
     repairs = quantiles([available for available, _ in lanes.repairs])
     raw = quantiles([seconds for _, seconds in lanes.repairs])
-    share = 100 * lanes.unexplained / (lanes.sends or 1)
+    share = lanes.unexplained / (lanes.sends or 1)
+    refused = lanes.stolen + lanes.unexplained
+    usable, times = "lane out of step until usable", len(lanes.repairs)
     return [
-        f"lane out of step until usable, available s: {SHAPE.format(*repairs)}"
-        f" ({len(lanes.repairs)} times)",
-        f"lane out of step until usable, raw s:       {SHAPE.format(*raw)}",
-        f"sends on lanes {lanes.sends}, refused with 21104 {lanes.stolen + lanes.unexplained},"
-        f" of these not by theft {lanes.unexplained} ({share:.2f} % of sends)",
+        f"{usable}, available s: {SHAPE.format(*repairs)} ({times} times)",
+        f"{usable}, raw s:       {SHAPE.format(*raw)}",
+        f"sends on lanes {lanes.sends}, with 21104 {refused}, {share:.2%} of sends without theft",
         *(f"  {text}" for text in lanes.texts[:5]),
     ]
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.simulation import daemon, nemesis
 from tests.simulation.exchange import Venues
-from tests.simulation.faults import AIMED, Chance, Ill, SimFaults, drawn
+from tests.simulation.faults import AIMED, Chance, Ill, drawn
 from tests.simulation.loop import SimLoop
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
@@ -19,6 +19,7 @@ from tests.simulation.process import Process, now_s
 from tests.simulation.setup import Setup
 from tests.simulation.store import Engines, cut_power
 from tests.simulation.truth import Availability, Truth
+from tests.simulation.venuefaults import SimFaults
 
 EPOCH = datetime(2026, 1, 2, 21, tzinfo=UTC)
 SHARED_EVERY = 3  # every third seed runs on shared sub-accounts
@@ -26,7 +27,7 @@ RESTART_S = (0.5, 20.0)
 
 
 class VenueClock:
-    """The venues' clock; ``off_s`` is how far it was set wrong, ``steady_s`` how far it always is."""
+    """The venues' clock: how far it was set wrong in a moment, and how far it is off besides."""
 
     off_s = 0.0
 
