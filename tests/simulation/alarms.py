@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 ALERT_AFTER_S = 60.0
-GRACE_S = 15.0
+GRACE_S = 10.0
 """
-Three turns of the daemon's own watch, which looks every 5 s: between two of them a process may
+Two turns of the daemon's own watch, which looks every 5 s: between them a process may
 die, or its disk may be full, and the clocks of two lives differ by up to 3 s.
 """
 

@@ -110,7 +110,7 @@ MOMENTS: Mapping[Ill, float] = {
     Ill.LIQUIDATION: 3.0,
     Ill.MANUAL: 3.0,
     Ill.NO_LIQUIDITY: 1.5,
-    Ill.KILL: 12.0,
+    Ill.KILL: 13.0,
     Ill.POWER: 2.0,
     Ill.STALL: 4.0,
     Ill.SKEW: 0.0,
