@@ -29,8 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     logger.remove()
     if given.aimed is not None:
-        print(mutants.aimed(given.aimed))
-        return 0
+        return mutants.shown_aimed(given.aimed)
     if given.mutants is not None:
         return mutants.main(given.mutants, seeds=given.seeds, first=given.first)
     if given.matrix:

@@ -24,7 +24,8 @@ _TOLD = """
         OR alerts.hedge_id IS NULL
         AND (alerts.text LIKE '% ' || :symbol || '%' OR alerts.text LIKE '%is in doubt%')
     )
-    UNION ALL SELECT 1 FROM hedges WHERE symbol = :symbol AND state = 'escalated'
+    UNION ALL SELECT 1 FROM alerts JOIN hedges ON hedges.id = alerts.hedge_id
+    WHERE hedges.symbol = :symbol AND hedges.state = 'escalated'
     LIMIT 1
 """
 

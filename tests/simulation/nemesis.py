@@ -85,10 +85,12 @@ def on_order(world: "World", venue: str) -> None:
     if not found:
         return
     new = found[-1].new
-    if new.reduce_only and chance.strikes(Ill.RACING, AIMED[Ill.RACING]):
+    ours = world.truth.ours(venue, new.symbol)
+    closes = ours < ZERO if new.is_buy else ours > ZERO
+    if closes and chance.strikes(Ill.RACING, AIMED[Ill.RACING]):
         share = Decimal(chance.source.randint(3, 10)) / 10
         asyncio.get_running_loop().call_later(0.05, close_outside, world, venue, new.symbol, share)
-    second = not new.reduce_only and venue == "lighter"
+    second = not closes and venue == "lighter"
     if second and chance.strikes(Ill.OUTAGE_AIMED, AIMED[Ill.OUTAGE_AIMED]):
         _begin(world, chance.source.choice(VENUES))
 

@@ -23,6 +23,7 @@ from tests.simulation.process import Process, now_s
 from tests.simulation.truth import Span, Truth
 
 NAKED_MAX_S = 120.0
+GIVE_UP_S = 2 * NAKED_MAX_S
 DISTURBED_S = 30.0
 ZERO = Decimal(0)
 
@@ -228,7 +229,13 @@ class Oracle:
     # -- promises 3 and 5: at the end ------------------------------------------------------------
 
     def at_rest(self) -> bool:
-        """Whether nothing is under way any more, in the ledger and in truth."""
+        """
+        Whether nothing is under way any more, in the ledger and in truth.
+
+        Nor is waited for what has broken its promise long ago.
+        """
+        if not self._beyond and self.truth.longest_open_s() > GIVE_UP_S:
+            return True
         live = self._conn.execute(
             "SELECT count(*) FROM hedges WHERE state NOT IN ('refused','closed_flat','closed')"
         ).fetchone()[0]
