@@ -23,7 +23,7 @@ from tests.simulation.scenarios import STORIES
 from tests.simulation.setup import Result, Setup
 
 SEEDS = int(os.environ.get("HEDGER_SIM_SEEDS", "150"))
-HOURS = float(os.environ.get("HEDGER_SIM_HOURS", "0.1"))
+HOURS = float(os.environ.get("HEDGER_SIM_HOURS", "1.0"))
 CHUNK = 10
 STORIES_WALKED = 5
 EVERY = 7  # in the suite every seventh boundary; ``bin/sim --matrix`` walks all of them
