@@ -39,7 +39,14 @@ PAUSE_S = (90.0, 200.0)
 HOLD_S = (5.0, 90.0)
 ZOMBIE_S = 20.0
 START_AGAIN_S = 2.0
-JOBS_S = {"monitor": 10.0, "accounts": 5.0, "reconcile": 30.0, "funding": 60.0, "lanes": 5.0}
+JOBS_S = {
+    "watch": 5.0,
+    "accounts": 5.0,
+    "monitor": 10.0,
+    "reconcile": 30.0,
+    "funding": 60.0,
+    "lanes": 5.0,
+}
 
 
 @cache
@@ -59,6 +66,7 @@ async def life(world: "World", process: Process) -> None:
     try:
         clock = SimClock(world.epoch, process)
         store = open_store(world.engines, clock, process, world.trouble)
+        world.oracle.lanes.listen(store)
         await _serve(world, process, await _composed(world, process, store, clock))
     except Killed:
         pass
@@ -114,20 +122,16 @@ async def _started(start: Callable[[], Awaitable[None]], clock: SimClock) -> Non
 
 async def _serve(world: "World", process: Process, trader: Trader) -> None:
     daemon = Daemon(trader, Home(Path("/nonexistent")))
-    world.recovering = process
-    await trader.recover(_unheard)
-    if world.processes[-1] is process and world.trouble() is None:
-        world.oracle.recovered()
-    trader.situation.note(await trader.reconciler.run())
-    world.recovering = None
-    jobs = {
-        "monitor": daemon.monitor,
-        "accounts": daemon.accounts,
-        "reconcile": daemon.reconcile,
-        "funding": daemon.funding,
-        "lanes": daemon.lanes,
-    }
     async with asyncio.TaskGroup() as group:
+        group.create_task(_job(world, process, daemon, "watch", daemon.watch))
+        await _recovered(world, process, trader)
+        jobs = {
+            "monitor": daemon.monitor,
+            "accounts": daemon.accounts,
+            "reconcile": daemon.reconcile,
+            "funding": daemon.funding,
+            "lanes": daemon.lanes,
+        }
         for name, job in jobs.items():
             group.create_task(_job(world, process, daemon, name, job))
         if world.setup.story is not None:
@@ -137,15 +141,25 @@ async def _serve(world: "World", process: Process, trader: Trader) -> None:
             group.create_task(_person(world, process, trader, symbol))
 
 
+async def _recovered(world: "World", process: Process, trader: Trader) -> None:
+    """Take up what an earlier life left, and hold it against the accounts."""
+    world.recovering = process
+    await trader.recover(_unheard)
+    if world.processes[-1] is process and world.trouble() is None:
+        world.oracle.recovered()
+    trader.situation.note(await trader.reconciler.run())
+    world.recovering = None
+
+
 async def _job(
     world: "World", process: Process, daemon: Daemon, name: str, job: Callable[[], Awaitable[None]]
 ) -> None:
     """Again and again; one that raises is told as the scheduler tells it, and goes on."""
-    clock = trader_clock(world, process)
+    clock, patient = trader_clock(world, process), daemon._patient(job)
     while True:
         await clock.sleep(JOBS_S[name])
         try:
-            await job()
+            await patient()
         except Exception as error:  # noqa: BLE001 - as APScheduler does
             _died(world, process, daemon, name, error)
 

@@ -2,19 +2,15 @@
 What goes wrong in a simulated world: the kinds, and which of them a seed switches on.
 
 A seed enables a random half of the kinds, each with its rate. What strikes single requests is
-drawn here; what strikes at a moment or aims at a state is in ``nemesis``.
+drawn here, and done to the venues in ``venuefaults``; what strikes at a moment or aims at a
+state is in ``nemesis``.
 """
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
-from functools import partial
-
-from adapters.sandbox.faults import Fault, FaultBox, Kind, Op
-from hedger.clock import Clock
 
 
 class Ill(StrEnum):
@@ -66,9 +62,10 @@ class Ill(StrEnum):
     DB_BUSY = "database busy"
     DISK_FULL = "disk full"
     TWO_DAEMONS = "two daemons"
+    VENUE_OFF = "venue clock off by 1 to 20 s"
     # outside of what a venue declares
     LAG_BROKEN = "read lag beyond its bound"
-    VENUE_CLOCK = "venue clock runs off"
+    VENUE_CLOCK = "venue clock jumps (up to 30 s)"
 
 
 REQUESTS: Mapping[Ill, float] = {
@@ -115,28 +112,38 @@ MOMENTS: Mapping[Ill, float] = {
     Ill.LIQUIDATION: 3.0,
     Ill.MANUAL: 3.0,
     Ill.NO_LIQUIDITY: 1.5,
-    Ill.KILL: 14.0,
-    Ill.POWER: 4.0,
+    Ill.KILL: 13.0,
+    Ill.POWER: 2.0,
     Ill.STALL: 4.0,
     Ill.SKEW: 0.0,
     Ill.DB_BUSY: 2.0,
     Ill.DISK_FULL: 0.7,
     Ill.TWO_DAEMONS: 1.0,
+    Ill.VENUE_CLOCK: 8.0,
+    Ill.VENUE_OFF: 6.0,
 }
 """How often each happens in an hour."""
 
 AIMED: Mapping[Ill, float] = {
     Ill.OUTAGE_AIMED: 0.05,
     Ill.RACING: 0.15,
-    Ill.KILL_IN_RECOVERY: 0.004,
+    Ill.KILL_IN_RECOVERY: 0.003,
     Ill.STALL_AT_COMMIT: 0.002,
 }
 """How likely each is when its state has come."""
 
-BEYOND = frozenset({Ill.LAG_BROKEN, Ill.VENUE_CLOCK})
+BEYOND: frozenset[Ill] = frozenset({Ill.LAG_BROKEN, Ill.VENUE_CLOCK})
 """Outside of what a venue declares: an alarm is owed then, and no more."""
 
-BEYOND_SHARE = 0.06
+BEYOND_SHARE = 0.08
+OFF_SHARE = 0.12
+OFF_S = (1.0, 20.0)
+"""
+A venue's clock may be off by so much, fast or slow, in so many worlds: to be measured and coped
+with, so these are judged like any other. It is off from the first moment on or comes to be so
+while hedges are open, by a second in twenty; a clock that jumps is beyond.
+"""
+
 STALE_S = (0.5, 4.0)
 STALE_BROKEN_S = (6.0, 12.0)
 
@@ -148,6 +155,8 @@ class Plan:
     ills: frozenset[Ill]
     intensity: float = 1.0
     orders: Mapping[int, Ill] = field(default_factory=dict)  # what the n-th order meets
+    venue_off_s: float = 0.0  # how far the venues' clock is ahead of true time
+    venue_drifts: bool = False  # it was right, and comes to be so far ahead
 
     @property
     def beyond(self) -> bool:
@@ -158,14 +167,28 @@ class Plan:
 NOTHING = Plan(frozenset())
 
 
-def drawn(chance: random.Random) -> Plan:
-    """The plan of one seed: about half of the kinds, and rarely one beyond the declared bounds."""
-    usual = [ill for ill in Ill if ill not in BEYOND]
-    ills = {ill for ill in usual if chance.random() < 0.5}
+def drawn(chance: random.Random, without: frozenset[Ill] = frozenset()) -> Plan:
+    """
+    The plan of one seed: about half of the kinds, and rarely one beyond the declared bounds.
+
+    ``without`` is taken out at last, so that the others are those of the seed.
+    """
+    usual: list[Ill] = [ill for ill in Ill if ill not in BEYOND and ill is not Ill.VENUE_OFF]
+    ills: set[Ill] = {ill for ill in usual if chance.random() < 0.5}
     ills.add(Ill.KILL)  # every seed has some: half of the promise is about them
     if chance.random() < BEYOND_SHARE:
         ills.add(chance.choice(sorted(BEYOND)))
-    return Plan(frozenset(ills), chance.choice((0.5, 0.8, 1.1)))
+    off_s = chance.choice((-1, 1)) * chance.uniform(*OFF_S)
+    drifts = chance.random() < 0.5
+    if chance.random() < OFF_SHARE:
+        ills.add(Ill.VENUE_OFF)
+    left = frozenset(ills) - without
+    return Plan(
+        left,
+        chance.choice((0.5, 0.8, 1.1)),
+        venue_off_s=off_s if Ill.VENUE_OFF in left else 0.0,
+        venue_drifts=drifts and Ill.VENUE_OFF in left,
+    )
 
 
 class Chance:
@@ -207,92 +230,3 @@ class Chance:
             if ill in self.plan.ills and self.strikes(ill, likely * weight):
                 return ill
         return None
-
-
-_STALE: Mapping[str, Ill] = {
-    Op.POSITIONS: Ill.STALE_POSITION,
-    Op.ORDERS: Ill.STALE_ORDER,
-    Op.NONCE: Ill.STALE_NONCE,
-    Op.BALANCE: Ill.STALE_BALANCE,
-}
-
-
-class SimFaults(FaultBox):
-    """The faces' fault box, filled by chance at the moment it is asked."""
-
-    def __init__(self, clock: Clock, chance: Chance) -> None:
-        super().__init__(clock)
-        self._chance = chance
-        self.dry_until_s: dict[str, float] = {}  # per venue: nobody trades there until then
-
-    def outage(self, venue: str) -> bool:
-        """Outages are the network's business here."""
-        return False
-
-    def take(
-        self,
-        venue: str,
-        op: str,
-        symbol: str | None = None,
-        reduce_only: bool | None = None,
-        api_key_index: int | None = None,
-    ) -> list[Fault]:
-        if op == Op.ORDER:
-            return self._for_order(venue, reduce_only=bool(reduce_only))
-        return self._for_read(venue, op) if op in _STALE else []
-
-    def _for_read(self, venue: str, op: str) -> list[Fault]:
-        chance = self._chance
-        if chance.strikes(Ill.READ_FAILED, READS[Ill.READ_FAILED]):
-            return [_fault(venue, Kind.BAD_READS, status=503)]
-        if op in {Op.POSITIONS, Op.ORDERS} and chance.strikes(Ill.LAG_BROKEN, 0.15):
-            return [_fault(venue, Kind.LAG, seconds=chance.between(*STALE_BROKEN_S))]
-        if chance.strikes(_STALE[op], READS[_STALE[op]]):
-            return [_fault(venue, Kind.LAG, seconds=chance.between(*STALE_S))]
-        return []
-
-    def _for_order(self, venue: str, *, reduce_only: bool) -> list[Fault]:
-        chance = self._chance
-        dry = self._clock.monotonic_s() < self.dry_until_s.get(venue, 0.0)
-        ill = Ill.ZERO if dry else chance.first_of(ORDERS, order=True)
-        if ill is Ill.PARTIAL:
-            share = Decimal(chance.source.randint(1, 9)) / 10
-            return [_fault(venue, Kind.PARTIAL_FILL, fraction=share)]
-        if ill is Ill.SLOW_MATCH:
-            return [_fault(venue, Kind.SLOW_MATCH, seconds=chance.between(0.5, 4.0))]
-        if ill is Ill.REFUSED:
-            return [_fault(venue, Kind.REFUSE, code=1140 if venue == "x10" else 21739, status=400)]
-        if ill is Ill.DROPPED and not reduce_only:
-            return []
-        if ill is Ill.NONCE_STOLEN and venue != "lighter":
-            return []
-        return [_SIMPLE[ill](venue)] if ill is not None else []
-
-
-def _fault(
-    venue: str,
-    kind: Kind,
-    *,
-    code: int = 0,
-    status: int = 0,
-    reason: str = "",
-    fraction: Decimal = Decimal(1),
-    seconds: float = 0.0,
-    when: str = "",
-    html: bool = False,
-) -> Fault:
-    return Fault(
-        id="sim", venue=venue, kind=kind, ops=frozenset(), code=code, status=status, reason=reason,
-        fraction=fraction, seconds=seconds, when=when, html=html,
-    )  # fmt: skip
-
-
-_SIMPLE: Mapping[Ill, Callable[[str], Fault]] = {
-    Ill.ERROR_BEFORE: partial(_fault, kind=Kind.SERVER_ERROR, status=502, when="before", html=True),
-    Ill.ERROR_AFTER: partial(_fault, kind=Kind.SERVER_ERROR, status=504, when="after"),
-    Ill.RATE_LIMIT: partial(_fault, kind=Kind.RATE_LIMIT, status=429),
-    Ill.ZERO: partial(_fault, kind=Kind.NO_FILL),
-    Ill.REJECTED: partial(_fault, kind=Kind.REJECT, reason="margin"),
-    Ill.DROPPED: partial(_fault, kind=Kind.REJECT, reason="reduce_only"),
-    Ill.NONCE_STOLEN: partial(_fault, kind=Kind.STEAL_NONCE),
-}

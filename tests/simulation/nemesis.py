@@ -22,6 +22,11 @@ NEVER_HEDGED = "BTC"
 VENUES = ("x10", "lighter")
 ZERO = Decimal(0)
 CALM_S = 180.0
+JUMP_S = 30.0
+WANDER_S = 0.5
+DRIFT_AFTER_S = (60.0, 600.0)
+DRIFT_STEP_S = 0.25
+DRIFT_ONE_IN = 20.0  # seconds in which it goes wrong by one
 BOUNDARIES_PER_HOUR = 14_000  # about; only sets how often a process dies
 
 
@@ -46,12 +51,14 @@ async def run(world: "World") -> None:
         Ill.DB_BUSY: _busy,
         Ill.DISK_FULL: _full,
         Ill.TWO_DAEMONS: _second,
+        Ill.VENUE_CLOCK: _jump,
+        Ill.VENUE_OFF: _wander,
     }
     async with asyncio.TaskGroup() as group:
         for ill, stroke in strokes.items():
             if ill in world.plan.ills:
                 group.create_task(_again(world, ill, stroke))
-        if Ill.VENUE_CLOCK in world.plan.ills:
+        if world.plan.venue_drifts:
             group.create_task(_drift(world))
         if not world.dedicated:
             group.create_task(_stranger(world))
@@ -78,10 +85,12 @@ def on_order(world: "World", venue: str) -> None:
     if not found:
         return
     new = found[-1].new
-    if new.reduce_only and chance.strikes(Ill.RACING, AIMED[Ill.RACING]):
+    ours = world.truth.ours(venue, new.symbol)
+    closes = ours < ZERO if new.is_buy else ours > ZERO
+    if closes and chance.strikes(Ill.RACING, AIMED[Ill.RACING]):
         share = Decimal(chance.source.randint(3, 10)) / 10
         asyncio.get_running_loop().call_later(0.05, close_outside, world, venue, new.symbol, share)
-    second = not new.reduce_only and venue == "lighter"
+    second = not closes and venue == "lighter"
     if second and chance.strikes(Ill.OUTAGE_AIMED, AIMED[Ill.OUTAGE_AIMED]):
         _begin(world, chance.source.choice(VENUES))
 
@@ -214,16 +223,26 @@ def _second(world: "World") -> bool:
     return world.start_second()
 
 
+def _jump(world: "World") -> bool:
+    """The venues' clock is set, far beyond what they declare."""
+    world.clock.off_s = world.chance.between(-JUMP_S, JUMP_S)
+    return True
+
+
 async def _drift(world: "World") -> None:
-    """The venues' clock runs off, far beyond what they declare."""
-    fast = world.chance.source.choice((-1, 1))
-    while True:
-        await asyncio.sleep(60)
-        if world.chance.quiet:
-            return
-        if abs(world.clock.off_s) < 12:
-            world.clock.off_s += fast * world.chance.between(0.0, 1.5)
-        world.chance.fired[Ill.VENUE_CLOCK] += 1
+    """The venues' clock, which was right, goes wrong slowly."""
+    await asyncio.sleep(world.chance.between(*DRIFT_AFTER_S))
+    wanted_s = world.plan.venue_off_s
+    while world.clock.steady_s != wanted_s and not world.chance.quiet:
+        step_s = max(-DRIFT_STEP_S, min(DRIFT_STEP_S, wanted_s - world.clock.steady_s))
+        world.clock.steady_s += step_s
+        await asyncio.sleep(DRIFT_STEP_S * DRIFT_ONE_IN)
+
+
+def _wander(world: "World") -> bool:
+    """The venues' clock, which is off all the time, goes a little too fast or too slow."""
+    world.clock.steady_s += world.chance.between(-WANDER_S, WANDER_S)
+    return True
 
 
 async def _stranger(world: "World") -> None:

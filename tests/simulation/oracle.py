@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from adapters.lighter.orders import TX_CREATE_ORDER, Payload
-from adapters.sandbox import verify
 from adapters.sandbox.engine.types import TradeKind, TradeMade, TradeView
-from hedger import audit
+from tests.simulation import books
+from tests.simulation.alarms import Alarms
 from tests.simulation.exchange import MARKETS, Venues
+from tests.simulation.lanefacts import LaneWatch
 from tests.simulation.process import Process, now_s
 from tests.simulation.truth import Span, Truth
 
 NAKED_MAX_S = 120.0
-ALERT_AFTER_S = 60.0
+GIVE_UP_S = 2 * NAKED_MAX_S
 DISTURBED_S = 30.0
 ZERO = Decimal(0)
 
@@ -41,9 +42,8 @@ class Oracle:
 
     def __init__(self, path: Path, venues: Venues, *, dedicated: bool, beyond: bool) -> None:
         self.violations: list[Violation] = []
-        self.orders_sent = 0
-        self.resent = 0
         self.truth: Truth
+        self.lanes = LaneWatch(venues, self._available_s)
         self._path = path
         self._venues = venues
         self._dedicated = dedicated
@@ -58,6 +58,9 @@ class Oracle:
         self._legs: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         for name in ("x10", "lighter"):
             venues.exchange(name).subscribe(self._event)
+
+    def _available_s(self) -> float:
+        return self.truth.availability.look()
 
     def reopen(self) -> None:
         """The file was replaced by what was left of it."""
@@ -90,11 +93,13 @@ class Oracle:
         key = f"{info['ApiKeyIndex']}"
         if int(tx_type) == TX_CREATE_ORDER:
             client_id = str(info["ClientOrderIndex"])
+            self.lanes.sent(tx_info, order=True)
             self._client_indexes.add(info["ClientOrderIndex"])
             self._sent("lighter", client_id, text)
             self._nonce(key, info["Nonce"], client_id, text)
             self._second_leg(info)
             return
+        self.lanes.sent(tx_info, order=False)
         found = self._conn.execute(
             "SELECT 1 FROM burns WHERE payload = ? UNION SELECT 1 FROM fillers WHERE payload = ?",
             (text, text),
@@ -103,11 +108,7 @@ class Oracle:
             self.broken("1 intent first", f"a burn of nonce {info['Nonce']} has no row")
 
     def _sent(self, venue: str, client_id: str, payload: str) -> None:
-        self.orders_sent += 1
-        known = self._payloads.setdefault((venue, client_id), payload)
-        if known is not payload:
-            self.resent += 1
-        if known != payload:
+        if self._payloads.setdefault((venue, client_id), payload) != payload:
             self.broken("2 once", f"{venue} {client_id} was sent with two payloads")
         row = self._conn.execute(
             "SELECT payload_sha256, hedge_id, purpose, side FROM orders"
@@ -190,7 +191,16 @@ class Oracle:
                 "6 not ours", f"{venue} {trade.client_id} of {hedge} took {leg} that was not ours"
             )
 
-    # -- promise 4: when a naked span ends -------------------------------------------------------
+    # -- promise 4: while a leg stands alone, and when that ends ---------------------------------
+
+    def began(self, symbol: str) -> None:
+        """A market is not hedged any more."""
+        Alarms(self.truth, self, self.broken).began(symbol)
+
+    def one(self, query: str, **values: object) -> Any:
+        """The first column of the first row of a query; None when there is none."""
+        row = self._conn.execute(query, values).fetchone()
+        return None if row is None else row[0]
 
     def ended(self, span: Span) -> None:
         """A market is hedged again. Beyond what a venue declares, an alarm is all that is owed."""
@@ -213,7 +223,13 @@ class Oracle:
     # -- promises 3 and 5: at the end ------------------------------------------------------------
 
     def at_rest(self) -> bool:
-        """Whether nothing is under way any more, in the ledger and in truth."""
+        """
+        Whether nothing is under way any more, in the ledger and in truth.
+
+        Nor is waited for what has broken its promise long ago.
+        """
+        if not self._beyond and self.truth.longest_open_s() > GIVE_UP_S:
+            return True
         live = self._conn.execute(
             "SELECT count(*) FROM hedges WHERE state NOT IN ('refused','closed_flat','closed')"
         ).fetchone()[0]
@@ -230,26 +246,42 @@ class Oracle:
 
     def finish(self) -> None:
         """Hold the ledger against the venues, order by order."""
-        for text in self.left_over():
-            self.broken("5 recovered", f"at the end {text}")
+        self.lanes.finish()
         stuck = self._conn.execute(
-            "SELECT id, state, reason FROM hedges"
+            "SELECT id, symbol, state, reason FROM hedges"
             " WHERE state NOT IN ('refused','closed_flat','closed')"
-        )
-        for hedge, state, reason in stuck:
-            self.broken("5 recovered", f"at the end {hedge} is {state}: {reason}")
+        ).fetchall()
+        handed_over = self._handed_over()
+        for text in self.left_over():
+            if text.rpartition(" ")[2] not in handed_over:
+                self.broken("5 recovered", f"at the end {text}")
+        for hedge, symbol, state, reason in stuck:
+            if symbol not in handed_over:
+                self.broken("5 recovered", f"at the end {hedge} is {state}: {reason}")
         (sound,) = self._conn.execute("PRAGMA integrity_check(1)").fetchone()
         if sound != "ok":
             self.broken("0 sound", f"the ledger is damaged: {sound}")
         if not self._beyond:
             self._no_false_proof()
-        differences = self._differences()
+        twice, differences = books.compared(self._path, self._venues, self._payloads)
+        for text in twice:
+            self.broken("2 once", text)
         if differences and self._beyond:
             if not self._count("alerts"):
                 self.broken("3 proven", f"no alarm though {differences[0]}")
             return
         for text in differences:
             self.broken("3 proven", text)
+
+    def _handed_over(self) -> set[str]:
+        """Beyond what a venue declares: markets whose hedge is left to a person, who was told."""
+        if not self._beyond:
+            return set()
+        rows = self._conn.execute(
+            "SELECT hedges.symbol FROM hedges JOIN alerts ON alerts.hedge_id = hedges.id"
+            " WHERE hedges.state = 'escalated'"
+        )
+        return {symbol for (symbol,) in rows}
 
     def _no_false_proof(self) -> None:
         """No order was called dead or refused that a venue executed after all."""
@@ -258,36 +290,6 @@ class Oracle:
         )
         for (text,) in told:
             self.broken("3 proven", f"a proof was none: {text}")
-
-    def _differences(self) -> list[str]:
-        """By the same code as ``hedger sandbox verify``, without what others traded."""
-        everything = audit.Filters(limit=0)
-        orders, fills, payments = (
-            list(audit.rows(self._path, kind, everything))
-            for kind in ("orders", "fills", "funding")
-        )
-        state = self._venues.state()
-        found: list[str] = []
-        for venue in verify.VENUES:
-            truth: dict[str, Any] = state[venue]
-            theirs = [o for o in truth["orders"] if (venue, o["client_id"]) in self._payloads]
-            traded = [t for t in truth["trades"] if (venue, t["client_id"]) in self._payloads]
-            self._twice(venue, theirs)
-            mine = verify._at(venue, orders)
-            found += verify._orders(venue, mine, theirs)
-            found += verify._fills(venue, verify._at(venue, fills), traded)
-            booked = [row for row in verify._at(venue, payments) if row["hedge_id"]]
-            found += verify._payments(venue, booked, truth["payments"])
-        return found
-
-    def _twice(self, venue: str, theirs: list[dict[str, Any]]) -> None:
-        seen: set[str] = set()
-        for row in theirs:
-            if Decimal(row["filled"]) == ZERO:
-                continue
-            if row["client_id"] in seen:
-                self.broken("2 once", f"{venue} {row['client_id']} was executed twice")
-            seen.add(row["client_id"])
 
     def counts(self) -> tuple[int, int, int]:
         """Hedges, orders and alerts of the ledger."""

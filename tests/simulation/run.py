@@ -109,6 +109,7 @@ async def _run(setup: Setup, engines: Engines) -> Result:
         crash_at=setup.crash_at,
         story_boundaries=world.story_boundaries,
         deaths=world.deaths,
+        lanes=world.oracle.lanes.facts,
     )
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.simulation.faults import Ill, Plan
+from tests.simulation.lanefacts import LaneFacts
 from tests.simulation.oracle import Violation
 from tests.simulation.scenarios import Story
 from tests.simulation.truth import Span
@@ -16,6 +17,7 @@ class Setup:
     seed: int
     hours: float = 1.0
     plan: Plan | None = None  # None: drawn from the seed
+    without: frozenset[Ill] = frozenset()  # kinds that are left out of the drawn plan
     dedicated: bool | None = None  # None: by the seed
     crash_at: frozenset[int] = frozenset()
     story: Story | None = None  # one hedge, instead of the usual day
@@ -43,3 +45,4 @@ class Result:
     crash_at: frozenset[int]
     story_boundaries: int  # passed before the story had ended
     deaths: Counter[str]  # by the boundary they came at
+    lanes: LaneFacts

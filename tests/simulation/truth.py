@@ -5,6 +5,7 @@ Two clocks run: all the time, and the time in which a process runs and both venu
 naked span is measured on both (reliability.md §1.2, P4).
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -53,9 +54,11 @@ class Truth:
     venues: Venues
     availability: Availability
     ended: Callable[[Span], None]
+    began: Callable[[str], None]
     foreign: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
     _since: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _numbers: Counter[str] = field(default_factory=Counter)
 
     def watch(self) -> None:
         """Be told of every change of a position."""
@@ -85,11 +88,22 @@ class Truth:
             self._end(symbol)
         elif symbol not in self._since:
             self._since[symbol] = (now_s(), self.availability.look())
+            self._numbers[symbol] += 1
+            self.began(symbol)
 
     def finish(self) -> None:
         """The run is over: what is naked now is naked for ever."""
         for symbol in MARKETS:
             self._end(symbol)
+
+    def number(self, symbol: str) -> int:
+        """Counts the spans of a market."""
+        return self._numbers[symbol]
+
+    def open_s(self, symbol: str) -> float | None:
+        """Available seconds of the span that goes on now; None when there is none."""
+        began = self._since.get(symbol)
+        return None if began is None else self.availability.look() - began[1]
 
     def longest_open_s(self) -> float:
         """Available seconds of the longest span that goes on now."""

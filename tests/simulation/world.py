@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.simulation import daemon, nemesis
 from tests.simulation.exchange import Venues
-from tests.simulation.faults import AIMED, Chance, Ill, SimFaults, drawn
+from tests.simulation.faults import AIMED, Chance, Ill, drawn
 from tests.simulation.loop import SimLoop
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
@@ -19,6 +19,7 @@ from tests.simulation.process import Process, now_s
 from tests.simulation.setup import Setup
 from tests.simulation.store import Engines, cut_power
 from tests.simulation.truth import Availability, Truth
+from tests.simulation.venuefaults import SimFaults
 
 EPOCH = datetime(2026, 1, 2, 21, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -28,19 +29,20 @@ RESTART_S = (0.5, 20.0)
 
 
 class VenueClock:
-    """The venues' clock; ``off_s`` is how far it has run off."""
+    """The venues' clock: how far it was set wrong in a moment, and how far it is off besides."""
 
-    def __init__(self) -> None:
+    def __init__(self, steady_s: float = 0.0) -> None:
         self.off_s = 0.0
+        self.steady_s = steady_s
         self._read_s = -1.0
         self._ms = 0
 
     def now(self) -> datetime:
-        return EPOCH + timedelta(seconds=now_s() + self.off_s)
+        return EPOCH + timedelta(seconds=now_s() + self.off_s + self.steady_s)
 
     def now_ms(self) -> int:
         """The same in milliseconds since 1970, rounded down: the engines' wire clock."""
-        seconds = now_s() + self.off_s
+        seconds = now_s() + self.off_s + self.steady_s
         if seconds != self._read_s:  # it is read many times at one instant
             self._read_s = seconds
             self._ms = EPOCH_MS + timedelta(seconds=seconds) // MILLISECOND
@@ -61,12 +63,12 @@ class World:
         self.setup = setup
         self.engines = engines
         self.path = path = engines.path
-        self.plan = drawn(source) if setup.plan is None else setup.plan
+        self.plan = drawn(source, setup.without) if setup.plan is None else setup.plan
         self.dedicated = (
             setup.seed % SHARED_EVERY != 0 if setup.dedicated is None else setup.dedicated
         )
         self.chance = Chance(self.plan, source)
-        self.clock = VenueClock()
+        self.clock = VenueClock(0.0 if self.plan.venue_drifts else self.plan.venue_off_s)
         self.faults = SimFaults(self.clock, self.chance)
         self.venues = Venues(self.clock, self.faults, setup.seed)
         self.processes: list[Process] = []
@@ -91,7 +93,9 @@ class World:
             self._trace.lines = []
         self._outages: dict[str, str] = {}
         self.oracle = Oracle(path, self.venues, dedicated=self.dedicated, beyond=self.plan.beyond)
-        self.truth = Truth(self.venues, Availability(self.is_up), self.oracle.ended)
+        self.truth = Truth(
+            self.venues, Availability(self.is_up), self.oracle.ended, self.oracle.began
+        )
         self.oracle.truth = self.truth
         self.truth.watch()
 

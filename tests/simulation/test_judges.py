@@ -1,0 +1,232 @@
+"""The judges judge: each of them is shown what it has to notice, and what it must let pass."""
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from hedger.domain.ids import LaneId, VenueId
+from hedger.ledger.records import LaneNote, LaneState
+from tests.simulation import report
+from tests.simulation.alarms import ALERT_AFTER_S, GRACE_S, Alarms
+from tests.simulation.exchange import Venues
+from tests.simulation.faults import NOTHING, Chance, Ill, Plan, drawn
+from tests.simulation.lanefacts import LaneFacts, LaneWatch
+from tests.simulation.loop import SimLoop
+from tests.simulation.oracle import Violation
+from tests.simulation.process import now_s
+from tests.simulation.run import simulate
+from tests.simulation.setup import Result, Setup
+from tests.simulation.shrink import shrunk
+from tests.simulation.truth import Span
+from tests.simulation.venuefaults import SimFaults
+from tests.simulation.world import VenueClock
+
+# -- promise 4: past a minute a person is alerted -----------------------------------------------
+
+
+@dataclass
+class OneLeg:
+    """A leg that stands alone from 0 s until ``until_s``, and a ledger with or without alert."""
+
+    until_s: float = 1e9
+    down_s: float = 0.0  # of no process at all, from 10 s on
+    alerted_at_s: float | None = None
+    broken: list[str] = field(default_factory=list)
+
+    def open_s(self, symbol: str) -> float | None:
+        now = now_s()
+        lost_s = min(max(now - 10.0, 0.0), self.down_s)
+        return None if now >= self.until_s else now - lost_s
+
+    def number(self, symbol: str) -> int:
+        return 1
+
+    def one(self, query: str, **values: object) -> int | None:
+        told = self.alerted_at_s is not None and self.alerted_at_s <= now_s()
+        return 1 if told and "mark" in values else None
+
+    def watched_for(self, seconds: float) -> list[str]:
+        loop = SimLoop()
+
+        async def watch() -> None:
+            Alarms(self, self, lambda promise, _: self.broken.append(promise)).began("ETH")
+            await asyncio.sleep(seconds)
+
+        loop.run_until_complete(watch())
+        loop.close()
+        return self.broken
+
+
+def test_a_leg_alone_for_longer_than_a_minute_without_an_alert_breaks_promise_4():
+    assert OneLeg().watched_for(200) == ["4 alert"]
+
+
+def test_an_alert_in_time_keeps_it_and_one_that_comes_later_does_not():
+    assert OneLeg(alerted_at_s=ALERT_AFTER_S).watched_for(200) == []
+    late_s = ALERT_AFTER_S + GRACE_S + 1
+    assert OneLeg(alerted_at_s=late_s).watched_for(200) == ["4 alert"]
+
+
+def test_time_without_a_process_does_not_count_towards_the_minute():
+    assert OneLeg(down_s=100.0).watched_for(120) == []
+    assert OneLeg(down_s=100.0).watched_for(300) == ["4 alert"]
+
+
+def test_a_leg_that_is_hedged_within_the_minute_owes_no_alert():
+    assert OneLeg(until_s=59.0).watched_for(300) == []
+
+
+# -- lanes ---------------------------------------------------------------------------------------
+
+
+class Notes:
+    """Stands for the store of one life."""
+
+    def note_lane(self, note: LaneNote) -> None:
+        """Written."""
+
+
+def note(state: LaneState, text: str = "", *counted: str) -> LaneNote:
+    return LaneNote(
+        lane=LaneId("lighter:7:2"),
+        venue=VenueId("lighter"),
+        carries="all",
+        state=state,
+        reason=text,
+        counted=counted,
+        text=text,
+    )
+
+
+def lane_facts(*, stolen: bool) -> LaneFacts:
+    """A lane whose first nonce is refused, and which is out of step for eight seconds."""
+    loop = SimLoop()
+
+    async def story() -> LaneFacts:
+        clock, chance = VenueClock(0.0), Chance(NOTHING, random.Random(1))
+        venues = Venues(clock, SimFaults(clock, chance), 1)
+        key = min(venues.lighter_side.face.lanes)
+        if stolen:
+            venues.lighter_side.ingress.use_nonce(key)
+        watch, store = LaneWatch(venues, now_s), Notes()
+        watch.listen(store)  # type: ignore[arg-type]  # it has all that is listened to
+        watch.sent("an order", order=True)
+        watch.sent("an order", order=True)  # the identical bytes: no new send
+        text = "lane is paused: lighter refused nonce 0"
+        refused = replace(
+            note(LaneState.PAUSED, text, "mismatches"), lane=LaneId(f"lighter:7:{key}")
+        )
+        store.note_lane(refused)
+        await asyncio.sleep(3)
+        store.note_lane(replace(refused, state=LaneState.SYNCING, counted=()))  # another life
+        await asyncio.sleep(5)
+        store.note_lane(replace(refused, state=LaneState.READY, counted=()))
+        watch.finish()
+        return watch.facts
+
+    facts = loop.run_until_complete(story())
+    loop.close()
+    return facts
+
+
+def test_a_refusal_is_explained_only_by_somebody_else_who_has_the_nonce():
+    theft, own = lane_facts(stolen=True), lane_facts(stolen=False)
+    assert (theft.sends, theft.stolen, theft.unexplained) == (1, 1, 0)
+    assert (own.sends, own.stolen, own.unexplained) == (1, 0, 1)
+
+
+def test_a_lane_is_out_of_step_until_values_are_given_again_also_over_a_death():
+    assert lane_facts(stolen=True).repairs == [(8.0, 8.0)]
+
+
+# -- the report ----------------------------------------------------------------------------------
+
+
+def world(seed: int = 7, **changes: Any) -> Result:
+    empty = Result(
+        seed=seed, hours=1.0, violations=[], spans=[], fired=Counter(), hedges=40, orders=140,
+        alerts=0, kills=12, boundaries=Counter(), digest="", dedicated=True,
+        plan=Plan(frozenset({Ill.KILL})), crash_at=frozenset(), story_boundaries=0,
+        deaths=Counter(), lanes=LaneFacts(),
+    )  # fmt: skip
+    return replace(empty, **changes)
+
+
+def totals(*results: Result) -> report.Totals:
+    sums = report.Totals()
+    for result in results:
+        sums.add(result)
+    return sums
+
+
+def test_every_promise_has_its_line_and_every_violation_the_command_that_repeats_it():
+    broken = world(violations=[Violation("4 alert", "ETH stood alone", 100.0)])
+    shown = "\n".join(report.lines(totals(broken), 1.0))
+    assert all(f"promise {number} " in shown for number in range(7))
+    assert "bin/sim --seed 7 --hours 1" in shown
+    assert "1 in    1 worlds  promise 4" in shown
+    assert "0 in    0 worlds  promise 6" in shown
+
+
+def test_a_target_is_missed_where_the_sample_suffices_and_not_judged_where_it_does_not():
+    slow = LaneFacts(repairs=[(11.0, 11.0)] * 2, sends=20, unexplained=1)
+    few = totals(world(lanes=slow))
+    assert not any("lane" in text for text in report.missed(few, 1.0, speed=False))
+    assert any("lane" in text for text in report.unjudged(few, 1.0, speed=False))
+    many = totals(*(world(lanes=slow) for _ in range(50)))
+    missed = report.missed(many, 1.0, speed=False)
+    assert any("usable after 11.00 s" in text for text in missed)
+    assert any("5.00% of sends" in text for text in missed)
+    assert any("messages per hour" in text for text in missed)
+    assert not any("kills" in text for text in missed)
+
+
+def test_a_kind_of_fault_that_hardly_fires_is_a_missed_target_of_a_long_run():
+    often = Counter(dict.fromkeys(Ill, 1))
+    rare = Counter({**often, Ill.DISK_FULL: 0})
+    long = totals(*(world(seed, fired=rare) for seed in range(1_000)))
+    missed = report.missed(long, 1.0, speed=False)
+    assert [text for text in missed if "fired" in text] == ["disk full fired 0 times, at least 100"]
+
+
+def test_the_longest_naked_span_is_always_judged():
+    span = Span("ETH", 0.0, 121.0, 130.0, Decimal(0))
+    assert any("121.00" in t for t in report.missed(totals(world(spans=[span])), 1.0, speed=False))
+
+
+# -- shrinking -----------------------------------------------------------------------------------
+
+
+def test_a_failing_world_is_shrunk_to_the_kinds_that_break_it():
+    needed = {Ill.PARTIAL, Ill.KILL}
+
+    def run(setup: Setup) -> Result:
+        plan = drawn(random.Random(setup.seed), setup.without)
+        fails = needed <= plan.ills and setup.hours >= 0.05
+        violations = [Violation("4 naked", "too long", 300.0)] if fails else []
+        return world(setup.seed, hours=setup.hours, plan=plan, violations=violations)
+
+    def plans(seed: int) -> Plan:
+        return drawn(random.Random(seed))
+
+    seed = next(seed for seed in range(99) if needed <= plans(seed).ills)
+    small = shrunk(Setup(seed=seed), told=lambda _: None, run=run)
+    assert small is not None
+    assert small.result.plan.ills == needed
+    assert 0.05 <= small.setup.hours < 0.1
+    assert "--only KILL,PARTIAL" in small.command
+    assert shrunk(Setup(seed=seed, hours=0.01), told=lambda _: None, run=run) is None
+
+
+@pytest.mark.parametrize("off_s", [-18.0, 9.0])
+def test_leaving_kinds_out_leaves_the_others_as_the_seed_has_them(off_s: float):
+    whole, less = drawn(random.Random(5)), drawn(random.Random(5), frozenset({Ill.KILL}))
+    assert less.ills == whole.ills - {Ill.KILL}
+    assert less.intensity == whole.intensity
+    plan = Plan(frozenset({Ill.VENUE_OFF}), venue_off_s=off_s)
+    assert simulate(Setup(seed=1, hours=0.05, plan=plan)).violations == []

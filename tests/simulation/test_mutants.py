@@ -1,0 +1,31 @@
+"""
+Every deliberate break of the protocol is noticed: the small budget of ``bin/sim --mutants``.
+
+Each mutant is applied to a copy of the program, which passes a fault-free world and is then caught
+by the judge that was named beforehand. The program itself passes the same worlds.
+"""
+
+import pytest
+
+from tests.simulation import mutants
+from tests.simulation.mutations import MUTANTS, Mutant
+from tests.simulation.run import simulate
+
+by_name = pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+
+
+def test_there_are_at_least_twelve_and_each_has_one_place_in_the_program():
+    assert len(MUTANTS) >= 12
+    for mutant in MUTANTS:
+        source = (mutants.ROOT / mutant.file).read_text(encoding="utf-8")
+        assert source.count(mutant.old) == 1, mutant.name
+
+
+@by_name
+def test_a_mutant_is_caught_by_the_judge_that_was_named_for_it(mutant: Mutant):
+    assert mutants.aimed_in_a_copy(mutant).startswith(mutant.oracle)
+
+
+@by_name
+def test_the_program_itself_passes_the_world_that_catches_a_mutant(mutant: Mutant):
+    assert simulate(mutant.world(mutant.seed)).violations == []

@@ -1,0 +1,104 @@
+"""What single requests meet at a venue: the sandbox's own faults, drawn when they are asked for."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import partial
+
+from adapters.sandbox.faults import Fault, FaultBox, Kind, Op
+from hedger.clock import Clock
+from tests.simulation.faults import (
+    ORDERS,
+    READS,
+    STALE_BROKEN_S,
+    STALE_S,
+    Chance,
+    Ill,
+)
+
+_STALE: Mapping[str, Ill] = {
+    Op.POSITIONS: Ill.STALE_POSITION,
+    Op.ORDERS: Ill.STALE_ORDER,
+    Op.NONCE: Ill.STALE_NONCE,
+    Op.BALANCE: Ill.STALE_BALANCE,
+}
+
+
+class SimFaults(FaultBox):
+    """The faces' fault box, filled by chance at the moment it is asked."""
+
+    def __init__(self, clock: Clock, chance: Chance) -> None:
+        super().__init__(clock)
+        self._chance = chance
+        self.dry_until_s: dict[str, float] = {}  # per venue: nobody trades there until then
+
+    def outage(self, venue: str) -> bool:
+        """Outages are the network's business here."""
+        return False
+
+    def take(
+        self,
+        venue: str,
+        op: str,
+        symbol: str | None = None,
+        reduce_only: bool | None = None,
+        api_key_index: int | None = None,
+    ) -> list[Fault]:
+        if op == Op.ORDER:
+            return self._for_order(venue, reduce_only=bool(reduce_only))
+        return self._for_read(venue, op) if op in _STALE else []
+
+    def _for_read(self, venue: str, op: str) -> list[Fault]:
+        chance = self._chance
+        if chance.strikes(Ill.READ_FAILED, READS[Ill.READ_FAILED]):
+            return [_fault(venue, Kind.BAD_READS, status=503)]
+        if op in {Op.POSITIONS, Op.ORDERS} and chance.strikes(Ill.LAG_BROKEN, 0.15):
+            return [_fault(venue, Kind.LAG, seconds=chance.between(*STALE_BROKEN_S))]
+        if chance.strikes(_STALE[op], READS[_STALE[op]]):
+            return [_fault(venue, Kind.LAG, seconds=chance.between(*STALE_S))]
+        return []
+
+    def _for_order(self, venue: str, *, reduce_only: bool) -> list[Fault]:
+        chance = self._chance
+        dry = self._clock.monotonic_s() < self.dry_until_s.get(venue, 0.0)
+        ill = Ill.ZERO if dry else chance.first_of(ORDERS, order=True)
+        if ill is Ill.PARTIAL:
+            share = Decimal(chance.source.randint(1, 9)) / 10
+            return [_fault(venue, Kind.PARTIAL_FILL, fraction=share)]
+        if ill is Ill.SLOW_MATCH:
+            return [_fault(venue, Kind.SLOW_MATCH, seconds=chance.between(0.5, 4.0))]
+        if ill is Ill.REFUSED:
+            return [_fault(venue, Kind.REFUSE, code=1140 if venue == "x10" else 21739, status=400)]
+        if ill is Ill.DROPPED and not reduce_only:
+            return []
+        if ill is Ill.NONCE_STOLEN and venue != "lighter":
+            return []
+        return [_SIMPLE[ill](venue)] if ill is not None else []
+
+
+def _fault(
+    venue: str,
+    kind: Kind,
+    *,
+    code: int = 0,
+    status: int = 0,
+    reason: str = "",
+    fraction: Decimal = Decimal(1),
+    seconds: float = 0.0,
+    when: str = "",
+    html: bool = False,
+) -> Fault:
+    return Fault(
+        id="sim", venue=venue, kind=kind, ops=frozenset(), code=code, status=status, reason=reason,
+        fraction=fraction, seconds=seconds, when=when, html=html,
+    )  # fmt: skip
+
+
+_SIMPLE: Mapping[Ill, Callable[[str], Fault]] = {
+    Ill.ERROR_BEFORE: partial(_fault, kind=Kind.SERVER_ERROR, status=502, when="before", html=True),
+    Ill.ERROR_AFTER: partial(_fault, kind=Kind.SERVER_ERROR, status=504, when="after"),
+    Ill.RATE_LIMIT: partial(_fault, kind=Kind.RATE_LIMIT, status=429),
+    Ill.ZERO: partial(_fault, kind=Kind.NO_FILL),
+    Ill.REJECTED: partial(_fault, kind=Kind.REJECT, reason="margin"),
+    Ill.DROPPED: partial(_fault, kind=Kind.REJECT, reason="reduce_only"),
+    Ill.NONCE_STOLEN: partial(_fault, kind=Kind.STEAL_NONCE),
+}
