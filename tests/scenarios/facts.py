@@ -17,10 +17,10 @@ from tests.desk import Desk
 from tests.world import LIGHTER, X10
 
 VENUES = (X10, LIGHTER)
-NAKED_MAX_S = 30.0
+NAKED_MAX_S = 20.0
 """
-How long one fault may leave a leg alone. An X10 order whose answer was lost is dead 17 s after
-it was signed (expiry, clock skew, read lag), and nothing may be decided before.
+How long one fault may leave a leg alone. An X10 order whose answer was lost is dead 11 s after
+it was signed (expiry, the venue's own clocks, read lag), and nothing may be decided before.
 """
 
 Row = dict[str, Any]

@@ -129,8 +129,8 @@ async def test_a_shortfall_before_leg_2_goes_to_rollback(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        {"kind": "slow_match", "seconds": 6},
-        {"kind": "bad_reads", "what": ["orders"], "times": 6},
+        {"kind": "slow_match", "seconds": 4.8},  # and shown later still; at 5 s it has expired
+        {"kind": "bad_reads", "what": ["orders"], "times": 20},
         {"kind": "bad_reads", "what": ["positions"], "skip": 1, "times": 22},
     ],
 )

@@ -348,3 +348,34 @@ def foreign_order(
         expires_ms=None,
     )
     assert exchange.match(exchange.admit(account, new).id).filled == abs(size)
+
+
+@pytest.mark.parametrize("venue", [X10, LIGHTER])
+async def test_s48_a_leg_that_was_taken_just_after_our_own_order_is_matched_in_seconds(
+    desk: Desk, venue: str
+) -> None:
+    """
+    A reading that differs may be older than our last fill, for twice the read lag.
+
+    The account's trades tell that it is not: they hold our own fill, and what came after it.
+    """
+    hedge = await desk.open("ETH", 300)
+    desk.world.fault(venue, "liquidate", market="ETH", fraction="0.4")
+    await desk.world.pass_time(0.5)
+    began_s = desk.world.clock.monotonic_s()
+
+    await desk.trader.reconciler.glance()
+
+    assert desk.world.clock.monotonic_s() - began_s < 6
+    assert abs(desk.naked()) < Decimal("0.001")
+    assert desk.store.hedge(hedge.id).state is State.OPEN
+
+
+async def test_a_glance_costs_one_reading_of_each_venue_and_says_nothing(desk: Desk) -> None:
+    await desk.open("ETH", 300)
+    await desk.world.pass_time(LAG_PASSED_S)
+    before = len(desk.rows("events"))
+
+    await desk.trader.reconciler.glance()
+
+    assert len(desk.rows("events")) == before
