@@ -218,10 +218,7 @@ class RollbackEngine:
         began_s = self._clock.monotonic_s()
         attempts: Counter[VenueId] = Counter()
         trouble = "nothing was tried"
-        while (
-            attempts.total() < self._rules.max_attempts
-            and self._clock.monotonic_s() - began_s < self._rules.budget_s
-        ):
+        while self._clock.monotonic_s() - began_s < self._rules.budget_s:
             try:
                 if unknown := await self._dispatcher.finish(hedge.id):
                     return self._escalate(hedge, unknown[0].detail)
@@ -231,6 +228,8 @@ class RollbackEngine:
                     raise UnavailableError(hedge.venue_a, CONTRADICTED)
                 if isinstance(step, Reached):
                     return self._reached(hedge, step, legs)
+                if attempts.total() >= self._rules.max_attempts:
+                    break  # looked at once more: the last attempt may have been enough
                 attempts[step.venue] += 1
                 outcome = await self._reduce(hedge, step, attempts[step.venue])
             except (VenueError, UnwritableError) as error:

@@ -375,3 +375,17 @@ def _assert_closed_after_its_fills(desk: Desk, hedge: str) -> None:
     assert Decimal(row["size_a"]) == Decimal(row["size_b"]) == ZERO
     fills = desk.rows("fills", hedge=hedge)
     assert row["closed_at"] >= max(fill["at"] for fill in fills)
+
+
+@pytest.mark.config(rollback={"max_attempts": 2})
+async def test_the_last_attempt_that_is_allowed_is_looked_at_before_a_person_is_called(
+    desk: Desk,
+) -> None:
+    """The twelfth order had closed the leg, and the hedge was escalated all the same."""
+    hedge = await desk.open("ETH", 300)
+
+    hedge = await desk.close(hedge)
+
+    assert len(desk.orders(hedge, Purpose.CLOSE)) == 2
+    assert hedge.state is State.CLOSED
+    assert desk.store.unacknowledged() == []

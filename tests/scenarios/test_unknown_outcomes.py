@@ -13,7 +13,7 @@ import pytest
 
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import VenueId
-from hedger.domain.order import Purpose
+from hedger.domain.order import Answer, Declined, Prepared, Purpose, Reason
 from tests.desk import Desk
 from tests.scenarios import facts
 from tests.scenarios.facts import VENUES
@@ -398,3 +398,30 @@ async def test_s10_s18_whatever_happens_to_a_close_it_ends_flat(desk: Desk, name
         assert hedge.state is State.CLOSED
         facts.assert_in_order(desk, hedge)
         desk.world.no_faults()
+
+
+async def test_s16_a_refusal_of_the_first_copy_says_nothing_about_the_second(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The first copy is on its way for long and refused at the gateway; the second one is taken.
+
+    Its fill was booked as a refusal, and the leg stood alone.
+    """
+    venue = desk.trader.venues[LIGHTER]
+    submit, copies = venue.submit, 0
+
+    async def slowly_refused(prepared: Prepared) -> Answer:
+        nonlocal copies
+        copies += 1
+        if copies > 1:
+            return await submit(prepared)
+        await desk.world.pass_time(2.3)
+        return Declined(Reason.RATE, "429", "too many requests")
+
+    monkeypatch.setattr(venue, "submit", slowly_refused)
+    hedge = await desk.open("ETH", 300)
+
+    assert copies == 2
+    assert hedge.state is State.OPEN
+    facts.assert_in_order(desk, hedge)
