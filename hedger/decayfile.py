@@ -191,6 +191,21 @@ def load(path: Path) -> DecayModel:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
 
 
+def save(model: DecayModel, path: Path) -> None:
+    """
+    Write a model, complete or not at all.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(as_json(model), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
+
+
 @cache
 def shipped() -> DecayModel:
     """The model that comes with hedger, fitted on the recorded rows that it names."""

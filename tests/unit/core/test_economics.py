@@ -130,9 +130,7 @@ def test_what_was_measured_takes_over_from_what_was_believed() -> None:
     unmeasured = economics.rollback_cost_bps(
         attempts=0, rollbacks=0, cost_bps=Decimal(0), prior=prior
     )
-    quiet = economics.rollback_cost_bps(
-        attempts=180, rollbacks=0, cost_bps=Decimal(0), prior=prior
-    )
+    quiet = economics.rollback_cost_bps(attempts=180, rollbacks=0, cost_bps=Decimal(0), prior=prior)
     stormy = economics.rollback_cost_bps(
         attempts=180, rollbacks=90, cost_bps=Decimal(40), prior=prior
     )
@@ -154,9 +152,9 @@ def a_ladder(depths: list[tuple[int, int]], mid: int = 1000) -> OrderBook:
     return a_book(*rows)
 
 
-ladders = st.lists(
-    st.tuples(st.integers(1, 5), st.integers(1, 9)), min_size=1, max_size=6
-).map(a_ladder)
+ladders = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 9)), min_size=1, max_size=6).map(
+    a_ladder
+)
 
 
 def limits(**changes: object) -> SizeLimits:
@@ -181,9 +179,7 @@ def worth(long: OrderBook, short: OrderBook, gain: Decimal, size: Decimal) -> De
 def test_no_other_size_within_the_limits_is_worth_more(
     long: OrderBook, short: OrderBook, gain: Decimal
 ) -> None:
-    found = economics.best_size(
-        long_book=long, short_book=short, gain_bps=gain, limits=limits()
-    )
+    found = economics.best_size(long_book=long, short_book=short, gain_bps=gain, limits=limits())
 
     every = [Decimal(n) / 2 for n in range(1, 41)]
     values = [v for size in every if (v := worth(long, short, gain, size)) is not None]
@@ -211,9 +207,7 @@ def test_a_size_below_a_venues_minimum_is_none() -> None:
     deep = a_ladder([(1, 100)])
     tiny = limits(min_size=Decimal(30))
 
-    found = economics.best_size(
-        long_book=deep, short_book=deep, gain_bps=Decimal(100), limits=tiny
-    )
+    found = economics.best_size(long_book=deep, short_book=deep, gain_bps=Decimal(100), limits=tiny)
 
     assert found.size == 0
     assert "minimum" in found.bound_by
