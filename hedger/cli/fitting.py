@@ -21,7 +21,7 @@ from hedger.cli.queries import when
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Where to write the model, for economics.decay_file; default: standard output.",
+    help="Where to write the model, for economics.decay_model; default: standard output.",
 )
 @click.option("--until", metavar="WHEN", help="Leave out rows from this instant on.")
 def fit(*, folder: Path, out: Path | None, until: str | None) -> None:
@@ -44,4 +44,4 @@ def fit(*, folder: Path, out: Path | None, until: str | None) -> None:
         f" of a spread is left after {kept}"
     )
     if out is not None:
-        say(f"written to {out}; name it as economics.decay_file")
+        say(f"written to {out}; name it as economics.decay_model")

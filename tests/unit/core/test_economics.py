@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hedger import economics, entry
-from hedger.decay import H_MAX, RESOLUTION_1H, DecayModel, Form
+from hedger.decay import H_MAX, KNEE_1H, RESOLUTION_1H, DecayModel, Form
 from hedger.domain.ids import Symbol
 from hedger.domain.market import Level, OrderBook
 from hedger.domain.money import is_on_step
@@ -25,9 +25,21 @@ bps = st.integers(-200, 500).map(lambda n: Decimal(n) / 10)
 
 
 def a_model(
-    fast: float = 0.6, slow: float = 0.2, floor: float = 0.05, last_lag: int = 48
+    fast: float = 0.6,
+    slow: float = 0.2,
+    floor: float = 0.05,
+    last_lag: int = 48,
+    excess: float = 1.0,
 ) -> DecayModel:
-    form = Form(fast=fast, fast_h=2.0, slow=slow, slow_h=24.0, floor=floor, last_lag=last_lag)
+    form = Form(
+        fast=fast,
+        fast_h=2.0,
+        slow=slow,
+        slow_h=24.0,
+        floor=floor,
+        last_lag=last_lag,
+        excess=excess,
+    )
     return DecayModel(
         form=form,
         scales={SLOW: Decimal("1.2")},
@@ -39,12 +51,20 @@ def a_model(
     )
 
 
-models = st.builds(a_model, shares, shares, shares, st.integers(1, 72))
+models = st.builds(a_model, shares, shares, shares, st.integers(1, 72), shares)
+
+
+def counted(model: DecayModel, spread: Decimal) -> Decimal:
+    """Less a rounding step; and what lies above the knee only in part."""
+    if spread <= RESOLUTION_1H:
+        return min(spread, Decimal(0))
+    below = min(spread - RESOLUTION_1H, KNEE_1H)
+    return below + (spread - RESOLUTION_1H - below) * Decimal(str(model.form.excess))
 
 
 def simulated(model: DecayModel, symbol: Symbol, spread: Decimal, cost: Decimal) -> int | None:
     """Settlement by settlement: the first after which what came in covers the cost."""
-    left = spread - RESOLUTION_1H if spread > RESOLUTION_1H else min(spread, Decimal(0))
+    left = counted(model, spread)
     received = Decimal(0)
     for settlement in range(1, H_MAX + 1):
         received += left * model.share(symbol, settlement)
@@ -78,7 +98,7 @@ def test_the_value_is_what_a_simulation_of_the_settlements_leaves_after_the_cost
         model, ETH, spread, size_usd=size, costs=Costs(fees_bps=cost), settlements=settlements
     )
 
-    left = spread - RESOLUTION_1H if spread > RESOLUTION_1H else min(spread, Decimal(0))
+    left = counted(model, spread)
     received = sum(
         (left * model.share(ETH, k) * size for k in range(1, settlements + 1)), Decimal(0)
     )
