@@ -126,11 +126,11 @@ class Trader:
         if hedge.state.terminal:
             raise UsageError(f"hedge {hedge.id} is {hedge.state} already: {hedge.reason}")
         progress(f"closing hedge {hedge.id} on {hedge.symbol}")
-        self._count(hedge.symbol, "exit", ExitCode.OPERATOR, "asked for by hand")
         if hedge.state is State.OPEN:
             hedge = await self.executor.close(hedge, "asked for by hand")
         else:
             hedge = await self.executor.converge(hedge, Target.FLAT, "asked for by hand")
+        self._count(hedge.symbol, "exit", ExitCode.OPERATOR, "asked for by hand")
         progress(f"hedge {hedge.id} is {hedge.state}: {hedge.reason}")
         return self.row(hedge)
 

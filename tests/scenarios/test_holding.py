@@ -141,6 +141,8 @@ async def test_every_look_values_an_open_hedge_for_the_status(desk: Desk, tmp_pa
     assert Decimal(worth["leave_usd"]) > 0
     assert Decimal(worth["naive_apy"]) > 1  # 158 % as other tools would show it
     await desk.close(hedge)
+    (row,) = desk.rows("decisions")
+    assert (row["about"], row["code"]) == ("exit", ExitCode.OPERATOR)
     await daemon.monitor()
     assert await _kept_by(daemon, desk) == {}
 
