@@ -43,10 +43,10 @@ from hedger.domain.order import (
 )
 from hedger.errors import UnavailableError, VenueError
 from hedger.ledger.store import Store
-from hedger.patience import soon
 from hedger.ports import Capabilities, Fence, Venue
 from hedger.readlag import ReadLag, Watch
 from hedger.sequence import Lanes
+from hedger.urgency import soon
 from hedger.venueclock import Offset
 
 LOOK_DELAYS_S = (0.3, 0.7, 1.4, 2.0)  # after the first; the last again until the budget ends

@@ -24,7 +24,6 @@ from hedger.domain.money import ZERO, floor_to_step, tidy
 from hedger.domain.order import Filled, Order, Outcome, Purpose, Refused, Side, Unresolved
 from hedger.errors import UnavailableError, UnwritableError, VenueError
 from hedger.ledger.store import Store
-from hedger.patience import soon
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.pricing import worst_price
@@ -32,6 +31,7 @@ from hedger.readlag import ReadLag, Watch
 from hedger.secondsource import SinceOpened, traded_since_opened
 from hedger.settings import Rollback as Rules
 from hedger.together import together
+from hedger.urgency import soon
 
 SECOND_LOOK_S = 1.0
 LOOK_S = 0.35

@@ -21,8 +21,8 @@ from hedger.domain.hedge import Hedge
 from hedger.domain.money import ZERO
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
-from hedger.patience import soon
 from hedger.ports import Venue
+from hedger.urgency import soon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

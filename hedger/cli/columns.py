@@ -9,6 +9,11 @@ HEDGES = (
     "closed_at", "reason",
 )  # fmt: skip
 
+HELD = (
+    "id", "symbol", "state", "side_a", "size_a", "size_b", "stay_usd", "leave_usd",
+    "break_even_h", "naive_apy", "opened_at", "reason",
+)  # fmt: skip
+
 AUDIT = {
     "hedges": HEDGES,
     "orders": (
@@ -27,6 +32,7 @@ AUDIT = {
     "positions": (
         "as_of", "venue", "symbol", "size", "entry_price", "hedge_id", "source",
     ),
+    "decisions": ("hour", "symbol", "about", "code", "times", "value_usd", "text"),
     "events": ("at", "level", "kind", "hedge_id", "from_state", "to_state", "text"),
     "lanes": (
         "lane", "carries", "state", "last_nonce", "issued", "confirmed", "refused", "dead",

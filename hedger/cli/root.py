@@ -12,6 +12,7 @@ from hedger.cli import exit_codes
 from hedger.cli.daemon import run as run_command
 from hedger.cli.database import db
 from hedger.cli.exit_codes import ExitCode
+from hedger.cli.fitting import fit
 from hedger.cli.output import say
 from hedger.cli.queries import audit, scan, status
 from hedger.cli.sandbox_control import sandbox
@@ -46,7 +47,7 @@ def version() -> None:
 
 
 for command in (
-    run_command, scan, open_, close, status, rollback, reconcile, settle, audit, db, sandbox,
+    run_command, scan, fit, open_, close, status, rollback, reconcile, settle, audit, db, sandbox,
 ):  # fmt: skip
     hedger.add_command(command)
 

@@ -30,13 +30,13 @@ from hedger.domain.order import Accepted, Answer, Filled, NoProof, Outcome, Purp
 from hedger.errors import UnavailableError, VenueError
 from hedger.ledger.records import LaneState
 from hedger.ledger.store import Store
-from hedger.patience import soon
 from hedger.ports import Venue
 from hedger.sequence.gaps import fill, waited_for
 from hedger.sequence.lane import Lane
 from hedger.sequence.values import Dense
 from hedger.sequence.words import ALL, CLOSES, OPENS, one_key_text
 from hedger.settings_sequence import Sequence as Rules
+from hedger.urgency import soon
 
 LONG_AGO_S: Final = float("-inf")
 

@@ -1,0 +1,38 @@
+"""
+Reads that a leg standing alone waits for: what does not come soon is asked for again.
+
+A request can be lost on its way, and its time limit is long because a venue may be slow. So the
+first tries are given up early and the last one has the whole limit of the adapter. Only for
+reads: nothing here may be sent twice with an effect.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from hedger.clock import Clock
+from hedger.errors import UnavailableError
+
+T = TypeVar("T")
+
+TRIES_S: Final = (1.5, 3.0, None)
+PAUSE_S: Final = 0.35
+
+
+async def soon(question: Callable[[], Awaitable[T]], clock: Clock) -> T:
+    """
+    The answer to a question that may be asked three times.
+
+    Raises:
+        VenueError: there was no usable answer; at the last time, or at once where asking again
+            would only be refused again.
+    """
+    for limit_s in TRIES_S[:-1]:
+        try:
+            async with asyncio.timeout(limit_s):
+                return await question()
+        except TimeoutError:
+            continue
+        except UnavailableError:
+            await clock.sleep(PAUSE_S)
+    return await question()
