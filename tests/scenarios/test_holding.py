@@ -322,12 +322,13 @@ async def test_the_best_size_keeps_every_rule_that_a_smaller_one_would_keep(desk
 
 
 def test_decisions_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hedger.ledger import decisions, migrate
+    from hedger.ledger import decisions, events, migrate
     from hedger.ledger.records import Decision
     from hedger.ledger.store import open_store
     from tests.clocks import ManualClock
 
     monkeypatch.setattr(decisions, "DECISIONS_MAX", 3)
+    monkeypatch.setattr(events, "PRUNE_EVERY", 3)
     clock = ManualClock()
     path = tmp_path / "ledger.db"
     migrate.upgrade(path, clock)
