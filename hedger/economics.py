@@ -1,128 +1,139 @@
 """
-What a hedge is worth, as pure functions of quotes and books.
+What a hedge is worth before it is opened, as pure functions: for size N and H whole settlements
 
-Per candidate and size, over ``horizon_h`` hours (peers.md §8):
+    value = sum of the expected spread at each settlement * N
+            - four fees - slippage in and out, by walking both books for N
+            - the signed entry basis that is expected to cost
+            - the chance of a rollback * what rollbacks were measured to cost
 
-    net = (rate of the short leg - rate of the long leg) * hours
-          - four taker fees - slippage in and out on both books - signed entry basis
-
-in basis points of the hedge's value per leg. The present rates are held for the whole horizon:
-that is the simple rule of this version, and the horizon is printed beside every figure.
+The expected spread comes from ``hedger.decay``, not from today's rate held for ever. Break-even
+is the first whole settlement at which the cumulated expected path covers the cost, or None.
+The naive APY, which other tools show, stands beside it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hedger.domain.ids import Symbol, VenueId
-from hedger.domain.market import FundingQuote, Level, OrderBook
-from hedger.domain.money import BPS, ZERO
-from hedger.domain.order import Side
+from hedger.decay import DecayModel
+from hedger.domain.ids import Symbol
+from hedger.domain.market import Level, OrderBook
+from hedger.domain.money import BPS, ZERO, floor_to_step
 
 HOURS_PER_YEAR = 24 * 365
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """The same asset on both venues, in the order in which the legs open."""
+class Costs:
+    """
+    What a hedge is expected to cost from entry to exit, in bps of its value per leg.
 
-    symbol: Symbol
-    a: FundingQuote
-    b: FundingQuote
+    ``basis_bps`` is signed: what the long leg costs above the short one at entry, as far as it
+    is expected to be lost. ``rollback_bps`` is a probability times a measured cost.
+    """
 
-    @property
-    def spread_1h(self) -> Decimal:
-        """What the right direction earns per hour, as a fraction: never negative."""
-        return abs(self.a.rate_1h - self.b.rate_1h)
-
-    @property
-    def side_a(self) -> Side:
-        """
-        The side of leg A that receives the spread.
-
-        Longs pay a positive rate, so the short leg belongs where the rate is higher (S26).
-        """
-        return Side.SELL if self.a.rate_1h > self.b.rate_1h else Side.BUY
+    fees_bps: Decimal
+    slippage_bps: Decimal = ZERO
+    basis_bps: Decimal = ZERO
+    rollback_bps: Decimal = ZERO
 
     @property
-    def price_gap_bps(self) -> Decimal:
-        """How far the two marks are apart, in basis points of their mean."""
-        mean = (self.a.mark_price + self.b.mark_price) / 2
-        return abs(self.a.mark_price - self.b.mark_price) / mean * BPS
+    def total_bps(self) -> Decimal:
+        """Everything together."""
+        return self.fees_bps + self.slippage_bps + self.basis_bps + self.rollback_bps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opportunity:
-    """One candidate with everything that was counted. ``net_bps`` is None without books."""
+class Valuation:
+    """
+    What ``size_usd`` per leg is expected to bring over ``settlements`` settlements, in USD.
 
-    pair: Pair
-    horizon_h: int
-    gross_bps: Decimal
-    fees_bps: Decimal
-    slippage_bps: Decimal | None
-    basis_bps: Decimal | None
-    net_bps: Decimal | None
-    note: str = ""
+    ``break_even`` is a number of settlements; None when the cost is not expected to come in
+    within a week. ``naive_apy`` is today's rate for a year without cost, for comparison.
+    """
+
+    size_usd: Decimal
+    settlements: int
+    funding_usd: Decimal
+    cost_usd: Decimal
+    value_usd: Decimal
+    break_even: int | None
+    naive_apy: Decimal
 
     @property
-    def rank(self) -> Decimal:
-        """Gross less fees: the most that books can leave over."""
-        return self.gross_bps - self.fees_bps
-
-    @property
-    def naive_apy(self) -> Decimal:
-        """The figure that other tools show: the present spread for a year, without cost."""
-        return self.pair.spread_1h * HOURS_PER_YEAR
+    def value_bps(self) -> Decimal:
+        """The value in bps of one leg."""
+        return self.value_usd / self.size_usd * BPS
 
 
-def pair_up(
-    first: Mapping[Symbol, FundingQuote],
-    second: Mapping[Symbol, FundingQuote],
+def value(
+    model: DecayModel,
+    symbol: Symbol,
+    spread_1h: Decimal,
     *,
-    max_price_gap_bps: Decimal,
-) -> tuple[list[Pair], list[Pair]]:
-    """
-    Pairs of the symbols that both venues quote: those whose prices agree, and those not.
-
-    Equal names do not make equal assets (1000PEPE and PEPE); equal prices come close (S54).
-    """
-    pairs = [
-        Pair(symbol=symbol, a=first[symbol], b=second[symbol])
-        for symbol in sorted(first.keys() & second.keys())
-    ]
-    agree = [pair for pair in pairs if pair.price_gap_bps <= max_price_gap_bps]
-    return agree, [pair for pair in pairs if pair.price_gap_bps > max_price_gap_bps]
-
-
-def estimate(pair: Pair, *, horizon_h: int, taker_fees: tuple[Decimal, Decimal]) -> Opportunity:
-    """The candidate before any book was read."""
-    gross = pair.spread_1h * horizon_h * BPS
-    fees = 2 * (taker_fees[0] + taker_fees[1]) * BPS  # in and out, on both venues
-    return Opportunity(
-        pair=pair,
-        horizon_h=horizon_h,
-        gross_bps=gross,
-        fees_bps=fees,
-        slippage_bps=None,
-        basis_bps=None,
-        net_bps=None,
+    size_usd: Decimal,
+    costs: Costs,
+    settlements: int,
+) -> Valuation:
+    """The worth of a hedge; ``spread_1h`` is signed in the direction of the hedge."""
+    cost = costs.total_bps / BPS
+    funding_usd = model.expected_sum(symbol, spread_1h, settlements) * size_usd
+    cost_usd = cost * size_usd
+    return Valuation(
+        size_usd=size_usd,
+        settlements=settlements,
+        funding_usd=funding_usd,
+        cost_usd=cost_usd,
+        value_usd=funding_usd - cost_usd,
+        break_even=model.settlements_until(symbol, spread_1h, cost),
+        naive_apy=spread_1h * HOURS_PER_YEAR,
     )
+
+
+def basis_cost_bps(long_mid: Decimal, short_mid: Decimal, *, gain_share: Decimal) -> Decimal:
+    """
+    The entry basis that is expected to cost, signed, in bps of the mean of both mids.
+
+    What the long leg costs above the short one is expected to be lost in full; of a basis in our
+    favour only ``gain_share`` is expected to come.
+    """
+    basis = (long_mid - short_mid) / (long_mid + short_mid) * 2 * BPS
+    return basis if basis > ZERO else basis * gain_share
+
+
+def rollback_cost_bps(
+    *, attempts: int, rollbacks: int, cost_bps: Decimal, prior: tuple[Decimal, Decimal]
+) -> Decimal:
+    """
+    The probability of a rollback times its cost, from what was measured here.
+
+    ``cost_bps`` is the mean of ``rollbacks``; ``prior`` is the probability and cost that are
+    believed before anything was measured, and counts like ``PRIOR_ATTEMPTS`` attempts.
+    """
+    chance, cost = prior
+    believed = chance * PRIOR_ATTEMPTS
+    share = (believed + rollbacks) / (PRIOR_ATTEMPTS + attempts)
+    weight = believed + rollbacks
+    return share * (believed * cost + rollbacks * cost_bps) / weight if weight else ZERO
+
+
+PRIOR_ATTEMPTS = 20
 
 
 def walk(levels: Sequence[Level], size: Decimal) -> Decimal | None:
     """The average price of taking ``size`` coins; None when the book is too thin."""
     assert size > ZERO
-    left, value = size, ZERO
+    left, paid = size, ZERO
     for level in levels:
         taken = min(left, level.size)
-        value += taken * level.price
+        paid += taken * level.price
         left -= taken
         if left == ZERO:
-            return value / size
+            return paid / size
     return None
 
 
-def _slippage_bps(book: OrderBook, size: Decimal) -> Decimal | None:
+def slippage_bps(book: OrderBook, size: Decimal) -> Decimal | None:
     """Cost against the mid of going in on one side and out on the other, in bps."""
     mid = book.mid
     if mid is None:
@@ -133,67 +144,81 @@ def _slippage_bps(book: OrderBook, size: Decimal) -> Decimal | None:
     return (bought - sold) / mid * BPS
 
 
-def with_books(
-    candidate: Opportunity, book_a: OrderBook, book_b: OrderBook, *, size_usd: Decimal
-) -> Opportunity:
+# -- size -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeLimits:
     """
-    The candidate with slippage and basis for ``size_usd`` per leg.
+    What bounds a size: coins on the common step, and values per leg in USD by what sets them.
 
-    The basis is what the long leg's mid costs above the short leg's; it is a cost when
-    positive and a gain when negative. Leaving at the same basis is not assumed.
+    ``caps`` holds configured limits, order value caps of the venues, and what the free margin
+    of each venue carries.
     """
-    pair = candidate.pair
-    mid_a, mid_b = book_a.mid, book_b.mid
-    if mid_a is None or mid_b is None:
-        return _without_net(candidate, "a side of a book is empty")
-    mid = (mid_a + mid_b) / 2
-    size = size_usd / mid
-    slip_a, slip_b = _slippage_bps(book_a, size), _slippage_bps(book_b, size)
-    if slip_a is None or slip_b is None:
-        return _without_net(candidate, f"the books are too thin for {size_usd} USD")
-    long_mid, short_mid = (mid_a, mid_b) if pair.side_a is Side.BUY else (mid_b, mid_a)
-    basis = (long_mid - short_mid) / mid * BPS
-    slippage = slip_a + slip_b
-    return Opportunity(
-        pair=pair,
-        horizon_h=candidate.horizon_h,
-        gross_bps=candidate.gross_bps,
-        fees_bps=candidate.fees_bps,
-        slippage_bps=slippage,
-        basis_bps=basis,
-        net_bps=candidate.gross_bps - candidate.fees_bps - slippage - basis,
-    )
+
+    step: Decimal
+    min_size: Decimal
+    min_value_usd: Decimal
+    caps: tuple[tuple[str, Decimal], ...]
 
 
-def _without_net(candidate: Opportunity, note: str) -> Opportunity:
-    return Opportunity(
-        pair=candidate.pair,
-        horizon_h=candidate.horizon_h,
-        gross_bps=candidate.gross_bps,
-        fees_bps=candidate.fees_bps,
-        slippage_bps=None,
-        basis_bps=None,
-        net_bps=None,
-        note=note,
-    )
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """The best size in coins, zero when none is worth it, and what kept it from being larger."""
+
+    size: Decimal
+    bound_by: str
 
 
-def by_net(candidates: Sequence[Opportunity]) -> list[Opportunity]:
-    """Best first: known net figures by size, then the rest by what they could be at most."""
-    known = [c for c in candidates if c.net_bps is not None]
-    rest = [c for c in candidates if c.net_bps is None]
-    known.sort(key=lambda c: (-(c.net_bps or ZERO), c.pair.symbol))
-    rest.sort(key=lambda c: (-c.rank, c.pair.symbol))
-    return known + rest
+def best_size(
+    *,
+    long_book: OrderBook,
+    short_book: OrderBook,
+    gain_bps: Decimal,
+    limits: SizeLimits,
+) -> Sizing:
+    """
+    The size with the highest value, on the step of both venues.
+
+    ``gain_bps`` is everything that grows with the size alone: expected funding less fees, basis
+    and rollback. Walking the books costs more with every coin, so the value is concave in the
+    size: the best size is where the next coin would cost what it brings, or the first limit.
+    Leaving is priced by the same books as entering.
+    """
+    long_mid, short_mid = long_book.mid, short_book.mid
+    if long_mid is None or short_mid is None:
+        return Sizing(ZERO, "a side of a book is empty")
+    mid = (long_mid + short_mid) / 2
+    best, why = _worth_taking(long_book, short_book, gain_bps / BPS)
+    for name, usd in limits.caps:
+        if usd / mid < best:
+            best, why = usd / mid, name
+    size = max(ZERO, floor_to_step(best, limits.step))
+    if size < limits.min_size or size * min(long_mid, short_mid) < limits.min_value_usd:
+        return Sizing(ZERO, f"{why}, below the venues' minimum")
+    return Sizing(size, why)
 
 
-def spread_kept(side_a: Side, rate_a: Decimal, rate_b: Decimal) -> Decimal:
-    """What an open hedge earns per hour at these rates; negative when it pays."""
-    return (rate_b - rate_a) if side_a is Side.BUY else (rate_a - rate_b)
-
-
-def fees_of(
-    venues: tuple[VenueId, VenueId], bps: Mapping[VenueId, Decimal]
-) -> tuple[Decimal, Decimal]:
-    """Assumed taker fees of both venues as fractions."""
-    return (bps.get(venues[0], ZERO) / BPS, bps.get(venues[1], ZERO) / BPS)
+def _worth_taking(
+    long_book: OrderBook, short_book: OrderBook, gain: Decimal
+) -> tuple[Decimal, str]:
+    """Coins up to the first at which the price levels cost more than ``gain`` per value."""
+    ladders = [(book, side) for book in (long_book, short_book) for side in (book.asks, book.bids)]
+    mids = [book.mid or ZERO for book in (long_book, short_book)]
+    at = [0] * len(ladders)
+    left = [side[0].size for _, side in ladders]
+    taken = ZERO
+    while True:
+        prices = [side[i].price for (_, side), i in zip(ladders, at, strict=True)]
+        cost = (prices[0] - prices[1]) / mids[0] + (prices[2] - prices[3]) / mids[1]
+        if cost >= gain:
+            return taken, "the books cost more than a larger hedge brings"
+        step = min(left)
+        taken += step
+        for n, (_, side) in enumerate(ladders):
+            left[n] -= step
+            if left[n] == ZERO:
+                at[n] += 1
+                if at[n] == len(side):
+                    return taken, "the books hold no more"
+                left[n] = side[at[n]].size
