@@ -41,9 +41,7 @@ class Hedge:
     basis: int = 0
     funding: int = 0
     cut: Cut = Cut.NO
-    generated: bool = False  # whether any settlement of it was generated
     reason: str = ""
-    favourable: int = 0  # settlements at the end of the run without interruption, for rules
 
     @property
     def net(self) -> int:

@@ -51,13 +51,17 @@ class _Rows:
     rates: "array[float]" = field(default_factory=lambda: array("d"))
     marks: "array[float]" = field(default_factory=lambda: array("d"))
     interests: "array[float]" = field(default_factory=lambda: array("d"))
+    sources: "array[int]" = field(default_factory=lambda: array("i"))
 
-    def add(self, hour: int, rank: int, rate: float, mark: float, interest: float) -> None:
+    def add(
+        self, hour: int, rank: int, rate: float, mark: float, interest: float, source: int
+    ) -> None:
         self.hours.append(hour)
         self.ranks.append(rank)
         self.rates.append(rate)
         self.marks.append(mark)
         self.interests.append(interest)
+        self.sources.append(source)
 
     def places(self) -> list[int]:
         """The order by hour, the most trusted row of an hour last."""
@@ -69,12 +73,17 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What a folder held. ``left_out`` counts rows of markets without rules, per market."""
+    """
+    What a folder held. ``left_out`` counts rows of markets without rules, per market.
+
+    ``sources`` names who recorded the first venue's rate of an hour (``Series.sources``).
+    """
 
     folder: Path
     files: Sequence[str]
     series: Mapping[Symbol, Series]
     left_out: Mapping[str, int]
+    sources: Sequence[str]
 
 
 def load(folder: Path, package: Package) -> Record:
@@ -106,7 +115,13 @@ def load(folder: Path, package: Package) -> Record:
             f"{folder}: {', '.join(found)} hold no hour of a known market at both "
             f"{' and '.join(package.venues)}{out}; record both venues over the same hours"
         )
-    return Record(folder=folder, files=found, series=series, left_out=dict(reader.left_out))
+    return Record(
+        folder=folder,
+        files=found,
+        series=series,
+        left_out=dict(reader.left_out),
+        sources=tuple(reader.sources),
+    )
 
 
 class _Reader:
@@ -114,6 +129,7 @@ class _Reader:
         self._package = package
         self._rows: tuple[dict[Symbol, _Rows], dict[Symbol, _Rows]] = ({}, {})
         self.left_out: Counter[str] = Counter()
+        self.sources: dict[str, int] = {}
 
     def one(self, side: int) -> Callable[[Path], None]:
         return lambda path: self._one(side, path)
@@ -126,6 +142,7 @@ class _Reader:
                 table.place(c) for c in ("venue", "market", "timestamp_utc", "rate_1h", "kind")
             )
             at_mark, at_interest = table.place("mark_price"), table.place("oi_usd")
+            at_source = table.place("source")
             for row in table:
                 if row[at_venue] != venue:
                     raise table.wrong(f"venue is {row[at_venue]!r}, this file is for {venue}")
@@ -141,7 +158,8 @@ class _Reader:
                 rows = self._of(side, row[at_market])
                 if rows is not None:
                     settles = hour + (trust != SETTLED or second >= LATE_S)
-                    rows.add(settles, trust * HOUR_S + second, rate, mark, interest)
+                    source = self._source(row[at_source] if at_source >= 0 else path.stem)
+                    rows.add(settles, trust * HOUR_S + second, rate, mark, interest, source)
 
     def pairs(self, path: Path) -> None:
         rates = [f"rate_{venue}_1h" for venue in self._package.venues]
@@ -159,7 +177,9 @@ class _Reader:
                     rate = table.rate(row[at_rates[side]], rates[side], facts.max_rate_1h)
                     rows = self._of(side, row[at_market])
                     if rows is not None:
-                        rows.add(settles, trust * HOUR_S + second, rate, math.nan, math.nan)
+                        source = self._source(row[at_source])
+                        rank = trust * HOUR_S + second
+                        rows.add(settles, rank, rate, math.nan, math.nan, source)
 
     def both(self, path: Path) -> None:
         venues = self._package.venues
@@ -170,6 +190,7 @@ class _Reader:
             at_rate = [table.place(name) for name in rates]
             at_mark = [table.place(f"{v}_mark") for v in venues]
             at_interest = [table.place(f"{v}_oi_usd_one_side", f"{v}_oi_usd") for v in venues]
+            source = self._source(path.stem)
             for row in table:
                 hour, second = table.instant(row[at_time], "hour_utc")
                 rank = KINDS["hourly_mean_of_predicted"] * HOUR_S + second
@@ -179,7 +200,7 @@ class _Reader:
                     interest = _amount(table, row, at_interest[side], f"{venues[side]}_oi_usd")
                     rows = self._of(side, row[at_name[side]])
                     if rows is not None:
-                        rows.add(hour + 1, rank, rate, mark, interest)
+                        rows.add(hour + 1, rank, rate, mark, interest, source)
 
     def _of(self, side: int, market: str) -> _Rows | None:
         symbol = self._package.aliases[self._package.venues[side]].get(market)
@@ -190,6 +211,9 @@ class _Reader:
         if rows is None:
             rows = self._rows[side][symbol] = _Rows()
         return rows
+
+    def _source(self, name: str) -> int:
+        return self.sources.setdefault(name, len(self.sources))
 
     def series(self) -> dict[Symbol, Series]:
         """Both venues side by side; what was collected is given up on the way."""
@@ -208,22 +232,22 @@ def _amount(table: Table, row: list[str], place: int, column: str) -> float:
 
 def _joined(symbol: Symbol, a: _Rows, b: _Rows) -> Series:
     maker = Maker(symbol=symbol)
-    best_b = {hour: row for hour, *row in _best(b)}
-    for hour, rate, mark, interest in _best(a):
+    best_b = {row[0]: row for row in _best(b)}
+    for hour, rate, mark, interest, source in _best(a):
         other = best_b.get(hour)
         if other is not None:
-            maker.add(hour, (rate, other[0]), (mark, other[1]), (interest, other[2]))
+            maker.add(hour, (rate, other[1]), (mark, other[2]), (interest, other[3]), source)
     return maker.done()
 
 
-def _best(rows: _Rows) -> list[tuple[int, float, float, float]]:
+def _best(rows: _Rows) -> list[tuple[int, float, float, float, int]]:
     """One row an hour: the most trusted rate, and marks from whichever row has one."""
-    found: list[tuple[int, float, float, float]] = []
+    found: list[tuple[int, float, float, float, int]] = []
     for n in rows.places():
         hour, mark, interest = rows.hours[n], rows.marks[n], rows.interests[n]
         if found and found[-1][0] == hour:
-            _, _, earlier_mark, earlier_interest = found.pop()
+            _, _, earlier_mark, earlier_interest, _ = found.pop()
             mark = earlier_mark if math.isnan(mark) else mark
             interest = earlier_interest if math.isnan(interest) else interest
-        found.append((hour, rows.rates[n], mark, interest))
+        found.append((hour, rows.rates[n], mark, interest, rows.sources[n]))
     return found

@@ -11,6 +11,7 @@ rule wants to open in the last hour of a run is counted, but not done: nothing a
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -55,6 +56,15 @@ class Close(NamedTuple):
     reason: str
 
 
+class Refuse(NamedTuple):
+    """A hedge that was looked at closely and not wanted; ``codes`` are for counting."""
+
+    direction: int
+    codes: tuple[str, ...]
+    reason: str
+    expected_usd: float | None
+
+
 class Rule(Protocol):
     """One way of trading one market. It keeps what it needs to remember."""
 
@@ -63,7 +73,7 @@ class Rule(Protocol):
     def begin(self) -> None:
         """A run of hours begins: what was remembered of rates is out of date."""
 
-    def decide(self, look: Look, held: Hedge | None) -> Open | Close | None:
+    def decide(self, look: Look, held: Hedge | None) -> Open | Close | Refuse | None:
         """What to do now; None to leave things as they are."""
 
 
@@ -91,6 +101,7 @@ class Outcome:
 
     hedges: list[Hedge] = field(default_factory=list)
     untried: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
 
 
 def replay(
@@ -122,10 +133,9 @@ def replay(
                 series.interest_a[n],
                 series.interest_b[n],
             )
-            generated = n >= series.generated_from
             last = n == end - 1
             for desk in desks:
-                desk.step(look, last=last, generated=generated)
+                desk.step(look, last=last)
         cut = Cut.GAP if end < len(series) else Cut.RECORD_ENDS
         for desk in desks:
             desk.stop(look, cut)
@@ -145,19 +155,22 @@ class _Desk:
         self._held: Hedge | None = None
         self.outcome = Outcome()
 
-    def step(self, look: Look, *, last: bool, generated: bool) -> None:
+    def step(self, look: Look, *, last: bool) -> None:
         held = self._held
         if held is not None:
             # each payment is rounded by itself, as the venues do
             held.funding += micros(held.direction * held.size * look.price_a * look.rate_a)
             held.funding -= micros(held.direction * held.size * look.price_b * look.rate_b)
-            held.generated |= generated
         wish = self._rule.decide(look, held)
         if wish is None:
             return
         if isinstance(wish, Close):
             if held is not None:
                 self._close(held, look, Cut.NO, wish.reason)
+            return
+        if isinstance(wish, Refuse):
+            self.outcome.refusals.update(wish.codes)
+            self._tell(look, "refuse", wish.reason, wish.direction, wish.expected_usd)
             return
         assert held is None, f"{self._rule.name} opens what it holds"
         if last:

@@ -7,6 +7,7 @@ a hole. Nothing is known about a hole, so a hedge cannot be held across one.
 
 import math
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,8 +23,7 @@ class Series:
     """
     Parallel columns, oldest first. Marks and open interest are USD, nan where not recorded.
 
-    ``generated_from`` is the place of the first hour that nobody recorded; the length where
-    everything was.
+    ``sources`` numbers who recorded an hour (``Record.sources``). ``generated``: nobody did.
     """
 
     symbol: Symbol
@@ -34,7 +34,8 @@ class Series:
     mark_b: "array[float]"
     interest_a: "array[float]"
     interest_b: "array[float]"
-    generated_from: int
+    sources: "array[int]"
+    generated: bool = False
 
     def __len__(self) -> int:
         return len(self.hours)
@@ -51,18 +52,18 @@ class Series:
 
     def part(self, first_hour: int, end_hour: int) -> "Series":
         """The hours from ``first_hour`` on and before ``end_hour``."""
-        places = [n for n, hour in enumerate(self.hours) if first_hour <= hour < end_hour]
-        start, end = (places[0], places[-1] + 1) if places else (0, 0)
+        within = slice(bisect_left(self.hours, first_hour), bisect_left(self.hours, end_hour))
         return Series(
             symbol=self.symbol,
-            hours=self.hours[start:end],
-            rate_a=self.rate_a[start:end],
-            rate_b=self.rate_b[start:end],
-            mark_a=self.mark_a[start:end],
-            mark_b=self.mark_b[start:end],
-            interest_a=self.interest_a[start:end],
-            interest_b=self.interest_b[start:end],
-            generated_from=min(max(self.generated_from - start, 0), end - start),
+            hours=self.hours[within],
+            rate_a=self.rate_a[within],
+            rate_b=self.rate_b[within],
+            mark_a=self.mark_a[within],
+            mark_b=self.mark_b[within],
+            interest_a=self.interest_a[within],
+            interest_b=self.interest_b[within],
+            sources=self.sources[within],
+            generated=self.generated,
         )
 
 
@@ -78,6 +79,7 @@ class Maker:
     mark_b: "array[float]" = field(default_factory=lambda: array("d"))
     interest_a: "array[float]" = field(default_factory=lambda: array("d"))
     interest_b: "array[float]" = field(default_factory=lambda: array("d"))
+    sources: "array[int]" = field(default_factory=lambda: array("i"))
 
     def add(
         self,
@@ -85,6 +87,7 @@ class Maker:
         rates: tuple[float, float],
         marks: tuple[float, float] = (UNKNOWN, UNKNOWN),
         interests: tuple[float, float] = (UNKNOWN, UNKNOWN),
+        source: int = 0,
     ) -> None:
         """One more hour, later than all before."""
         assert not self.hours or hour > self.hours[-1]
@@ -95,8 +98,9 @@ class Maker:
         self.mark_b.append(marks[1])
         self.interest_a.append(interests[0])
         self.interest_b.append(interests[1])
+        self.sources.append(source)
 
-    def done(self, generated_from: int | None = None) -> Series:
+    def done(self, *, generated: bool = False) -> Series:
         """The finished series."""
         return Series(
             symbol=self.symbol,
@@ -107,7 +111,8 @@ class Maker:
             mark_b=self.mark_b,
             interest_a=self.interest_a,
             interest_b=self.interest_b,
-            generated_from=len(self.hours) if generated_from is None else generated_from,
+            sources=self.sources,
+            generated=generated,
         )
 
 

@@ -1,0 +1,299 @@
+"""
+Our rule: the daemon's own functions, asked once an hour. Nothing is decided here.
+
+``opportunity`` and ``economics`` value a hedge with the fitted decay, ``entry`` and ``risk``
+object, ``exits`` judges what is held. What the daemon reads from venues is modelled from the
+record: books by ``costs``, instruments by the packaged rules. A daily volume is not recorded and
+margins are not modelled, so the rules that ask for them are not asked; open interest is asked
+for in hours that have it. A hedge is entered when its next settlement is as near as the rules
+want it. Every market stands alone: limits over several hedges do not bind.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from hedger import economics, entry, exits, opportunity, risk
+from hedger.backtest.account import Hedge, usd
+from hedger.backtest.costs import Terms
+from hedger.backtest.package import Listing
+from hedger.backtest.replay import Close, Look, Open, Refuse, known
+from hedger.backtest.series import instant
+from hedger.decay import H_MAX, DecayModel, counted
+from hedger.domain.ids import HedgeId, Symbol, VenueId
+from hedger.domain.market import FundingQuote, Instrument, Level, MarketStatus, OrderBook
+from hedger.domain.money import BPS, ONE, ZERO
+from hedger.domain.order import Side
+from hedger.entry import EntryRules, MarketFacts
+from hedger.holding import Action, ExitRules, Holding, Memory
+from hedger.opportunity import Opportunity, Pair
+
+OURS = "ours"
+HOUR_S = 3_600
+RECORDED = "recorded"
+SURE = 0.999999  # of the cost that must be covered before a market is looked at closely
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything that the daemon would take from its configuration."""
+
+    model: DecayModel
+    settlements: int
+    entry: EntryRules
+    exit: ExitRules
+    limits: risk.Limits
+    rollback_bps: Decimal = ZERO
+    basis_gain_share: Decimal = ZERO
+
+
+class Ours:
+    """One market of the daemon's life."""
+
+    name = OURS
+
+    def __init__(
+        self,
+        terms: Terms,
+        policy: Policy,
+        *,
+        venues: tuple[VenueId, VenueId],
+        size_usd: Decimal,
+    ) -> None:
+        self._terms = terms
+        self._policy = policy
+        self._venues = venues
+        self._size_usd = size_usd
+        self._symbol = terms.listed.symbol
+        self._instruments = tuple(
+            _instrument(venue, self._symbol, listing)
+            for venue, listing in zip(venues, (terms.listed.a, terms.listed.b), strict=True)
+        )
+        self._candidate = opportunity.Terms(
+            model=policy.model,
+            settlements=policy.settlements,
+            size_usd=size_usd,
+            taker_fees=(Decimal(repr(terms.fee_a)), Decimal(repr(terms.fee_b))),
+            rollback_bps=policy.rollback_bps,
+            basis_gain_share=policy.basis_gain_share,
+        )
+        self._leaving_bps = Decimal(repr(terms.crossing)) * BPS
+        self._least = self._least_spread()
+        self._memory = Memory()
+        self._persisted = 0  # settlements in a row that paid in the same direction
+        self._direction = 0
+
+    def begin(self) -> None:
+        self._persisted, self._direction = 0, 0
+        self._memory = Memory()
+
+    def decide(self, look: Look, held: Hedge | None) -> Open | Close | Refuse | None:
+        spread = look.rate_a - look.rate_b
+        direction = (spread > 0) - (spread < 0)
+        self._persisted = self._persisted + 1 if direction == self._direction else 1
+        self._direction = direction
+        if held is not None:
+            return self._judge(look, held)
+        if direction == 0 or abs(spread) < self._least:
+            return None
+        return self._consider(look, direction)
+
+    def _least_spread(self) -> float:
+        """
+        The spread below which a hedge cannot be worth anything: a shortcut, not a rule.
+
+        ``value`` grows with the spread and the model's table, and costs at least four fees and
+        the books. A basis in our favour could lower that; then nothing is left out.
+        """
+        policy = self._policy
+        if policy.basis_gain_share > ZERO:
+            return 0.0
+        ahead = min(policy.settlements, H_MAX)
+        kept = policy.model.expected_sum(self._symbol, ONE, ahead) / counted(ONE)
+        cost = 2 * self._terms.crossing * SURE
+        return cost / float(kept) if kept > ZERO else float("inf")
+
+    def _consider(self, look: Look, direction: int) -> Open | Refuse:
+        pair = self._pair(look)
+        books = self._books(look)
+        found = opportunity.with_books(
+            opportunity.estimate(pair, self._candidate), *books, self._candidate
+        )
+        sizing = self._sizing(found, books)
+        if sizing.size == ZERO:
+            return Refuse(direction, (str(entry.Code.SIZE),), sizing.bound_by, None)
+        price = max(book.mid or ZERO for book in books)
+        terms = replace(self._candidate, size_usd=sizing.size * price)
+        found = opportunity.with_books(opportunity.estimate(pair, terms), *books, terms)
+        expected = float(found.worth.value_usd)
+        objections = entry.objections_to_entry(found.worth, self._facts(look), self._rules(look))
+        if objections:
+            return Refuse(
+                direction,
+                tuple(str(one.code) for one in objections),
+                "; ".join(one.text for one in objections),
+                expected,
+            )
+        answer = self._review(pair, found, sizing.size, price, look)
+        if isinstance(answer, risk.Objected):
+            return Refuse(
+                direction, (str(entry.Code.RISK),), "; ".join(map(str, answer.reasons)), expected
+            )
+        self._memory = Memory()
+        reason = f"worth {expected:.4f} USD over {self._policy.settlements} settlements"
+        return Open(direction, sizing.size, reason, expected)
+
+    def _sizing(
+        self, found: Opportunity, books: tuple[OrderBook, OrderBook]
+    ) -> economics.Sizing:
+        policy, (a, b) = self._policy, self._instruments
+        expected = policy.model.expected_sum(
+            self._symbol, found.pair.spread_1h, policy.settlements
+        )
+        costs = found.costs
+        short_a = found.pair.side_a is Side.SELL
+        caps = [("size per hedge", self._size_usd)]
+        caps += [
+            (f"order cap of {one.venue}", one.max_order_value_usd)
+            for one in (a, b)
+            if one.max_order_value_usd is not None
+        ]
+        return economics.best_size(
+            long_book=books[1] if short_a else books[0],
+            short_book=books[0] if short_a else books[1],
+            gain_bps=expected * BPS - costs.fees_bps - costs.basis_bps - costs.rollback_bps,
+            limits=economics.SizeLimits(
+                step=self._terms.step,
+                min_size=max(a.min_size, b.min_size),
+                min_value_usd=max(a.min_notional_usd, b.min_notional_usd),
+                caps=tuple(caps),
+            ),
+        )
+
+    def _review(
+        self, pair: Pair, found: Opportunity, size: Decimal, price: Decimal, look: Look
+    ) -> risk.Approved | risk.Objected:
+        a, b = self._instruments
+        settles = instant(look.hour + 1)
+        return risk.review(
+            risk.Plan(
+                symbol=self._symbol,
+                side_a=pair.side_a,
+                usd=self._size_usd,
+                price=price,
+                size=size,
+                a=a,
+                b=b,
+                price_gap_bps=abs(Decimal(repr(self._terms.basis_bps(look.hour)))),
+                next_settlement_a=settles,
+                next_settlement_b=settles,
+                expected_net_bps=found.worth.value_bps,
+            ),
+            self._policy.limits,
+            risk.Book(),
+        )
+
+    def _facts(self, look: Look) -> MarketFacts:
+        interests = [one for one in (look.interest_a, look.interest_b) if known(one)]
+        return MarketFacts(
+            persisted=self._persisted,
+            volume_usd=None,
+            open_interest_usd=Decimal(repr(min(interests))) if len(interests) == 2 else None,
+            depth_usd=self._terms.depth_usd,
+            settles_in_s=min(HOUR_S, self._policy.entry.max_wait_s),
+            interval_s=HOUR_S,
+        )
+
+    def _rules(self, look: Look) -> EntryRules:
+        rules = self._policy.entry
+        recorded = known(look.interest_a) and known(look.interest_b)
+        return replace(
+            rules,
+            min_volume_usd=ZERO,
+            min_open_interest_usd=rules.min_open_interest_usd if recorded else ZERO,
+        )
+
+    def _pair(self, look: Look) -> Pair:
+        at, settles = instant(look.hour), instant(look.hour + 1)
+        a, b = (
+            FundingQuote(
+                venue=venue,
+                symbol=self._symbol,
+                rate_1h=Decimal(repr(rate)),
+                next_settlement_at=settles,
+                interval_s=HOUR_S,
+                mark_price=Decimal(repr(price)),
+                index_price=None,
+                open_interest_usd=None,
+                as_of=at,
+                source=RECORDED,
+            )
+            for venue, rate, price in zip(
+                self._venues,
+                (look.rate_a, look.rate_b),
+                (look.price_a, look.price_b),
+                strict=True,
+            )
+        )
+        return Pair(symbol=self._symbol, a=a, b=b)
+
+    def _books(self, look: Look) -> tuple[OrderBook, OrderBook]:
+        """One level a side: what crossing costs, around mids that the basis parts."""
+        terms, at = self._terms, instant(look.hour)
+        price, half = Decimal(repr(look.price)), Decimal(repr(terms.basis_bps(look.hour))) / 2
+        size = terms.depth_usd / price
+        first = _book(self._venues[0], self._symbol, price * (1 + half / BPS), terms.slip_a, size, at)
+        second = _book(
+            self._venues[1], self._symbol, price * (1 - half / BPS), terms.slip_b, size, at
+        )
+        return first, second
+
+    def _judge(self, look: Look, held: Hedge) -> Close | None:
+        judgement = exits.judge(
+            Holding(
+                hedge=HedgeId(self._symbol),
+                symbol=self._symbol,
+                size_usd=Decimal(repr(held.size * look.price)),
+                spread_1h=held.direction * (Decimal(repr(look.rate_a)) - Decimal(repr(look.rate_b))),
+                first_settlement=instant(held.opened_hour + 1),
+                next_settlement=instant(look.hour + 1),
+                interval_s=HOUR_S,
+                settles_in_s=HOUR_S,
+                leaving_bps=self._leaving_bps,
+                earned_usd=usd(held.funding),
+            ),
+            self._policy.exit,
+            self._policy.model,
+            self._memory,
+        )
+        self._memory = judgement.memory
+        if judgement.action is not Action.LEAVE:
+            return None
+        return Close(f"{judgement.code}: {judgement.text}")
+
+
+def _book(
+    venue: VenueId, symbol: Symbol, mid: Decimal, slip: float, size: Decimal, at: datetime
+) -> OrderBook:
+    part = Decimal(repr(slip))
+    return OrderBook(
+        venue=venue,
+        symbol=symbol,
+        bids=(Level(mid * (1 - part), size),),
+        asks=(Level(mid * (1 + part), size),),
+        as_of=at,
+    )
+
+
+def _instrument(venue: VenueId, symbol: Symbol, listing: Listing) -> Instrument:
+    return Instrument(
+        venue=venue,
+        symbol=symbol,
+        name=listing.name,
+        status=MarketStatus.ACTIVE,
+        size_step=listing.size_step,
+        price_tick=listing.price_tick,
+        min_size=listing.min_size,
+        min_notional_usd=listing.min_notional_usd,
+        max_order_value_usd=listing.max_order_value_usd,
+    )
