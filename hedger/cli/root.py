@@ -9,6 +9,7 @@ import click
 
 from hedger import __version__
 from hedger.cli import exit_codes
+from hedger.cli.backtest import backtest
 from hedger.cli.daemon import run as run_command
 from hedger.cli.database import db
 from hedger.cli.exit_codes import ExitCode
@@ -46,7 +47,8 @@ def version() -> None:
 
 
 for command in (
-    run_command, scan, open_, close, status, rollback, reconcile, settle, audit, db, sandbox,
+    run_command, scan, open_, close, status, rollback, reconcile, settle, audit, backtest, db,
+    sandbox,
 ):  # fmt: skip
     hedger.add_command(command)
 
