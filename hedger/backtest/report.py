@@ -19,10 +19,22 @@ from hedger.plainjson import as_text
 
 POINTS = 440  # of a curve in the picture
 TERMINAL_POINTS = 60
-SHOWN = (
-    "rule", "hedges", "cut_off", "funding_usd", "fees_usd", "slippage_usd", "basis_usd", "net_usd",
-    "net_per_hedge_usd", "interval_95_usd", "share_of_oracle", "max_drawdown_usd", "verdict",
-)  # fmt: skip
+SHOWN = (  # heading of a column, and the figure in it
+    ("rule", "rule"),
+    ("hedges", "hedges"),
+    ("cut_off", "cut_off"),
+    ("funding", "funding_usd"),
+    ("fees", "fees_usd"),
+    ("slippage", "slippage_usd"),
+    ("basis", "basis_usd"),
+    ("net", "net_usd"),
+    ("per_hedge", "net_per_hedge_usd"),
+    ("interval_95", "interval"),
+    ("of_oracle", "share_of_oracle"),
+    ("drawdown", "max_drawdown_usd"),
+    ("verdict", "verdict"),
+)
+CENT = Decimal("0.01")
 
 
 def document(
@@ -102,37 +114,36 @@ def _part(result: Result, seed: int) -> Row:
 
 
 def rule_rows(rules: Mapping[str, Row]) -> list[Row]:
-    """One row a rule, for a table."""
+    """One row a rule, for people: amounts in USD and cents."""
     rows = []
     for name, row in rules.items():
         between = row["net_per_hedge_interval_usd"]
-        rows.append(
-            {
-                "rule": name,
-                **row,
-                "cut_off": row["cut_off_by_the_record"]["hedges"],
-                "interval_95_usd": (
-                    "" if between is None else " to ".join(f"{one:.2f}" for one in between)
-                ),
-            }
-        )
-    return [{name: _cents(name, row[name]) for name in SHOWN} for row in rows]
-
-
-def _cents(name: str, value: Any) -> Any:
-    if isinstance(value, Decimal) and name.endswith("_usd"):
-        return value.quantize(Decimal("0.01"))
-    return "" if value is None else value
+        full = {
+            **row,
+            "rule": name,
+            "cut_off": row["cut_off_by_the_record"]["hedges"],
+            "interval": "" if between is None else " to ".join(f"{one:.2f}" for one in between),
+        }
+        rows.append({heading: _shown(full[key]) for heading, key in SHOWN})
+    return rows
 
 
 def in_cents(rows: Sequence[Row]) -> list[Row]:
-    """Amounts as a person reads them."""
-    return [{name: _cents(name, value) for name, value in row.items()} for row in rows]
+    """Amounts as a person reads them; the unit goes from the names into the heading."""
+    return [
+        {name.removesuffix("_usd"): _shown(value) for name, value in row.items()} for row in rows
+    ]
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return f"{value.quantize(CENT)}"
+    return "" if value is None else value
 
 
 def heading(part: Part) -> str:
     """One line about a part."""
-    said = part.note or f"{len(part.series)} markets, {part.hours} market-hours with both rates"
+    said = part.note or f"{len(part.series)} markets, {part.hours} market-hours with both rates; USD"
     return f"{part.name}: {_day(part.first_hour)} to {_day(part.end_hour - 1)}; {said}"
 
 

@@ -314,7 +314,7 @@ def _tables(part: Mapping[str, Any]) -> None:
         ("by market", part["by_market"][OURS]),
         ("by week of closing", part["by_week"][OURS]),
     ):
-        click.echo(f"ours, {title}{mark}:")
+        click.echo(f"ours, {title}, USD{mark}:")
         emit(in_cents(rows), Format.TABLE, empty="no hedge")
 
 
