@@ -9,12 +9,15 @@ from hedger.breaker import CircuitBreaker
 from hedger.clock import Clock
 from hedger.dispatcher import Dispatcher
 from hedger.domain.ids import VenueId
+from hedger.entering import Entering, decay_model
 from hedger.evidence import Evidence
 from hedger.executor import Executor
+from hedger.holdingwatch import HoldingWatch
 from hedger.ids import IdMaker
 from hedger.latewatch import LateWatch
 from hedger.ledger.store import Store
 from hedger.nakedwatch import NakedWatch
+from hedger.patience import Patience
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.readlag import ReadLag
@@ -23,6 +26,7 @@ from hedger.resolver import Resolver
 from hedger.rollback import RollbackEngine
 from hedger.sequence import Lanes
 from hedger.settings import Settings
+from hedger.settlements import SettlementClock
 from hedger.settling import HandSettlement
 from hedger.stray import StrayOrders
 from hedger.trader import Trader
@@ -81,6 +85,7 @@ def compose(
         clock=clock,
         rules=settings.execution,
         leverage=settings.trading.leverage,
+        patience=Patience(quotes=quotes, store=store, clock=clock, rules=settings.execution),
     )
     late = LateWatch(
         venues=venues,
@@ -92,6 +97,7 @@ def compose(
         rules=settings.recovery,
     )
     ids = IdMaker(clock.now, chance)
+    model, settlements = decay_model(settings), SettlementClock(clock)
     return Trader(
         settings=settings,
         lanes=lanes,
@@ -139,6 +145,25 @@ def compose(
             retries=settings.retry_policy,
             dedicated=settings.account.dedicated,
             alone=executor.alone,
+        ),
+        model=model,
+        entering=Entering(
+            settings=settings,
+            venues=venues,
+            quotes=quotes,
+            store=store,
+            clock=clock,
+            model=model,
+            settlements=settlements,
+        ),
+        holdings=HoldingWatch(
+            settings=settings,
+            venues=venues,
+            quotes=quotes,
+            store=store,
+            clock=clock,
+            model=model,
+            settlements=settlements,
         ),
         accruals=Accruals(
             venues=venues,

@@ -48,6 +48,7 @@ STORE_SITES: Final = (
     "book_payments",
     "funding_complete",
     "event",
+    "decide",
     "alert",
     "acknowledge",
     "set_meta",

@@ -3,15 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
 
 from loguru import logger
 
-from hedger import control, monitor, recovery, scheduler
+from hedger import control, recovery, scheduler
 from hedger.domain.hedge import Hedge, State
-from hedger.domain.market import FundingQuote
 from hedger.errors import UnwritableError, VenueError
 from hedger.handlers import handlers
+from hedger.holding import URGENT, Action
 from hedger.home import Home
 from hedger.pace import Pace
 from hedger.settings import Job
@@ -138,6 +137,7 @@ class Daemon:
         result = await trader.look_around()
         if not trader.settings.entry.enabled or self._stopping:
             return
+        trader.pass_over(result.opportunities)
         for opportunity in result.opportunities:
             try:
                 if await trader.enter(opportunity) is not None:
@@ -173,32 +173,15 @@ class Daemon:
         if not held:
             return
         try:
-            quotes = [await trader.quotes[v].funding() for v in trader.settings.venues.order]
+            judged = await trader.holdings.look(held, trader.situation.found)
         except VenueError as error:
             logger.warning("open hedges are not judged now: {}", error)
             return
-        for hedge in held:
-            a, b = (found.get(hedge.symbol) for found in quotes)
-            if a is not None and b is not None:
-                await self._judge(hedge, a, b)
-
-    async def _judge(self, hedge: Hedge, a: FundingQuote, b: FundingQuote) -> None:
-        trader, key = self._trader, f"flipped_since:{hedge.id}"
-        stored = trader.store.meta(key)
-        seen = monitor.view(
-            hedge,
-            a,
-            b,
-            flipped_since=datetime.fromisoformat(stored) if stored else None,
-            flip_settlements=trader.settings.exit.flip_settlements,
-            max_hold_h=trader.settings.exit.max_hold_h,
-        )
-        now = seen.flipped_since.isoformat() if seen.flipped_since else ""
-        if now != (stored or ""):
-            trader.store.set_meta(key, now)
-        if seen.exit_reason is not None:
-            logger.info("hedge {} is left: {}", hedge.id, seen.exit_reason)
-            await trader.executor.close(hedge, seen.exit_reason)
+        for hedge, found in judged:
+            if found.action is Action.LEAVE:
+                logger.info("hedge {} is left: {}: {}", hedge.id, found.code, found.text)
+                urgent = found.code in URGENT
+                await trader.executor.close(hedge, found.text, hurry=urgent)
 
     async def reconcile(self) -> None:
         """Hold the ledger against both accounts and repair."""

@@ -144,6 +144,18 @@ def slippage_bps(book: OrderBook, size: Decimal) -> Decimal | None:
     return (bought - sold) / mid * BPS
 
 
+def depth_usd(book: OrderBook, within_bps: Decimal) -> Decimal:
+    """What the thinner side of a book holds within so many bps of its mid, in USD."""
+    mid = book.mid
+    if mid is None:
+        return ZERO
+    band = mid * within_bps / BPS
+    sides = (book.asks, book.bids)
+    return min(
+        sum((x.price * x.size for x in side if abs(x.price - mid) <= band), ZERO) for side in sides
+    )
+
+
 # -- size -----------------------------------------------------------------------------------
 
 
@@ -159,6 +171,7 @@ class SizeLimits:
     step: Decimal
     min_size: Decimal
     min_value_usd: Decimal
+    price: Decimal  # the highest at which a coin may be counted against the caps
     caps: tuple[tuple[str, Decimal], ...]
 
 
@@ -188,11 +201,11 @@ def best_size(
     long_mid, short_mid = long_book.mid, short_book.mid
     if long_mid is None or short_mid is None:
         return Sizing(ZERO, "a side of a book is empty")
-    mid = (long_mid + short_mid) / 2
+    price = max(long_mid, short_mid, limits.price)
     best, why = _worth_taking(long_book, short_book, gain_bps / BPS)
     for name, usd in limits.caps:
-        if usd / mid < best:
-            best, why = usd / mid, name
+        if usd / price < best:
+            best, why = usd / price, name
     size = max(ZERO, floor_to_step(best, limits.step))
     if size < limits.min_size or size * min(long_mid, short_mid) < limits.min_value_usd:
         return Sizing(ZERO, f"{why}, below the venues' minimum")

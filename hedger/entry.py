@@ -28,6 +28,7 @@ class Code(StrEnum):
     DEPTH = "depth"
     WAITING = "waiting"
     INTERVAL = "interval"
+    RANK = "not_priced"  # others looked better, so its books were not read
     RISK = "risk"
     HELD = "position_held"
 
@@ -101,14 +102,18 @@ def _worth(found: Valuation, facts: MarketFacts, rules: EntryRules) -> Iterator[
     if after <= ZERO or found.value_usd < rules.min_value_usd or after < rules.min_value_bps:
         yield (
             Code.VALUE,
-            f"it is worth {found.value_usd:.4f} USD ({after:.2f} bps after waiting), needed are"
-            f" {rules.min_value_usd} USD and {rules.min_value_bps} bps",
+            (
+                f"it is worth {found.value_usd:.4f} USD ({after:.2f} bps after waiting), needed are"
+                f" {rules.min_value_usd} USD and {rules.min_value_bps} bps"
+            ),
         )
     if found.funding_usd < rules.cost_multiple * found.cost_usd:
         yield (
             Code.MULTIPLE,
-            f"expected funding of {found.funding_usd:.4f} USD is not {rules.cost_multiple} times"
-            f" the cost of {found.cost_usd:.4f}",
+            (
+                f"expected funding of {found.funding_usd:.4f} USD is not {rules.cost_multiple}"
+                f" times the cost of {found.cost_usd:.4f}"
+            ),
         )
 
 

@@ -24,6 +24,7 @@ from hedger.domain.money import ONE, ZERO, common_step, floor_to_step, plain, ti
 from hedger.domain.order import Order, Purpose
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
+from hedger.patience import Patience
 from hedger.ports import Margin, QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.pricing import worst_price
@@ -59,7 +60,9 @@ class Executor:
         clock: Clock,
         rules: Rules,
         leverage: Decimal,
+        patience: Patience,
     ) -> None:
+        self._patience = patience
         self._lag = lag
         self._venues = venues
         self._quotes = quotes
@@ -102,8 +105,14 @@ class Executor:
         self._store.plan(hedge)
         return await self._drive(hedge)
 
-    async def close(self, hedge: Hedge, reason: str) -> Hedge:
-        """Take both legs of an open hedge off, in sequence, by their real sizes."""
+    async def close(self, hedge: Hedge, reason: str, *, hurry: bool = False) -> Hedge:
+        """
+        Take both legs of an open hedge off, in sequence, by their real sizes.
+
+        A wide book is waited for up to a deadline (``hedger.patience``), unless in a ``hurry``.
+        """
+        if hurry:
+            self._patience.hurry(hedge.id)
         async with self._lock(hedge.id):
             hedge = self._store.hedge(hedge.id)
             if hedge.state is State.OPEN:
@@ -111,7 +120,8 @@ class Executor:
         return await self._drive(hedge)
 
     async def converge(self, hedge: Hedge, target: Target, reason: str) -> Hedge:
-        """Send a hedge of any live state through the rollback engine."""
+        """Send a hedge of any live state through the rollback engine, at once."""
+        self._patience.hurry(hedge.id)
         async with self._lock(hedge.id):
             hedge = self._store.hedge(hedge.id)
             if State.CONVERGING is not hedge.state and not hedge.state.terminal:
@@ -149,13 +159,17 @@ class Executor:
                         hedge = await self._compare(hedge)
                     case State.ORPHAN:
                         hedge = self._to_rollback(hedge, Target.FLAT, "nothing explains it")
-                    case State.CLOSING | State.CONVERGING:
+                    case State.CLOSING:
+                        await self._patience.wait(hedge)
+                        hedge = await self._rollback.converge(hedge)
+                    case State.CONVERGING:
                         hedge = await self._rollback.converge(hedge)
                     case _:
                         raise AssertionError(hedge.state)
                 logger.bind(hedge=hedge.id).info(
                     "hedge {} is {}: {}", hedge.id, hedge.state, hedge.reason
                 )
+            self._patience.done(hedge.id)
             return await self._mark_end(hedge)
 
     async def _open_a(self, hedge: Hedge) -> Hedge:

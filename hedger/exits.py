@@ -72,6 +72,7 @@ def judge(holding: Holding, rules: ExitRules, model: DecayModel, memory: Memory)
             fired=frozenset(found),
             waiting_for=(memory.waiting_for or holding.next_settlement) if waits else None,
         ),
+        texts=found,
         new=new,
         hints=_hints(holding, rules),
     )

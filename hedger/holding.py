@@ -4,7 +4,8 @@ What one look at an open hedge sees, what it is judged by, and what is remembere
 ``hedger.exits`` decides over them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -117,8 +118,8 @@ class Judgement:
     """
     What one look decided.
 
-    ``new`` are the codes that fired at this look for the first time; ``hints`` are sentences for
-    a person.
+    ``texts`` holds every reason that holds, ``new`` those that did not hold at the look before;
+    ``hints`` are sentences for a person.
     """
 
     action: Action
@@ -128,5 +129,6 @@ class Judgement:
     leave_usd: Decimal
     break_even: int | None  # settlements until staying has paid for leaving
     memory: Memory
+    texts: Mapping[Code, str] = field(default_factory=dict)
     new: frozenset[Code] = frozenset()
     hints: tuple[str, ...] = ()

@@ -7,12 +7,13 @@ basis and the value for the size that was asked for.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from hedger import economics
 from hedger.decay import DecayModel
 from hedger.domain.ids import Symbol, VenueId
-from hedger.domain.market import FundingQuote, OrderBook
+from hedger.domain.market import FundingQuote, OrderBook, RateSeen
 from hedger.domain.money import BPS, ZERO
 from hedger.domain.order import Side
 from hedger.economics import Costs, Valuation
@@ -139,6 +140,28 @@ def _valued(pair: Pair, terms: Terms, costs: Costs) -> Opportunity:
 def by_value(candidates: Sequence[Opportunity]) -> list[Opportunity]:
     """Best first: those with books by their value, then the rest by what they are worth at most."""
     return sorted(candidates, key=lambda c: (not c.priced, -c.worth.value_usd, c.pair.symbol))
+
+
+def persisted(pair: Pair, seen: Sequence[RateSeen], *, share: Decimal) -> int:
+    """
+    For how many settlements in a row, the next one included, the spread pays this way.
+
+    ``seen`` are earlier estimates, the newest first; the latest of each settlement and venue
+    counts. A settlement counts when at least ``share`` of today's spread was there in today's
+    direction. One that was not looked at on both venues ends the row.
+    """
+    latest: dict[tuple[VenueId, datetime], Decimal] = {}
+    for rate in seen:
+        latest.setdefault((rate.venue, rate.settlement_at), rate.rate_1h)
+    interval = timedelta(seconds=pair.a.interval_s)
+    count, back_a, back_b = 1, pair.a.next_settlement_at, pair.b.next_settlement_at
+    while pair.spread_1h > ZERO:
+        back_a, back_b = back_a - interval, back_b - interval
+        a, b = latest.get((pair.a.venue, back_a)), latest.get((pair.b.venue, back_b))
+        if a is None or b is None or spread_kept(pair.side_a, a, b) < share * pair.spread_1h:
+            break
+        count += 1
+    return count
 
 
 def spread_kept(side_a: Side, rate_a: Decimal, rate_b: Decimal) -> Decimal:

@@ -14,12 +14,12 @@ from typing import TypeVar
 
 from loguru import logger
 
-from hedger import economics
+from hedger import opportunity
 from hedger.clock import Clock
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import FundingQuote, OrderBook
-from hedger.economics import Opportunity, Pair
 from hedger.errors import VenueError
+from hedger.opportunity import Opportunity, Pair, Terms
 from hedger.ports import QuoteSource
 
 K = TypeVar("K")
@@ -31,12 +31,10 @@ class ScanRules:
     """What a scan is asked for."""
 
     venues: tuple[VenueId, VenueId]
-    horizon_h: int
+    terms: Terms
     depth_candidates: int
-    size_usd: Decimal
     deadline_s: float
     max_price_gap_bps: Decimal
-    taker_fees: tuple[Decimal, Decimal]  # fractions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +71,10 @@ async def scan(
             disagreeing=(),
             opportunities=(),
         )
-    agree, disagree = economics.pair_up(
+    agree, disagree = opportunity.pair_up(
         quotes[first], quotes[second], max_price_gap_bps=rules.max_price_gap_bps
     )
-    candidates = economics.by_net(
-        [
-            economics.estimate(p, horizon_h=rules.horizon_h, taker_fees=rules.taker_fees)
-            for p in agree
-        ]
-    )
+    candidates = opportunity.by_value([opportunity.estimate(p, rules.terms) for p in agree])
     best, rest = candidates[: rules.depth_candidates], candidates[rules.depth_candidates :]
     priced = await _price(best, sources, rules)
     return ScanResult(
@@ -90,7 +83,7 @@ async def scan(
         quotes=quotes,
         absent=absent,
         disagreeing=disagree,
-        opportunities=economics.by_net(priced) + rest,
+        opportunities=opportunity.by_value([*priced, *rest]),
     )
 
 
@@ -126,7 +119,7 @@ async def _price(
         a = books[first, candidate.pair.symbol]
         b = books[second, candidate.pair.symbol]
         if isinstance(a, OrderBook) and isinstance(b, OrderBook):
-            priced.append(economics.with_books(candidate, a, b, size_usd=rules.size_usd))
+            priced.append(opportunity.with_books(candidate, a, b, rules.terms))
         else:
             priced.append(candidate)
     return priced

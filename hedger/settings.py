@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import ConfigError
+from hedger.settings_economics import Economics, Entry, Exit
 from hedger.settings_recovery import Alerts, ReadLag, Recovery
 from hedger.settings_sequence import Sequence
 from hedger.settings_types import Amount, Bps, Positive, Seconds, Section
@@ -39,7 +40,7 @@ class Trading(Section):
 class Scan(Section):
     """How opportunities are found and ranked."""
 
-    horizon_h: Annotated[int, Field(ge=1, le=24 * 365)] = 24
+    horizon_h: Annotated[int, Field(ge=1, le=168)] = 72
     depth_candidates: Annotated[int, Field(ge=1, le=50)] = 5
     size_usd: Positive = Decimal(100)
     deadline_s: Seconds = 5.0
@@ -47,20 +48,6 @@ class Scan(Section):
     taker_fee_bps: dict[VenueId, Bps] = Field(
         default={VenueId("x10"): Decimal("2.5"), VenueId("lighter"): Decimal("2.8")}
     )  # assumed by `hedger scan`, which has no key; trading reads the account's real fees
-
-
-class Entry(Section):
-    """When a hedge is opened by the daemon itself."""
-
-    enabled: bool = True
-    min_net_bps: Amount = Decimal(5)
-
-
-class Exit(Section):
-    """When an open hedge is closed by the daemon itself."""
-
-    flip_settlements: Annotated[int, Field(ge=1, le=100)] = 2
-    max_hold_h: Annotated[int, Field(ge=1, le=24 * 365)] = 168
 
 
 class Execution(Section):
@@ -72,6 +59,8 @@ class Execution(Section):
     min_leg_delay_s: Annotated[float, Field(ge=0, le=60)] = 0.0
     send_window_s: Seconds = 2.0
     resolve_budget_s: Seconds = 60.0
+    close_slippage_bps: Annotated[Bps, Field(gt=0)] = Decimal(50)
+    close_patience_s: Annotated[float, Field(ge=0, le=3_600)] = 300.0
 
 
 class Rollback(Section):
@@ -199,6 +188,7 @@ class Settings(Section):
     account: Account
     trading: Trading = Trading()
     scan: Scan = Scan()
+    economics: Economics = Economics()
     entry: Entry = Entry()
     exit: Exit = Exit()
     execution: Execution = Execution()

@@ -12,21 +12,27 @@ from typing import Any
 
 from loguru import logger
 
-from hedger import economics, recovery, risk, standing
+from hedger import recovery, risk, standing
 from hedger.accruals import Accruals
 from hedger.alerts import Alerter
 from hedger.breaker import CircuitBreaker
 from hedger.clock import Clock
+from hedger.decay import DecayModel
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId, Symbol, VenueId
 from hedger.domain.money import ZERO, plain
-from hedger.economics import Opportunity, Pair
+from hedger.entering import Entering, Proposal, decay_model, terms_of
+from hedger.entry import Code
 from hedger.errors import UsageError
 from hedger.executor import Executor
+from hedger.holding import Code as ExitCode
+from hedger.holdingwatch import HoldingWatch
 from hedger.ids import IdMaker
 from hedger.latewatch import LateWatch
+from hedger.ledger.records import Decision
 from hedger.ledger.store import Store
 from hedger.nakedwatch import NakedWatch
+from hedger.opportunity import Opportunity, Pair
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.preview import exposures, preview_rows
@@ -49,6 +55,7 @@ class Situation:
     blocked: frozenset[tuple[VenueId, Symbol]] = frozenset()
     cooling: frozenset[Symbol] = frozenset()
     stopped: dict[str, str] = field(default_factory=dict)  # why, by who says so
+    found: Sequence[Opportunity] = ()  # by the latest scan, the best first
 
     def note(self, report: Report) -> None:
         """Take over what a reconciliation found."""
@@ -75,6 +82,9 @@ class Trader:
     naked: NakedWatch
     alerter: Alerter
     settlement: HandSettlement
+    entering: Entering
+    holdings: HoldingWatch
+    model: DecayModel
     ids: IdMaker
     clock: Clock
     situation: Situation = field(default_factory=Situation)
@@ -85,12 +95,14 @@ class Trader:
         """
         Open one hedge in the direction that the present rates pay.
 
+        A person may overrule economics (size, value, persistence), but never risk.
+
         Raises:
             UsageError: risk objects; the text holds every reason.
             VenueError: a venue could not be asked.
         """
         pair = await self._pair(symbol)
-        plan = await self._plan(pair, usd, None)
+        plan = await self._plan(pair, usd)
         verdict = risk.review(plan, self._limits(), self._book())
         if isinstance(verdict, risk.Objected):
             raise UsageError(f"{symbol} is not opened: " + "; ".join(verdict.reasons))
@@ -114,6 +126,7 @@ class Trader:
         if hedge.state.terminal:
             raise UsageError(f"hedge {hedge.id} is {hedge.state} already: {hedge.reason}")
         progress(f"closing hedge {hedge.id} on {hedge.symbol}")
+        self._count(hedge.symbol, "exit", ExitCode.OPERATOR, "asked for by hand")
         if hedge.state is State.OPEN:
             hedge = await self.executor.close(hedge, "asked for by hand")
         else:
@@ -233,13 +246,11 @@ class Trader:
 
     # -- what the daemon asks ---------------------------------------------------------------
 
-    def scan_rules(self) -> ScanRules:
-        """The configured scan, with the fee rates assumed without a key."""
-        return scan_rules(self.settings)
-
     async def look_around(self) -> ScanResult:
         """Scan both venues and keep what was seen."""
-        result = await scan(self.quotes, self.scan_rules(), self.clock)
+        rules = scan_rules(self.settings, self.model, self.store)
+        result = await scan(self.quotes, rules, self.clock)
+        self.situation.found = result.opportunities
         kept = {o.pair.symbol for o in result.opportunities[: self.settings.scan.depth_candidates]}
         kept |= {h.symbol for h in self.store.live()}
         self.store.observe_funding(
@@ -247,24 +258,69 @@ class Trader:
         )
         return result
 
+    def pass_over(self, opportunities: Sequence[Opportunity]) -> None:
+        """Count the candidates that were not looked at closely, and why."""
+        self.store.decide(
+            [
+                Decision(
+                    symbol=o.pair.symbol,
+                    about="entry",
+                    code=Code.VALUE if o.worth.value_usd <= ZERO else Code.RANK,
+                    text=f"worth {o.worth.value_usd:.4f} USD at most, before any book was read",
+                    value_usd=o.worth.value_usd,
+                )
+                for o in opportunities
+                if not o.priced
+            ]
+        )
+
     async def enter(self, opportunity: Opportunity) -> Hedge | None:
-        """Open what a scan found if it is good enough and risk approves; else None."""
-        net = opportunity.net_bps
-        if net is None or net < self.settings.entry.min_net_bps:
+        """
+        Open what a scan found at its best size, if it is worth it and risk approves; else None.
+
+        Every refusal is counted with its reason.
+
+        Raises:
+            VenueError: a venue could not be asked.
+        """
+        if not opportunity.priced:
             return None
-        usd = min(self.settings.scan.size_usd, self.settings.trading.max_position_size_usd)
-        plan = await self._plan(opportunity.pair, usd, net)
+        symbol = opportunity.pair.symbol
+        proposal = await self.entering.propose(opportunity.pair)
+        if proposal.objections:
+            self._refuse(proposal, [(o.code, o.text) for o in proposal.objections])
+            return None
+        plan = await self._plan(opportunity.pair, None, proposal)
         verdict = risk.review(plan, self._limits(), self._book())
         if isinstance(verdict, risk.Objected):
-            logger.info("{} is not opened: {}", plan.symbol, "; ".join(verdict.reasons))
+            self._refuse(proposal, [(Code.RISK, "; ".join(verdict.reasons))])
             return None
         for venue in self.settings.venues.order:
             # a first sieve that may be some seconds old; the executor reads freshly again
-            held = await self.positions.get(venue, plan.symbol)
+            held = await self.positions.get(venue, symbol)
             if held.size != ZERO:
-                logger.info("{} is not opened: {} holds {}", plan.symbol, venue, plain(held.size))
+                self._refuse(proposal, [(Code.HELD, f"{venue} holds {plain(held.size)}")])
                 return None
-        return await self._open(verdict)
+        hedge = await self._open(verdict)
+        self._count(symbol, "entry", hedge.state, hedge.reason, proposal.worth.value_usd)
+        return hedge
+
+    def _refuse(self, proposal: Proposal, reasons: Sequence[tuple[Code, str]]) -> None:
+        symbol, value_usd = proposal.pair.symbol, proposal.worth.value_usd
+        logger.info("{} is not opened: {}", symbol, "; ".join(text for _, text in reasons))
+        self.store.decide(
+            [
+                Decision(symbol=symbol, about="entry", code=code, text=text, value_usd=value_usd)
+                for code, text in reasons
+            ]
+        )
+
+    def _count(
+        self, symbol: Symbol, about: str, code: str, text: str, value_usd: Decimal | None = None
+    ) -> None:
+        self.store.decide(
+            [Decision(symbol=symbol, about=about, code=code, text=text, value_usd=value_usd)]
+        )
 
     async def _open(self, approved: risk.Approved) -> Hedge:
         hedge = await self.executor.open(approved, self.ids.hedge(approved.plan.symbol))
@@ -286,26 +342,38 @@ class Trader:
             quotes.append(found)
         return Pair(symbol=symbol, a=quotes[0], b=quotes[1])
 
-    async def _plan(self, pair: Pair, usd: Decimal, net: Decimal | None) -> risk.Plan:
-        """Sized at the higher mark; what the books say is asked again before anything is sent."""
+    async def _plan(
+        self, pair: Pair, usd: Decimal | None, proposal: Proposal | None = None
+    ) -> risk.Plan:
+        """
+        What a person asked for, sized at the higher mark, or the best size that was found.
+
+        What the books say is asked again before anything is sent.
+        """
         first, second = self.settings.venues.order
         a = await self.venues[first].instrument(pair.symbol)
         b = await self.venues[second].instrument(pair.symbol)
         price = max(pair.a.mark_price, pair.b.mark_price)
+        if proposal is not None:
+            size = proposal.size
+            usd = min(size * price, self.settings.trading.max_position_size_usd)
+        else:
+            assert usd is not None
+            size = risk.sized(usd, price, a, b)
         age = self.clock.now() - min(pair.a.as_of, pair.b.as_of)
         return risk.Plan(
             symbol=pair.symbol,
             side_a=pair.side_a,
             usd=usd,
             price=price,
-            size=risk.sized(usd, price, a, b),
+            size=size,
             a=a,
             b=b,
             price_gap_bps=pair.price_gap_bps,
             next_settlement_a=pair.a.next_settlement_at,
             next_settlement_b=pair.b.next_settlement_at,
             quotes_age_s=age.total_seconds(),
-            expected_net_bps=net,
+            expected_net_bps=proposal.worth.value_bps if proposal is not None else None,
         )
 
     def _limits(self) -> risk.Limits:
@@ -356,14 +424,19 @@ def hedge_row(hedge: Hedge, sizes: Mapping[VenueId, Decimal]) -> Row:
     }
 
 
-def scan_rules(settings: Settings) -> ScanRules:
-    """What a scan is asked for by a configuration."""
+def scan_rules(
+    settings: Settings, model: DecayModel | None = None, store: Store | None = None
+) -> ScanRules:
+    """
+    What a scan is asked for by a configuration; rollbacks as measured where there is a ledger.
+
+    Raises:
+        ConfigError: the configured decay model cannot be read.
+    """
     return ScanRules(
         venues=settings.venues.order,
-        horizon_h=settings.scan.horizon_h,
+        terms=terms_of(settings, model or decay_model(settings), store),
         depth_candidates=settings.scan.depth_candidates,
-        size_usd=settings.scan.size_usd,
         deadline_s=settings.scan.deadline_s,
         max_price_gap_bps=settings.trading.max_price_gap_bps,
-        taker_fees=economics.fees_of(settings.venues.order, settings.scan.taker_fee_bps),
     )

@@ -4,12 +4,17 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from hedger.economics import Opportunity
+from hedger.domain.money import BPS
+from hedger.opportunity import Opportunity
 from hedger.scanner import ScanResult
 
 
 def _bps(value: Decimal | None) -> str | None:
     return None if value is None else f"{value:.2f}"
+
+
+def _usd(value: Decimal) -> str:
+    return f"{value:.4f}"
 
 
 def _opportunity(rank: int, found: Opportunity) -> dict[str, Any]:
@@ -25,12 +30,15 @@ def _opportunity(rank: int, found: Opportunity) -> dict[str, Any]:
         f"{pair.a.venue}_rate_1h": f"{pair.a.rate_1h:f}",
         f"{pair.b.venue}_rate_1h": f"{pair.b.rate_1h:f}",
         "spread_1h": f"{pair.spread_1h:f}",
-        "gross_bps": _bps(found.gross_bps),
-        "fees_bps": _bps(found.fees_bps),
-        "slippage_bps": _bps(found.slippage_bps),
-        "basis_bps": _bps(found.basis_bps),
-        "net_bps": _bps(found.net_bps),
-        "naive_apy": f"{found.naive_apy:.4f}",
+        "naive_apy": f"{found.worth.naive_apy:.4f}",
+        "value_usd": _usd(found.worth.value_usd) if found.priced else None,
+        "break_even_h": found.worth.break_even if found.priced else None,
+        "funding_bps": _bps(found.worth.funding_usd / found.worth.size_usd * BPS),
+        "fees_bps": _bps(found.costs.fees_bps),
+        "slippage_bps": _bps(found.costs.slippage_bps) if found.priced else None,
+        "basis_bps": _bps(found.costs.basis_bps) if found.priced else None,
+        "rollback_bps": _bps(found.costs.rollback_bps),
+        "net_bps": _bps(found.worth.value_bps) if found.priced else None,
         "price_gap_bps": _bps(pair.price_gap_bps),
         "note": found.note or None,
     }
@@ -40,8 +48,9 @@ def scan_view(result: ScanResult) -> Mapping[str, Any]:
     """A scan with every candidate, best first."""
     return {
         "as_of": result.as_of.isoformat(),
-        "horizon_h": result.rules.horizon_h,
-        "size_usd": f"{result.rules.size_usd:f}",
+        "horizon_h": result.rules.terms.settlements,
+        "size_usd": f"{result.rules.terms.size_usd:f}",
+        "decay_model": result.rules.terms.model.origin,
         "absent": dict(result.absent),
         "disagreeing": [p.symbol for p in result.disagreeing],
         "rows": [_opportunity(i, o) for i, o in enumerate(result.opportunities, start=1)],

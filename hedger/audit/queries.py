@@ -205,10 +205,20 @@ _LANES = Kind(
     state="x.state",
 )
 
-KINDS = {
-    kind.name: kind
-    for kind in (_HEDGES, _ORDERS, _FILLS, _FUNDING, _RATES, _POSITIONS, _EVENTS, _PNL, _LANES)
-}
+_DECISIONS = Kind(
+    name="decisions",
+    columns=_same("hour", "symbol", "about", "code", "times", "value_usd")
+    | _same("first_at", "last_at", "text"),
+    source="decisions x",
+    at="x.last_at",
+    hedge="NULL",
+    market="x.symbol",
+    state="x.code",
+)
+
+_EVERY = (_HEDGES, _ORDERS, _FILLS, _FUNDING, _RATES, _POSITIONS, _EVENTS, _PNL, _LANES)
+
+KINDS = {kind.name: kind for kind in (*_EVERY, _DECISIONS)}
 """Every question by its name. ``rates`` are the funding estimates that were observed."""
 
 
@@ -239,6 +249,8 @@ def compose(kind: Kind, filters: Filters) -> tuple[str, list[Any]]:
     if filters.hedge is not None:
         keep(f"{kind.hedge} >= ? AND {kind.hedge} < ?", filters.hedge, filters.hedge + "\U0010ffff")
     if filters.venue is not None:
+        if not kind.venues:
+            raise UsageError(f"{kind.name} have no venue; leave --venue out")
         either = " OR ".join(f"{venue} = ?" for venue in kind.venues)
         keep(f"({either})", *[filters.venue] * len(kind.venues))
 

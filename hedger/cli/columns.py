@@ -27,6 +27,7 @@ AUDIT = {
     "positions": (
         "as_of", "venue", "symbol", "size", "entry_price", "hedge_id", "source",
     ),
+    "decisions": ("hour", "symbol", "about", "code", "times", "value_usd", "text"),
     "events": ("at", "level", "kind", "hedge_id", "from_state", "to_state", "text"),
     "lanes": (
         "lane", "carries", "state", "last_nonce", "issued", "confirmed", "refused", "dead",

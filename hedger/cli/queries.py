@@ -17,7 +17,10 @@ from hedger.cli.options import config_option, format_option
 from hedger.cli.output import Format, Row, emit, emit_object, say
 from hedger.errors import UsageError
 
-KINDS = ("hedges", "orders", "fills", "funding", "rates", "positions", "events", "pnl", "lanes")
+KINDS = (
+    "hedges", "orders", "fills", "funding", "rates", "positions", "events", "pnl", "lanes",
+    "decisions",
+)  # fmt: skip
 RECOVERY_SHOWN = timedelta(days=1)
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 

@@ -55,6 +55,16 @@ class FundingQuote:
     open_interest_usd: Decimal | None
     as_of: datetime  # our clock, when the answer was read
     source: str  # endpoint and field, for the audit
+    volume_24h_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateSeen:
+    """One funding estimate that was observed: for which settlement (market clock)."""
+
+    venue: VenueId
+    settlement_at: datetime
+    rate_1h: Decimal
 
 
 @dataclass(frozen=True, slots=True)

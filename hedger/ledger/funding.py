@@ -21,7 +21,7 @@ def observe(session: Session, quotes: Sequence[FundingQuote]) -> None:
     """Keep funding estimates."""
     if not quotes:
         return
-    names = FundingQuote.__dataclass_fields__
+    names = FundingQuote.__dataclass_fields__.keys() & t.funding_observations.c.keys()
     session.conn.execute(
         t.funding_observations.insert(),
         [{name: getattr(quote, name) for name in names} for quote in quotes],

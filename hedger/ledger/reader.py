@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, LaneId, Symbol, VenueId
-from hedger.domain.market import Position
+from hedger.domain.market import Position, RateSeen
 from hedger.domain.order import Prepared
-from hedger.ledger import events, funding, hedges, intents, lanes, sqlite
-from hedger.ledger.records import Alert, OrderRecord, Stats
+from hedger.ledger import decisions, events, funding, hedges, intents, lanes, sqlite
+from hedger.ledger.records import Alert, LegCash, OrderRecord, Rollbacks, Stats
 
 EPOCH = "epoch"
 
@@ -94,6 +94,21 @@ class Reader:
         """The signed sum of our own fills of the hedge on ``venue``, in coins."""
         with self._reading() as conn:
             return hedges.leg_size(conn, hedge_id, venue)
+
+    def leg_cash(self, hedge: HedgeId) -> dict[VenueId, LegCash]:
+        """What the fills of a hedge came to on each venue, and its funding so far."""
+        with self._reading() as conn:
+            return decisions.leg_cash(conn, hedge)
+
+    def rollbacks(self) -> Rollbacks:
+        """How often the latest hedges were rolled back, and what that cost."""
+        with self._reading() as conn:
+            return decisions.rollbacks(conn)
+
+    def rates_seen(self, symbol: Symbol, since: datetime) -> list[RateSeen]:
+        """Funding estimates of one market since an instant of our clock, the newest first."""
+        with self._reading() as conn:
+            return decisions.rates_seen(conn, symbol, since)
 
     def reserved(self, venue: VenueId, excluding: HedgeId | None = None) -> Decimal:
         """Free margin promised to unfinished hedges on ``venue``, except to ``excluding``."""

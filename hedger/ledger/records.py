@@ -8,11 +8,11 @@ from enum import StrEnum
 from typing import TypedDict
 
 from hedger.domain.hedge import Target
-from hedger.domain.ids import HedgeId, LaneId, VenueId
+from hedger.domain.ids import HedgeId, LaneId, Symbol, VenueId
 from hedger.domain.order import Prepared
 from hedger.errors import UsageError
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration: four digits that count up, so that newer and older can be told apart."""
 
 
@@ -143,3 +143,38 @@ class Changes(TypedDict, total=False):
     first_settlement_b: datetime
     last_settlement_a: datetime
     last_settlement_b: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """
+    One reason for or against something; counted per hour.
+
+    ``about`` is ``entry`` or ``exit``, ``code`` a stable word, ``text`` the latest sentence.
+    """
+
+    symbol: Symbol
+    about: str
+    code: str
+    text: str
+    value_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegCash:
+    """What the fills of one leg came to: signed coins and cash, and the funding so far."""
+
+    size: Decimal
+    cash_usd: Decimal
+    opened_usd: Decimal
+    funding_usd: Decimal
+    funding_through: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollbacks:
+    """What was measured here: how often hedges were rolled back, and the mean cost of one."""
+
+    attempts: int
+    rollbacks: int
+    cost_bps: Decimal

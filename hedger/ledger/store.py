@@ -16,8 +16,8 @@ from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId, LaneId, VenueId
 from hedger.domain.market import FundingPayment, FundingQuote, Position
 from hedger.domain.order import Filler, Outcome, Prepared
-from hedger.ledger import events, funding, hedges, intents, lanes, outcomes, sqlite
-from hedger.ledger.records import REVISION, Changes, LaneNote, Shortfall
+from hedger.ledger import decisions, events, funding, hedges, intents, lanes, outcomes, sqlite
+from hedger.ledger.records import REVISION, Changes, Decision, LaneNote, Shortfall
 from hedger.ledger.room import Room
 from hedger.ledger.writer import Writer
 from hedger.ports import Margin
@@ -232,6 +232,11 @@ class Store(Writer):
         """Append one event; ``level`` is debug, info, warning or error."""
         with self._writing("event") as session:
             events.append(session, kind, text, hedge=hedge, level=level, data=data)
+
+    def decide(self, found: Sequence[Decision]) -> None:
+        """Count why hedges were opened or not, held or left."""
+        with self._writing("decide") as session:
+            decisions.record(session, found)
 
     def alert(
         self, text: str, hedge: HedgeId | None = None, data: Mapping[str, object] | None = None

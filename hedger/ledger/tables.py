@@ -384,3 +384,20 @@ alerts = sa.Table(
     _text("data"),
     _instant("acknowledged_at", null=True),
 )
+
+decisions = sa.Table(  # one row is an hour of one reason on one market
+    "decisions",
+    metadata,
+    _number(),
+    _instant("hour"),
+    _text("symbol"),
+    _text("about"),
+    _text("code"),
+    _instant("first_at"),
+    _instant("last_at"),
+    _text("text"),
+    sa.Column("times", sa.Integer, nullable=False),
+    _exact("value_usd", null=True),
+    sa.UniqueConstraint("hour", "symbol", "about", "code"),
+    sa.Index("ix_decisions_last_at", "last_at"),
+)

@@ -22,7 +22,7 @@ from hedger import scanner
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.order import Side
-from hedger.economics import Opportunity
+from hedger.opportunity import Opportunity
 from hedger.errors import UsageError
 from hedger.ledger import migrate
 from hedger.ports import QuoteSource
@@ -111,7 +111,7 @@ async def test_s26_every_market_of_a_scan_is_short_where_the_true_rate_is_higher
         rate_a, rate_b = (true_rate(desk.world, venue, symbol) for venue in (X10, LIGHTER))
         earned = opportunity.pair.side_a.sign * (rate_b - rate_a)
         assert earned == abs(rate_a - rate_b) == opportunity.pair.spread_1h
-        assert opportunity.gross_bps == earned * 24 * 10_000
+        assert opportunity.worth.naive_apy == earned * 24 * 365
 
 
 # -- S27: units ---------------------------------------------------------------------------------

@@ -8,21 +8,25 @@ from typing import Any
 
 import pytest
 
-from hedger import scanner
+from hedger import decayfile, scanner
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import FundingQuote, Instrument, OrderBook
+from hedger.opportunity import Terms
 from hedger.ports import QuoteSource
 from hedger.scanner import ScanResult, ScanRules
 from tests.world import LIGHTER, X10, World
 
 RULES = ScanRules(
     venues=(X10, LIGHTER),
-    horizon_h=24,
+    terms=Terms(
+        model=decayfile.shipped(),
+        settlements=24,
+        size_usd=Decimal(100),
+        taker_fees=(Decimal("0.00025"), Decimal("0.00028")),
+    ),
     depth_candidates=5,
-    size_usd=Decimal(100),
     deadline_s=3,
     max_price_gap_bps=Decimal(200),
-    taker_fees=(Decimal("0.00025"), Decimal("0.00028")),
 )
 PATIENT_S = 60.0
 """The adapters' own limit here, so that it is the scan's deadline that holds."""
@@ -73,10 +77,10 @@ async def test_both_venues_are_asked_and_every_common_market_is_ranked(world: Wo
     assert result.absent == {}
     assert len(result.opportunities) == 64
     ranked = result.opportunities
-    nets = [found.net_bps for found in ranked if found.net_bps is not None]
+    nets = [found.worth.value_usd for found in ranked if found.priced]
     assert nets == sorted(nets, reverse=True)
     assert len(nets) == RULES.depth_candidates
-    assert all(found.net_bps is None for found in ranked[len(nets) :])
+    assert all(not found.priced for found in ranked[len(nets) :])
 
 
 @pytest.mark.parametrize("silent", RULES.venues)
@@ -142,7 +146,7 @@ async def test_books_are_read_for_the_best_candidates_only(world: World) -> None
 
     result = await scanner.scan(asked, replace(RULES, depth_candidates=3), world.clock)
 
-    best = {found.pair.symbol for found in result.opportunities if found.net_bps is not None}
+    best = {found.pair.symbol for found in result.opportunities if found.priced}
     for source in asked.values():
         assert len(source.books) == 3
         assert set(source.books) == best
@@ -154,7 +158,7 @@ async def test_a_book_that_cannot_be_read_leaves_that_net_unknown(world: World) 
     result, _ = await a_scan(world)
 
     assert result.absent == {}
-    assert len([found for found in result.opportunities if found.net_bps is None]) == 60
+    assert len([found for found in result.opportunities if not found.priced]) == 60
     assert len(result.opportunities) == 64
 
 

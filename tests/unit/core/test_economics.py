@@ -1,72 +1,120 @@
-"""What a hedge is worth, and in which direction."""
+"""What a hedge is worth, when it breaks even, how large it is best, and why it is not opened."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hedger import economics
+from hedger import economics, entry
+from hedger.decay import H_MAX, RESOLUTION_1H, DecayModel, Form
 from hedger.domain.ids import Symbol
-from hedger.domain.market import Level
-from hedger.domain.order import Side
-from hedger.economics import Pair
-from tests.builders import ETH, LIGHTER, X10, a_book, a_quote
+from hedger.domain.market import Level, OrderBook
+from hedger.domain.money import is_on_step
+from hedger.economics import Costs, SizeLimits
+from hedger.entry import Code, EntryRules, MarketFacts
+from tests.builders import ETH, LIGHTER, a_book
 
-FEES = (Decimal("0.00025"), Decimal("0.00028"))
-rates = st.integers(-5000, 5000).map(lambda n: Decimal(n) / 1_000_000)
-
-
-def a_pair(rate_a: str, rate_b: str) -> Pair:
-    return Pair(symbol=ETH, a=a_quote(X10, rate_a), b=a_quote(LIGHTER, rate_b))
-
-
-@given(rate_a=rates, rate_b=rates)
-def test_s26_the_short_leg_is_where_the_rate_is_higher(rate_a: Decimal, rate_b: Decimal) -> None:
-    """Longs pay a positive rate; the side is the sign of the difference, never of one rate."""
-    pair = a_pair(str(rate_a), str(rate_b))
-
-    earned = -pair.side_a.sign * rate_a + pair.side_a.sign * rate_b
-
-    assert earned == pair.spread_1h >= 0
-    assert economics.spread_kept(pair.side_a, rate_a, rate_b) == earned
+SLOW = Symbol("SLOW")
+JAN = datetime(2026, 1, 1, tzinfo=UTC)
+shares = st.floats(0, 0.5).map(lambda x: round(x, 4))
+spreads = st.integers(-3000, 3000).map(lambda n: Decimal(n) / 1_000_000)
+bps = st.integers(-200, 500).map(lambda n: Decimal(n) / 10)
 
 
-def test_s27_the_units_of_the_costliest_mistake_give_the_right_direction() -> None:
-    """Lighter REST 0.000096 per 8 h is 0.000012 per hour: below Extended's 0.00003."""
-    pair = a_pair("0.00003", str(Decimal("0.000096") / 8))
-
-    assert pair.side_a is Side.SELL
-    assert f"{economics.estimate(pair, horizon_h=24, taker_fees=FEES).naive_apy:.3f}" == "0.158"
-
-
-def test_net_is_gross_less_four_fees_slippage_and_basis() -> None:
-    pair = a_pair("0", "0.001")  # long X10, short Lighter: 10 bps an hour
-    book_a = a_book(("2999", "10", "3001", "10"))
-    book_b = a_book(("3005", "10", "3007", "10"), venue=LIGHTER)
-
-    found = economics.with_books(
-        economics.estimate(pair, horizon_h=2, taker_fees=FEES),
-        book_a,
-        book_b,
-        size_usd=Decimal(300),
+def a_model(
+    fast: float = 0.6, slow: float = 0.2, floor: float = 0.05, last_lag: int = 48
+) -> DecayModel:
+    form = Form(fast=fast, fast_h=2.0, slow=slow, slow_h=24.0, floor=floor, last_lag=last_lag)
+    return DecayModel(
+        form=form,
+        scales={SLOW: Decimal("1.2")},
+        counts={SLOW: 99},
+        origin="a test",
+        since=JAN,
+        until=JAN,
+        pairs=9,
     )
 
-    assert found.gross_bps == Decimal(20)
-    assert found.fees_bps == Decimal("10.6")
-    assert found.slippage_bps == Decimal(2) / 3000 * 10000 + Decimal(2) / 3006 * 10000
-    assert found.basis_bps == Decimal(-6) / 3003 * 10000  # the long leg is the cheaper one
-    assert found.net_bps == Decimal(20) - Decimal("10.6") - found.slippage_bps - found.basis_bps
+
+models = st.builds(a_model, shares, shares, shares, st.integers(1, 72))
 
 
-def test_a_book_that_is_too_thin_leaves_the_net_unknown() -> None:
-    thin = a_book(("2999", "0.01", "3001", "0.01"))
-    candidate = economics.estimate(a_pair("0", "0.001"), horizon_h=24, taker_fees=FEES)
+def simulated(model: DecayModel, symbol: Symbol, spread: Decimal, cost: Decimal) -> int | None:
+    """Settlement by settlement: the first after which what came in covers the cost."""
+    left = spread - RESOLUTION_1H if spread > RESOLUTION_1H else min(spread, Decimal(0))
+    received = Decimal(0)
+    for settlement in range(1, H_MAX + 1):
+        received += left * model.share(symbol, settlement)
+        if received >= cost:
+            return settlement
+    return None
 
-    found = economics.with_books(candidate, thin, thin, size_usd=Decimal(3000))
 
-    assert found.net_bps is None
-    assert "thin" in found.note
+@given(model=models, symbol=st.sampled_from([ETH, SLOW]), spread=spreads, cost=bps)
+def test_break_even_is_the_first_settlement_at_which_a_simulation_has_the_cost_back(
+    model: DecayModel, symbol: Symbol, spread: Decimal, cost: Decimal
+) -> None:
+    found = economics.value(
+        model,
+        symbol,
+        spread,
+        size_usd=Decimal(1000),
+        costs=Costs(fees_bps=cost),
+        settlements=24,
+    )
+
+    assert found.break_even == simulated(model, symbol, spread, cost / 10_000)
+
+
+@given(model=models, spread=spreads, cost=bps, settlements=st.integers(1, H_MAX))
+def test_the_value_is_what_a_simulation_of_the_settlements_leaves_after_the_cost(
+    model: DecayModel, spread: Decimal, cost: Decimal, settlements: int
+) -> None:
+    size = Decimal(1000)
+    found = economics.value(
+        model, ETH, spread, size_usd=size, costs=Costs(fees_bps=cost), settlements=settlements
+    )
+
+    left = spread - RESOLUTION_1H if spread > RESOLUTION_1H else min(spread, Decimal(0))
+    received = sum(
+        (left * model.share(ETH, k) * size for k in range(1, settlements + 1)), Decimal(0)
+    )
+    assert found.funding_usd == received
+    assert found.value_usd == received - cost / 10_000 * size
+
+
+def test_the_naive_apy_stands_beside_a_value_that_says_otherwise() -> None:
+    """50 % a year for an hour or two does not pay for the way in and out."""
+    found = economics.value(
+        a_model(),
+        ETH,
+        Decimal("0.000057"),
+        size_usd=Decimal(1000),
+        costs=Costs(fees_bps=Decimal("4.5"), slippage_bps=Decimal(4)),
+        settlements=24,
+    )
+
+    assert found.naive_apy == pytest.approx(Decimal("0.5"), abs=Decimal("0.01"))
+    assert found.value_usd < 0
+    assert found.break_even is None
+
+
+def test_the_rounding_of_the_base_rates_is_worth_nothing_for_ever() -> None:
+    """1.3e-5 against 1.2e-5: a constant fake spread that a persistence rule would love."""
+    found = economics.value(
+        a_model(fast=0, slow=0, floor=1.0),
+        ETH,
+        Decimal("0.000013") - Decimal("0.000012"),
+        size_usd=Decimal(1000),
+        costs=Costs(fees_bps=Decimal("0.01")),
+        settlements=H_MAX,
+    )
+
+    assert found.funding_usd == 0
+    assert found.break_even is None
 
 
 def test_walking_a_book_averages_over_its_levels() -> None:
@@ -76,33 +124,207 @@ def test_walking_a_book_averages_over_its_levels() -> None:
     assert economics.walk(levels, Decimal(4)) is None
 
 
-@pytest.mark.parametrize("mark", ["3", "3000000"])
-def test_s54_equal_names_with_unequal_prices_are_not_paired(mark: str) -> None:
-    """1000PEPE is not PEPE: the prices tell."""
-    pepe = Symbol("PEPE")
-    agree, disagree = economics.pair_up(
-        {ETH: a_quote(X10, "0"), pepe: a_quote(X10, "0", symbol=pepe, mark="3000")},
-        {ETH: a_quote(LIGHTER, "0"), pepe: a_quote(LIGHTER, "0", symbol=pepe, mark=mark)},
-        max_price_gap_bps=Decimal(100),
+def test_what_was_measured_takes_over_from_what_was_believed() -> None:
+    prior = (Decimal("0.05"), Decimal(20))
+
+    unmeasured = economics.rollback_cost_bps(
+        attempts=0, rollbacks=0, cost_bps=Decimal(0), prior=prior
+    )
+    quiet = economics.rollback_cost_bps(
+        attempts=180, rollbacks=0, cost_bps=Decimal(0), prior=prior
+    )
+    stormy = economics.rollback_cost_bps(
+        attempts=180, rollbacks=90, cost_bps=Decimal(40), prior=prior
     )
 
-    assert [pair.symbol for pair in agree] == [ETH]
-    assert [pair.symbol for pair in disagree] == [pepe]
+    assert unmeasured == Decimal(1)
+    assert quiet == Decimal("0.1")
+    assert stormy == pytest.approx(Decimal("18.1"), abs=Decimal("0.01"))
 
 
-def test_a_symbol_that_one_venue_does_not_quote_is_not_paired() -> None:
-    agree, disagree = economics.pair_up({ETH: a_quote(X10, "0")}, {}, max_price_gap_bps=Decimal(9))
-
-    assert (agree, disagree) == ([], [])
+# -- size ---------------------------------------------------------------------------------------
 
 
-def test_known_net_figures_come_before_guesses() -> None:
-    weak = economics.with_books(
-        economics.estimate(a_pair("0", "0.0001"), horizon_h=24, taker_fees=FEES),
-        a_book(("2999", "10", "3001", "10")),
-        a_book(("2999", "10", "3001", "10"), venue=LIGHTER),
-        size_usd=Decimal(100),
+def a_ladder(depths: list[tuple[int, int]], mid: int = 1000) -> OrderBook:
+    """Levels so many ticks from the mid, with so many coins; the same on both sides."""
+    rows, away = [], 0
+    for ticks, coins in depths:
+        away += ticks
+        rows.append((str(mid - away), str(coins), str(mid + away), str(coins)))
+    return a_book(*rows)
+
+
+ladders = st.lists(
+    st.tuples(st.integers(1, 5), st.integers(1, 9)), min_size=1, max_size=6
+).map(a_ladder)
+
+
+def limits(**changes: object) -> SizeLimits:
+    values: dict[str, object] = {
+        "step": Decimal("0.5"),
+        "min_size": Decimal("0.5"),
+        "min_value_usd": Decimal(0),
+        "price": Decimal(1000),
+        "caps": (("the most", Decimal(20_000)),),
+    }
+    return SizeLimits(**(values | changes))  # type: ignore[arg-type]  # a test names real fields
+
+
+def worth(long: OrderBook, short: OrderBook, gain: Decimal, size: Decimal) -> Decimal | None:
+    slips = [economics.slippage_bps(book, size) for book in (long, short)]
+    if slips[0] is None or slips[1] is None:
+        return None
+    return (gain - slips[0] - slips[1]) * size
+
+
+@given(long=ladders, short=ladders, gain=st.integers(0, 400).map(Decimal))
+def test_no_other_size_within_the_limits_is_worth_more(
+    long: OrderBook, short: OrderBook, gain: Decimal
+) -> None:
+    found = economics.best_size(
+        long_book=long, short_book=short, gain_bps=gain, limits=limits()
     )
-    unread = economics.estimate(a_pair("0", "0.01"), horizon_h=24, taker_fees=FEES)
 
-    assert economics.by_net([unread, weak]) == [weak, unread]
+    every = [Decimal(n) / 2 for n in range(1, 41)]
+    values = [v for size in every if (v := worth(long, short, gain, size)) is not None]
+    best = max([Decimal(0), *values])
+    mine = worth(long, short, gain, found.size) if found.size else Decimal(0)
+    assert mine is not None
+    assert mine == pytest.approx(best, abs=Decimal("1e-18"))
+    assert is_on_step(found.size, Decimal("0.5"))
+    assert found.size * 1000 <= 20_000
+
+
+@pytest.mark.parametrize("cap", ["the order cap of x10", "the free margin on lighter"])
+def test_a_size_names_the_limit_that_bound_it(cap: str) -> None:
+    deep = a_ladder([(1, 100)])
+    caps = (("trading.max_position_size_usd", Decimal(9000)), (cap, Decimal(5400)))
+
+    found = economics.best_size(
+        long_book=deep, short_book=deep, gain_bps=Decimal(100), limits=limits(caps=caps)
+    )
+
+    assert (found.size, found.bound_by) == (Decimal(5), cap)
+
+
+def test_a_size_below_a_venues_minimum_is_none() -> None:
+    deep = a_ladder([(1, 100)])
+    tiny = limits(min_size=Decimal(30))
+
+    found = economics.best_size(
+        long_book=deep, short_book=deep, gain_bps=Decimal(100), limits=tiny
+    )
+
+    assert found.size == 0
+    assert "minimum" in found.bound_by
+
+
+def test_an_empty_book_has_no_size() -> None:
+    found = economics.best_size(
+        long_book=a_book(), short_book=a_ladder([(1, 1)]), gain_bps=Decimal(9), limits=limits()
+    )
+
+    assert found.size == 0
+
+
+# -- entry --------------------------------------------------------------------------------------
+
+RULES = EntryRules(
+    min_value_usd=Decimal(1),
+    min_value_bps=Decimal(5),
+    cost_multiple=Decimal(2),
+    persistence=2,
+    min_volume_usd=Decimal(1000),
+    min_open_interest_usd=Decimal(2000),
+    min_depth_usd=Decimal(3000),
+    max_wait_s=1800,
+    waiting_bps_per_h=Decimal(1),
+)
+FACTS = MarketFacts(
+    persisted=2,
+    volume_usd=Decimal(1000),
+    open_interest_usd=Decimal(2000),
+    depth_usd=Decimal(3000),
+    settles_in_s=1800,
+    interval_s=3600,
+)
+
+
+def a_valuation(funding: str = "3", cost: str = "1.4") -> economics.Valuation:
+    return economics.Valuation(
+        size_usd=Decimal(1000),
+        settlements=24,
+        funding_usd=Decimal(funding),
+        cost_usd=Decimal(cost),
+        value_usd=Decimal(funding) - Decimal(cost),
+        break_even=9,
+        naive_apy=Decimal(1),
+    )
+
+
+def codes(*args: object) -> list[Code]:
+    return [o.code for o in entry.objections_to_entry(*args)]  # type: ignore[arg-type]  # as given
+
+
+def test_a_hedge_that_keeps_every_rule_has_no_objection() -> None:
+    assert codes(a_valuation(), FACTS, RULES) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"persisted": 1}, Code.PERSISTENCE),
+        ({"volume_usd": Decimal(999)}, Code.VOLUME),
+        ({"volume_usd": None}, Code.VOLUME),
+        ({"open_interest_usd": Decimal(1999)}, Code.OPEN_INTEREST),
+        ({"open_interest_usd": None}, Code.OPEN_INTEREST),
+        ({"depth_usd": Decimal(2999)}, Code.DEPTH),
+        ({"settles_in_s": 1801.0}, Code.WAITING),
+        ({"interval_s": 28_800}, Code.INTERVAL),
+    ],
+)
+def test_each_fact_beyond_its_limit_is_one_objection(
+    changes: dict[str, object], code: Code
+) -> None:
+    facts = replace(FACTS, **changes)  # type: ignore[arg-type]  # a test names real fields
+    easy = replace(RULES, waiting_bps_per_h=Decimal(0))
+
+    assert codes(a_valuation(), facts, easy) == [code]
+
+
+def test_a_value_below_a_threshold_or_a_multiple_of_its_cost_is_an_objection() -> None:
+    assert codes(a_valuation("2.3", "1.4"), FACTS, RULES) == [Code.VALUE, Code.MULTIPLE]
+    assert codes(a_valuation("2.9", "1.5"), FACTS, RULES) == [Code.MULTIPLE]
+
+
+def test_waiting_for_the_first_settlement_costs() -> None:
+    """16 bps of value, of which standing open for half an hour at 23 bps an hour takes 11.5."""
+    dear = replace(RULES, waiting_bps_per_h=Decimal(23))
+
+    assert codes(a_valuation(), FACTS, dear) == [Code.VALUE]
+    assert codes(a_valuation(), replace(FACTS, settles_in_s=600.0), dear) == []
+
+
+@given(funding=st.integers(-50, 50), cost=st.integers(-50, 50))
+def test_no_rule_lets_a_negative_value_in(funding: int, cost: int) -> None:
+    """Not even thresholds that a person has set below nothing."""
+    careless = EntryRules(
+        min_value_usd=Decimal(-999),
+        min_value_bps=Decimal(-999),
+        cost_multiple=Decimal(0),
+        persistence=0,
+        min_volume_usd=Decimal(0),
+        min_open_interest_usd=Decimal(0),
+        min_depth_usd=Decimal(0),
+        max_wait_s=86_400,
+        waiting_bps_per_h=Decimal(0),
+    )
+    found = codes(a_valuation(str(funding), str(cost)), FACTS, careless)
+
+    assert (Code.VALUE in found) is (funding <= cost)
+
+
+def test_the_book_of_a_market_is_as_deep_as_its_thinner_side() -> None:
+    book = a_book(("999", "3", "1001", "2"), ("900", "50", "1100", "50"), venue=LIGHTER)
+
+    assert economics.depth_usd(book, Decimal(50)) == Decimal(2002)

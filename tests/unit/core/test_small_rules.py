@@ -1,4 +1,4 @@
-"""Money, prices, states and exits: small pure rules."""
+"""Money, prices and states: small pure rules."""
 
 from datetime import timedelta
 from decimal import ROUND_CEILING, Decimal
@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hedger import monitor
 from hedger.domain.hedge import FOLLOWS, TERMINAL, State, check_transition
 from hedger.domain.money import common_step, is_on_step, plain, to_step
 from hedger.domain.order import Declined, NeverSent, NoProof, Reason, Side
@@ -16,13 +15,11 @@ from hedger.ports import Capabilities, Fence
 from hedger.pricing import worst_price
 from hedger.resolver import expired_for_good, verdict
 from tests.builders import (
-    LIGHTER,
     NOW,
     X10,
     a_book,
     a_hedge,
     a_prepared,
-    a_quote,
     an_instrument,
 )
 
@@ -108,37 +105,3 @@ def test_s36_absence_proves_nothing_before_expiry_skew_and_lag_have_passed() -> 
 
     assert not expired_for_good(prepared, limits, prepared.expires_at + timedelta(seconds=7))
     assert expired_for_good(prepared, limits, prepared.expires_at + timedelta(seconds=7.1))
-
-
-def look(hours: int, rate_a: str, since: object = None, max_hold_h: int = 99) -> monitor.View:
-    upcoming = NOW + timedelta(hours=hours)
-    return monitor.view(
-        a_hedge(),  # long X10: earns while Lighter's rate is the higher one
-        a_quote(X10, rate_a, next_settlement_at=upcoming),
-        a_quote(LIGHTER, "0.0001", next_settlement_at=upcoming),
-        flipped_since=since,  # type: ignore[arg-type]  # a datetime or None
-        flip_settlements=2,
-        max_hold_h=max_hold_h,
-    )
-
-
-def test_a_flip_must_last_two_settlements_before_a_hedge_is_left() -> None:
-    first = look(1, "0.0002")
-    second = look(2, "0.0002", first.flipped_since)
-    third = look(3, "0.0002", second.flipped_since)
-
-    assert first.exit_reason is second.exit_reason is None
-    assert third.exit_reason is not None
-
-
-def test_a_spread_that_comes_back_is_forgiven() -> None:
-    flipped = look(1, "0.0002")
-    back = look(2, "0.00005", flipped.flipped_since)
-
-    assert back.flipped_since is None
-    assert look(3, "0.0002", back.flipped_since).exit_reason is None
-
-
-def test_a_hedge_is_left_after_the_longest_hold_by_the_venues_clock() -> None:
-    assert look(24, "0", max_hold_h=24).exit_reason is None
-    assert look(25, "0", max_hold_h=24).exit_reason is not None
