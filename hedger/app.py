@@ -8,7 +8,9 @@ application is opened, and not before.
 import asyncio
 import contextlib
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -20,7 +22,7 @@ from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.money import exact_context
 from hedger.errors import StateError, UsageError
 from hedger.home import Home
-from hedger.ports import QuoteSource, Venue
+from hedger.ports import History, QuoteSource, Venue
 from hedger.settings import Sandbox as SandboxSettings
 from hedger.settings import Settings
 from hedger.trader import Progress, Row, Trader, scan_rules
@@ -175,6 +177,72 @@ class App:
         from hedger.views import scan_view
 
         return scan_view(await scan(self._quotes, scan_rules(self.settings), self._clock))
+
+    async def record(
+        self, folder: Path, *, interval_s: float, books: int, max_mb: int, looks: int | None
+    ) -> Row:
+        """Write down what both venues quote, again and again; see ``hedger.recording``."""
+        from hedger.recording.files import held
+        from hedger.recording.recorder import Recorder
+
+        with held(folder):
+            recorder = Recorder(
+                folder,
+                quotes=self._quotes,
+                venues=self.settings.venues.order,
+                clock=self._clock,
+                books_per_look=books,
+                max_mb=max_mb,
+            )
+            markets = await recorder.write_rules()
+            done = await recorder.run(interval_s=interval_s, looks=looks)
+        return {"folder": str(folder), "markets": markets, "looks": done}
+
+    async def fetch_history(
+        self,
+        folder: Path,
+        *,
+        symbols: Sequence[Symbol],
+        since: datetime | None,
+        until: datetime | None,
+        days: int,
+        max_mb: int,
+        progress: Progress,
+    ) -> Row:
+        """Pull settled rates of the markets that both venues have; see ``hedger.recording``."""
+        from hedger.recording.fetching import Fetcher
+        from hedger.recording.files import held
+        from hedger.recording.recorder import write_rules
+
+        order = self.settings.venues.order
+        a, b = [await self._quotes[venue].instruments() for venue in order]
+        chosen = sorted(a.keys() & b.keys()) if not symbols else list(symbols)
+        end = until or await self._quotes[order[0]].next_settlement()
+        begin = since or end - timedelta(days=days)
+        with held(folder):
+            write_rules(folder, order, a, b, {})
+            fetcher = Fetcher(folder, histories=self._histories(), clock=self._clock, max_mb=max_mb)
+            found = await fetcher.fetch(chosen, begin, end, progress)
+        return {
+            "folder": str(folder),
+            "since": begin,
+            "until": end,
+            "markets": len(chosen),
+            "rows": found.rows,
+            "refused": list(found.refused),
+        }
+
+    def _histories(self) -> Mapping[VenueId, History]:
+        from adapters import registry
+
+        found = {}
+        for venue in self.settings.venues.order:
+            history = registry.factory(venue).history(
+                venue, self._access[venue], self._names(venue), self._clock, self._timeout_s
+            )
+            self._stack.push_async_callback(history.close)
+            found[venue] = history
+        return found
 
     async def preview_rollback(
         self, *, hedge: str | None, market: Symbol | None, everything: bool

@@ -38,9 +38,7 @@ class LighterHistory(LighterQuotes):
             rows = rows_of(data, "fundings")
             for row in rows:
                 at = on_the_hour(instant(int_of(row, "timestamp")))
-                rate = units.rate_1h_of_fundings(
-                    decimal_of(row, "rate"), text_of(row, "direction")
-                )
+                rate = units.rate_1h_of_fundings(decimal_of(row, "rate"), text_of(row, "direction"))
                 found[at] = SettledRate(
                     venue=self._id, symbol=symbol, settlement_at=at, rate_1h=rate
                 )

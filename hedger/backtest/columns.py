@@ -164,6 +164,12 @@ class Table:
 _EXAMPLE = "2026-01-02T21:00:00Z"
 
 
+def files(folder: Path, stem: str) -> list[Path]:
+    """``<stem>.csv`` and the monthly ``<stem>-2026-01.csv`` of a folder, oldest first."""
+    whole = folder / f"{stem}.csv"
+    return [*([whole] if whole.is_file() else []), *sorted(folder.glob(f"{stem}-????-??.csv"))]
+
+
 @contextmanager
 def open_table(path: Path, columns: Sequence[str]) -> Iterator[Table]:
     """

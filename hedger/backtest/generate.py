@@ -162,9 +162,7 @@ def _lasting(ahead: list[float]) -> float:
     return sum(sum(size * left > ahead[0] for left in ahead) for size in sizes) / steps
 
 
-def _series(
-    symbol: Symbol, start: int, rate_a: "array[float]", rate_b: "array[float]"
-) -> Series:
+def _series(symbol: Symbol, start: int, rate_a: "array[float]", rate_b: "array[float]") -> Series:
     count = len(rate_a)
     nothing = array("d", [UNKNOWN]) * count
     return Series(
@@ -179,5 +177,3 @@ def _series(
         sources=array("i", bytes(4 * count)),
         generated=True,
     )
-
-

@@ -6,6 +6,9 @@ Any of these may be there; ``<v>`` is the name of a venue:
 ``funding_<v>.csv``        venue, market, timestamp_utc, rate_1h, mark_price, oi_usd, kind, …
 ``funding_pairs.csv``      source, market, hour_utc, rate_<v>_1h of both
 ``hourly_both_venues.csv`` asset, hour_utc, <v>_rate_1h, <v>_mark, <v>_oi_usd of both
+``books.csv``              venue, market, spread_bps: what replaces the packaged spreads
+
+and of each also files by month (``funding_<v>-2026-01.csv``), as ``hedger record`` writes them.
 
 A *settled* rate belongs to the settlement at its own instant; a predicted one, seen during an
 hour, to the settlement that ends the hour, and counts as known only then. Where several rows
@@ -19,14 +22,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hedger.backtest.columns import HOUR_S, Table, open_table
+from hedger.backtest.columns import HOUR_S, Table, files, open_table
 from hedger.backtest.package import Package
 from hedger.backtest.series import Maker, Series
 from hedger.domain.ids import Symbol
 from hedger.errors import UsageError
 
-PAIRS = "funding_pairs.csv"
-BOTH = "hourly_both_venues.csv"
+PAIRS = "funding_pairs"
+BOTH = "hourly_both_venues"
 SETTLED = 3
 KINDS: Mapping[str, int] = {  # how much a row is trusted, from 0
     "settled": SETTLED,
@@ -96,18 +99,21 @@ def load(folder: Path, package: Package) -> Record:
     """
     reader = _Reader(package)
     readers: dict[str, Callable[[Path], None]] = {
-        **{f"funding_{v}.csv": reader.one(side) for side, v in enumerate(package.venues)},
+        **{f"funding_{v}": reader.one(side) for side, v in enumerate(package.venues)},
         PAIRS: reader.pairs,
         BOTH: reader.both,
     }
-    found = [name for name in readers if (folder / name).is_file()]
+    found = []
+    for stem, read in readers.items():
+        for path in files(folder, stem):
+            read(path)
+            found.append(path.name)
     if not found:
+        wanted = ", ".join(f"{stem}.csv" for stem in readers)
         raise UsageError(
-            f"{folder}: holds none of {', '.join(readers)}; "
-            "make one with hedger record or hedger fetch-history"
+            f"{folder}: holds none of {wanted}; "
+            "make them with hedger record or hedger fetch-history"
         )
-    for name in found:
-        readers[name](folder / name)
     series = reader.series()
     if not series:
         out = f" ({len(reader.left_out)} markets have no known rules)" if reader.left_out else ""

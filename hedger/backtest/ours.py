@@ -9,6 +9,7 @@ for in hours that have it. A hedge is entered when its next settlement is as nea
 want it. Every market stands alone: limits over several hedges do not bind.
 """
 
+from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -21,7 +22,14 @@ from hedger.backtest.replay import Close, Look, Open, Refuse, known
 from hedger.backtest.series import instant
 from hedger.decay import H_MAX, DecayModel, counted
 from hedger.domain.ids import HedgeId, Symbol, VenueId
-from hedger.domain.market import FundingQuote, Instrument, Level, MarketStatus, OrderBook
+from hedger.domain.market import (
+    FundingQuote,
+    Instrument,
+    Level,
+    MarketStatus,
+    OrderBook,
+    RateSeen,
+)
 from hedger.domain.money import BPS, ONE, ZERO
 from hedger.domain.order import Side
 from hedger.entry import EntryRules, MarketFacts
@@ -45,6 +53,8 @@ class Policy:
     limits: risk.Limits
     rollback_bps: Decimal = ZERO
     basis_gain_share: Decimal = ZERO
+    persistence_share: Decimal = ZERO
+    depth_bps: Decimal = BPS
 
 
 class Ours:
@@ -80,23 +90,23 @@ class Ours:
         self._leaving_bps = Decimal(repr(terms.crossing)) * BPS
         self._least = self._least_spread()
         self._memory = Memory()
-        self._persisted = 0  # settlements in a row that paid in the same direction
-        self._direction = 0
+        # the looks before, as many as the rule of persistence asks for
+        self._before: deque[Look] = deque(maxlen=max(1, policy.entry.persistence - 1))
 
     def begin(self) -> None:
-        self._persisted, self._direction = 0, 0
+        self._before.clear()
         self._memory = Memory()
 
     def decide(self, look: Look, held: Hedge | None) -> Open | Close | Refuse | None:
-        spread = look.rate_a - look.rate_b
-        direction = (spread > 0) - (spread < 0)
-        self._persisted = self._persisted + 1 if direction == self._direction else 1
-        self._direction = direction
-        if held is not None:
-            return self._judge(look, held)
-        if direction == 0 or abs(spread) < self._least:
-            return None
-        return self._consider(look, direction)
+        try:
+            if held is not None:
+                return self._judge(look, held)
+            spread = look.rate_a - look.rate_b
+            if spread == 0 or abs(spread) < self._least:
+                return None
+            return self._consider(look, 1 if spread > 0 else -1)
+        finally:
+            self._before.append(look)
 
     def _least_spread(self) -> float:
         """
@@ -126,7 +136,9 @@ class Ours:
         terms = replace(self._candidate, size_usd=sizing.size * price)
         found = opportunity.with_books(opportunity.estimate(pair, terms), *books, terms)
         expected = float(found.worth.value_usd)
-        objections = entry.objections_to_entry(found.worth, self._facts(look), self._rules(look))
+        objections = entry.objections_to_entry(
+            found.worth, self._facts(look, pair, books), self._rules(look)
+        )
         if objections:
             return Refuse(
                 direction,
@@ -143,13 +155,9 @@ class Ours:
         reason = f"worth {expected:.4f} USD over {self._policy.settlements} settlements"
         return Open(direction, sizing.size, reason, expected)
 
-    def _sizing(
-        self, found: Opportunity, books: tuple[OrderBook, OrderBook]
-    ) -> economics.Sizing:
+    def _sizing(self, found: Opportunity, books: tuple[OrderBook, OrderBook]) -> economics.Sizing:
         policy, (a, b) = self._policy, self._instruments
-        expected = policy.model.expected_sum(
-            self._symbol, found.pair.spread_1h, policy.settlements
-        )
+        expected = policy.model.expected_sum(self._symbol, found.pair.spread_1h, policy.settlements)
         costs = found.costs
         short_a = found.pair.side_a is Side.SELL
         caps = [("size per hedge", self._size_usd)]
@@ -166,6 +174,7 @@ class Ours:
                 step=self._terms.step,
                 min_size=max(a.min_size, b.min_size),
                 min_value_usd=max(a.min_notional_usd, b.min_notional_usd),
+                price=max(found.pair.a.mark_price, found.pair.b.mark_price),
                 caps=tuple(caps),
             ),
         )
@@ -193,16 +202,25 @@ class Ours:
             risk.Book(),
         )
 
-    def _facts(self, look: Look) -> MarketFacts:
+    def _facts(self, look: Look, pair: Pair, books: tuple[OrderBook, OrderBook]) -> MarketFacts:
+        policy = self._policy
         interests = [one for one in (look.interest_a, look.interest_b) if known(one)]
         return MarketFacts(
-            persisted=self._persisted,
+            persisted=opportunity.persisted(pair, self._seen(), share=policy.persistence_share),
             volume_usd=None,
             open_interest_usd=Decimal(repr(min(interests))) if len(interests) == 2 else None,
-            depth_usd=self._terms.depth_usd,
-            settles_in_s=min(HOUR_S, self._policy.entry.max_wait_s),
+            depth_usd=min(economics.depth_usd(book, policy.depth_bps) for book in books),
+            settles_in_s=min(HOUR_S, policy.entry.max_wait_s),
             interval_s=HOUR_S,
         )
+
+    def _seen(self) -> list[RateSeen]:
+        """What earlier looks were an estimate of: the settlement after each, newest first."""
+        return [
+            RateSeen(venue=venue, settlement_at=instant(look.hour + 1), rate_1h=Decimal(repr(rate)))
+            for look in reversed(self._before)
+            for venue, rate in zip(self._venues, (look.rate_a, look.rate_b), strict=True)
+        ]
 
     def _rules(self, look: Look) -> EntryRules:
         rules = self._policy.entry
@@ -242,7 +260,9 @@ class Ours:
         terms, at = self._terms, instant(look.hour)
         price, half = Decimal(repr(look.price)), Decimal(repr(terms.basis_bps(look.hour))) / 2
         size = terms.depth_usd / price
-        first = _book(self._venues[0], self._symbol, price * (1 + half / BPS), terms.slip_a, size, at)
+        first = _book(
+            self._venues[0], self._symbol, price * (1 + half / BPS), terms.slip_a, size, at
+        )
         second = _book(
             self._venues[1], self._symbol, price * (1 - half / BPS), terms.slip_b, size, at
         )
@@ -254,7 +274,8 @@ class Ours:
                 hedge=HedgeId(self._symbol),
                 symbol=self._symbol,
                 size_usd=Decimal(repr(held.size * look.price)),
-                spread_1h=held.direction * (Decimal(repr(look.rate_a)) - Decimal(repr(look.rate_b))),
+                spread_1h=held.direction
+                * (Decimal(repr(look.rate_a)) - Decimal(repr(look.rate_b))),
                 first_settlement=instant(held.opened_hour + 1),
                 next_settlement=instant(look.hour + 1),
                 interval_s=HOUR_S,

@@ -8,17 +8,19 @@ know. Columns carry the name of a venue, so that a third venue needs other files
 import csv
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from statistics import median
 
-from hedger.backtest.columns import Table, open_table
+from hedger.backtest.columns import Table, files, open_table
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.money import ZERO
 from hedger.errors import UsageError
 
 HERE = Path(__file__).resolve().parent / "data"
 MARKETS = "markets.csv"
+BOOKS = "books"
 MICRO = Decimal("0.000001")
 
 
@@ -81,9 +83,13 @@ def load(venues: tuple[VenueId, VenueId], folder: Path | None = None) -> Package
     markets, aliases = _markets(HERE / MARKETS, venues)
     if folder is not None and (folder / MARKETS).is_file():
         more, names = _markets(folder / MARKETS, venues)
-        markets |= more
+        for symbol, listed in more.items():
+            markets[symbol] = _over(markets.get(symbol), listed)
         for venue in venues:
             aliases[venue] |= names[venue]
+    if folder is not None:
+        quoted = _quoted(folder, venues, aliases)
+        markets = {symbol: _priced(one, quoted) for symbol, one in markets.items()}
     own, pooled = _basis(venues)
     return Package(
         venues=venues,
@@ -93,6 +99,53 @@ def load(venues: tuple[VenueId, VenueId], folder: Path | None = None) -> Package
         basis_bps=own,
         pooled_basis_bps=pooled,
     )
+
+
+def _over(packaged: Listed | None, newer: Listed) -> Listed:
+    """The newer rules; what they do not know stays as it was packaged."""
+    if packaged is None:
+        return newer
+    return Listed(
+        symbol=newer.symbol,
+        a=_spread_over(newer.a, packaged.a.quoted_spread_bps),
+        b=_spread_over(newer.b, packaged.b.quoted_spread_bps),
+        reference_price=newer.reference_price or packaged.reference_price,
+    )
+
+
+def _spread_over(listing: Listing, spread: Decimal | None) -> Listing:
+    if listing.quoted_spread_bps is not None or spread is None:
+        return listing
+    return replace(listing, quoted_spread_bps=spread)
+
+
+def _priced(listed: Listed, quoted: Mapping[tuple[int, Symbol], Decimal]) -> Listed:
+    """The market with the spreads that the folder's own books had."""
+    a, b = (
+        replace(one, quoted_spread_bps=quoted.get((side, listed.symbol), one.quoted_spread_bps))
+        for side, one in enumerate((listed.a, listed.b))
+    )
+    return replace(listed, a=a, b=b)
+
+
+def _quoted(
+    folder: Path,
+    venues: tuple[VenueId, VenueId],
+    aliases: Mapping[VenueId, Mapping[str, Symbol]],
+) -> dict[tuple[int, Symbol], Decimal]:
+    """The median spread of each market's recorded books, per side."""
+    found: dict[tuple[int, Symbol], list[Decimal]] = {}
+    for path in files(folder, BOOKS):
+        with open_table(path, ("venue", "market", "spread_bps")) as table:
+            for row in table:
+                venue = VenueId(table.text(row, "venue"))
+                if venue not in venues:
+                    raise table.wrong(f"venue is {venue!r}, this study is of {venues}")
+                symbol = aliases[venue].get(table.text(row, "market"))
+                spread = table.decimal(row, "spread_bps")
+                if symbol is not None and spread is not None:
+                    found.setdefault((venues.index(venue), symbol), []).append(spread)
+    return {key: median(spreads) for key, spreads in found.items()}
 
 
 def _facts(venue: VenueId) -> VenueFacts:

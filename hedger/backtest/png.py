@@ -136,9 +136,13 @@ def _panel(canvas: Canvas, panel: Panel, top: int, bottom: int) -> None:
         return bottom - round((level - low) / span * (bottom - top - 4)) - 2
 
     canvas.text(LEFT, top - GLYPH_H - 6, panel.heading)
-    for level in {low, 0.0, high}:
+    labelled: list[int] = []
+    for level in (0.0, low, high):
         y = height(level)
         canvas.line((LEFT, y), (right, y), GREY)
+        if any(abs(y - other) < GLYPH_H for other in labelled):
+            continue
+        labelled.append(y)
         label = f"{level:,.0f}" if abs(level) >= 100 else f"{level:.2f}"
         canvas.text(LEFT - (len(label) + 1) * GLYPH_W, y - GLYPH_H // 2, label)
     canvas.line((LEFT, top), (LEFT, bottom), BLACK)

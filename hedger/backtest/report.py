@@ -143,7 +143,9 @@ def _shown(value: Any) -> Any:
 
 def heading(part: Part) -> str:
     """One line about a part."""
-    said = part.note or f"{len(part.series)} markets, {part.hours} market-hours with both rates; USD"
+    said = (
+        part.note or f"{len(part.series)} markets, {part.hours} market-hours with both rates; USD"
+    )
     return f"{part.name}: {_day(part.first_hour)} to {_day(part.end_hour - 1)}; {said}"
 
 

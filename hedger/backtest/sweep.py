@@ -157,5 +157,3 @@ def _study(point: Point) -> list[Row]:
             }
         )
     return rows
-
-

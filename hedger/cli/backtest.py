@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hedger import resources
 from hedger.cli.configuration import Session, begin
 from hedger.cli.exit_codes import ExitCode
 from hedger.cli.options import config_option, format_option
@@ -123,8 +124,13 @@ def backtest(
     positive_share: str,
     **assumed: Any,
 ) -> int:
-    """Replay recorded rates: our rule, the naive one, holding everything, and the ceiling."""
-    session = begin(config, verbose=verbose)
+    """
+    Replay recorded rates: our rule, the naive one, holding everything, and the ceiling.
+
+    Without --config every rule has its default (the backtest.yaml that comes with hedger). Nothing
+    is asked of any venue, and nothing but the files you name is written.
+    """
+    session = begin(config or resources.config() / "backtest.yaml", verbose=verbose)
     share = _number("--positive-share", positive_share, most=Decimal(1))
     desk = _desk(session, data, split, model, assumed)
     if sweep:

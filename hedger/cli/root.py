@@ -15,6 +15,7 @@ from hedger.cli.database import db
 from hedger.cli.exit_codes import ExitCode
 from hedger.cli.output import say
 from hedger.cli.queries import audit, scan, status
+from hedger.cli.recording import fetch_history, record
 from hedger.cli.sandbox_control import sandbox
 from hedger.cli.settling import settle
 from hedger.cli.trading import close, open_, reconcile, rollback
@@ -47,8 +48,8 @@ def version() -> None:
 
 
 for command in (
-    run_command, scan, open_, close, status, rollback, reconcile, settle, audit, backtest, db,
-    sandbox,
+    run_command, scan, open_, close, status, rollback, reconcile, settle, audit, backtest,
+    record, fetch_history, db, sandbox,
 ):  # fmt: skip
     hedger.add_command(command)
 

@@ -20,7 +20,7 @@ from hedger.ports import History
 from hedger.recording import rows
 from hedger.recording.files import MonthlyCsv, mend
 
-WINDOW = timedelta(days=14)  # well below what one answer of a venue can hold
+WINDOW = timedelta(days=30)  # what is lost at most when it is killed
 HOUR = timedelta(hours=1)
 PATIENCE_S = 300.0
 PAUSE_S = 5.0
@@ -150,7 +150,9 @@ def missing(there: Span | None, since: datetime, until: datetime) -> Iterator[Ga
         yield from (Gap(*one) for one in windows(since, until))
         return
     oldest, newest = there
-    yield from (Gap(*one, before=True) for one in reversed(list(windows(since, min(oldest, until)))))
+    yield from (
+        Gap(*one, before=True) for one in reversed(list(windows(since, min(oldest, until))))
+    )
     yield from (Gap(*one) for one in windows(max(newest + HOUR, since), until))
 
 

@@ -86,9 +86,7 @@ class Recorder:
             self._rates[venue].append(rows.in_its_hour(month[0]), [rows.of_quote(q) for q in month])
         return sum(map(len, by_month.values()))
 
-    async def _look_at_books(
-        self, quoted: Mapping[VenueId, Mapping[Symbol, FundingQuote]]
-    ) -> int:
+    async def _look_at_books(self, quoted: Mapping[VenueId, Mapping[Symbol, FundingQuote]]) -> int:
         """Both books of the next markets, stamped with the hour that their venue is in."""
         a, b = (quoted[venue] for venue in self._venues)
         common = sorted(a.keys() & b.keys())
@@ -155,7 +153,9 @@ def write_rules(
     common = sorted(a.keys() & b.keys())
     lines = [",".join(rows.rules_header(venues))]
     lines += [
-        ",".join("" if cell is None else str(cell) for cell in rows.of_rules(s, (a[s], b[s]), known))
+        ",".join(
+            "" if cell is None else str(cell) for cell in rows.of_rules(s, (a[s], b[s]), known)
+        )
         for s in common
     ]
     fresh = folder / f"{MARKETS}.new"
