@@ -1,14 +1,19 @@
-"""
-Lighter's rates as they were charged: ``GET /fundings``, percent per hour, the sign in direction.
-"""
+"""Lighter's rates as they were charged, ``GET /fundings``: the sign is in ``direction``."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from adapters.lighter import units
-from adapters.lighter.fields import decimal_of, instant, int_of, on_the_hour, reading, rows_of
-from adapters.lighter.fields import text_of
+from adapters.lighter.fields import (
+    decimal_of,
+    instant,
+    int_of,
+    on_the_hour,
+    reading,
+    rows_of,
+    text_of,
+)
 from adapters.lighter.quotes import PAGE_ROWS, LighterQuotes
 from hedger.domain.ids import Symbol
 from hedger.domain.market import SettledRate

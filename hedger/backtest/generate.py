@@ -81,7 +81,7 @@ def generate(
             last_spread=last,
             share=float(positive_share),
             most=min(facts.max_rate_1h for facts in package.facts),
-            chance=random.Random(f"{assumed.seed}|{symbol}"),
+            chance=random.Random(f"{assumed.seed}|{symbol}"),  # noqa: S311 - no secret
         )
         made[symbol] = one
         positive += worth

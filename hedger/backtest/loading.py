@@ -20,6 +20,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from hedger.backtest.columns import HOUR_S, Table, files, open_table
@@ -57,7 +58,14 @@ class _Rows:
     sources: "array[int]" = field(default_factory=lambda: array("i"))
 
     def add(
-        self, hour: int, rank: int, rate: float, mark: float, interest: float, source: int
+        self,
+        hour: int,
+        rank: int,
+        *,
+        rate: float,
+        mark: float = math.nan,
+        interest: float = math.nan,
+        source: int,
     ) -> None:
         self.hours.append(hour)
         self.ranks.append(rank)
@@ -69,7 +77,7 @@ class _Rows:
     def places(self) -> list[int]:
         """The order by hour, the most trusted row of an hour last."""
         hours, ranks = self.hours, self.ranks
-        if all(a < b for a, b in zip(hours, hours[1:], strict=False)):
+        if all(a < b for a, b in pairwise(hours)):
             return list(range(len(hours)))
         return sorted(range(len(hours)), key=lambda n: (hours[n], ranks[n]))
 
@@ -165,7 +173,8 @@ class _Reader:
                 if rows is not None:
                     settles = hour + (trust != SETTLED or second >= LATE_S)
                     source = self._source(row[at_source] if at_source >= 0 else path.stem)
-                    rows.add(settles, trust * HOUR_S + second, rate, mark, interest, source)
+                    rank = trust * HOUR_S + second
+                    rows.add(settles, rank, rate=rate, mark=mark, interest=interest, source=source)
 
     def pairs(self, path: Path) -> None:
         rates = [f"rate_{venue}_1h" for venue in self._package.venues]
@@ -185,7 +194,7 @@ class _Reader:
                     if rows is not None:
                         source = self._source(row[at_source])
                         rank = trust * HOUR_S + second
-                        rows.add(settles, rank, rate, math.nan, math.nan, source)
+                        rows.add(settles, rank, rate=rate, source=source)
 
     def both(self, path: Path) -> None:
         venues = self._package.venues
@@ -206,7 +215,9 @@ class _Reader:
                     interest = _amount(table, row, at_interest[side], f"{venues[side]}_oi_usd")
                     rows = self._of(side, row[at_name[side]])
                     if rows is not None:
-                        rows.add(hour + 1, rank, rate, mark, interest, source)
+                        rows.add(
+                            hour + 1, rank, rate=rate, mark=mark, interest=interest, source=source
+                        )
 
     def _of(self, side: int, market: str) -> _Rows | None:
         symbol = self._package.aliases[self._package.venues[side]].get(market)

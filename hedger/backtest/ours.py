@@ -11,25 +11,17 @@ want it. Every market stands alone: limits over several hedges do not bind.
 
 from collections import deque
 from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
 
 from hedger import economics, entry, exits, opportunity, risk
 from hedger.backtest.account import Hedge, usd
 from hedger.backtest.costs import Terms
-from hedger.backtest.package import Listing
+from hedger.backtest.modelled import HOUR_S, Modelled, exact
 from hedger.backtest.replay import Close, Look, Open, Refuse, known
 from hedger.backtest.series import instant
 from hedger.decay import H_MAX, DecayModel, counted
-from hedger.domain.ids import HedgeId, Symbol, VenueId
-from hedger.domain.market import (
-    FundingQuote,
-    Instrument,
-    Level,
-    MarketStatus,
-    OrderBook,
-    RateSeen,
-)
+from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.market import OrderBook, RateSeen
 from hedger.domain.money import BPS, ONE, ZERO
 from hedger.domain.order import Side
 from hedger.entry import EntryRules, MarketFacts
@@ -37,8 +29,6 @@ from hedger.holding import Action, ExitRules, Holding, Memory
 from hedger.opportunity import Opportunity, Pair
 
 OURS = "ours"
-HOUR_S = 3_600
-RECORDED = "recorded"
 SURE = 0.999999  # of the cost that must be covered before a market is looked at closely
 
 
@@ -75,19 +65,16 @@ class Ours:
         self._venues = venues
         self._size_usd = size_usd
         self._symbol = terms.listed.symbol
-        self._instruments = tuple(
-            _instrument(venue, self._symbol, listing)
-            for venue, listing in zip(venues, (terms.listed.a, terms.listed.b), strict=True)
-        )
+        self._model = Modelled(terms, venues)
         self._candidate = opportunity.Terms(
             model=policy.model,
             settlements=policy.settlements,
             size_usd=size_usd,
-            taker_fees=(Decimal(repr(terms.fee_a)), Decimal(repr(terms.fee_b))),
+            taker_fees=(exact(terms.fee_a), exact(terms.fee_b)),
             rollback_bps=policy.rollback_bps,
             basis_gain_share=policy.basis_gain_share,
         )
-        self._leaving_bps = Decimal(repr(terms.crossing)) * BPS
+        self._leaving_bps = exact(terms.crossing) * BPS
         self._least = self._least_spread()
         self._memory = Memory()
         # the looks before, as many as the rule of persistence asks for
@@ -124,8 +111,8 @@ class Ours:
         return cost / float(kept) if kept > ZERO else float("inf")
 
     def _consider(self, look: Look, direction: int) -> Open | Refuse:
-        pair = self._pair(look)
-        books = self._books(look)
+        pair = self._model.pair(look)
+        books = self._model.books(look)
         found = opportunity.with_books(
             opportunity.estimate(pair, self._candidate), *books, self._candidate
         )
@@ -156,7 +143,7 @@ class Ours:
         return Open(direction, sizing.size, reason, expected)
 
     def _sizing(self, found: Opportunity, books: tuple[OrderBook, OrderBook]) -> economics.Sizing:
-        policy, (a, b) = self._policy, self._instruments
+        policy, (a, b) = self._policy, self._model.instruments
         expected = policy.model.expected_sum(self._symbol, found.pair.spread_1h, policy.settlements)
         costs = found.costs
         short_a = found.pair.side_a is Side.SELL
@@ -182,7 +169,7 @@ class Ours:
     def _review(
         self, pair: Pair, found: Opportunity, size: Decimal, price: Decimal, look: Look
     ) -> risk.Approved | risk.Objected:
-        a, b = self._instruments
+        a, b = self._model.instruments
         settles = instant(look.hour + 1)
         return risk.review(
             risk.Plan(
@@ -193,7 +180,7 @@ class Ours:
                 size=size,
                 a=a,
                 b=b,
-                price_gap_bps=abs(Decimal(repr(self._terms.basis_bps(look.hour)))),
+                price_gap_bps=abs(exact(self._terms.basis_bps(look.hour))),
                 next_settlement_a=settles,
                 next_settlement_b=settles,
                 expected_net_bps=found.worth.value_bps,
@@ -208,7 +195,7 @@ class Ours:
         return MarketFacts(
             persisted=opportunity.persisted(pair, self._seen(), share=policy.persistence_share),
             volume_usd=None,
-            open_interest_usd=Decimal(repr(min(interests))) if len(interests) == 2 else None,
+            open_interest_usd=exact(min(interests)) if len(interests) == 2 else None,
             depth_usd=min(economics.depth_usd(book, policy.depth_bps) for book in books),
             settles_in_s=min(HOUR_S, policy.entry.max_wait_s),
             interval_s=HOUR_S,
@@ -217,7 +204,7 @@ class Ours:
     def _seen(self) -> list[RateSeen]:
         """What earlier looks were an estimate of: the settlement after each, newest first."""
         return [
-            RateSeen(venue=venue, settlement_at=instant(look.hour + 1), rate_1h=Decimal(repr(rate)))
+            RateSeen(venue=venue, settlement_at=instant(look.hour + 1), rate_1h=exact(rate))
             for look in reversed(self._before)
             for venue, rate in zip(self._venues, (look.rate_a, look.rate_b), strict=True)
         ]
@@ -231,51 +218,13 @@ class Ours:
             min_open_interest_usd=rules.min_open_interest_usd if recorded else ZERO,
         )
 
-    def _pair(self, look: Look) -> Pair:
-        at, settles = instant(look.hour), instant(look.hour + 1)
-        a, b = (
-            FundingQuote(
-                venue=venue,
-                symbol=self._symbol,
-                rate_1h=Decimal(repr(rate)),
-                next_settlement_at=settles,
-                interval_s=HOUR_S,
-                mark_price=Decimal(repr(price)),
-                index_price=None,
-                open_interest_usd=None,
-                as_of=at,
-                source=RECORDED,
-            )
-            for venue, rate, price in zip(
-                self._venues,
-                (look.rate_a, look.rate_b),
-                (look.price_a, look.price_b),
-                strict=True,
-            )
-        )
-        return Pair(symbol=self._symbol, a=a, b=b)
-
-    def _books(self, look: Look) -> tuple[OrderBook, OrderBook]:
-        """One level a side: what crossing costs, around mids that the basis parts."""
-        terms, at = self._terms, instant(look.hour)
-        price, half = Decimal(repr(look.price)), Decimal(repr(terms.basis_bps(look.hour))) / 2
-        size = terms.depth_usd / price
-        first = _book(
-            self._venues[0], self._symbol, price * (1 + half / BPS), terms.slip_a, size, at
-        )
-        second = _book(
-            self._venues[1], self._symbol, price * (1 - half / BPS), terms.slip_b, size, at
-        )
-        return first, second
-
     def _judge(self, look: Look, held: Hedge) -> Close | None:
         judgement = exits.judge(
             Holding(
                 hedge=HedgeId(self._symbol),
                 symbol=self._symbol,
-                size_usd=Decimal(repr(held.size * look.price)),
-                spread_1h=held.direction
-                * (Decimal(repr(look.rate_a)) - Decimal(repr(look.rate_b))),
+                size_usd=exact(held.size * look.price),
+                spread_1h=held.direction * (exact(look.rate_a) - exact(look.rate_b)),
                 first_settlement=instant(held.opened_hour + 1),
                 next_settlement=instant(look.hour + 1),
                 interval_s=HOUR_S,
@@ -291,30 +240,3 @@ class Ours:
         if judgement.action is not Action.LEAVE:
             return None
         return Close(f"{judgement.code}: {judgement.text}")
-
-
-def _book(
-    venue: VenueId, symbol: Symbol, mid: Decimal, slip: float, size: Decimal, at: datetime
-) -> OrderBook:
-    part = Decimal(repr(slip))
-    return OrderBook(
-        venue=venue,
-        symbol=symbol,
-        bids=(Level(mid * (1 - part), size),),
-        asks=(Level(mid * (1 + part), size),),
-        as_of=at,
-    )
-
-
-def _instrument(venue: VenueId, symbol: Symbol, listing: Listing) -> Instrument:
-    return Instrument(
-        venue=venue,
-        symbol=symbol,
-        name=listing.name,
-        status=MarketStatus.ACTIVE,
-        size_step=listing.size_step,
-        price_tick=listing.price_tick,
-        min_size=listing.min_size,
-        min_notional_usd=listing.min_notional_usd,
-        max_order_value_usd=listing.max_order_value_usd,
-    )

@@ -147,17 +147,16 @@ def _panel(canvas: Canvas, panel: Panel, top: int, bottom: int) -> None:
         canvas.text(LEFT - (len(label) + 1) * GLYPH_W, y - GLYPH_H // 2, label)
     canvas.line((LEFT, top), (LEFT, bottom), BLACK)
     for n, line in enumerate(panel.lines):
-        _curve(canvas, line.levels, LEFT, right, height, COLOURS[n % len(COLOURS)])
+        _curve(canvas, line.levels, height, COLOURS[n % len(COLOURS)])
 
 
 def _curve(
     canvas: Canvas,
     levels: Sequence[float],
-    left: int,
-    right: int,
     height: Callable[[float], int],
     colour: Colour,
 ) -> None:
+    left, right = LEFT, WIDTH - RIGHT
     before = (left, height(0.0))
     for n, level in enumerate(levels, start=1):
         point = (left + (right - left) * n // len(levels), height(level))

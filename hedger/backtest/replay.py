@@ -12,7 +12,7 @@ rule wants to open in the last hour of a run is counted, but not done: nothing a
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple, Protocol
@@ -109,37 +109,41 @@ def replay(
 ) -> list[Outcome]:
     """Run rules over a market, side by side and without knowledge of each other."""
     desks = [_Desk(series, terms, rule, sink) for rule in rules]
-    price = terms.listed.reference_price or NOMINAL_PRICE
-    price_a = price_b = price
+    looks = _looks(series, terms.listed.reference_price or NOMINAL_PRICE)
     for start, end in series.runs():
         for rule in rules:
             rule.begin()
+        look = None
         for n in range(start, end):
-            mark_a, mark_b = series.mark_a[n], series.mark_b[n]
-            if mark_a == mark_a:  # not nan
-                price_a = mark_a
-                if mark_b != mark_b:
-                    price_b = mark_a
-            if mark_b == mark_b:
-                price_b = mark_b
-                if mark_a != mark_a:
-                    price_a = mark_b
-            look = Look(
-                series.hours[n],
-                series.rate_a[n],
-                series.rate_b[n],
-                price_a,
-                price_b,
-                series.interest_a[n],
-                series.interest_b[n],
-            )
-            last = n == end - 1
+            look = next(looks)
             for desk in desks:
-                desk.step(look, last=last)
+                desk.step(look, last=n == end - 1)
+        assert look is not None, "a run has at least one hour"
         cut = Cut.GAP if end < len(series) else Cut.RECORD_ENDS
         for desk in desks:
             desk.stop(look, cut)
     return [desk.outcome for desk in desks]
+
+
+def _looks(series: Series, price: float) -> Iterator[Look]:
+    """Hour by hour; a mark that was not recorded is the other venue's, else the last one."""
+    price_a = price_b = price
+    for n, hour in enumerate(series.hours):
+        mark_a, mark_b = series.mark_a[n], series.mark_b[n]
+        if known(mark_a):
+            price_a = mark_a
+            price_b = mark_b if known(mark_b) else mark_a
+        elif known(mark_b):
+            price_a = price_b = mark_b
+        yield Look(
+            hour,
+            series.rate_a[n],
+            series.rate_b[n],
+            price_a,
+            price_b,
+            series.interest_a[n],
+            series.interest_b[n],
+        )
 
 
 class _Desk:

@@ -68,7 +68,7 @@ def interval(nets: Sequence[int], seed: int) -> tuple[Decimal, Decimal] | None:
     """
     if len(nets) < 2:
         return None
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - no secret
     count = max(LEAST_RESAMPLES, min(RESAMPLES, WORK // len(nets)))
     sums = sorted(sum(chance.choices(nets, k=len(nets))) for _ in range(count))
     edge = int(count * (1 - LEVEL) / 2)

@@ -67,8 +67,8 @@ def points(given: Sequence[str], settings: Settings, assumed: Assumptions) -> li
         raise UsageError(f"--sweep: {count} combinations are more than {MOST}; give fewer values")
     found = []
     for chosen in product(*(values for _, values in axes)):
-        values = dict(zip((key for key, _ in axes), chosen, strict=True))
-        found.append(_point(values, settings, assumed))
+        named = dict(zip((key for key, _ in axes), chosen, strict=True))
+        found.append(_point(named, settings, assumed))
     return found
 
 
