@@ -8,8 +8,7 @@ application is opened, and not before.
 import asyncio
 import contextlib
 import random
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -178,59 +177,26 @@ class App:
 
         return scan_view(await scan(self._quotes, scan_rules(self.settings), self._clock))
 
-    async def record(
-        self, folder: Path, *, interval_s: float, books: int, max_mb: int, looks: int | None
-    ) -> Row:
-        """Write down what both venues quote, again and again; see ``hedger.recording``."""
-        from hedger.recording.files import held
-        from hedger.recording.recorder import Recorder
+    async def record(self, folder: Path, **how: Any) -> Row:
+        """Write down what both venues quote; see ``hedger.recording.jobs.record``."""
+        from hedger.recording import jobs
 
-        with held(folder):
-            recorder = Recorder(
-                folder,
-                quotes=self._quotes,
-                venues=self.settings.venues.order,
-                clock=self._clock,
-                books_per_look=books,
-                max_mb=max_mb,
-            )
-            markets = await recorder.write_rules()
-            done = await recorder.run(interval_s=interval_s, looks=looks)
-        return {"folder": str(folder), "markets": markets, "looks": done}
+        return await jobs.record(
+            folder, quotes=self._quotes, venues=self.settings.venues.order, clock=self._clock, **how
+        )
 
-    async def fetch_history(
-        self,
-        folder: Path,
-        *,
-        symbols: Sequence[Symbol],
-        since: datetime | None,
-        until: datetime | None,
-        days: int,
-        max_mb: int,
-        progress: Progress,
-    ) -> Row:
-        """Pull settled rates of the markets that both venues have; see ``hedger.recording``."""
-        from hedger.recording.fetching import Fetcher
-        from hedger.recording.files import held
-        from hedger.recording.recorder import write_rules
+    async def fetch_history(self, folder: Path, **how: Any) -> Row:
+        """Pull settled rates of both venues; see ``hedger.recording.jobs.fetch``."""
+        from hedger.recording import jobs
 
-        order = self.settings.venues.order
-        a, b = [await self._quotes[venue].instruments() for venue in order]
-        chosen = sorted(a.keys() & b.keys()) if not symbols else list(symbols)
-        end = until or await self._quotes[order[0]].next_settlement()
-        begin = since or end - timedelta(days=days)
-        with held(folder):
-            write_rules(folder, order, a, b, {})
-            fetcher = Fetcher(folder, histories=self._histories(), clock=self._clock, max_mb=max_mb)
-            found = await fetcher.fetch(chosen, begin, end, progress)
-        return {
-            "folder": str(folder),
-            "since": begin,
-            "until": end,
-            "markets": len(chosen),
-            "rows": found.rows,
-            "refused": list(found.refused),
-        }
+        return await jobs.fetch(
+            folder,
+            quotes=self._quotes,
+            histories=self._histories(),
+            venues=self.settings.venues.order,
+            clock=self._clock,
+            **how,
+        )
 
     def _histories(self) -> Mapping[VenueId, History]:
         from adapters import registry

@@ -45,6 +45,7 @@ def document(
     results: Sequence[Result],
     *,
     naive_apy: float,
+    note: str,
 ) -> Row:
     """Everything, for programs. ``rules`` sums what was recorded; generated parts never."""
     recorded = [one for one in results if not one.part.generated]
@@ -60,6 +61,7 @@ def document(
             "form": asdict(policy.model.form),
             "settlements": policy.settlements,
         },
+        "note": note,
         "generated": any(one.part.generated for one in results),
         "rules": whole.rows(assumed.seed),
         "parts": [_part(one, assumed.seed) for one in results],

@@ -29,6 +29,7 @@ from hedger.errors import UsageError
 RULES = (OURS, NAIVE, HOLD, ORACLE)
 FITTED = "fitted"
 HELD_OUT = "held out"
+BEFORE, AFTER = "before the split", "after the split"
 WHOLE = "whole record"
 GENERATED = "generated"
 MAX_FIT_HOURS = 30_000  # the newest are used: a fit looks at every pair within three days
@@ -98,12 +99,20 @@ def split_hour(record: Record, share: Decimal) -> int:
     return found
 
 
-def recorded_parts(record: Record, at: int | None) -> list[Part]:
-    """The record in one piece, or before and from the settlement ``at`` on."""
+def recorded_parts(record: Record, at: int | None, *, fitted: bool) -> list[Part]:
+    """
+    The record in one piece, or before and from the settlement ``at`` on.
+
+    ``fitted`` says that the model is fitted on the first of them; otherwise it came from
+    elsewhere, and what it has seen of them is not known here.
+
+    Raises:
+        UsageError: ``at`` is not within the record.
+    """
     first = min(one.hours[0] for one in record.series.values())
     end = max(one.hours[-1] for one in record.series.values()) + 1
     if at is None:
-        return [_part(WHOLE, record.series, first, end)]
+        return [_part(FITTED if fitted else WHOLE, record.series, first, end)]
     if not first < at < end:
         raise UsageError(
             f"--split {instant(at):%Y-%m-%dT%H:%MZ}: the record goes from "
@@ -111,8 +120,8 @@ def recorded_parts(record: Record, at: int | None) -> list[Part]:
             "give an instant between them"
         )
     return [
-        _part(FITTED, record.series, first, at),
-        _part(HELD_OUT, record.series, at, end),
+        _part(FITTED if fitted else BEFORE, record.series, first, at),
+        _part(HELD_OUT if fitted else AFTER, record.series, at, end),
     ]
 
 

@@ -49,6 +49,7 @@ class Job:
     venues: tuple[VenueId, VenueId]
     model: DecayModel
     split_at: int | None
+    fitted: bool
 
 
 def points(given: Sequence[str], settings: Settings, assumed: Assumptions) -> list[Point]:
@@ -143,7 +144,7 @@ def _study(point: Point) -> list[Row]:
     job, package, record = _loaded
     policy = policy_of(point.settings, job.model, size_usd=point.assumed.size_usd)
     rows = []
-    for part in recorded_parts(record, job.split_at):
+    for part in recorded_parts(record, job.split_at, fitted=job.fitted):
         found = run(part, package, policy, point.assumed).rows(point.assumed.seed)[OURS]
         rows.append(
             {

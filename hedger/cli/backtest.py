@@ -1,8 +1,6 @@
 """``hedger backtest``: what the rules would have earned on recorded rates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,31 +11,13 @@ from hedger import resources
 from hedger.cli.configuration import Session, begin
 from hedger.cli.exit_codes import ExitCode
 from hedger.cli.options import config_option, format_option
-from hedger.cli.output import Format, emit, emit_object, say
+from hedger.cli.output import Format, emit, say
 from hedger.errors import UsageError
 
 if TYPE_CHECKING:
-    from hedger.backtest.costs import Assumptions
-    from hedger.backtest.loading import Record
-    from hedger.backtest.package import Package
-    from hedger.backtest.study import Part, Result
-    from hedger.decay import DecayModel
+    from hedger.backtest.desk import Desk
+    from hedger.backtest.study import Result
     from hedger.domain.ids import VenueId
-
-SHARE = Decimal("0.5")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Desk:
-    """What a run of the command works with."""
-
-    session: Session
-    package: "Package"
-    record: "Record"
-    assumed: "Assumptions"
-    split_at: int | None
-    model: "DecayModel"
-    naive_apy: float
 
 
 @click.command()
@@ -136,9 +116,11 @@ def backtest(
     if sweep:
         _sweep(desk, sweep, jobs, output)
         return ExitCode.DONE
-    parts = _parts(desk, generate_years, share)
-    results = _run(desk, parts, decisions)
-    _show(desk, results, output)
+    results = _run(desk, generate_years, share, decisions)
+
+    from hedger.cli.backtest_shown import show
+
+    show(desk, results, output)
     if png is not None:
         from hedger.backtest.report import picture, write
 
@@ -149,61 +131,24 @@ def backtest(
 
 def _desk(
     session: Session, data: Path, split: str | None, model: Path | None, given: Mapping[str, Any]
-) -> _Desk:
-    from hedger import decayfile
-    from hedger.backtest import loading, package, study
+) -> "Desk":
     from hedger.backtest.costs import Assumptions
+    from hedger.backtest.desk import prepare
 
-    venues = session.settings.venues.order
     slippage = given["slippage_bps"]
-    assumed = Assumptions(
-        size_usd=_number("--size-usd", given["size_usd"], least=Decimal(1)),
-        slippage_bps=None if slippage is None else _number("--slippage-bps", slippage),
-        taker_fee=_fees(given["taker_fee_bps"], venues),
-        seed=given["seed"],
-    )
-    known = package.load(venues, data)
-    record = loading.load(data, known)
-    at = _split_at(split, record, fits=model is None)
-    fitted = (
-        decayfile.load(model)
-        if model is not None
-        else study.fitted_on(record, study.recorded_parts(record, at)[0])
-    )
-    return _Desk(
-        session=session,
-        package=known,
-        record=record,
-        assumed=assumed,
-        split_at=at,
-        model=fitted,
+    return prepare(
+        session.settings,
+        data,
+        split=split,
+        model=model,
+        assumed=Assumptions(
+            size_usd=_number("--size-usd", given["size_usd"], least=Decimal(1)),
+            slippage_bps=None if slippage is None else _number("--slippage-bps", slippage),
+            taker_fee=_fees(given["taker_fee_bps"], session.settings.venues.order),
+            seed=given["seed"],
+        ),
         naive_apy=given["naive_apy"],
     )
-
-
-def _split_at(text: str | None, record: "Record", *, fits: bool) -> int | None:
-    from hedger.backtest.columns import HOUR_S
-    from hedger.backtest.study import split_hour
-
-    if text == "none" or (text is None and not fits):
-        return None
-    if text is None:
-        return split_hour(record, SHARE)
-    try:
-        share = Decimal(text)
-    except InvalidOperation:
-        share = Decimal(0)
-    if 0 < share < 1:
-        return split_hour(record, share)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"--split {text!r}: is neither an instant nor a share between 0 and 1; "
-            "give 2026-01-01, 0.5 or none"
-        ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return -int(-moment.timestamp() // HOUR_S)  # the first settlement at or after it
 
 
 def _fees(given: Sequence[str], venues: "Sequence[VenueId]") -> "dict[VenueId, Decimal]":
@@ -231,33 +176,17 @@ def _number(
     return value
 
 
-def _parts(desk: _Desk, years: int, share: Decimal) -> "list[Part]":
-    from hedger.backtest.generate import generate
-    from hedger.backtest.study import generated_part, recorded_parts
-
-    parts = recorded_parts(desk.record, desk.split_at)
-    if years:
-        made = generate(
-            desk.record,
-            desk.package,
-            desk.model,
-            desk.assumed,
-            years=years,
-            positive_share=share,
-        )
-        parts.append(generated_part(made.series, made.note))
-    return parts
-
-
-def _run(desk: _Desk, parts: "Sequence[Part]", decisions: Path | None) -> "list[Result]":
+def _run(
+    desk: "Desk", years: int, positive_share: Decimal, decisions: Path | None
+) -> "list[Result]":
     from rich.console import Console
     from rich.progress import Progress
 
     from hedger.backtest.decisions import begun, log
-    from hedger.backtest.policy import policy_of
     from hedger.backtest.study import run
 
-    policy = policy_of(desk.session.settings, desk.model, size_usd=desk.assumed.size_usd)
+    parts = desk.recorded() + ([desk.generated(years, positive_share)] if years else [])
+    policy = desk.policy
     console = Console(stderr=True)
     results = []
     begun(decisions)
@@ -279,67 +208,7 @@ def _run(desk: _Desk, parts: "Sequence[Part]", decisions: Path | None) -> "list[
     return results
 
 
-def _show(desk: _Desk, results: "Sequence[Result]", output: Format) -> None:
-    from hedger.backtest import report
-    from hedger.backtest.policy import policy_of
-
-    policy = policy_of(desk.session.settings, desk.model, size_usd=desk.assumed.size_usd)
-    whole = report.document(
-        desk.record, desk.package, policy, desk.assumed, results, naive_apy=desk.naive_apy
-    )
-    if output is Format.JSON:
-        emit_object(whole, output)
-        return
-    if output is Format.CSV:
-        rows = [
-            {"part": part["part"], "generated": part["generated"], **row}
-            for part in whole["parts"]
-            for row in report.rule_rows(part["rules"])
-        ]
-        emit(rows, output)
-        return
-    for result, part in zip(results, whole["parts"], strict=True):
-        click.echo(report.heading(result.part))
-        emit(report.rule_rows(part["rules"]), output)
-        _tables(part)
-        for line in report.terminal_curves(result):
-            click.echo(line)
-        click.echo()
-    for line in report.sentences(results, desk.assumed.seed):
-        say(line)
-    _notes(whole)
-
-
-def _tables(part: Mapping[str, Any]) -> None:
-    """Our hedges by market and by week."""
-    from hedger.backtest.ours import OURS
-    from hedger.backtest.report import in_cents
-
-    mark = " (GENERATED)" if part["generated"] else ""
-    for title, rows in (
-        ("by market", part["by_market"][OURS]),
-        ("by week of closing", part["by_week"][OURS]),
-    ):
-        click.echo(f"ours, {title}, USD{mark}:")
-        emit(in_cents(rows), Format.TABLE, empty="no hedge")
-
-
-def _notes(whole: Mapping[str, Any]) -> None:
-    data, model = whole["data"], whole["model"]
-    say(
-        f"the longest stretch without a hole is {data['longest_run_h']} h; a hedge that is open "
-        "where a stretch ends is closed there at full cost (column cut_off)"
-    )
-    say(f"decay: {model['origin']}, {model['pairs']} pairs of hours; models, not quotes, price "
-        "slippage and basis")  # fmt: skip
-    if data["markets_left_out"]:
-        say(
-            f"{data['rows_left_out']} rows of {data['markets_left_out']} markets are left out: "
-            "no rules are known for both venues (a markets.csv in the folder adds them)"
-        )
-
-
-def _sweep(desk: _Desk, given: Sequence[str], jobs: int | None, output: Format) -> None:
+def _sweep(desk: "Desk", given: Sequence[str], jobs: int | None, output: Format) -> None:
     import os
 
     from rich.console import Console
@@ -347,12 +216,13 @@ def _sweep(desk: _Desk, given: Sequence[str], jobs: int | None, output: Format) 
 
     from hedger.backtest.sweep import Job, points, swept
 
-    combinations = points(given, desk.session.settings, desk.assumed)
+    combinations = points(given, desk.settings, desk.assumed)
     job = Job(
         folder=desk.record.folder,
         venues=desk.package.venues,
         model=desk.model,
         split_at=desk.split_at,
+        fitted=desk.fitted,
     )
     found: dict[int, list[dict[str, Any]]] = {}
     with Progress(console=Console(stderr=True)) as bar:

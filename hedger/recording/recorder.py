@@ -9,6 +9,7 @@ the next look.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from loguru import logger
@@ -144,17 +145,14 @@ def write_rules(
     venues: tuple[VenueId, VenueId],
     a: Mapping[Symbol, Instrument],
     b: Mapping[Symbol, Instrument],
-    marks: Mapping[Symbol, object],
+    marks: Mapping[Symbol, Decimal],
 ) -> int:
     """Replace ``markets.csv`` in one step, so that a kill leaves the old or the new one."""
-    from decimal import Decimal
-
-    known = {symbol: mark for symbol, mark in marks.items() if isinstance(mark, Decimal)}
     common = sorted(a.keys() & b.keys())
     lines = [",".join(rows.rules_header(venues))]
     lines += [
         ",".join(
-            "" if cell is None else str(cell) for cell in rows.of_rules(s, (a[s], b[s]), known)
+            "" if cell is None else str(cell) for cell in rows.of_rules(s, (a[s], b[s]), marks)
         )
         for s in common
     ]
