@@ -1,6 +1,7 @@
 """From the options of ``hedger backtest`` to data, parts and the model."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -16,6 +17,7 @@ from hedger.backtest.package import Package
 from hedger.backtest.policy import policy_of
 from hedger.backtest.study import Part
 from hedger.decay import DecayModel
+from hedger.domain.ids import Symbol
 from hedger.errors import UsageError
 from hedger.settings import Settings
 
@@ -67,9 +69,13 @@ def prepare(
     model: Path | None,
     assumed: Assumptions,
     naive_apy: float,
+    symbols: Sequence[Symbol] = (),
 ) -> Desk:
     """
     Read the data, split it, and fit the model on the first part, or read it.
+
+    ``symbols`` are the markets that are traded, all where there are none; the model is fitted
+    on every market of the record.
 
     Where nothing was said about either and the record is too short for a fit, the model that
     comes with hedger is used on the whole record, and ``note`` says so.
@@ -94,8 +100,8 @@ def prepare(
             at, fitted, note = None, decayfile.shipped(), f"{error}; the shipped model is used"
     return Desk(
         settings=settings,
-        package=known,
-        record=record,
+        package=_only(known, symbols),
+        record=_recorded_of(record, symbols),
         assumed=assumed,
         split_at=at,
         model=fitted,
@@ -103,6 +109,31 @@ def prepare(
         naive_apy=naive_apy,
         note=note,
     )
+
+
+def _only(known: Package, symbols: Sequence[Symbol]) -> Package:
+    """The package with these markets alone."""
+    if not symbols:
+        return known
+    return replace(known, markets={s: one for s, one in known.markets.items() if s in symbols})
+
+
+def _recorded_of(record: Record, symbols: Sequence[Symbol]) -> Record:
+    """
+    The record with these markets alone.
+
+    Raises:
+        UsageError: one of them has no hour in it.
+    """
+    unknown = [one for one in symbols if one not in record.series]
+    if unknown:
+        raise UsageError(
+            f"--market {unknown[0]}: {record.folder} has no hour of it at both venues; "
+            f"it has {', '.join(record.series)}"
+        )
+    if not symbols:
+        return record
+    return replace(record, series={s: one for s, one in record.series.items() if s in symbols})
 
 
 def _split_at(text: str, record: Record) -> int | None:

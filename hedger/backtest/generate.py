@@ -114,13 +114,12 @@ def _market(
     spread = array("d", bytes(8 * hours))
     future = array("d", bytes(8 * hours))
 
-    def shock(at: int, size: float) -> None:
-        for k in range(min(len(path), hours - at)):
-            spread[at + k] += size * path[k]
-            future[at + k] += size * ahead[k]
+    def shock(at: int, size: float, *, age: int = 0) -> None:
+        for k in range(min(len(path) - age, hours - at)):
+            spread[at + k] += size * path[k + age]
+            future[at + k] += size * ahead[k + age]
 
-    if hours and last_spread:
-        shock(0, last_spread * path[1])
+    shock(0, last_spread, age=1)  # what the record ended with goes on decaying
     at = 0
     while often > 0:
         at += 1 + int(chance.expovariate(2 * often))

@@ -24,7 +24,7 @@ from hedger.backtest.policy import policy_of
 from hedger.backtest.study import recorded_parts, run
 from hedger.backtest.summary import Row
 from hedger.decay import DecayModel
-from hedger.domain.ids import VenueId
+from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import UsageError
 from hedger.settings import Settings, parse
 
@@ -50,6 +50,7 @@ class Job:
     model: DecayModel
     split_at: int | None
     fitted: bool
+    symbols: tuple[Symbol, ...]
 
 
 def points(given: Sequence[str], settings: Settings, assumed: Assumptions) -> list[Point]:
@@ -136,7 +137,9 @@ def _begin(job: Job) -> None:
     """Once in each worker: read the data."""
     global _loaded  # noqa: PLW0603 - what an initializer of a process pool is for
     package = load_package(job.venues, job.folder)
-    _loaded = (job, package, load(job.folder, package))
+    record = load(job.folder, package)
+    chosen = {symbol: record.series[symbol] for symbol in job.symbols}
+    _loaded = (job, package, replace(record, series=chosen))
 
 
 def _study(point: Point) -> list[Row]:

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="A decay model made by hedger fit, instead of fitting the first part.",
 )
+@click.option(
+    "--market", "symbols", multiple=True, metavar="M", help="Only these; may be repeated."
+)
 @click.option("--size-usd", default="1000", show_default=True, help="At most so much per leg.")
 @click.option(
     "--slippage-bps",
@@ -134,6 +137,7 @@ def _desk(
 ) -> "Desk":
     from hedger.backtest.costs import Assumptions
     from hedger.backtest.desk import prepare
+    from hedger.domain.ids import Symbol
 
     slippage = given["slippage_bps"]
     return prepare(
@@ -148,6 +152,7 @@ def _desk(
             seed=given["seed"],
         ),
         naive_apy=given["naive_apy"],
+        symbols=[Symbol(one) for one in given["symbols"]],
     )
 
 
@@ -223,6 +228,7 @@ def _sweep(desk: "Desk", given: Sequence[str], jobs: int | None, output: Format)
         model=desk.model,
         split_at=desk.split_at,
         fitted=desk.fitted,
+        symbols=tuple(desk.record.series),
     )
     found: dict[int, list[dict[str, Any]]] = {}
     with Progress(console=Console(stderr=True)) as bar:

@@ -76,9 +76,7 @@ def one_market(part: study.Part) -> float:
     settings = load(config() / "backtest.yaml")
     policy = policy_of(settings, shipped(), size_usd=Decimal(1000))
     began = time.process_time()
-    study.run(
-        study.generated_part(only, part.note), package.load(VENUES), policy, Assumptions()
-    )
+    study.run(study.generated_part(only, part.note), package.load(VENUES), policy, Assumptions())
     return time.process_time() - began
 
 
