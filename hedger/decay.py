@@ -4,8 +4,11 @@ What is expected to be left of a spread at the settlements that follow: pure.
 A spread that is here now is mostly gone within a day (data.md §3), so a rate must never be held
 for ever. The model says which *share* of today's spread the k-th following settlement pays:
 
+    expected(k) = share(k) * counted spread
     share(k) = fast * exp(-k / fast_h) + slow * exp(-k / slow_h) + floor         (pooled)
     share of a market = pooled share * the market's scale, never above 1
+    counted spread = spread less a rounding step, of which what lies above KNEE_1H counts
+                     only ``excess``: the larger a spread, the less of it is there an hour later
 
 ``share`` is signed in the direction of today's spread: hours at which the spread had flipped
 count as negative, so that flips are in it. Beyond the longest lag that was recorded nothing is
@@ -38,9 +41,16 @@ opportunity. A positive spread is counted less one step, so that the artefact is
 """
 
 
+KNEE_1H = Decimal("0.00006")
+"""Half of the spreads that are worth a look are larger than this (53 % a year)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """The pooled curve. Weights are shares of today's spread, ``*_h`` settlements."""
+    """
+    The pooled curve. Weights are shares of the counted spread, ``*_h`` settlements, ``excess``
+    the share of what lies above the knee that counts.
+    """
 
     fast: float
     fast_h: float
@@ -48,6 +58,7 @@ class Form:
     slow_h: float
     floor: float
     last_lag: int  # the longest lag that was recorded
+    excess: float = 1.0
 
     def share(self, settlement: int) -> float:
         """The expected share at the ``settlement``-th following settlement, at most 1."""
@@ -72,11 +83,13 @@ class DecayModel:
     since: datetime
     until: datetime
     pairs: int
+    _excess: Decimal = field(init=False, repr=False, compare=False)
     _pooled: tuple[Decimal, ...] = field(init=False, repr=False, compare=False)
     _markets: Mapping[Symbol, tuple[Decimal, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Cumulate the tables, so that a sum over settlements is one look-up."""
+        object.__setattr__(self, "_excess", Decimal(f"{self.form.excess:.6f}"))
         shares = [self.form.share(k) for k in range(1, H_MAX + 1)]
         object.__setattr__(self, "_pooled", _sums(shares, ONE))
         tables = {symbol: _sums(shares, scale) for symbol, scale in self.scales.items()}
@@ -87,6 +100,15 @@ class DecayModel:
         sums = self._markets.get(symbol, self._pooled)
         return sums[settlement] - sums[settlement - 1]
 
+    def counted(self, spread_1h: Decimal) -> Decimal:
+        """The part of a spread that its shares are of; a negative spread counts in full."""
+        if spread_1h <= ZERO:
+            return spread_1h
+        spread = spread_1h - RESOLUTION_1H
+        if spread > KNEE_1H:
+            return KNEE_1H + (spread - KNEE_1H) * self._excess
+        return max(ZERO, spread)
+
     def expected_sum(self, symbol: Symbol, spread_1h: Decimal, settlements: int) -> Decimal:
         """
         What the next ``settlements`` settlements are expected to pay, as a fraction of value.
@@ -94,22 +116,16 @@ class DecayModel:
         ``spread_1h`` is signed in the direction of the hedge. A loss is counted in full, a gain
         less the venues' rounding step.
         """
-        return self._markets.get(symbol, self._pooled)[min(settlements, H_MAX)] * counted(spread_1h)
+        sums = self._markets.get(symbol, self._pooled)
+        return sums[min(settlements, H_MAX)] * self.counted(spread_1h)
 
     def settlements_until(self, symbol: Symbol, spread_1h: Decimal, needed: Decimal) -> int | None:
         """The first whole settlement by which ``needed`` (a fraction) is expected, or None."""
-        spread, sums = counted(spread_1h), self._markets.get(symbol, self._pooled)
+        spread, sums = self.counted(spread_1h), self._markets.get(symbol, self._pooled)
         if spread <= ZERO:  # it only gets worse: either the first settlement is enough or none
             return 1 if sums[1] * spread >= needed else None
         found = max(1, bisect_left(sums, needed / spread))
         return found if found <= H_MAX else None
-
-
-def counted(spread_1h: Decimal) -> Decimal:
-    """The part of a spread that is no rounding artefact; a negative spread counts in full."""
-    if spread_1h <= ZERO:
-        return spread_1h
-    return spread_1h - RESOLUTION_1H if spread_1h > RESOLUTION_1H else ZERO
 
 
 def _sums(shares: list[float], scale: Decimal) -> tuple[Decimal, ...]:

@@ -20,6 +20,8 @@ PAIRS = "funding_pairs.csv"
 HOURLY = "hourly_both_venues.csv"
 SINGLE = ("funding_x10.csv", "funding_lighter.csv")
 FORMAT = 1
+RECORDED = "recorded"
+SHIPPED = frozenset({RECORDED, "sandbox"})
 KINDS = {
     "settled": 0,
     "settled_ws": 1,
@@ -191,8 +193,34 @@ def load(path: Path) -> DecayModel:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
 
 
+def save(model: DecayModel, path: Path) -> None:
+    """
+    Write a model, complete or not at all.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(as_json(model), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
+
+
 @cache
-def shipped() -> DecayModel:
-    """The model that comes with hedger, fitted on the recorded rows that it names."""
-    file = resources.files("hedger") / "data" / "decay.json"
-    return of_json(file.read_text(encoding="utf-8"), "hedger/data/decay.json")
+def shipped(name: str = RECORDED) -> DecayModel:
+    """A model that comes with hedger, fitted on the rows that it names (hedger/data/ORIGIN.md)."""
+    assert name in SHIPPED
+    file = resources.files("hedger") / "data" / f"decay_{name}.json"
+    return of_json(file.read_text(encoding="utf-8"), f"hedger/data/{file.name}")
+
+
+def named(name: str) -> DecayModel:
+    """
+    One of the models that come with hedger, else the file of that name.
+
+    Raises:
+        ConfigError: the file cannot be read or is no model.
+    """
+    return shipped(name) if name in SHIPPED else load(Path(name))

@@ -8,6 +8,8 @@ fitted to all lags at once by weighted least squares. How rows are weighted:
 
 - by the size of the first spread: a hedge is opened on large ones, and what counts is money, not
   cases. The mean of shares so weighted is the money left over the money there was;
+- large spreads revert more: what of them lies above the knee counts ``excess``, which is fitted
+  before the curve;
 - spreads below ``LEAST_1H`` are left out: nobody opens on them, and the rounding of the venues'
   base rates looks like a spread that never decays;
 - against survivorship: rows of a bot's log exist only where it still held, or still saw a
@@ -26,23 +28,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import combinations
-from math import exp
 from statistics import median
 
-from hedger.decay import DecayModel, Form
+from hedger.decay import KNEE_1H, DecayModel
+from hedger.decaycurve import Mean, fitted
 from hedger.domain.ids import Symbol
 
-LEAST_1H = 1e-5
-"""9 % a year: below that no spread ever pays four fees."""
+LEAST_1H = 2e-5
+"""18 % a year: below that no spread ever pays four fees."""
+
+KNEE = float(KNEE_1H)
+EXCESS_LAGS = 8  # beyond, little is left of which the excess could be told
 
 LAGS = 72
 MARKET_ROWS = 24
 PRIOR_ROWS = 48
 MOST = 2.0
 FULL = 0.9  # a source that still sees so many of its markets is a panel, not a selection
-FAST_H = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
-SLOW_H = (8.0, 12.0, 16.0, 24.0, 36.0, 48.0)
 HOUR = timedelta(hours=1)
 
 
@@ -56,30 +58,15 @@ class PairRow:
     spread_1h: Decimal
 
 
-@dataclass(slots=True)
-class _Sum:
-    """Weighted mean of the shares of one lag."""
-
-    weight: float = 0.0
-    total: float = 0.0
-
-    def add(self, weight: float, share: float) -> None:
-        self.weight += weight
-        self.total += weight * share
-
-    @property
-    def mean(self) -> float:
-        return self.total / self.weight if self.weight else 0.0
-
-
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """What one source says about one lag; ``coverage`` is the share of it that it still saw."""
 
+    name: str
     coverage: float
     pairs: int
-    there: _Sum
-    markets: Mapping[Symbol, _Sum]
+    there: Mean
+    markets: Mapping[Symbol, Mean]
 
 
 Series = dict[Symbol, dict[datetime, float]]
@@ -98,11 +85,14 @@ def fit(rows: Iterable[PairRow], *, origin: str) -> DecayModel:
         sources[row.source][row.symbol][row.hour] = float(row.spread_1h)
         hours.append(row.hour)
         counts[row.symbol] += 1
-    lags = _lags(sources)
+    recorded = {name: _recorded(series) for name, series in sources.items()}
+    excess = _excess(sources)
+    lags = _lags(sources, recorded, excess)
     if not lags:
-        raise ValueError("no market was seen in two hours with a spread of 0.00001 or more")
+        raise ValueError(f"no market was seen in two hours with a spread of {LEAST_1H:f} or more")
+    form = fitted({k: _pooled(seen) for k, seen in lags.items()}, excess=excess)
     return DecayModel(
-        form=_fitted({k: _pooled(seen) for k, seen in lags.items()}),
+        form=form,
         scales=_scales(lags, counts),
         counts=dict(sorted(counts.items())),
         origin=origin,
@@ -112,12 +102,67 @@ def fit(rows: Iterable[PairRow], *, origin: str) -> DecayModel:
     )
 
 
-def _lags(sources: Mapping[str, Series]) -> dict[int, list[_Seen]]:
+def _excess(sources: Mapping[str, Series]) -> float:
+    """
+    Which share of what lies above the knee behaves like what lies below it; least squares.
+
+    Every source and lag has a share of its own here, so that survivors do not flatter it: with
+    c = below + excess * above, the excess is sought for which the shares explain most. Weighted
+    by the size of the spread, as everything.
+    """
+    moments = [
+        found
+        for series in sources.values()
+        for k in range(1, EXCESS_LAGS + 1)
+        if (found := _moments(series, k))[2] > 0
+    ]
+
+    def explained(excess: float) -> float:
+        return sum(
+            (left_below + excess * left_above) ** 2
+            / (below + 2 * excess * mixed + excess * excess * above)
+            for left_below, left_above, below, mixed, above in moments
+        )
+
+    return max((step / 100 for step in range(100, -1, -1)), key=explained) if moments else 1.0
+
+
+def _moments(series: Series, k: int) -> tuple[float, float, float, float, float]:
+    """Weighted products of what was left, and of the parts below and above the knee."""
+    left_below = left_above = below2 = mixed = above2 = 0.0
+    for hours in series.values():
+        for hour, spread in hours.items():
+            left, size = hours.get(hour + k * HOUR), abs(spread)
+            if left is None or size < LEAST_1H:
+                continue
+            below, above, kept = min(size, KNEE), max(size - KNEE, 0.0), left * _sign(spread)
+            left_below += kept * below / size
+            left_above += kept * above / size
+            below2 += below * below / size
+            mixed += below * above / size
+            above2 += above * above / size
+    return left_below, left_above, below2, mixed, above2
+
+
+def _sign(value: float) -> int:
+    return 1 if value > 0 else -1
+
+
+def _counted(spread: float, excess: float) -> float:
+    """The size of a spread as the model counts it."""
+    size = abs(spread)
+    return size if size <= KNEE else KNEE + (size - KNEE) * excess
+
+
+def _lags(
+    sources: Mapping[str, Series], recorded: Mapping[str, set[datetime]], excess: float
+) -> dict[int, list[_Seen]]:
     """Every lag at which something was paired, with what each source says about it."""
-    recorded = {name: _recorded(series) for name, series in sources.items()}
     found = {}
     for k in range(1, LAGS + 1):
-        seen = [_paired(series, recorded[name], k) for name, series in sources.items()]
+        seen = [
+            _paired(name, series, recorded[name], k, excess) for name, series in sources.items()
+        ]
         if any(source.pairs for source in seen):
             found[k] = [source for source in seen if source.pairs]
     return found
@@ -133,27 +178,28 @@ def _recorded(series: Series) -> set[datetime]:
     return {hour for hour, markets in count.items() if 2 * markets >= usual}
 
 
-def _paired(series: Series, recorded: set[datetime], k: int) -> _Seen:
-    """The pairs of one source at lag ``k``."""
-    there, expected, pairs = _Sum(), 0.0, 0
-    markets: dict[Symbol, _Sum] = defaultdict(_Sum)
+def _paired(name: str, series: Series, recorded: set[datetime], k: int, excess: float) -> _Seen:
+    """The pairs of one source at lag ``k``: what was left over the counted spread."""
+    there, expected, pairs = Mean(), 0.0, 0
+    markets: dict[Symbol, Mean] = defaultdict(Mean)
     for symbol, hours in series.items():
         for hour, spread in hours.items():
-            weight, later = abs(spread), hour + k * HOUR
+            weight, later = _counted(spread, excess), hour + k * HOUR
             if weight < LEAST_1H or later not in recorded:
                 continue
             expected += weight
             if later in hours:
-                there.add(weight, hours[later] / spread)
-                markets[symbol].add(weight, hours[later] / spread)
+                share = hours[later] * _sign(spread) / weight
+                there.add(weight, share)
+                markets[symbol].add(weight, share)
                 pairs += 1
     coverage = there.weight / expected if expected else 0.0
-    return _Seen(coverage, pairs, there, markets)
+    return _Seen(name, coverage, pairs, there, markets)
 
 
-def _pooled(seen: list[_Seen]) -> _Sum:
+def _pooled(seen: list[_Seen]) -> Mean:
     """Put the sources together; what a selection lost counts as the panels saw it, or as gone."""
-    pooled, panel = _Sum(), _Sum()
+    pooled, panel = Mean(), Mean()
     for source in seen:
         if source.coverage >= FULL:
             panel.add(source.there.weight, source.there.mean)
@@ -162,74 +208,6 @@ def _pooled(seen: list[_Seen]) -> _Sum:
         if source.coverage < FULL:
             pooled.add(source.there.weight * (1 - source.coverage), panel.mean)
     return pooled
-
-
-def _fitted(lags: Mapping[int, _Sum]) -> Form:
-    """The curve with the least weighted square error, over a grid of both half-lives."""
-    last = max(lags)
-    best: tuple[float, Form] | None = None
-    for fast_h in FAST_H:
-        for slow_h in SLOW_H:
-            basis = {k: (exp(-k / fast_h), exp(-k / slow_h), 1.0) for k in lags}
-            for weights in _candidates(basis, lags):
-                error = sum(
-                    s.weight * (_dot(weights, basis[k]) - s.mean) ** 2 for k, s in lags.items()
-                )
-                if best is None or error < best[0] - 1e-15:
-                    fast, slow, floor = (round(w, 6) for w in weights)
-                    form = Form(
-                        fast=fast,
-                        fast_h=fast_h,
-                        slow=slow,
-                        slow_h=slow_h,
-                        floor=floor,
-                        last_lag=last,
-                    )
-                    best = (error, form)
-    assert best is not None
-    return best[1]
-
-
-Three = tuple[float, float, float]
-
-
-def _dot(a: Three, b: Three) -> float:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-
-
-def _candidates(basis: Mapping[int, Three], lags: Mapping[int, _Sum]) -> Iterable[Three]:
-    """Solutions of the normal equations over every choice of terms, none negative."""
-    yield (0.0, 0.0, 0.0)  # nothing is left
-    for n in (1, 2, 3):
-        for chosen in combinations(range(3), n):
-            matrix = [
-                [sum(s.weight * basis[k][i] * basis[k][j] for k, s in lags.items()) for j in chosen]
-                for i in chosen
-            ]
-            right = [sum(s.weight * basis[k][i] * s.mean for k, s in lags.items()) for i in chosen]
-            solved = _solve(matrix, right)
-            if solved is not None and min(solved) >= 0.0:
-                full = [0.0, 0.0, 0.0]
-                for i, weight in zip(chosen, solved, strict=True):
-                    full[i] = weight
-                yield (full[0], full[1], full[2])
-
-
-def _solve(matrix: list[list[float]], right: list[float]) -> list[float] | None:
-    """Gauss with pivots; None when the terms cannot be told apart."""
-    rows = [[*line, value] for line, value in zip(matrix, right, strict=True)]
-    size = len(rows)
-    scale = max(abs(value) for line in matrix for value in line) or 1.0
-    for i in range(size):
-        pivot = max(range(i, size), key=lambda n: abs(rows[n][i]))
-        if abs(rows[pivot][i]) < 1e-12 * scale:
-            return None
-        rows[i], rows[pivot] = rows[pivot], rows[i]
-        rows[i] = [value / rows[i][i] for value in rows[i]]
-        for n in range(size):
-            if n != i:
-                rows[n] = [v - rows[n][i] * p for v, p in zip(rows[n], rows[i], strict=True)]
-    return [line[-1] for line in rows]
 
 
 def _scales(lags: Mapping[int, list[_Seen]], counts: Mapping[Symbol, int]) -> dict[Symbol, Decimal]:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 from hedger import decayfile, economics, entry, opportunity
 from hedger.clock import Clock
@@ -252,10 +251,9 @@ def terms_of(settings: Settings, model: DecayModel, store: Store | None = None) 
 
 def decay_model(settings: Settings) -> DecayModel:
     """
-    The configured model, else the one that comes with hedger.
+    The configured model.
 
     Raises:
         ConfigError: the file cannot be read or is no model.
     """
-    path = settings.economics.decay_file
-    return decayfile.load(Path(path)) if path is not None else decayfile.shipped()
+    return decayfile.named(settings.economics.decay_model)

@@ -6,48 +6,35 @@ the worst price that an order accepts. What a judgement remembers is in the ledg
 anything is done about it, so a reason fires once, also over a restart.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from loguru import logger
 
-from hedger import economics, exits
+from hedger import exits, legview
+from hedger import holdingmemory as memory
 from hedger.clock import Clock
 from hedger.decay import DecayModel
 from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, Symbol, VenueId
-from hedger.domain.market import Balance, FundingQuote, Instrument, MarketStatus, OrderBook
-from hedger.domain.money import BPS, ZERO
-from hedger.economics import HOURS_PER_YEAR
+from hedger.domain.market import Balance, FundingQuote, Instrument, MarketStatus
+from hedger.domain.money import ZERO
 from hedger.errors import VenueError
-from hedger.holding import Alternative, Code, ExitRules, Holding, Judgement, LegView, Memory
+from hedger.holding import Alternative, Holding, Judgement, LegView, Memory
 from hedger.ledger.records import Decision, LegCash
 from hedger.ledger.store import Store
+from hedger.legview import Leg
 from hedger.opportunity import Opportunity, spread_kept
 from hedger.ports import QuoteSource, Venue
 from hedger.settings import Settings
 from hedger.settlements import SettlementClock
 
 KEEP_S = 60.0  # an unchanged memory is written again after so long, for `hedger status`
+FEES_FOR_S = 3_600.0
+BALANCE_FOR_S = 60.0
 KEY = "holding:"
 OLD_KEY = "flipped_since:"  # of hedges opened by an earlier version
 Quotes = Mapping[VenueId, Mapping[Symbol, FundingQuote]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Leg:
-    """What one venue shows of one leg now."""
-
-    venue: VenueId
-    size: Decimal
-    quote: FundingQuote
-    book: OrderBook | None
-    fee: Decimal | None
-    cash: LegCash | None
 
 
 class HoldingWatch:
@@ -72,6 +59,8 @@ class HoldingWatch:
         self._model = model
         self._settlements = settlements
         self._kept_s: dict[HedgeId, float] = {}
+        self._fees: dict[tuple[VenueId, Symbol], tuple[float, Decimal]] = {}
+        self._balances: dict[VenueId, tuple[float, Balance]] = {}
 
     async def look(
         self, held: Sequence[Hedge], others: Sequence[Opportunity]
@@ -85,6 +74,7 @@ class HoldingWatch:
         quotes = {v: await self._quotes[v].funding() for v in self._settings.venues.order}
         balances = {v: await self._balance(v) for v in quotes}
         values = {v: self._values(v, held, quotes[v]) for v in quotes}
+        self._forget(held)
         found = []
         for hedge in held:
             holding = await self._holding(hedge, quotes, balances, values, others)
@@ -92,13 +82,21 @@ class HoldingWatch:
                 found.append((hedge, self._judge(hedge, holding)))
         return found
 
+    def _forget(self, held: Sequence[Hedge]) -> None:
+        """What was remembered of hedges that are not open any more."""
+        kept = {KEY + hedge.id for hedge in held}
+        for key in self._store.metas(KEY):
+            if key not in kept:
+                self._store.set_meta(key, "")
+                self._kept_s.pop(HedgeId(key.removeprefix(KEY)), None)
+
     def _judge(self, hedge: Hedge, holding: Holding) -> Judgement:
         before = self._memory(hedge.id)
-        judged = exits.judge(holding, exit_rules(self._settings), self._model, before)
+        judged = exits.judge(holding, legview.exit_rules(self._settings), self._model, before)
         now_s = self._clock.monotonic_s()
         kept_s = self._kept_s.get(hedge.id)
         if judged.memory != before or kept_s is None or now_s - kept_s >= KEEP_S:
-            self._store.set_meta(KEY + hedge.id, _written(judged, holding))
+            self._store.set_meta(KEY + hedge.id, memory.written(judged, holding))
             self._kept_s[hedge.id] = now_s
         self._tell(hedge, judged)
         return judged
@@ -126,16 +124,7 @@ class HoldingWatch:
 
     def _memory(self, hedge: HedgeId) -> Memory:
         text = self._store.meta(KEY + hedge)
-        if not text:
-            old = self._store.meta(OLD_KEY + hedge)
-            return Memory(flipped_since=datetime.fromisoformat(old) if old else None)
-        data = json.loads(text)
-        return Memory(
-            negative_since=_instant(data["negative_since"]),
-            flipped_since=_instant(data["flipped_since"]),
-            waiting_for=_instant(data["waiting_for"]),
-            fired=frozenset(Code(code) for code in data["fired"]),
-        )
+        return memory.read(text) if text else memory.read_old(self._store.meta(OLD_KEY + hedge))
 
     # -- gathering --------------------------------------------------------------------------
 
@@ -173,11 +162,17 @@ class HoldingWatch:
             next_settlement=a.quote.next_settlement_at,
             interval_s=a.quote.interval_s,
             settles_in_s=max(known) if len(known) == len(legs) else None,
-            leaving_bps=sum((self._leaving_bps(leg) for leg in legs), ZERO),
-            basis_bps=_basis_bps(legs, size_usd),
-            earned_usd=_earned_usd(cash),
+            leaving_bps=sum((legview.leaving_bps(leg, self._settings) for leg in legs), ZERO),
+            basis_bps=legview.basis_bps(legs, size_usd),
+            earned_usd=legview.earned_usd(cash),
             legs=tuple(
-                self._view(leg, balances[leg.venue], values[leg.venue], rules[leg.venue])
+                legview.view(
+                    leg,
+                    balances[leg.venue],
+                    values[leg.venue],
+                    rules[leg.venue],
+                    leverage=self._settings.trading.leverage,
+                )
                 for leg in legs
             ),
             alternative=self._alternative(hedge, others),
@@ -192,11 +187,12 @@ class HoldingWatch:
             except VenueError as error:
                 logger.warning("hedge {} is not judged now: {}", hedge.id, error)
                 return None
-            status = "no longer listed" if rules is None else rules.status
-            gone = rules is None or rules.status is not MarketStatus.ACTIVE
-            text = f"{hedge.symbol} is {status} on {venue}" if gone else ""
-            legs.append(LegView(venue=venue, leaving=text))
+            closing = rules is not None and rules.status is not MarketStatus.ACTIVE
+            status = f"{hedge.symbol} is {rules.status} on {venue}" if rules and closing else ""
+            legs.append(LegView(venue=venue, leaving=status))
         if not any(leg.leaving for leg in legs):
+            # absent is unknown: a row that we cannot read is left out of the list as well
+            logger.warning("hedge {} is not judged now: no rate for {}", hedge.id, hedge.symbol)
             return None
         return Holding(
             hedge=hedge.id,
@@ -212,43 +208,43 @@ class HoldingWatch:
             legs=tuple(legs),
         )
 
-    async def _leg(self, hedge: Hedge, quote: FundingQuote, cash: LegCash | None) -> _Leg:
+    async def _leg(self, hedge: Hedge, quote: FundingQuote, cash: LegCash | None) -> Leg:
         venue = quote.venue
         book, fee = None, None
         try:
             book = await self._quotes[venue].book(hedge.symbol)
-            fee = (await self._venues[venue].fees(hedge.symbol)).taker
+            fee = await self._fee(venue, hedge.symbol)
         except VenueError as error:
             logger.info("hedge {}: leaving is counted at its worst, {}", hedge.id, error)
         size = self._store.leg_size(hedge.id, venue)
-        return _Leg(venue=venue, size=size, quote=quote, book=book, fee=fee, cash=cash)
+        return Leg(venue=venue, size=size, quote=quote, book=book, fee=fee, cash=cash)
 
-    async def _rules(self, leg: _Leg) -> Instrument | None:
+    async def _rules(self, leg: Leg) -> Instrument | None:
         try:
             return await self._venues[leg.venue].instrument(leg.quote.symbol)
         except VenueError:
             return None
 
+    async def _fee(self, venue: VenueId, symbol: Symbol) -> Decimal:
+        """The account's taker fee; it changes rarely, and every request is taken from a limit."""
+        now_s, known = self._clock.monotonic_s(), self._fees.get((venue, symbol))
+        if known is None or now_s - known[0] > FEES_FOR_S:
+            known = (now_s, (await self._venues[venue].fees(symbol)).taker)
+            self._fees[venue, symbol] = known
+        return known[1]
+
     async def _balance(self, venue: VenueId) -> Balance | None:
+        """Not older than a minute: the guard of the account is another job's; this is a value."""
+        now_s, known = self._clock.monotonic_s(), self._balances.get(venue)
+        if known is not None and now_s - known[0] <= BALANCE_FOR_S:
+            return known[1]
         try:
-            return await self._venues[venue].balance()
+            found = await self._venues[venue].balance()
         except VenueError as error:
             logger.info("the margin on {} is not judged now: {}", venue, error)
             return None
-
-    def _leaving_bps(self, leg: _Leg) -> Decimal:
-        """Fee and slippage of taking this leg off now, against the mid."""
-        settings = self._settings
-        fee = settings.scan.taker_fee_bps.get(leg.venue, ZERO)
-        if leg.fee is not None:
-            fee = leg.fee * BPS
-        if leg.book is None or leg.book.mid is None or leg.size == ZERO:
-            return fee + settings.execution.slippage_bps
-        side = leg.book.bids if leg.size > ZERO else leg.book.asks
-        price = economics.walk(side, abs(leg.size))
-        if price is None:
-            return fee + settings.execution.slippage_bps
-        return fee + abs(price - leg.book.mid) / leg.book.mid * BPS
+        self._balances[venue] = (now_s, found)
+        return found
 
     def _values(
         self, venue: VenueId, held: Sequence[Hedge], quotes: Mapping[Symbol, FundingQuote]
@@ -263,30 +259,6 @@ class HoldingWatch:
             ZERO,
         )
 
-    def _view(
-        self, leg: _Leg, balance: Balance | None, value_usd: Decimal, rules: Instrument | None
-    ) -> LegView:
-        """
-        How much margin stands behind a leg.
-
-        The distance to liquidation is an estimate under cross margin: the venue's equity less a
-        maintenance margin of half of what the highest leverage asks for, over the leg's value.
-        """
-        if balance is None or value_usd == ZERO:
-            return LegView(venue=leg.venue)
-        needed = value_usd / self._settings.trading.leverage
-        distance = None
-        if rules is not None and rules.max_leverage:
-            kept = value_usd / rules.max_leverage / 2
-            own = abs(leg.size) * leg.quote.mark_price
-            distance = (balance.equity_usd - kept) / own if own else None
-        return LegView(
-            venue=leg.venue,
-            liquidation_distance=distance,
-            margin_ratio=balance.equity_usd / needed,
-            spare_usd=balance.equity_usd - needed,
-        )
-
     def _alternative(self, hedge: Hedge, others: Sequence[Opportunity]) -> Alternative | None:
         """The best other hedge; only where there is no room for both."""
         live = self._store.live()
@@ -299,61 +271,3 @@ class HoldingWatch:
         return Alternative(
             symbol=best.pair.symbol, value_usd=best.worth.value_usd, cost_usd=best.worth.cost_usd
         )
-
-
-def _basis_bps(legs: Sequence[_Leg], size_usd: Decimal) -> Decimal | None:
-    """What the prices have gained for us since entry, at the mids, in bps of one leg."""
-    gained = ZERO
-    for leg in legs:
-        mid = leg.book.mid if leg.book is not None else None
-        if leg.cash is None or mid is None:
-            return None
-        gained += leg.cash.cash_usd + leg.cash.size * mid
-    return gained / size_usd * BPS
-
-
-def _earned_usd(cash: Mapping[VenueId, LegCash]) -> Decimal | None:
-    """The funding received so far; None before both venues have told any."""
-    if not cash or any(leg.funding_through is None for leg in cash.values()):
-        return None
-    return sum((leg.funding_usd for leg in cash.values()), ZERO)
-
-
-def _instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def _written(judged: Judgement, holding: Holding) -> str:
-    memory = judged.memory
-    data: dict[str, Any] = {
-        "negative_since": memory.negative_since and memory.negative_since.isoformat(),
-        "flipped_since": memory.flipped_since and memory.flipped_since.isoformat(),
-        "waiting_for": memory.waiting_for and memory.waiting_for.isoformat(),
-        "fired": sorted(memory.fired),
-        "stay_usd": f"{judged.stay_usd:.4f}",
-        "leave_usd": f"{judged.leave_usd:.4f}",
-        "break_even_h": judged.break_even,
-        "naive_apy": f"{holding.spread_1h * HOURS_PER_YEAR:.4f}",
-        "action": judged.action,
-        "code": judged.code,
-    }
-    return json.dumps(data)
-
-
-def exit_rules(settings: Settings) -> ExitRules:
-    """The configured rules of leaving."""
-    rules = settings.exit
-    return ExitRules(
-        horizon=settings.scan.horizon_h,
-        hysteresis=rules.hysteresis_settlements,
-        flip_settlements=rules.flip_settlements,
-        max_hold_h=rules.max_hold_h,
-        target_bps=rules.target_bps,
-        basis_profit_bps=rules.basis_profit_bps,
-        carry_bps_per_h=rules.carry_bps_per_h,
-        rotation_gain_usd=rules.rotation_gain_usd,
-        min_liquidation_distance=rules.min_liquidation_distance,
-        min_margin_ratio=rules.min_margin_ratio,
-        wait_s=rules.wait_s,
-        wait_risk_bps_per_h=rules.wait_risk_bps_per_h,
-    )

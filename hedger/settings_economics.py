@@ -14,11 +14,11 @@ Wait = Annotated[float, Field(ge=0, le=86_400)]
 
 class Economics(Section):
     """
-    What is expected. ``decay_file`` is a model that `hedger fit` wrote; without it, the one that
-    comes with hedger is used.
+    What is expected. ``decay_model`` is ``recorded`` or ``sandbox``, which come with hedger, or
+    the path of a model that `hedger fit` wrote.
     """
 
-    decay_file: str | None = None
+    decay_model: Annotated[str, Field(min_length=1)] = "recorded"
     rollback_probability: Share = Decimal("0.05")  # believed before anything was measured here
     rollback_cost_bps: Bps = Decimal(15)
     basis_gain_share: Share = Decimal(0)  # of an entry basis in our favour

@@ -10,6 +10,7 @@ from typing import Any
 
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State
+from hedger.holdingwatch import KEY as HOLDING
 from hedger.ledger.reader import Reader
 from hedger.ledger.store import Store
 from hedger.nakedwatch import DOUBT
@@ -50,6 +51,15 @@ def standing(ledger: Reader) -> Mapping[str, Any]:
             {"number": a.number, "at": a.at.isoformat(), "hedge": a.hedge, "text": a.text}
             for a in ledger.unacknowledged(ALERTS_SHOWN)
         ],
+    }
+
+
+def worth(ledger: Reader) -> dict[str, dict[str, Any]]:
+    """What each open hedge was worth at the monitor's latest look, by its id."""
+    shown = ("stay_usd", "leave_usd", "break_even_h", "naive_apy")
+    return {
+        key.removeprefix(HOLDING): {name: json.loads(text)[name] for name in shown}
+        for key, text in ledger.metas(HOLDING).items()
     }
 
 

@@ -84,6 +84,7 @@ class LighterQuotes:
                 open_interest_usd=mark.open_interest_usd,
                 as_of=as_of,
                 source="GET /funding-rates rate / 8",
+                volume_24h_usd=mark.volume_24h_usd,
             )
         return quotes
 

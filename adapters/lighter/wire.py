@@ -66,11 +66,12 @@ class Names:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """Prices and open interest of one market, in USD."""
+    """Prices, open interest and volume of one market, in USD."""
 
     price: Decimal
     index: Decimal
     open_interest_usd: Decimal
+    volume_24h_usd: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +162,13 @@ def _mark(row: Row) -> Mark:
         raise UnreadableError(f"the mark price is {price}")
     # open_interest is in coins here and in USDC on the WebSocket channel (lighter.md §2, §5)
     coins = decimal_of(row, "open_interest")
-    return Mark(price=price, index=decimal_of(row, "index_price"), open_interest_usd=coins * price)
+    traded = row.get("daily_quote_token_volume")  # in USDC; absent is unknown
+    return Mark(
+        price=price,
+        index=decimal_of(row, "index_price"),
+        open_interest_usd=coins * price,
+        volume_24h_usd=None if traded is None else decimal_of(row, "daily_quote_token_volume"),
+    )
 
 
 def lighter_rates(data: object) -> Mapping[int, Decimal]:

@@ -203,6 +203,7 @@ def funding_quote(venue: VenueId, symbol: Symbol, row: Row, as_of: datetime) -> 
         open_interest_usd=stats.decimal_or_none("openInterest"),
         as_of=as_of,
         source=FUNDING_SOURCE,
+        volume_24h_usd=stats.decimal_or_none("dailyVolume"),
     )
 
 

@@ -1,13 +1,14 @@
 """
 Hours that nobody recorded, from where the record ends: generated, and marked so everywhere.
 
-Spreads come as shocks. A shock decays along the fitted curve of ``hedger.decay`` (whole at its
-own hour, then the expected share of each following settlement), so its expected path is the one
-that the model expects. *Worthy* shocks are worth ``WORTHY`` times what a round trip costs on
-their market over ``HORIZON`` settlements, *decoys* only ``DECOY`` times, and are as frequent;
-directions are random. How often worthy ones come follows from the share of hours that are to be
-of positive value; the share that came out is counted, because the generator knows the expected
-future of every hour. Rates carry noise and the venues' rounding; marks stand still.
+Spreads come as shocks. A shock decays along the fitted curve of ``hedger.decay``: whole at its
+own hour, then at each following settlement the expected share of what the model counts of it.
+So the path of a shock is the one that the model expects. *Worthy* shocks are worth ``WORTHY``
+times what a round trip costs on their market over ``HORIZON`` settlements, *decoys* only
+``DECOY`` times, and are as frequent; directions are random. How often worthy ones come follows
+from the share of hours that are to be of positive value; the share that came out is counted,
+because the generator knows the expected future of every hour. Rates carry noise and
+the venues' rounding; marks stand still.
 
 This shows whether the rules find what is there and leave what is not. It says nothing about how
 often real markets offer anything.
@@ -19,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate
+from math import copysign
 
 from hedger.backtest.costs import Assumptions, Terms, terms
 from hedger.backtest.loading import Record
@@ -34,6 +36,7 @@ DECOY = (0.2, 0.9)
 BASE_1H = 1.2e-5  # what both venues charge when nothing happens
 NOISE_1H = 3e-6
 PLACES = 6  # venues round rates to 1e-6
+HALVINGS = 30
 LAST_SHARE = 0.005  # a shock that has decayed to this is over
 
 
@@ -109,30 +112,47 @@ def _market(
     path = _path(model, symbol)
     ahead = _ahead(path)
     cost = 2 * market.crossing
-    unit = cost / ahead[0]  # the shock that is worth exactly a round trip
+    unit = cost / ahead[0]  # what must be counted of a shock that is worth exactly a round trip
     often = share / _lasting(ahead)
     spread = array("d", bytes(8 * hours))
     future = array("d", bytes(8 * hours))
 
-    def shock(at: int, size: float, *, age: int = 0) -> None:
+    def shock(at: int, counted: float, *, age: int = 0) -> None:
         for k in range(min(len(path) - age, hours - at)):
-            spread[at + k] += size * path[k + age]
-            future[at + k] += size * ahead[k + age]
+            spread[at + k] += counted * path[k + age]
+            future[at + k] += counted * ahead[k + age]
 
-    shock(0, last_spread, age=1)  # what the record ended with goes on decaying
+    # what the record ended with goes on decaying
+    shock(0, copysign(_counted(model, abs(last_spread)), last_spread), age=1)
     at = 0
     while often > 0:
         at += 1 + int(chance.expovariate(2 * often))
         if at >= hours:
             break
         low, high = WORTHY if chance.random() < 0.5 else DECOY
-        shock(at, chance.choice((-1, 1)) * chance.uniform(low, high) * unit)
+        sign, counted = chance.choice((-1, 1)), chance.uniform(low, high) * unit
+        shock(at, sign * counted)
+        spread[at] += sign * (_whole(model, counted, most) - counted)
     positive = sum(abs(one) > cost for one in future)
     rate_a, rate_b = array("d"), array("d")
     for one in spread:
         rate_a.append(_rate(BASE_1H + max(0.0, one), chance, most))
         rate_b.append(_rate(BASE_1H + max(0.0, -one), chance, most))
     return _series(symbol, start, rate_a, rate_b), positive
+
+
+def _counted(model: DecayModel, spread: float) -> float:
+    """What the model counts of a spread."""
+    return float(model.counted(Decimal(repr(spread))))
+
+
+def _whole(model: DecayModel, counted: float, most: float) -> float:
+    """The spread of which the model counts that much, or the largest there can be."""
+    low, high = 0.0, most
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _counted(model, middle) < counted else (low, middle)
+    return high
 
 
 def _rate(value: float, chance: random.Random, most: float) -> float:

@@ -19,16 +19,18 @@ from hedger.backtest.costs import Terms
 from hedger.backtest.modelled import HOUR_S, Modelled, exact
 from hedger.backtest.replay import Close, Look, Open, Refuse, known
 from hedger.backtest.series import instant
-from hedger.decay import H_MAX, DecayModel, counted
+from hedger.decay import DecayModel
 from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.market import OrderBook, RateSeen
-from hedger.domain.money import BPS, ONE, ZERO
+from hedger.domain.money import BPS, ZERO
 from hedger.domain.order import Side
 from hedger.entry import EntryRules, MarketFacts
 from hedger.holding import Action, ExitRules, Holding, Memory
 from hedger.opportunity import Opportunity, Pair
 
 OURS = "ours"
+WIDEST_1H = 0.1  # no two venues can be so far apart
+HALVINGS = 40
 SURE = 0.999999  # of the cost that must be covered before a market is looked at closely
 
 
@@ -99,16 +101,19 @@ class Ours:
         """
         The spread below which a hedge cannot be worth anything: a shortcut, not a rule.
 
-        ``value`` grows with the spread and the model's table, and costs at least four fees and
-        the books. A basis in our favour could lower that; then nothing is left out.
+        What is expected grows with the spread, and a hedge costs at least four fees and the
+        books. A basis in our favour could lower that; then nothing is left out.
         """
         policy = self._policy
         if policy.basis_gain_share > ZERO:
             return 0.0
-        ahead = min(policy.settlements, H_MAX)
-        kept = policy.model.expected_sum(self._symbol, ONE, ahead) / counted(ONE)
-        cost = 2 * self._terms.crossing * SURE
-        return cost / float(kept) if kept > ZERO else float("inf")
+        cost = exact(2 * self._terms.crossing * SURE)
+        low, high = 0.0, WIDEST_1H
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            expected = policy.model.expected_sum(self._symbol, exact(middle), policy.settlements)
+            low, high = (low, middle) if expected >= cost else (middle, high)
+        return low
 
     def _consider(self, look: Look, direction: int) -> Open | Refuse:
         pair = self._model.pair(look)

@@ -6,7 +6,7 @@ from hedger import risk
 from hedger.backtest.ours import Policy
 from hedger.decay import DecayModel
 from hedger.entering import entry_rules, terms_of
-from hedger.holdingwatch import exit_rules
+from hedger.legview import exit_rules
 from hedger.settings import Settings
 
 

@@ -9,6 +9,11 @@ HEDGES = (
     "closed_at", "reason",
 )  # fmt: skip
 
+HELD = (
+    "id", "symbol", "state", "side_a", "size_a", "size_b", "stay_usd", "leave_usd",
+    "break_even_h", "naive_apy", "opened_at", "reason",
+)  # fmt: skip
+
 AUDIT = {
     "hedges": HEDGES,
     "orders": (

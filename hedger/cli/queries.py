@@ -22,6 +22,7 @@ KINDS = (
     "decisions",
 )  # fmt: skip
 RECOVERY_SHOWN = timedelta(days=1)
+UNVALUED = dict.fromkeys(("stay_usd", "leave_usd", "break_even_h", "naive_apy"))
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -48,8 +49,9 @@ def scan(*, limit: int, output: Format, config: Path | None, verbose: bool) -> i
         say(f"{venue} did not answer and is left out: {why}")
     if output is Format.TABLE:
         say(
-            f"net: what is left of {found['size_usd']} USD per leg over {found['horizon_h']} h "
-            "after four fees, slippage and entry basis"
+            f"value_usd: what {found['size_usd']} USD per leg are expected to bring over"
+            f" {found['horizon_h']} settlements after four fees, slippage, entry basis and"
+            " rollbacks, with rates that decay as recorded; naive_apy: today's rate for a year"
         )
     return ExitCode.VENUE if absent else ExitCode.DONE
 
@@ -67,7 +69,8 @@ async def _scan(session: Session) -> dict[str, Any]:
 def status(*, output: Format, config: Path | None, verbose: bool) -> int:
     """Show every hedge that is not over."""
     session = begin(config, verbose=verbose)
-    hedges = list(_unfinished(session))
+    worth = _worth(session)
+    hedges = [{**row, **worth.get(row["id"], UNVALUED)} for row in _unfinished(session)]
     lanes = list(_lanes(session))
     found = _standing(session)
     recovery = _recovery(session)
@@ -86,7 +89,7 @@ def status(*, output: Format, config: Path | None, verbose: bool) -> int:
     else:
         working = f"process {holder} is working here" if holder else "no daemon is running"
         say(f"{session.settings.environment} in {session.home.root}: {working}")
-        emit(hedges, output, empty="no hedge is open", shown=columns.HEDGES)
+        emit(hedges, output, empty="no hedge is open", shown=columns.HELD)
         if lanes:
             emit(lanes, output, empty="", shown=columns.AUDIT["lanes"])
         told = recovered.sentences(recovery)
@@ -94,6 +97,18 @@ def status(*, output: Format, config: Path | None, verbose: bool) -> int:
             say(line)
     exposed = any(_is_exposed(row["state"], working=holder is not None) for row in hedges)
     return ExitCode.EXPOSED if exposed else ExitCode.DONE
+
+
+def _worth(session: Session) -> dict[str, dict[str, Any]]:
+    """What each open hedge was worth at the monitor's latest look, by its id."""
+    if not session.home.ledger.exists():
+        return {}
+    from hedger.clock import SystemClock
+    from hedger.ledger.store import open_store
+    from hedger.standing import worth
+
+    with open_store(session.home.ledger, SystemClock(), readonly=True) as ledger:
+        return worth(ledger)
 
 
 def _standing(session: Session) -> dict[str, Any]:

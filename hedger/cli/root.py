@@ -13,6 +13,7 @@ from hedger.cli.backtest import backtest
 from hedger.cli.daemon import run as run_command
 from hedger.cli.database import db
 from hedger.cli.exit_codes import ExitCode
+from hedger.cli.fitting import fit
 from hedger.cli.output import say
 from hedger.cli.queries import audit, scan, status
 from hedger.cli.recording import fetch_history, record
@@ -48,7 +49,7 @@ def version() -> None:
 
 
 for command in (
-    run_command, scan, open_, close, status, rollback, reconcile, settle, audit, backtest,
+    run_command, scan, fit, open_, close, status, rollback, reconcile, settle, audit, backtest,
     record, fetch_history, db, sandbox,
 ):  # fmt: skip
     hedger.add_command(command)

@@ -37,7 +37,7 @@ def data(tmp_path: Path) -> Path:
     folder.mkdir()
     chance = random.Random(5)
     header = "venue,market,timestamp_utc,rate_1h,mark_price,index_price,oi_usd,kind,source\n"
-    files = {venue: header for venue in ("x10", "lighter")}
+    files = dict.fromkeys(("x10", "lighter"), header)
     for market in MARKETS:
         spread = 0.0
         for n in range(HOURS):

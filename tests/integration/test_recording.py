@@ -24,6 +24,15 @@ DAY = 24 * HOUR
 ETH, GRASS, ZORA = Symbol("ETH"), Symbol("GRASS"), Symbol("ZORA")
 
 
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def the_file(folder: Path, stem: str) -> Path:
+    (found,) = folder.glob(f"{stem}-*.csv")
+    return found
+
+
 async def moved(world: World, hours: int) -> None:
     """Hours of settlements, and the moment that a venue takes to list the last of them."""
     world.advance_market(hours=hours)
@@ -130,7 +139,7 @@ async def test_books_are_read_in_turn_and_give_the_backtest_its_spreads(
     for _ in range(3):
         assert (await recorder.look()).books == 4
 
-    (path,) = tmp_path.glob("books-*.csv")
+    path = the_file(tmp_path, "books")
     markets = [line.split(",")[1] for line in path.read_text().splitlines()[1:]]
     assert markets == [name for name in sorted(world.exchange(X10).rules)[:6] for _ in VENUES]
     known = package.load(VENUES, tmp_path)
@@ -157,7 +166,7 @@ async def test_recording_stays_within_the_budget_and_the_books_wait(
     assert 0 < first.books < 2 * 45
     await world.pass_time(61)
     await recorder.look()
-    (path,) = tmp_path.glob("books-*.csv")
+    path = the_file(tmp_path, "books")
     markets = {line.split(",")[1] for line in path.read_text().splitlines()[1:]}
     assert len(markets) > first.books / 2  # it went on where it had stopped
 
@@ -191,7 +200,7 @@ async def test_a_killed_fetch_goes_on_where_it_was_and_leaves_no_hole(
     by[LIGHTER].dies_after = dies_after
     with pytest.raises(KeyboardInterrupt):
         await a_fetcher(world, tmp_path, by).fetch([ETH, ZORA], start, start + 35 * HOUR)
-    (path,) = tmp_path.glob("funding_x10-*.csv")
+    path = the_file(tmp_path, "funding_x10")
     with path.open("a") as file:
         file.write("x10,ETH,2026-01-")  # what a kill in the middle of a write leaves
 
@@ -261,7 +270,7 @@ async def test_a_venue_that_stays_silent_ends_the_fetch_after_its_patience(
     world.fault(X10, "outage", seconds=500)
     with pytest.raises(UnavailableError):
         await a_fetcher(world, tmp_path, by, patience_s=30).fetch([ETH], start, start + 2 * HOUR)
-    assert not list(tmp_path.glob("funding_x10*"))
+    assert files(tmp_path) == []
 
 
 def test_windows_grow_what_is_there_at_one_of_its_ends() -> None:
@@ -289,4 +298,4 @@ async def test_the_rules_of_the_markets_are_written_in_one_step(
     truth = world.exchange(X10).rules["GRASS"]
     assert known.markets[GRASS].a.size_step == truth.size_step
     assert known.markets[GRASS].a.quoted_spread_bps == Decimal("3.09")  # stays as packaged
-    assert [path.name for path in tmp_path.iterdir()] == [MARKETS]
+    assert files(tmp_path) == [MARKETS]

@@ -22,9 +22,9 @@ from hedger import scanner
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.order import Side
-from hedger.opportunity import Opportunity
 from hedger.errors import UsageError
 from hedger.ledger import migrate
+from hedger.opportunity import Opportunity
 from hedger.ports import QuoteSource
 from hedger.trader import scan_rules
 from tests.desk import Desk, configured

@@ -19,7 +19,7 @@ from hedger.domain.ids import HedgeId, LaneId, VenueId
 from hedger.domain.market import FundingQuote
 from hedger.domain.order import Purpose, Side, Unresolved
 from hedger.errors import StateError, UsageError
-from hedger.ledger.records import LaneNote, LaneState
+from hedger.ledger.records import Decision, LaneNote, LaneState
 from hedger.ledger.store import Store
 from tests.unit.ledger.build import (
     ETH,
@@ -231,6 +231,10 @@ def busy(store: Store) -> Store:
             )
         ]
     )
+    store.decide(
+        [Decision(symbol=ETH, about="entry", code=code, text="why") for code in ("value", "risk")]
+    )
+    store.decide([Decision(symbol=ETH, about="entry", code="value", text="again")])
     store.note_lane(
         LaneNote(
             lane=LaneId("lighter:1:2"),
@@ -290,6 +294,9 @@ def test_every_row_is_ready_for_json(busy: Store, kind: str) -> None:
         ("events", {"state": "converging"}, 2),
         ("events", {"market": "BTC", "state": "planned"}, 1),
         ("pnl", {"market": "BTC"}, 1),
+        ("decisions", {}, 2),
+        ("decisions", {"state": "value"}, 1),
+        ("decisions", {"market": "BTC"}, 0),
     ],
 )
 def test_filters_leave_out_the_rest(

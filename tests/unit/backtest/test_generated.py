@@ -84,7 +84,8 @@ def test_a_shock_decays_as_the_model_says() -> None:
 
     noise = 2 * generate.NOISE_1H + 1e-6  # of two legs, and their rounding
     for k, spread in enumerate(left, start=1):
-        assert spread == pytest.approx(float(MODEL.share(ETH, k)) * 3e-4, abs=noise)
+        expected = MODEL.share(ETH, k) * MODEL.counted(Decimal("0.0003"))
+        assert spread == pytest.approx(float(expected), abs=noise)
 
 
 def test_it_begins_where_the_record_ends_and_is_marked() -> None:

@@ -110,5 +110,5 @@ def test_a_wrong_sweep_is_one_sentence(given: str, said: str) -> None:
 def test_a_value_that_the_configuration_refuses_is_refused_in_its_words() -> None:
     with pytest.raises(ConfigError, match=r"--sweep entry\.min_nett=1: entry\.min_nett is not"):
         sweep.points(["entry.min_nett=1"], SETTINGS, Assumptions())
-    with pytest.raises(ConfigError, match="entry.cost_multiple is '0'"):
+    with pytest.raises(ConfigError, match=r"entry\.cost_multiple is '0'"):
         sweep.points(["entry.cost_multiple=0"], SETTINGS, Assumptions(size_usd=Decimal(1)))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from hedger.backtest.account import Cut
 from hedger.backtest.costs import Assumptions
+from hedger.backtest.replay import Decision
 from hedger.backtest.series import Series
 from hedger.domain.ids import Symbol
 from tests.unit.backtest.market import (
@@ -52,7 +53,7 @@ def poisoned(one: Series, after: int, poison: float) -> Series:
     return changed
 
 
-def until(found: list, hour: int) -> list:
+def until(found: list[Decision], hour: int) -> list[Decision]:
     """What was decided up to an hour. An opening that the end of a run prevents is one, too."""
     return [
         replace(one, action="open" if one.action == "untried" else one.action)
@@ -68,7 +69,7 @@ def test_no_decision_up_to_an_hour_depends_on_anything_after_it(
     one, market = series(spreads), conditions(Assumptions())
     after = one.hours[min(cut, len(one) - 2)]
 
-    def all_of(what: Series) -> list:
+    def all_of(what: Series) -> list[Decision]:
         return decisions(what, market, ours(market), naive(market), hold(market))
 
     assert until(all_of(one), after) == until(all_of(poisoned(one, after, poison)), after)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hedger import economics, entry
-from hedger.decay import H_MAX, RESOLUTION_1H, DecayModel, Form
+from hedger.decay import H_MAX, KNEE_1H, RESOLUTION_1H, DecayModel, Form
 from hedger.domain.ids import Symbol
 from hedger.domain.market import Level, OrderBook
 from hedger.domain.money import is_on_step
@@ -25,9 +25,21 @@ bps = st.integers(-200, 500).map(lambda n: Decimal(n) / 10)
 
 
 def a_model(
-    fast: float = 0.6, slow: float = 0.2, floor: float = 0.05, last_lag: int = 48
+    fast: float = 0.6,
+    slow: float = 0.2,
+    floor: float = 0.05,
+    last_lag: int = 48,
+    excess: float = 1.0,
 ) -> DecayModel:
-    form = Form(fast=fast, fast_h=2.0, slow=slow, slow_h=24.0, floor=floor, last_lag=last_lag)
+    form = Form(
+        fast=fast,
+        fast_h=2.0,
+        slow=slow,
+        slow_h=24.0,
+        floor=floor,
+        last_lag=last_lag,
+        excess=excess,
+    )
     return DecayModel(
         form=form,
         scales={SLOW: Decimal("1.2")},
@@ -39,12 +51,20 @@ def a_model(
     )
 
 
-models = st.builds(a_model, shares, shares, shares, st.integers(1, 72))
+models = st.builds(a_model, shares, shares, shares, st.integers(1, 72), shares)
+
+
+def counted(model: DecayModel, spread: Decimal) -> Decimal:
+    """Less a rounding step; and what lies above the knee only in part."""
+    if spread <= RESOLUTION_1H:
+        return min(spread, Decimal(0))
+    below = min(spread - RESOLUTION_1H, KNEE_1H)
+    return below + (spread - RESOLUTION_1H - below) * Decimal(str(model.form.excess))
 
 
 def simulated(model: DecayModel, symbol: Symbol, spread: Decimal, cost: Decimal) -> int | None:
     """Settlement by settlement: the first after which what came in covers the cost."""
-    left = spread - RESOLUTION_1H if spread > RESOLUTION_1H else min(spread, Decimal(0))
+    left = counted(model, spread)
     received = Decimal(0)
     for settlement in range(1, H_MAX + 1):
         received += left * model.share(symbol, settlement)
@@ -78,7 +98,7 @@ def test_the_value_is_what_a_simulation_of_the_settlements_leaves_after_the_cost
         model, ETH, spread, size_usd=size, costs=Costs(fees_bps=cost), settlements=settlements
     )
 
-    left = spread - RESOLUTION_1H if spread > RESOLUTION_1H else min(spread, Decimal(0))
+    left = counted(model, spread)
     received = sum(
         (left * model.share(ETH, k) * size for k in range(1, settlements + 1)), Decimal(0)
     )
@@ -130,9 +150,7 @@ def test_what_was_measured_takes_over_from_what_was_believed() -> None:
     unmeasured = economics.rollback_cost_bps(
         attempts=0, rollbacks=0, cost_bps=Decimal(0), prior=prior
     )
-    quiet = economics.rollback_cost_bps(
-        attempts=180, rollbacks=0, cost_bps=Decimal(0), prior=prior
-    )
+    quiet = economics.rollback_cost_bps(attempts=180, rollbacks=0, cost_bps=Decimal(0), prior=prior)
     stormy = economics.rollback_cost_bps(
         attempts=180, rollbacks=90, cost_bps=Decimal(40), prior=prior
     )
@@ -154,9 +172,9 @@ def a_ladder(depths: list[tuple[int, int]], mid: int = 1000) -> OrderBook:
     return a_book(*rows)
 
 
-ladders = st.lists(
-    st.tuples(st.integers(1, 5), st.integers(1, 9)), min_size=1, max_size=6
-).map(a_ladder)
+ladders = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 9)), min_size=1, max_size=6).map(
+    a_ladder
+)
 
 
 def limits(**changes: object) -> SizeLimits:
@@ -181,9 +199,7 @@ def worth(long: OrderBook, short: OrderBook, gain: Decimal, size: Decimal) -> De
 def test_no_other_size_within_the_limits_is_worth_more(
     long: OrderBook, short: OrderBook, gain: Decimal
 ) -> None:
-    found = economics.best_size(
-        long_book=long, short_book=short, gain_bps=gain, limits=limits()
-    )
+    found = economics.best_size(long_book=long, short_book=short, gain_bps=gain, limits=limits())
 
     every = [Decimal(n) / 2 for n in range(1, 41)]
     values = [v for size in every if (v := worth(long, short, gain, size)) is not None]
@@ -211,9 +227,7 @@ def test_a_size_below_a_venues_minimum_is_none() -> None:
     deep = a_ladder([(1, 100)])
     tiny = limits(min_size=Decimal(30))
 
-    found = economics.best_size(
-        long_book=deep, short_book=deep, gain_bps=Decimal(100), limits=tiny
-    )
+    found = economics.best_size(long_book=deep, short_book=deep, gain_bps=Decimal(100), limits=tiny)
 
     assert found.size == 0
     assert "minimum" in found.bound_by

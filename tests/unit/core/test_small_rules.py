@@ -15,8 +15,6 @@ from hedger.ports import Capabilities, Fence
 from hedger.pricing import worst_price
 from hedger.resolver import expired_for_good, verdict
 from tests.builders import (
-    NOW,
-    X10,
     a_book,
     a_hedge,
     a_prepared,

@@ -58,15 +58,15 @@ def test_a_full_file_ends_recording_with_a_sentence_and_keeps_what_it_has(tmp_pa
 
 def test_a_folder_has_one_recorder_at_a_time(tmp_path: Path) -> None:
     with held(tmp_path / "new"):
-        with pytest.raises(LockedError, match="another process records into this folder"):
-            with held(tmp_path / "new"):
-                pass
+        refused = pytest.raises(LockedError, match="another process records into this folder")
+        with refused, held(tmp_path / "new"):
+            pass
     with held(tmp_path / "new"):
         pass
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StateError, match="cannot be used"):
-        with held(tmp_path / "file" / "folder"):
-            pass
+    refused = pytest.raises(StateError, match="cannot be used")
+    with refused, held(tmp_path / "file" / "folder"):
+        pass

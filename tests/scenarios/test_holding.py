@@ -1,0 +1,317 @@
+"""
+Holding and leaving over both venues: every look values a hedge anew, every reason is counted.
+
+S53 is the public bot that closed on a book 2.3 % wide and sold for 369.64 what was worth 378.12.
+"""
+
+import asyncio
+import json
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from hedger.daemon import Daemon
+from hedger.domain.hedge import Hedge, State, Target
+from hedger.domain.order import Purpose
+from hedger.entry import Code as EntryCode
+from hedger.holding import Code as ExitCode
+from hedger.home import Home
+from hedger.ledger.store import Store
+from tests.desk import Desk
+from tests.world import LIGHTER, X10
+
+WIDE = Decimal(230)  # 2.3 %
+
+
+def daemon_of(desk: Desk, folder: Path) -> Daemon:
+    return Daemon(desk.trader, Home(folder))
+
+
+def widen(desk: Desk, venue: str, spread_bps: Decimal) -> None:
+    """Every book of a venue is so wide from now on."""
+    state = desk.world.exchange(venue)._state
+    state.params = replace(state.params, spread_bps=spread_bps)
+    state._ladders.clear()
+
+
+def off_mid_bps(desk: Desk, hedge: Hedge, venue: str) -> Decimal:
+    """How far from the mark a leg went off."""
+    (order,) = [o for o in desk.orders(hedge, Purpose.CLOSE) if o.prepared.order.venue == venue]
+    assert order.avg_price is not None
+    mark = desk.world.exchange(venue).mark("ETH")
+    return abs(order.avg_price - mark) / mark * 10_000
+
+
+# -- S53: a wide book ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("venue", [X10, LIGHTER])
+@pytest.mark.config(execution={"close_patience_s": 60})
+async def test_s53_closing_waits_for_a_wide_book_with_both_legs_on(desk: Desk, venue: str) -> None:
+    hedge = await desk.open("ETH", 300)
+    widen(desk, venue, WIDE)
+    began_s = desk.world.clock.monotonic_s()
+
+    async with asyncio.TaskGroup() as tasks:
+        closing = tasks.create_task(desk.close(hedge))
+        await desk.world.pass_time(30)
+        assert desk.store.hedge(hedge.id).state is State.CLOSING
+        assert desk.naked() == 0 != desk.position(X10)  # nothing is at risk meanwhile
+        assert desk.orders(hedge, Purpose.CLOSE) == []
+        widen(desk, venue, Decimal(2))
+
+    assert closing.result().state is State.CLOSED
+    assert 30 < desk.world.clock.monotonic_s() - began_s < 45
+    assert off_mid_bps(desk, hedge, venue) < 30  # and not the 115 of the wide book
+    (event,) = desk.events("closing_waits")
+    assert venue in event["text"]
+    desk.assert_flat()
+    desk.assert_ledger_is_true()
+
+
+@pytest.mark.config(execution={"close_patience_s": 40})
+async def test_s53_patience_has_a_deadline(desk: Desk) -> None:
+    """A book that stays wide is taken in the end, in sequence and reduce-only, as any other."""
+    hedge = await desk.open("ETH", 300)
+    widen(desk, LIGHTER, WIDE)
+    began_s = desk.world.clock.monotonic_s()
+
+    hedge = await desk.close(hedge)
+
+    assert hedge.state is State.CLOSED
+    assert 40 <= desk.world.clock.monotonic_s() - began_s < 55
+    assert [o.prepared.order.venue for o in desk.orders(hedge, Purpose.CLOSE)] == [X10, LIGHTER]
+    desk.assert_flat()
+    desk.assert_ledger_is_true()
+
+
+@pytest.mark.config(execution={"close_patience_s": 300})
+async def test_s53_a_rollback_does_not_wait_and_ends_the_waiting(desk: Desk) -> None:
+    hedge = await desk.open("ETH", 300)
+    widen(desk, LIGHTER, WIDE)
+    began_s = desk.world.clock.monotonic_s()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(desk.close(hedge))
+        await desk.world.pass_time(10)
+        await desk.trader.rollback(
+            hedge=hedge.id, market=None, everything=False, progress=desk.said.append
+        )
+
+    assert desk.world.clock.monotonic_s() - began_s < 30
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    desk.assert_flat()
+
+
+@pytest.mark.config(execution={"close_patience_s": 60})
+async def test_s53_the_deadline_outlives_the_process(desk: Desk) -> None:
+    """It is counted from the persisted decision to close, not from the restart."""
+    hedge = await desk.open("ETH", 300)
+    widen(desk, X10, WIDE)
+    desk.store.move(desk.store.hedge(hedge.id), State.CLOSING, "by hand", target=Target.FLAT)
+    await desk.world.pass_time(50)
+    began_s = desk.world.clock.monotonic_s()
+
+    await desk.restart()
+
+    assert desk.world.clock.monotonic_s() - began_s < 25
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    desk.assert_flat()
+
+
+# -- the monitor --------------------------------------------------------------------------------
+
+
+async def test_every_look_values_an_open_hedge_for_the_status(desk: Desk, tmp_path: Path) -> None:
+    hedge = await desk.open("GRASS", 300)
+    daemon = daemon_of(desk, tmp_path)
+
+    await daemon.monitor()
+
+    worth = json.loads(desk.store.meta(f"holding:{hedge.id}") or "")
+    assert worth["action"] == "hold"
+    assert Decimal(worth["stay_usd"]) > 0
+    assert Decimal(worth["leave_usd"]) > 0
+    assert Decimal(worth["naive_apy"]) > 1  # 158 % as other tools would show it
+    await desk.close(hedge)
+    await daemon.monitor()
+    assert await _kept_by(daemon, desk) == {}
+
+
+async def _kept_by(daemon: Daemon, desk: Desk) -> dict[str, str]:
+    """What is remembered of hedges once another one is looked at."""
+    other = await desk.open("ETH", 100)
+    await daemon.monitor()
+    kept = desk.store.metas("holding:")
+    return {key: text for key, text in kept.items() if other.id not in key}
+
+
+@pytest.mark.config(exit={"basis_profit_bps": None, "max_hold_h": 2, "wait_s": 0})
+async def test_the_longest_hold_closes_a_hedge_and_is_counted_once(
+    desk: Desk, tmp_path: Path
+) -> None:
+    hedge = await desk.open("GRASS", 300)
+    daemon = daemon_of(desk, tmp_path)
+    await daemon.monitor()
+    assert desk.store.hedge(hedge.id).state is State.OPEN
+
+    desk.world.advance_market(hours=2)
+    await desk.world.pass_time(2)
+    await desk.restart()  # the opening is known from the ledger
+    daemon = daemon_of(desk, tmp_path)
+    await daemon.monitor()
+
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    (row,) = [r for r in desk.rows("decisions") if r["about"] == "exit"]
+    assert (row["code"], row["times"]) == (ExitCode.HELD, 1)
+    desk.assert_flat()
+    desk.assert_ledger_is_true()
+
+
+@pytest.mark.config(exit={"min_margin_ratio": 1000, "basis_profit_bps": None})
+async def test_eroded_margin_is_left_and_the_amount_to_move_is_told(
+    desk: Desk, tmp_path: Path
+) -> None:
+    hedge = await desk.open("ETH", 300)
+
+    await daemon_of(desk, tmp_path).monitor()
+
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    (alert,) = desk.store.unacknowledged()
+    assert "times what the position needs" in alert.text
+    assert "move " in alert.text
+    desk.assert_flat()
+
+
+@pytest.mark.parametrize("venue", [X10, LIGHTER])
+async def test_books_and_balances_that_cannot_be_read_are_no_reason_to_leave(
+    desk: Desk, tmp_path: Path, venue: str
+) -> None:
+    hedge = await desk.open("GRASS", 300)
+    desk.world.fault(venue, "bad_reads", what="balance", times=0)
+
+    await daemon_of(desk, tmp_path).monitor()
+
+    assert desk.store.hedge(hedge.id).state is State.OPEN
+
+
+async def test_a_hedge_of_an_earlier_version_goes_on_with_its_flip(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """Its flip was kept under another key; it counts on from there."""
+    hedge = await desk.open("GRASS", 300)
+    first = desk.store.hedge(hedge.id).first_settlement_a
+    assert first is not None
+    desk.store.set_meta(f"flipped_since:{hedge.id}", first.isoformat())
+
+    memory = desk.trader.holdings._memory(hedge.id)
+
+    assert memory.flipped_since == first
+    await daemon_of(desk, tmp_path).monitor()
+    assert desk.store.hedge(hedge.id).state is State.OPEN
+
+
+# -- entering -----------------------------------------------------------------------------------
+
+
+async def test_every_refusal_is_counted_by_market_and_reason(desk: Desk, tmp_path: Path) -> None:
+    daemon = daemon_of(desk, tmp_path)
+
+    await daemon.scan()
+    await daemon.scan()
+
+    rows = desk.rows("decisions")
+    by_symbol = {row["symbol"] for row in rows}
+    assert len(by_symbol) >= 60  # whoever comes after the one that was opened waits
+    assert {row["code"] for row in rows} >= {EntryCode.VALUE, "open"}
+    assert sum(row["times"] for row in rows if row["code"] == EntryCode.VALUE) > 64
+    assert len(rows) == len({(r["hour"], r["symbol"], r["code"]) for r in rows})
+
+
+async def test_the_daemon_opens_the_best_size_and_nothing_at_a_negative_value(
+    desk: Desk, tmp_path: Path
+) -> None:
+    await daemon_of(desk, tmp_path).scan()
+
+    (row,) = desk.rows("hedges")
+    assert Decimal(row["expected_net_bps"]) > 0
+    proposal = await desk.trader.entering.propose(_found(desk, row["symbol"]))
+    value_usd = Decimal(row["planned_size"]) * proposal.pair.a.mark_price
+    assert value_usd <= desk.config.trading.max_position_size_usd
+    assert proposal.bound_by
+
+
+def _found(desk: Desk, symbol: str):
+    return next(o.pair for o in desk.trader.situation.found if o.pair.symbol == symbol)
+
+
+@pytest.mark.config(entry={"persistence_settlements": 2, "min_net_bps": 0})
+async def test_a_spread_must_have_paid_before_it_is_believed(desk: Desk, tmp_path: Path) -> None:
+    daemon = daemon_of(desk, tmp_path)
+    await daemon.scan()
+    assert desk.rows("hedges") == []
+    assert EntryCode.PERSISTENCE in {row["code"] for row in desk.rows("decisions")}
+
+    desk.world.advance_market(hours=1.01)
+    await desk.world.pass_time(2)
+    await daemon.scan()
+
+    found = {o.pair.symbol: o for o in desk.trader.situation.found}
+    proposals = [await desk.trader.entering.propose(o.pair) for o in found.values() if o.priced]
+    codes = [o.code for p in proposals for o in p.objections]
+    assert codes.count(EntryCode.PERSISTENCE) < len(proposals)
+
+
+@pytest.mark.config(entry={"min_net_bps": 500})
+async def test_a_person_may_open_what_economics_refuses_but_not_what_risk_refuses(
+    desk: Desk, tmp_path: Path
+) -> None:
+    await daemon_of(desk, tmp_path).scan()
+    assert desk.rows("hedges") == []
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.OPEN
+    with pytest.raises(Exception, match="max_position_size_usd"):
+        await desk.open("SOL", 3000)
+
+
+async def test_a_rolled_back_hedge_makes_the_next_one_dearer(desk: Desk) -> None:
+    before = (await desk.trader.entering.terms(await _pair(desk, "GRASS"))).rollback_bps
+    desk.world.fault(LIGHTER, "refuse", code=21739, reduce_only=False)
+
+    hedge = await desk.open("SOL", 300)
+
+    assert hedge.state is State.CLOSED
+    after = (await desk.trader.entering.terms(await _pair(desk, "GRASS"))).rollback_bps
+    measured = desk.store.rollbacks()
+    assert (measured.attempts, measured.rollbacks) == (1, 1)
+    assert measured.cost_bps > 0
+    assert after > before
+
+
+async def _pair(desk: Desk, symbol: str):
+    await desk.trader.look_around()
+    return _found(desk, symbol)
+
+
+def test_decisions_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hedger.domain.ids import Symbol
+    from hedger.ledger import decisions, migrate
+    from hedger.ledger.records import Decision
+    from hedger.ledger.store import open_store
+    from tests.clocks import ManualClock
+
+    monkeypatch.setattr(decisions, "DECISIONS_MAX", 3)
+    clock = ManualClock()
+    path = tmp_path / "ledger.db"
+    migrate.upgrade(path, clock)
+    store: Store
+    with open_store(path, clock) as store:
+        for n in range(9):
+            store.decide([Decision(symbol=Symbol(f"M{n}"), about="entry", code="v", text="t")])
+        from hedger import audit
+
+        assert [row["symbol"] for row in audit.rows(path, "decisions")] == ["M6", "M7", "M8"]
