@@ -16,6 +16,7 @@ from tests.unit.backtest.market import (
     ETH,
     FIRST,
     KNOWN,
+    MODEL,
     PLAIN,
     conditions,
     decisions,
@@ -25,6 +26,7 @@ from tests.unit.backtest.market import (
     oracle,
     ours,
     outcome,
+    policy,
     series,
 )
 
@@ -158,8 +160,8 @@ def test_a_hedge_that_is_open_where_the_record_ends_is_closed_there_at_full_cost
     assert hedge.cut is Cut.RECORD_ENDS
     assert hedge.closed_hour == FIRST + 4
     assert hedge.settlements == 4
-    (whole,) = hedges(series([HIGH] * 5), market, naive(market))
-    assert hedge.fees == whole.fees
+    assert hedge.fees == -2 * round(hedge.value_usd * 0.000225 * 1e6)
+    assert hedge.slippage == -4 * round(hedge.value_usd * 0.0001 * 1e6)
 
 
 def test_a_gap_ends_a_hedge_at_the_last_hour_before_it() -> None:
@@ -212,6 +214,12 @@ def test_the_shortcut_of_our_rule_leaves_out_nothing_that_the_daemon_would_open(
     slow._least = 0.0
 
     assert hedges(one, market, quick) == hedges(one, market, slow)
+    for assumed in (PLAIN, replace(PLAIN, slippage_bps=Decimal(9)), Assumptions()):
+        market = conditions(assumed, RESOLV)
+        rule, ahead = ours(market), policy().settlements
+        for much, worth in ((0.999, False), (1.001, True)):  # the edge is where nothing is left
+            expected = MODEL.expected_sum(RESOLV, Decimal(repr(rule._least * much)), ahead)
+            assert (float(expected) > 2 * market.crossing) is worth
 
 
 def test_our_rule_wants_the_spread_to_persist_before_it_enters() -> None:
