@@ -6,6 +6,7 @@ S53 is the public bot that closed on a book 2.3 % wide and sold for 369.64 what 
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -14,11 +15,15 @@ import pytest
 
 from hedger.daemon import Daemon
 from hedger.domain.hedge import Hedge, State, Target
+from hedger.domain.ids import Symbol
+from hedger.domain.market import FundingQuote, Instrument, MarketStatus
 from hedger.domain.order import Purpose
 from hedger.entry import Code as EntryCode
 from hedger.holding import Code as ExitCode
 from hedger.home import Home
 from hedger.ledger.store import Store
+from hedger.opportunity import Pair
+from hedger.ports import QuoteSource
 from tests.desk import Desk
 from tests.world import LIGHTER, X10
 
@@ -243,7 +248,7 @@ async def test_the_daemon_opens_the_best_size_and_nothing_at_a_negative_value(
     assert proposal.bound_by
 
 
-def _found(desk: Desk, symbol: str):
+def _found(desk: Desk, symbol: str) -> Pair:
     return next(o.pair for o in desk.trader.situation.found if o.pair.symbol == symbol)
 
 
@@ -292,13 +297,12 @@ async def test_a_rolled_back_hedge_makes_the_next_one_dearer(desk: Desk) -> None
     assert after > before
 
 
-async def _pair(desk: Desk, symbol: str):
+async def _pair(desk: Desk, symbol: str) -> Pair:
     await desk.trader.look_around()
     return _found(desk, symbol)
 
 
 def test_decisions_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hedger.domain.ids import Symbol
     from hedger.ledger import decisions, migrate
     from hedger.ledger.records import Decision
     from hedger.ledger.store import open_store
@@ -315,3 +319,64 @@ def test_decisions_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         from hedger import audit
 
         assert [row["symbol"] for row in audit.rows(path, "decisions")] == ["M6", "M7", "M8"]
+
+
+class Closing:
+    """A quote source whose market has become reduce-only: no rate, and a status that says so."""
+
+    def __init__(self, source: QuoteSource, status: MarketStatus | None) -> None:
+        self._source = source
+        self._status = status
+
+    async def funding(self) -> Mapping[Symbol, FundingQuote]:
+        return {s: q for s, q in (await self._source.funding()).items() if s != "ETH"}
+
+    async def instruments(self) -> Mapping[Symbol, Instrument]:
+        found = dict(await self._source.instruments())
+        eth = found.pop(Symbol("ETH"))
+        if self._status is not None:
+            found[Symbol("ETH")] = replace(eth, status=self._status)
+        return found
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (MarketStatus.REDUCE_ONLY, State.CLOSED),
+        (MarketStatus.CLOSED, State.CLOSED),
+        (MarketStatus.ACTIVE, State.OPEN),
+        (None, State.OPEN),  # a row that cannot be read is unknown, not delisted
+    ],
+)
+async def test_a_market_that_a_venue_closes_is_left(
+    desk: Desk, tmp_path: Path, status: MarketStatus | None, state: State
+) -> None:
+    hedge = await desk.open("ETH", 300)
+    watch = desk.trader.holdings
+    closing = Closing(desk.trader.quotes[LIGHTER], status)
+    watch._quotes = {X10: desk.trader.quotes[X10], LIGHTER: closing}  # type: ignore[dict-item]
+
+    await daemon_of(desk, tmp_path).monitor()
+
+    assert desk.store.hedge(hedge.id).state is state
+    codes = [r["code"] for r in desk.rows("decisions") if r["about"] == "exit"]
+    assert codes == ([ExitCode.LEAVING_MARKET] if state is State.CLOSED else [])
+
+
+@pytest.mark.config(
+    exit={"rotation_gain_usd": 0.01, "basis_profit_bps": None, "wait_s": 0},
+    trading={"max_open_hedges": 1},
+)
+async def test_without_room_for_both_a_hedge_is_left_for_a_better_one(
+    desk: Desk, tmp_path: Path
+) -> None:
+    hedge = await desk.open("ETH", 100)
+    daemon = daemon_of(desk, tmp_path)
+
+    await daemon.scan()
+    await daemon.monitor()
+
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    (row,) = [r for r in desk.rows("decisions") if r["about"] == "exit"]
+    assert row["code"] == ExitCode.ROTATION
+    assert "two costs" in row["text"]

@@ -89,6 +89,20 @@ def test_break_even_is_the_first_settlement_at_which_a_simulation_has_the_cost_b
     assert found.break_even == simulated(model, symbol, spread, cost / 10_000)
 
 
+@given(
+    model=models,
+    symbol=st.sampled_from([ETH, SLOW]),
+    spread=st.integers(2, 300).map(lambda n: Decimal(n) / 1_000_000),
+    settlement=st.integers(1, H_MAX),
+)
+def test_a_cost_that_is_covered_exactly_is_covered(
+    model: DecayModel, symbol: Symbol, spread: Decimal, settlement: int
+) -> None:
+    cost = model.expected_sum(symbol, spread, settlement)
+
+    assert model.settlements_until(symbol, spread, cost) == simulated(model, symbol, spread, cost)
+
+
 @given(model=models, spread=spreads, cost=bps, settlements=st.integers(1, H_MAX))
 def test_the_value_is_what_a_simulation_of_the_settlements_leaves_after_the_cost(
     model: DecayModel, spread: Decimal, cost: Decimal, settlements: int
