@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from hedger.cli.exit_codes import ExitCode
 from hedger.cli.options import config_option, format_option
 from hedger.cli.output import Format, emit, say
 from hedger.errors import UsageError
+
+SHIPPED = "backtest.yaml"
 
 if TYPE_CHECKING:
     from hedger.backtest.desk import Desk
@@ -90,7 +93,7 @@ if TYPE_CHECKING:
     "--jobs", type=click.IntRange(min=1, max=256), help="Processes of a sweep; default: all cores."
 )
 @format_option
-@config_option
+@partial(config_option, shipped=SHIPPED)
 def backtest(
     *,
     data: Path,
@@ -113,7 +116,7 @@ def backtest(
     Without --config every rule has its default (the backtest.yaml that comes with hedger). Nothing
     is asked of any venue, and nothing but the files you name is written.
     """
-    session = begin(config or resources.config() / "backtest.yaml", verbose=verbose)
+    session = begin(config or resources.config() / SHIPPED, verbose=verbose)
     share = _number("--positive-share", positive_share, most=Decimal(1))
     desk = _desk(session, data, split, model, assumed)
     if sweep:
