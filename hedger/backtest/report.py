@@ -171,10 +171,21 @@ def _dollars(low: int, high: int) -> str:
     return f"{low / 1e6:,.2f} to {high / 1e6:,.2f} USD"
 
 
-def picture(results: Sequence[Result]) -> bytes:
-    """Equity and drawdown of every rule over everything recorded, or over a generated part."""
-    generated = [one for one in results if one.part.generated]
-    result = generated[0] if generated else together(results)
+def pictures(path: Path, results: Sequence[Result]) -> dict[Path, bytes]:
+    """
+    Equity and drawdown of every rule over everything recorded, and apart from it, in
+    ``<name>-generated.png``, over a generated part.
+    """
+    recorded = [one for one in results if not one.part.generated]
+    found = {path: _picture(together(recorded), "RECORDED RATES")}
+    for result in results:
+        if result.part.generated:
+            beside = path.with_name(f"{path.stem}-generated{path.suffix}")
+            found[beside] = _picture(result, "GENERATED, NOT RECORDED")
+    return found
+
+
+def _picture(result: Result, kind: str) -> bytes:
     part = result.part
     lines, falls = [], []
     for name in RULES:
@@ -183,7 +194,6 @@ def picture(results: Sequence[Result]) -> bytes:
         )
         lines.append(Line(name=name, levels=[level / 1e6 for level in levels]))
         falls.append(Line(name=name, levels=[-fall / 1e6 for fall in curves.falls(levels)]))
-    kind = "GENERATED, NOT RECORDED" if generated else "RECORDED RATES"
     return chart(
         f"HEDGER BACKTEST, {kind}",
         Panel(heading="NET, USD", lines=lines),

@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     "--png",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write equity and drawdown as a picture.",
+    help="Write equity and drawdown as a picture; what was generated goes to FILE-generated.",
 )
 @click.option(
     "--decisions",
@@ -128,10 +128,11 @@ def backtest(
 
     show(desk, results, output)
     if png is not None:
-        from hedger.backtest.report import picture, write
+        from hedger.backtest.report import pictures, write
 
-        write(png, picture(results))
-        say(f"equity and drawdown are in {png}")
+        for path, picture in pictures(png, results).items():
+            write(path, picture)
+            say(f"equity and drawdown are in {path}")
     return ExitCode.DONE
 
 

@@ -138,11 +138,15 @@ def test_what_was_generated_is_marked_in_every_output(
     assert "by market, USD (GENERATED)" in table
     lines = asked(capsys, *more, "--format", "csv").splitlines()
     assert sum(line.startswith("generated,yes,") for line in lines) == len(RULES)
-    picture, plain = tmp_path / "generated.png", tmp_path / "plain.png"
+    picture = tmp_path / "equity.png"
     asked(capsys, *more, "--png", picture)
-    asked(capsys, *more[:2], "--png", plain)
-    assert picture.read_bytes()[:8] == plain.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-    assert picture.read_bytes() != plain.read_bytes()
+    beside = tmp_path / "equity-generated.png"
+    assert picture.read_bytes()[:8] == beside.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    with_generated = picture.read_bytes()
+    beside.unlink()
+    asked(capsys, "--data", data, "--market", "ETH", "--market", "KAITO", "--png", picture)
+    assert picture.read_bytes() == with_generated
+    assert not beside.exists()
 
 
 def test_the_decisions_log_has_a_line_for_every_hedge_and_refusal(
