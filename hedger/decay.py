@@ -124,7 +124,11 @@ class DecayModel:
         spread, sums = self.counted(spread_1h), self._markets.get(symbol, self._pooled)
         if spread <= ZERO:  # it only gets worse: either the first settlement is enough or none
             return 1 if sums[1] * spread >= needed else None
-        found = max(1, bisect_left(sums, needed, key=lambda share: share * spread))
+        found = max(1, bisect_left(sums, needed / spread))
+        if found > 1 and sums[found - 1] * spread >= needed:  # the quotient was rounded up
+            found -= 1
+        elif found <= H_MAX and sums[found] * spread < needed:  # or down
+            found += 1
         return found if found <= H_MAX else None
 
 

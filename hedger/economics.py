@@ -98,7 +98,7 @@ def basis_cost_bps(long_mid: Decimal, short_mid: Decimal, *, gain_share: Decimal
     favour only ``gain_share`` is expected to come.
     """
     basis = (long_mid - short_mid) / (long_mid + short_mid) * 2 * BPS
-    return basis if basis > ZERO else basis * gain_share
+    return basis if basis > ZERO else basis * gain_share + ZERO  # not -0
 
 
 def rollback_cost_bps(

@@ -17,7 +17,7 @@ from hedger.domain.market import Fees, Instrument, OrderBook
 from hedger.domain.money import BPS, ONE, ZERO, common_step
 from hedger.domain.order import Side
 from hedger.economics import Costs, SizeLimits, Sizing, Valuation
-from hedger.entry import Code, EntryRules, MarketFacts, Objection
+from hedger.entry import HOUR_S, Code, EntryRules, MarketFacts, Objection
 from hedger.ledger.store import Store
 from hedger.opportunity import Pair, Terms
 from hedger.ports import QuoteSource, Venue
@@ -25,7 +25,6 @@ from hedger.settings import Settings
 from hedger.settlements import SettlementClock
 
 MARGIN_KEPT = Decimal("1.05")  # the executor counts the order itself, and prices move
-SEEN_FOR = timedelta(hours=170)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,15 +140,25 @@ class Entering:
         )
 
     def _sized(self, pair: Pair, a: _Side, b: _Side, costs: Costs) -> Sizing:
-        """The size with the highest value: every coin more has to pay for its slippage."""
-        funding = self._model.expected_sum(
+        """
+        The size with the highest value of which every coin is worth opening.
+
+        Every coin more has to pay for its own slippage and still leave what entry asks for, so
+        that a larger size never fails a rule which a smaller one would keep.
+        """
+        funding_bps = BPS * self._model.expected_sum(
             pair.symbol, pair.spread_1h, self._settings.scan.horizon_h
+        )
+        rules = entry_rules(self._settings)
+        asked_bps = max(ZERO, rules.min_value_bps) + entry.waiting_bps(
+            self.facts(pair, None), rules
         )
         long, short = (a, b) if pair.side_a is Side.BUY else (b, a)
         return economics.best_size(
             long_book=long.book,
             short_book=short.book,
-            gain_bps=funding * BPS - costs.total_bps,
+            gain_bps=min(funding_bps - asked_bps, funding_bps / rules.cost_multiple)
+            - costs.total_bps,
             limits=self._bounds(pair, a, b),
         )
 
@@ -185,7 +194,9 @@ class Entering:
         """What is known of a market on both venues, the weaker of the two."""
         waits = [self._settlements.remaining_s(quote) for quote in (pair.a, pair.b)]
         known = [wait for wait in waits if wait is not None]
-        seen = self._store.rates_seen(pair.symbol, self._clock.now() - SEEN_FOR)
+        # no further back than is asked for: the estimates of days are many rows
+        back = timedelta(seconds=(self._settings.entry.persistence_settlements + 1) * HOUR_S)
+        seen = self._store.rates_seen(pair.symbol, self._clock.now() - back)
         return MarketFacts(
             persisted=opportunity.persisted(
                 pair, seen, share=self._settings.entry.persistence_share

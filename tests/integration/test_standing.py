@@ -124,3 +124,19 @@ async def test_settle_tells_the_daemon_who_and_why(home: Home) -> None:
 def test_settle_without_a_reason_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert root.run(["settle", "eth-1"]) == ExitCode.USAGE
     assert "--reason" in the_error(capsys)
+
+
+def test_status_shows_what_holding_is_worth_beside_the_naive_rate(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    valued, unvalued = build.a_hedge("eth-1", "ETH"), build.a_hedge("btc-1", "BTC")
+    for hedge in (valued, unvalued):
+        store.plan(hedge)
+    worth = {"stay_usd": "0.1", "leave_usd": "0.3", "break_even_h": 9, "naive_apy": "1.58"}
+    store.set_meta("holding:eth-1", json.dumps(worth | {"fired": []}))
+
+    root.run(["status", "--format", "json"])
+
+    shown = {row["id"]: row for row in json.loads(capsys.readouterr().out)["hedges"]}
+    assert {key: shown["eth-1"][key] for key in worth} == worth
+    assert {shown["btc-1"][key] for key in worth} == {None}  # not looked at yet: unknown, not zero

@@ -302,6 +302,23 @@ async def _pair(desk: Desk, symbol: str) -> Pair:
     return _found(desk, symbol)
 
 
+@pytest.mark.config(
+    trading={"max_position_size_usd": 500_000}, scan={"size_usd": 10}, entry={"min_net_bps": 10}
+)
+async def test_the_best_size_keeps_every_rule_that_a_smaller_one_would_keep(desk: Desk) -> None:
+    """With deep pockets the books bound the size: the last coin still leaves what entry asks."""
+    proposal = await desk.trader.entering.propose(await _pair(desk, "GRASS"))
+
+    assert proposal.objections == ()
+    assert proposal.bound_by in {
+        "the books cost more than a larger hedge brings",
+        "the free margin on x10",
+        "the free margin on lighter",
+    }
+    assert proposal.worth.value_bps >= 10
+    assert proposal.worth.value_usd > 1
+
+
 def test_decisions_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from hedger.ledger import decisions, migrate
     from hedger.ledger.records import Decision
