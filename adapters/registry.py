@@ -13,7 +13,7 @@ from adapters.budget import Budget
 from hedger.clock import Clock
 from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import ConfigError
-from hedger.ports import QuoteSource, Venue
+from hedger.ports import History, QuoteSource, Venue
 
 Options = Mapping[str, str | int | float | bool]
 Names = Mapping[Symbol, str]
@@ -33,9 +33,10 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Factory:
-    """What makes the two ports of one venue."""
+    """What makes the ports of one venue."""
 
     quotes: Callable[[VenueId, Access, Names, Clock, float], QuoteSource]
+    history: Callable[[VenueId, Access, Names, Clock, float], History]
     venue: Callable[[VenueId, Access, Names, Clock, float], Venue]
     sandbox: Callable[[Mapping[str, Any], str], Access]  # from its JSON line, and its tier
     budget: Callable[[VenueId, Options, Clock], Budget]
@@ -54,6 +55,21 @@ def _x10_quotes(
     from adapters.x10.quotes import XQuotes
 
     return XQuotes(
+        id=venue,
+        base_url=_text(access.options, venue, "api_base_url"),
+        names=names,
+        clock=clock,
+        timeout_s=timeout_s,
+        budget=access.budget,
+    )
+
+
+def _x10_history(
+    venue: VenueId, access: Access, names: Names, clock: Clock, timeout_s: float
+) -> History:
+    from adapters.x10.history import XHistory
+
+    return XHistory(
         id=venue,
         base_url=_text(access.options, venue, "api_base_url"),
         names=names,
@@ -113,6 +129,21 @@ def _lighter_quotes(
     )
 
 
+def _lighter_history(
+    venue: VenueId, access: Access, names: Names, clock: Clock, timeout_s: float
+) -> History:
+    from adapters.lighter.history import LighterHistory
+
+    return LighterHistory(
+        id=venue,
+        base_url=_text(access.options, venue, "url"),
+        names=names,
+        clock=clock,
+        timeout_s=timeout_s,
+        budget=access.budget,
+    )
+
+
 def _lighter_venue(
     venue: VenueId, access: Access, names: Names, clock: Clock, timeout_s: float
 ) -> Venue:
@@ -149,10 +180,15 @@ def _lighter_sandbox(line: Mapping[str, Any], tier: str) -> Access:
 
 FACTORIES: Mapping[VenueId, Factory] = {
     VenueId("x10"): Factory(
-        quotes=_x10_quotes, venue=_x10_venue, sandbox=_x10_sandbox, budget=_x10_budget
+        quotes=_x10_quotes,
+        history=_x10_history,
+        venue=_x10_venue,
+        sandbox=_x10_sandbox,
+        budget=_x10_budget,
     ),
     VenueId("lighter"): Factory(
         quotes=_lighter_quotes,
+        history=_lighter_history,
         venue=_lighter_venue,
         sandbox=_lighter_sandbox,
         budget=_lighter_budget,

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -20,7 +21,7 @@ from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.money import exact_context
 from hedger.errors import StateError, UsageError
 from hedger.home import Home
-from hedger.ports import QuoteSource, Venue
+from hedger.ports import History, QuoteSource, Venue
 from hedger.settings import Sandbox as SandboxSettings
 from hedger.settings import Settings
 from hedger.trader import Progress, Row, Trader, scan_rules
@@ -175,6 +176,39 @@ class App:
         from hedger.views import scan_view
 
         return scan_view(await scan(self._quotes, scan_rules(self.settings), self._clock))
+
+    async def record(self, folder: Path, **how: Any) -> Row:
+        """Write down what both venues quote; see ``hedger.recording.jobs.record``."""
+        from hedger.recording import jobs
+
+        return await jobs.record(
+            folder, quotes=self._quotes, venues=self.settings.venues.order, clock=self._clock, **how
+        )
+
+    async def fetch_history(self, folder: Path, **how: Any) -> Row:
+        """Pull settled rates of both venues; see ``hedger.recording.jobs.fetch``."""
+        from hedger.recording import jobs
+
+        return await jobs.fetch(
+            folder,
+            quotes=self._quotes,
+            histories=self._histories(),
+            venues=self.settings.venues.order,
+            clock=self._clock,
+            **how,
+        )
+
+    def _histories(self) -> Mapping[VenueId, History]:
+        from adapters import registry
+
+        found = {}
+        for venue in self.settings.venues.order:
+            history = registry.factory(venue).history(
+                venue, self._access[venue], self._names(venue), self._clock, self._timeout_s
+            )
+            self._stack.push_async_callback(history.close)
+            found[venue] = history
+        return found
 
     async def preview_rollback(
         self, *, hedge: str | None, market: Symbol | None, everything: bool

@@ -22,6 +22,7 @@ from hedger.domain.market import (
     Instrument,
     OrderBook,
     Position,
+    SettledRate,
     Traded,
 )
 from hedger.domain.order import Answer, Filler, Order, Prepared, Purpose, Sighting
@@ -72,6 +73,25 @@ class QuoteSource(Protocol):
 
         ``urgent`` is for taking exposure off: it may use the part of the venue's request limit
         that is kept back from everything else.
+        """
+
+    async def close(self) -> None:
+        """Give back connections."""
+
+
+class History(Protocol):
+    """Rates that one venue has charged, without a key."""
+
+    @property
+    def id(self) -> VenueId: ...
+
+    async def settled_rates(
+        self, symbol: Symbol, since: datetime, until: datetime
+    ) -> Sequence[SettledRate]:
+        """
+        Every settlement from ``since`` on and before ``until`` (market clock), oldest first.
+
+        Complete as far as the venue remembers, or an exception: pages are followed to their end.
         """
 
     async def close(self) -> None:

@@ -12,8 +12,8 @@ Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 
 
-def config_option(command: Command) -> Command:
-    """``--config PATH`` and ``--verbose``."""
+def config_option(command: Command, shipped: str = "sandbox.yaml") -> Command:
+    """``--config PATH`` and ``--verbose``; ``shipped`` is what is used without the first."""
     command = click.option(
         "-v", "--verbose", is_flag=True, help="Show the log as it is written, on standard error."
     )(command)
@@ -21,7 +21,7 @@ def config_option(command: Command) -> Command:
         "--config",
         type=click.Path(path_type=Path),
         metavar="PATH",
-        help="Configuration file; default: the sandbox.yaml that comes with hedger.",
+        help=f"Configuration file; default: the {shipped} that comes with hedger.",
     )(command)
 
 

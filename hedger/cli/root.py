@@ -9,12 +9,14 @@ import click
 
 from hedger import __version__
 from hedger.cli import exit_codes
+from hedger.cli.backtest import backtest
 from hedger.cli.daemon import run as run_command
 from hedger.cli.database import db
 from hedger.cli.exit_codes import ExitCode
 from hedger.cli.fitting import fit
 from hedger.cli.output import say
 from hedger.cli.queries import audit, scan, status
+from hedger.cli.recording import fetch_history, record
 from hedger.cli.sandbox_control import sandbox
 from hedger.cli.settling import settle
 from hedger.cli.trading import close, open_, reconcile, rollback
@@ -47,7 +49,8 @@ def version() -> None:
 
 
 for command in (
-    run_command, scan, fit, open_, close, status, rollback, reconcile, settle, audit, db, sandbox,
+    run_command, scan, fit, open_, close, status, rollback, reconcile, settle, audit, backtest,
+    record, fetch_history, db, sandbox,
 ):  # fmt: skip
     hedger.add_command(command)
 

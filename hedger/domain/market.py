@@ -157,3 +157,13 @@ class FundingPayment:
     amount_usd: Decimal
     rate_1h: Decimal
     size: Decimal  # signed coins held at the settlement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettledRate:
+    """A rate that was charged: signed fraction per hour, positive when longs paid."""
+
+    venue: VenueId
+    symbol: Symbol
+    settlement_at: datetime  # on the venue's market clock, rounded to the settlement
+    rate_1h: Decimal
