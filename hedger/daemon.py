@@ -94,7 +94,7 @@ class Daemon:
         found = {
             "scan": (jobs.scan, self.scan),
             "monitor": (jobs.monitor, self.monitor),
-            "accounts": (jobs.accounts, self.accounts),
+            "glance": (jobs.glance, self.glance),
             "reconcile": (jobs.reconcile, self.reconcile),
             "funding": (jobs.funding, self.funding),
             "watch": (jobs.watch, self.watch),
@@ -184,7 +184,7 @@ class Daemon:
                 urgent = found.code in URGENT
                 await trader.executor.close(hedge, found.text, hurry=urgent)
 
-    async def accounts(self) -> None:
+    async def glance(self) -> None:
         """While there are open hedges, see soon that a leg was taken from one."""
         if any(hedge.state is State.OPEN for hedge in self._trader.store.live()):
             await self._trader.reconciler.glance()

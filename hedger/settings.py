@@ -124,13 +124,13 @@ class Jobs(Section):
     """
     The jobs of the daemon.
 
-    ``accounts`` looks whether a leg of an open hedge was taken. ``watch`` measures legs that
+    ``glance`` looks whether a leg of an open hedge was taken. ``watch`` measures legs that
     stand alone and sends alerts; it reads only the ledger.
     """
 
     scan: Job = Job(interval_s=60)
     monitor: Job = Job(interval_s=10)
-    accounts: Job = Job(interval_s=5)
+    glance: Job = Job(interval_s=5)
     reconcile: Job = Job(interval_s=15)
     funding: Job = Job(interval_s=60)
     watch: Job = Job(interval_s=5)

@@ -41,7 +41,7 @@ ZOMBIE_S = 20.0
 START_AGAIN_S = 2.0
 JOBS_S = {
     "watch": 5.0,
-    "accounts": 5.0,
+    "glance": 5.0,
     "monitor": 10.0,
     "reconcile": 30.0,
     "funding": 60.0,
@@ -127,7 +127,7 @@ async def _serve(world: "World", process: Process, trader: Trader) -> None:
         await _recovered(world, process, trader)
         jobs = {
             "monitor": daemon.monitor,
-            "accounts": daemon.accounts,
+            "glance": daemon.glance,
             "reconcile": daemon.reconcile,
             "funding": daemon.funding,
             "lanes": daemon.lanes,
