@@ -18,6 +18,7 @@ from x10.clients.rest import RestApiClient
 from adapters.x10 import sightings, wire
 from adapters.x10.codes import classify
 from adapters.x10.fields import Row, to_ms
+from adapters.x10.history import BOOKS, History
 from adapters.x10.http import LIMIT, AccountHttp, Params, Reply
 from adapters.x10.lookup import Lookup
 from adapters.x10.markets import Markets
@@ -25,6 +26,7 @@ from adapters.x10.names import Names
 from adapters.x10.options import TTL_MAX_S, Value, read_options
 from adapters.x10.signing import check_steps, expiry_of, salt_of, signed_body
 from hedger.clock import Clock
+from hedger.domain.account import HistoryPage, Stream
 from hedger.domain.ids import LaneId, Symbol, VenueId
 from hedger.domain.market import (
     Balance,
@@ -91,6 +93,7 @@ class XVenue:
         self._http = AccountHttp(id, self._client, self._options.api_key, timeout_s)
         self._markets = Markets(id, self._http, self._names, clock)
         self._lookup = Lookup(id, self._http, clock, READ_LAG_S)
+        self._history = History(id, self._http, self._names, clock)
         self._fees: dict[Symbol, tuple[datetime, Fees]] = {}
 
     def __repr__(self) -> str:
@@ -113,6 +116,7 @@ class XVenue:
             read_lag_s=READ_LAG_S,
             clock_skew_s=CLOCK_SKEW_S,
             usual_match_s=USUAL_MATCH_S,
+            books=BOOKS,
         )
 
     async def start(self) -> None:
@@ -149,7 +153,9 @@ class XVenue:
         page = await self._http.page("/user/balance")
         now = self._clock.now()
         if page is None:
-            return Balance(venue=self._id, available_usd=ZERO, equity_usd=ZERO, as_of=now)
+            return Balance(
+                venue=self._id, available_usd=ZERO, equity_usd=ZERO, cash_usd=ZERO, as_of=now
+            )
         return wire.balance(self._id, page.data, now)
 
     async def fees(self, symbol: Symbol) -> Fees:
@@ -288,6 +294,10 @@ class XVenue:
             one for one in payments if one.settlement_at >= since and symbol in {None, one.symbol}
         ]
         return sorted(wanted, key=lambda one: (one.settlement_at, one.symbol, one.payment_id))
+
+    async def history(self, stream: Stream, since: datetime, cursor: str | None) -> HistoryPage:
+        """One page of the venue's own books, newest first."""
+        return await self._history.page(stream, since, cursor)
 
     async def _positions(self, params: Params) -> dict[Symbol, Position]:
         started_at = self._clock.now()
