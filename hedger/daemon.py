@@ -97,6 +97,7 @@ class Daemon:
             "monitor": (jobs.monitor, self.monitor),
             "reconcile": (jobs.reconcile, self.reconcile),
             "funding": (jobs.funding, self.funding),
+            "accounts": (jobs.accounts, self.accounts),
             "watch": (jobs.watch, self.watch),
             "lanes": (Job(interval_s=LANES_S), self.lanes),
         }
@@ -217,3 +218,7 @@ class Daemon:
     async def funding(self) -> None:
         """Book what was received and paid."""
         await self._trader.accruals.run()
+
+    async def accounts(self) -> None:
+        """Read the venues' own books and hold ours against them."""
+        await self._trader.accounts.run()

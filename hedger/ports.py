@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from hedger.domain.account import Books, HistoryPage, Stream
+from hedger.domain.account import UNTOLD, Books, HistoryPage, Stream
 from hedger.domain.ids import LaneId, Symbol, VenueId
 from hedger.domain.market import (
     Balance,
@@ -44,7 +44,7 @@ class Capabilities:
     read_lag_s: float  # bound on how late order and position reads may be
     clock_skew_s: float  # bound on the difference between its clock and ours
     usual_match_s: float = 0.4  # when an order's end usually shows: the first look waits for it
-    books: Books = Books()  # how it keeps an account's books, and which lists tell them
+    books: Books = UNTOLD  # how it keeps an account's books, and which lists tell them
 
 
 class QuoteSource(Protocol):

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import ConfigError
-from hedger.settings_recovery import Alerts, ReadLag, Recovery
+from hedger.settings_recovery import Accounts, Alerts, ReadLag, Recovery
 from hedger.settings_sequence import Sequence
 from hedger.settings_types import Amount, Bps, Positive, Seconds, Section
 
@@ -142,6 +142,7 @@ class Jobs(Section):
     monitor: Job = Job(interval_s=10)
     reconcile: Job = Job(interval_s=15)
     funding: Job = Job(interval_s=60)
+    accounts: Job = Job(interval_s=60)
     watch: Job = Job(interval_s=5)
 
 
@@ -211,6 +212,7 @@ class Settings(Section):
     read_lag: ReadLag = ReadLag()
     recovery: Recovery = Recovery()
     alerts: Alerts = Alerts()
+    accounts: Accounts = Accounts()
     jobs: Jobs = Jobs()
     log: Log = Log()
     venues: Venues = Venues()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
+from typing import Final
 
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.money import ZERO
@@ -49,6 +50,10 @@ class Books:
     def usd(self, amount: Decimal) -> Decimal:
         """An amount as it is booked, half to even."""
         return WIDE.quantize(amount, self.usd_step) + ZERO
+
+
+UNTOLD: Final = Books()
+"""Of a venue that has no lists of its own books."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
