@@ -139,8 +139,8 @@ class Accounts:
             return False
         if self._store.unchecked(self._clock.now()):
             return False
-        known = self._store.meta(_cash_key(venue))
-        return known is not None and known == plain(balance.cash_usd or 0)
+        assert balance.cash_usd is not None
+        return self._store.meta(_cash_key(venue)) == plain(balance.cash_usd)
 
     def _note(self, venue: Venue, balance: Balance, started_at: datetime) -> None:
         reading = self._store.note_reading(

@@ -3,6 +3,7 @@ Lighter's own books of our account, page by page (lighter.md §2): trades, which
 realised result of our side, and funding.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -102,22 +103,22 @@ def trade_entries(row: Row, venue: VenueId, symbol: Symbol, account: int) -> lis
     key = "maker_fee" if is_maker else "taker_fee"
     ticks = int_of(row, key) if row.get(key) is not None else 0
     kind = text_of(row, "type")
-    shared = {
-        "venue": venue,
-        "ref": str(int_of(row, "trade_id")),
-        "symbol": symbol,
-        "at": instant(int_of(row, "timestamp")),
-        "size": decimal_of(row, "size") * (1 if bought else -1),
-        "price": decimal_of(row, "price"),
-        "order_ref": str(int_of(row, "bid_id" if bought else "ask_id")),
-        "note": "" if kind == "trade" else kind.upper(),
-    }
-    fee = -units.fee_usd(decimal_of(row, "usd_amount"), ticks)
+    entry = Entry(
+        venue=venue,
+        kind=EntryKind.FEE,
+        ref=str(int_of(row, "trade_id")),
+        symbol=symbol,
+        amount_usd=-units.fee_usd(decimal_of(row, "usd_amount"), ticks),
+        at=instant(int_of(row, "timestamp")),
+        size=decimal_of(row, "size") * (1 if bought else -1),
+        price=decimal_of(row, "price"),
+        order_ref=str(int_of(row, "bid_id" if bought else "ask_id")),
+        note="" if kind == "trade" else kind.upper(),
+    )
     realised = decimal_of(row, "bid_account_pnl" if bought else "ask_account_pnl")
-    entries = [Entry(kind=EntryKind.FEE, amount_usd=fee, **shared)]
-    if realised != ZERO:
-        entries.append(Entry(kind=EntryKind.REALISED, amount_usd=realised, **shared))
-    return entries
+    if realised == ZERO:
+        return [entry]
+    return [entry, replace(entry, kind=EntryKind.REALISED, amount_usd=realised)]
 
 
 def funding_entry(row: Row, venue: VenueId, symbol: Symbol) -> Entry:

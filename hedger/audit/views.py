@@ -44,6 +44,7 @@ class State(StrEnum):
     OPEN = "open"  # the hedge is not over
     UNKNOWN = "unknown"
     AGREE = "agree"
+    UNREAD = "two agree"  # fills and history do; the cash before it was not read
     DIFFER = "differ"
 
 
@@ -214,7 +215,8 @@ def _judge(leg: Leg, found: _Found) -> None:
         found.problems.append(
             f"the cash changed by {plain(leg.balance)} USD, the entries come to {plain(net)} USD"
         )
-    leg.state = State.DIFFER if found.problems else State.AGREE
+    agree = State.UNREAD if leg.balance is None else State.AGREE
+    leg.state = State.DIFFER if found.problems else agree
     more = len(found.problems) - TOLD
     leg.why = ", ".join(found.problems[:TOLD]) + (f", and {more} more" if more > 0 else "")
 

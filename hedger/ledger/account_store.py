@@ -1,10 +1,10 @@
 """The ledger port for the venues' own books: what ``Store`` can say about accounts."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from hedger.domain.account import Entry
-from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.ids import HedgeId
 from hedger.domain.market import Balance
 from hedger.ledger import accounts, events
 from hedger.ledger.accounts import Reading
@@ -40,13 +40,3 @@ class AccountStore(Writer):
         """Note that the three views of a hedge were compared; ``problem`` is empty or alerted."""
         with self._writing("note_check") as session:
             accounts.check(session, hedge, problem)
-
-    def unchecked(self, now: datetime) -> list[HedgeId]:
-        """Hedges of the last days that are over and were not compared yet, oldest first."""
-        with self._reading() as conn:
-            return accounts.unchecked(conn, now - timedelta(days=accounts.CHECK_DAYS))
-
-    def beginnings(self, venue: VenueId) -> tuple[datetime | None, datetime | None]:
-        """When our first hedge was made, and its first settlement on a venue (market clock)."""
-        with self._reading() as conn:
-            return accounts.beginnings(conn, venue)
