@@ -10,12 +10,13 @@ and alerted. When a hedge is over and its entries are settled, its three views a
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from loguru import logger
 
-from hedger.audit import views
+from hedger.audit import legrows, views
 from hedger.clock import Clock
 from hedger.domain.account import Books, HistoryPage, Stream
 from hedger.domain.ids import VenueId
@@ -75,6 +76,16 @@ class Mark:
         return cls(since=since, cursor=stored["cursor"], **instants)
 
 
+@dataclass(slots=True)
+class _Look:
+    """One look at a venue, over several runs where its lists are long."""
+
+    cash_usd: Decimal
+    started_at: datetime
+    left: set[Stream]
+    begun: set[Stream] = field(default_factory=set)
+
+
 class Accounts:
     """Reads both venues' books, and compares them with ours."""
 
@@ -95,6 +106,7 @@ class Accounts:
         self._difference_s = difference_s
         self._pages = pages_per_run
         self._walked: dict[VenueId, datetime] = {}
+        self._looks: dict[VenueId, _Look] = {}
 
     async def run(self) -> int:
         """One reading of both venues; the number of entries that were new."""
@@ -121,16 +133,25 @@ class Accounts:
             if self._is_known(venue, before):
                 self._note(venue, before, started_at)
                 return new
-            complete, booked = await self._walk(venue)
-            new += booked
-            if not complete:
+            look = self._look(venue, before.cash_usd, started_at)
+            new += await self._walk(venue, look)
+            if look.left:
                 return new  # the rest with the next run
             balance = await venue.balance()
-            if balance.cash_usd == before.cash_usd:
-                self._walked[venue.id] = started_at
-                self._note(venue, balance, started_at)
+            del self._looks[venue.id]
+            if balance.cash_usd == look.cash_usd:
+                self._walked[venue.id] = look.started_at
+                self._note(venue, balance, look.started_at)
                 return new
         return new
+
+    def _look(self, venue: Venue, cash_usd: Decimal, started_at: datetime) -> "_Look":
+        """The look that an earlier run could not finish, if the cash is still the same."""
+        look = self._looks.get(venue.id)
+        if look is None or look.cash_usd != cash_usd:
+            left = set(venue.capabilities.books.streams)
+            look = self._looks[venue.id] = _Look(cash_usd, started_at, left)
+        return look
 
     def _is_known(self, venue: Venue, balance: Balance) -> bool:
         """Whether the lists need not be asked: the cash is that of the last settled reading."""
@@ -156,25 +177,33 @@ class Accounts:
                 plain(reading.difference_usd),
             )
 
-    async def _walk(self, venue: Venue) -> tuple[bool, int]:
-        """Read on in every list; whether all were read to their known part, and what was new."""
-        complete, new = True, 0
-        for stream in venue.capabilities.books.streams:
+    async def _walk(self, venue: Venue, look: "_Look") -> int:
+        """
+        Read on in every list that is left; how many entries were new.
+
+        A list is done once a walk that began in this look has reached its known part. One comes
+        after the other: whose position it is, its trades say.
+        """
+        new = 0
+        for stream in [s for s in venue.capabilities.books.streams if s in look.left]:
             key = f"account_mark:{venue.id}:{venue.account}:{stream}"
             stored = self._store.meta(key)
             mark = Mark.of(stored) if stored else await self._first(venue, stream)
             for _ in range(self._pages):
+                if mark.cursor is None:
+                    look.begun.add(stream)
                 page = await venue.history(stream, mark.since, mark.cursor)
                 mark = mark.after(page, OVERLAP[stream])
                 new += self._store.book_entries(venue.account, page.entries, (key, mark.text()))
-                if mark.cursor is None:
+                if mark.cursor is None and stream in look.begun:
+                    look.left.discard(stream)
                     break
             else:
                 logger.info("{} {}: read in part, the rest follows", venue.id, stream)
-                complete = False
+                break  # what a later list tells is understood by the earlier one
         if new:
             logger.info("{} entries of {} booked", new, venue.id)
-        return complete, new
+        return new
 
     async def _first(self, venue: Venue, stream: Stream) -> Mark:
         """From our first hedge on; without one, from now. Settlements are on the market clock."""
@@ -186,9 +215,9 @@ class Accounts:
 
     def _note_books(self, venue: VenueId, books: Books) -> None:
         """The audit rounds as the venue does, and knows no venue."""
-        text = views.books_text(books)
-        if self._store.meta(views.books_key(venue)) != text:
-            self._store.set_meta(views.books_key(venue), text)
+        text = legrows.books_text(books)
+        if self._store.meta(legrows.books_key(venue)) != text:
+            self._store.set_meta(legrows.books_key(venue), text)
 
     def _compare(self) -> None:
         """Every hedge that is over is compared once, as soon as all is known."""

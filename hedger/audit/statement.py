@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from hedger.audit.rollbacks import leg_costs
+from hedger.audit.spans import COLUMNS, SUMS, By, Span, month
 from hedger.domain.account import EntryKind
 from hedger.domain.money import ZERO, plain
 from hedger.errors import UsageError
@@ -27,55 +27,11 @@ from hedger.ledger import sqlite
 from hedger.ledger.records import REVISION
 from hedger.ledger.text import EXACT, instant_text
 
+__all__ = ["COLUMNS", "By", "Span", "month", "rows"]
+
 CURRENCY = "USD"  # X10's collateral; Lighter's is USDC, counted as the same
 Row = dict[str, Any]
 Sums = dict[str, Decimal]
-_SUMS = {
-    "realised_usd": EntryKind.REALISED,
-    "fees_usd": EntryKind.FEE,
-    "funding_usd": EntryKind.FUNDING,
-    "unexplained_usd": EntryKind.UNEXPLAINED,
-}
-
-
-class By(StrEnum):
-    """What a row is about."""
-
-    VENUE = "venue"
-    DAY = "day"
-    MARKET = "market"
-    ENTRY = "entry"
-
-
-COLUMNS: dict[By, tuple[str, ...]] = {
-    By.VENUE: (
-        "month", "venue", "account", "opening_usd", *_SUMS, "closing_usd", "reading_usd",
-        "reading_at", "difference_usd",
-    ),
-    By.DAY: ("day", "venue", "account", "opening_usd", *_SUMS, "closing_usd"),
-    By.MARKET: (
-        "month", "venue", "account", "symbol", "trades", "traded_usd", *_SUMS, "net_usd",
-        "rollbacks", "rollback_cost_usd",
-    ),
-    By.ENTRY: (
-        "at", "venue", "account", "type", "symbol", "size", "price_usd", "amount_usd", "currency",
-        "ref", "order_ref", "hedge_id", "note",
-    ),
-}  # fmt: skip
-"""The keys of every row, in order."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """From ``start`` on and before ``end``; a month, or everything."""
-
-    name: str
-    start: datetime
-    end: datetime
-
-    def holds(self, at: str) -> bool:
-        """Whether a stamp of the ledger lies in it."""
-        return instant_text(self.start) <= at < instant_text(self.end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,24 +41,6 @@ class _Account:
     venue: str
     account: str
     base_usd: Decimal | None
-
-
-def month(text: str | None) -> Span:
-    """
-    The UTC month ``YYYY-MM``; everything when there is none.
-
-    Raises:
-        UsageError: it is no month.
-    """
-    if text is None:
-        first, last = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
-        return Span(name="all", start=first, end=last)
-    try:
-        start = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
-        end = start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
-    except ValueError:
-        raise UsageError(f"--month {text} is no month; write it as in 2026-01") from None
-    return Span(name=text, start=start, end=end)
 
 
 def rows(
@@ -178,7 +116,7 @@ def _by_venue(connection: sqlite3.Connection, account: _Account, span: Span) -> 
         "venue": account.venue,
         "account": account.account,
         "opening_usd": _text(opening),
-        **{name: plain(sums[name]) for name in _SUMS},
+        **{name: plain(sums[name]) for name in SUMS},
         "closing_usd": _text(closing),
         **_held_against(closing, reading),
     }
@@ -232,7 +170,7 @@ def _by_day(connection: sqlite3.Connection, account: _Account, span: Span) -> It
             "venue": account.venue,
             "account": account.account,
             "opening_usd": _text(opening),
-            **{name: plain(sums[name]) for name in _SUMS},
+            **{name: plain(sums[name]) for name in SUMS},
             "closing_usd": _text(_plus(opening, sums)),
         }
 
@@ -267,7 +205,7 @@ def _by_market(connection: sqlite3.Connection, account: _Account, span: Span) ->
             "symbol": symbol,
             "trades": int(of_market["trades"]),
             "traded_usd": plain(of_market["traded"]),
-            **{name: plain(of_market[name]) for name in _SUMS},
+            **{name: plain(of_market[name]) for name in SUMS},
             "net_usd": _text(_plus(ZERO, of_market)),
             "rollbacks": count,
             "rollback_cost_usd": _text(cost),
@@ -294,7 +232,7 @@ def _by_entry(connection: sqlite3.Connection, account: _Account, span: Span) -> 
 
 
 def _count(sums: Sums, entry: sqlite3.Row) -> None:
-    for name, kind in _SUMS.items():
+    for name, kind in SUMS.items():
         if entry["kind"] == kind:
             sums[name] = EXACT.add(sums[name], Decimal(entry["amount_usd"]))
 
@@ -303,7 +241,7 @@ def _plus(opening: Decimal | None, sums: Sums) -> Decimal | None:
     if opening is None:
         return None
     total = opening
-    for name in _SUMS:
+    for name in SUMS:
         total = EXACT.add(total, sums[name])
     return total
 

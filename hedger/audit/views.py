@@ -11,27 +11,33 @@ Equal means equal to the last decimal. What is not known yet is None, never zero
 """
 
 import contextlib
-import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from hedger.audit.legrows import (
+    LegRows,
+    ask,
+    balance,
+    by_ref,
+    entry_is_ours,
+    results,
+    rows_of_leg,
+    settled,
+    sizes,
+    total,
+)
 from hedger.audit.pnl import of_hedge
 from hedger.audit.queries import KINDS, Filters, compose
 from hedger.domain import hedge as domain
-from hedger.domain.account import Books, EntryKind, Holding
+from hedger.domain.account import EntryKind
 from hedger.domain.money import ZERO, plain
 from hedger.ledger import sqlite
 from hedger.ledger.records import REVISION
-from hedger.ledger.text import EXACT, instant_text, parse_instant
-
-SETTLED = timedelta(seconds=5)
-"""How long after the end of a hedge a reading of the cash is believed to have seen it."""
 
 TOLD = 3  # single differences in a sentence
 PARTS = (EntryKind.FEE, EntryKind.REALISED, EntryKind.FUNDING)
@@ -60,7 +66,7 @@ class View:
     def net(self) -> Decimal | None:
         """What it comes to."""
         parts = (self.fee, self.realised, self.funding)
-        return None if None in parts else _total(part for part in parts if part is not None)
+        return None if None in parts else total(part for part in parts if part is not None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,32 +102,6 @@ class Leg:
         }
 
 
-@dataclass(slots=True, kw_only=True)
-class _Found:
-    """The rows of one leg."""
-
-    venue: str
-    account: str
-    fills: list[Row]
-    payments: list[Row]
-    entries: list[Row]
-    books: Books
-    problems: list[str] = field(default_factory=list)
-
-
-def books_key(venue: str) -> str:
-    """Where the ledger keeps how a venue rounds."""
-    return f"books:{venue}"
-
-
-def books_text(books: Books) -> str:
-    """How a venue rounds, for the ledger."""
-    step = books.entry_step
-    return json.dumps(
-        {"usd_step": plain(books.usd_step), "entry_step": None if step is None else plain(step)}
-    )
-
-
 def of_hedges(path: Path, filters: Filters | None = None, *, hedge: str = "") -> Iterator[Leg]:
     """
     Both legs of every hedge that traded, oldest first.
@@ -142,7 +122,7 @@ def of_hedges(path: Path, filters: Filters | None = None, *, hedge: str = "") ->
             hedge=asked.hedge,
             limit=asked.limit,
         )
-        for found in _ask(connection, *compose(kind, wanted)):
+        for found in ask(connection, *compose(kind, wanted)):
             for name in "ab":
                 leg = _leg(connection, found, name)
                 if leg is not None and asked.venue in (None, leg.venue):
@@ -151,49 +131,26 @@ def of_hedges(path: Path, filters: Filters | None = None, *, hedge: str = "") ->
 
 def _leg(connection: sqlite3.Connection, hedge: Row, name: str) -> Leg | None:
     venue = hedge[f"venue_{name}"]
-    orders = _ask(
+    orders = ask(
         connection,
         "SELECT account FROM orders WHERE hedge_id = ? AND venue = ? ORDER BY seq LIMIT 1",
         [hedge["id"], venue],
     )
     if not orders:
         return None
-    account = orders[0]["account"]
-    found = _Found(
-        venue=venue,
-        account=account,
-        fills=_ask(
-            connection,
-            "SELECT trade_id, side, size, price, fee_usd FROM fills"
-            " WHERE hedge_id = ? AND venue = ? ORDER BY at, CAST(trade_id AS INTEGER)",
-            [hedge["id"], venue],
-        ),
-        payments=_ask(
-            connection,
-            "SELECT payment_id, amount_usd, size FROM funding_payments"
-            " WHERE hedge_id = ? AND venue = ?",
-            [hedge["id"], venue],
-        ),
-        entries=_ask(
-            connection,
-            "SELECT seq, kind, ref, amount_usd, note FROM account_entries"
-            " WHERE hedge_id = ? AND venue = ? AND account = ? ORDER BY seq",
-            [hedge["id"], venue, account],
-        ),
-        books=_books(connection, venue),
-    )
+    found = rows_of_leg(connection, hedge["id"], venue, orders[0]["account"])
     over = domain.State(hedge["state"]).terminal
     ours = _ours(found, hedge, over=over)
-    settled = _settled(connection, hedge, found) if over else None
-    theirs = _theirs(found) if settled or not over else View(fee=None, realised=None, funding=None)
-    balance = _balance(connection, hedge, found, settled) if settled else None
+    after = settled(connection, hedge, found) if over else None
+    theirs = _theirs(found) if after or not over else View(fee=None, realised=None, funding=None)
+    cash = balance(connection, hedge, found, after) if after else None
     leg = Leg(
         hedge=hedge["id"],
         symbol=hedge["symbol"],
         venue=venue,
         fills=ours,
         history=theirs,
-        balance=balance,
+        balance=cash,
         state=State.UNKNOWN if over else State.OPEN,
     )
     if over and ours.net is not None and theirs.net is not None:
@@ -201,7 +158,7 @@ def _leg(connection: sqlite3.Connection, hedge: Row, name: str) -> Leg | None:
     return leg
 
 
-def _judge(leg: Leg, found: _Found) -> None:
+def _judge(leg: Leg, found: LegRows) -> None:
     """Line by line, then the sums; the balance only where there was a reading before, too."""
     _compare_fees(found)
     _compare_results(found)
@@ -221,8 +178,8 @@ def _judge(leg: Leg, found: _Found) -> None:
     leg.why = ", ".join(found.problems[:TOLD]) + (f", and {more} more" if more > 0 else "")
 
 
-def _compare_fees(found: _Found) -> None:
-    theirs = _by_ref(found, EntryKind.FEE)
+def _compare_fees(found: LegRows) -> None:
+    theirs = by_ref(found, EntryKind.FEE)
     for fill in found.fills:
         fee = theirs.pop(fill["trade_id"], None)
         ours = -Decimal(fill["fee_usd"])
@@ -233,21 +190,21 @@ def _compare_fees(found: _Found) -> None:
     found.problems += [f"we know nothing of trade {ref}" for ref in theirs]
 
 
-def _compare_results(found: _Found) -> None:
+def _compare_results(found: LegRows) -> None:
     """One by one where the venue tells them by trade; sums are compared in any case."""
-    theirs = _by_ref(found, EntryKind.REALISED)
+    theirs = by_ref(found, EntryKind.REALISED)
     known = {fill["trade_id"] for fill in found.fills}
     if not theirs or not set(theirs) <= known:
         return
-    for ref, ours in _results(found):
+    for ref, ours in results(found):
         result = theirs.pop(ref, ZERO)
         if result != ours:
             found.problems.append(_differ(f"result of trade {ref}", ours, result))
 
 
-def _compare_funding(found: _Found) -> None:
-    theirs = _by_ref(found, EntryKind.FUNDING)
-    held = _sizes(found)
+def _compare_funding(found: LegRows) -> None:
+    theirs = by_ref(found, EntryKind.FUNDING)
+    held = sizes(found)
     for payment in found.payments:
         name, ours = payment["payment_id"], Decimal(payment["amount_usd"])
         amount = theirs.pop(name, None)
@@ -260,22 +217,20 @@ def _compare_funding(found: _Found) -> None:
     found.problems += [f"payment {ref} is not in our books" for ref in theirs]
 
 
-def _ours(found: _Found, hedge: Row, *, over: bool) -> View:
-    results = _results(found)
-    left = _sizes(found)[-1]
+def _ours(found: LegRows, hedge: Row, *, over: bool) -> View:
+    booked = results(found)
     funding = of_hedge(dict(hedge))["funding_usd"] if over else ""
     known = funding is not None
     return View(
-        fee=-_total(Decimal(fill["fee_usd"]) for fill in found.fills),
-        # coins that are left although it is over: their entry was not ours
-        realised=None if over and left != ZERO else _total(result for _, result in results),
-        funding=_total(Decimal(row["amount_usd"]) for row in found.payments) if known else None,
+        fee=-total(Decimal(fill["fee_usd"]) for fill in found.fills),
+        realised=total(result for _, result in booked) if entry_is_ours(found) else None,
+        funding=total(Decimal(row["amount_usd"]) for row in found.payments) if known else None,
     )
 
 
-def _theirs(found: _Found) -> View:
+def _theirs(found: LegRows) -> View:
     sums = {
-        part: _total(
+        part: total(
             Decimal(entry["amount_usd"]) for entry in found.entries if entry["kind"] == part
         )
         for part in PARTS
@@ -287,99 +242,8 @@ def _theirs(found: _Found) -> View:
     )
 
 
-def _settled(connection: sqlite3.Connection, hedge: Row, found: _Found) -> Row | None:
-    """The first reading after the end that base and entries make, with all of this hedge's."""
-    ended = parse_instant(hedge["closed_at"]) if hedge["closed_at"] else None
-    if ended is None:
-        return None
-    newest = max((entry["seq"] for entry in found.entries), default=0)
-    rows = _ask(
-        connection,
-        "SELECT cash_usd, through FROM balance_readings WHERE venue = ? AND account = ?"
-        " AND until >= ? AND through >= ? AND differs_since IS NULL ORDER BY until LIMIT 1",
-        [found.venue, found.account, instant_text(ended + SETTLED), newest],
-    )
-    return rows[0] if rows else None
-
-
-def _balance(
-    connection: sqlite3.Connection, hedge: Row, found: _Found, after: Row
-) -> Decimal | None:
-    """What the cash changed by, less the entries of other hedges; None without a reading before."""
-    rows = _ask(
-        connection,
-        "SELECT cash_usd, through FROM balance_readings WHERE venue = ? AND account = ?"
-        " AND as_of <= ? AND differs_since IS NULL ORDER BY as_of DESC, seq DESC LIMIT 1",
-        [found.venue, found.account, hedge["created_at"]],
-    )
-    if not rows or any(entry["seq"] <= rows[0]["through"] for entry in found.entries):
-        return None
-    others = _ask(
-        connection,
-        "SELECT amount_usd FROM account_entries WHERE venue = ? AND account = ?"
-        " AND seq > ? AND seq <= ? AND hedge_id IS NOT NULL AND hedge_id <> ?",
-        [found.venue, found.account, rows[0]["through"], after["through"], hedge["id"]],
-    )
-    change = EXACT.subtract(Decimal(after["cash_usd"]), Decimal(rows[0]["cash_usd"]))
-    return EXACT.subtract(change, _total(Decimal(row["amount_usd"]) for row in others))
-
-
-def _results(found: _Found) -> list[tuple[str, Decimal]]:
-    """What each of our fills realised, as the venue rounds it."""
-    holding = Holding(found.books)
-    return [
-        (fill["trade_id"], holding.fill(_signed(fill), Decimal(fill["price"])))
-        for fill in found.fills
-    ]
-
-
-def _sizes(found: _Found) -> list[Decimal]:
-    """Every size that our fills made, the last one last."""
-    sizes = [ZERO]
-    for fill in found.fills:
-        sizes.append(sizes[-1] + _signed(fill))
-    return sizes
-
-
-def _signed(fill: Row) -> Decimal:
-    size = Decimal(fill["size"])
-    return size if fill["side"] == "buy" else -size
-
-
-def _by_ref(found: _Found, kind: EntryKind) -> dict[str, Decimal]:
-    sums: dict[str, Decimal] = {}
-    for entry in found.entries:
-        if entry["kind"] == kind:
-            amount = Decimal(entry["amount_usd"])
-            sums[entry["ref"]] = EXACT.add(sums.get(entry["ref"], ZERO), amount)
-    return sums
-
-
-def _books(connection: sqlite3.Connection, venue: str) -> Books:
-    rows = _ask(connection, "SELECT value FROM meta WHERE key = ?", [books_key(venue)])
-    if not rows:
-        return Books()
-    stored: Mapping[str, str | None] = json.loads(rows[0]["value"])
-    step = stored["entry_step"]
-    return Books(
-        usd_step=Decimal(str(stored["usd_step"])),
-        entry_step=None if step is None else Decimal(step),
-    )
-
-
-def _ask(connection: sqlite3.Connection, sql: str, values: list[Any]) -> list[Row]:
-    return [dict(row) for row in connection.execute(sql, values)]
-
-
 def _differ(what: str, ours: Decimal, theirs: Decimal) -> str:
     return f"{what} is {plain(ours)} USD in our books and {plain(theirs)} USD in the venue's"
-
-
-def _total(values: Any) -> Decimal:
-    total = ZERO
-    for value in values:
-        total = EXACT.add(total, value)
-    return total
 
 
 def _text(value: Decimal | None) -> str | None:

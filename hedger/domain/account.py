@@ -45,7 +45,7 @@ class Books:
 
     usd_step: Decimal = Decimal("0.000001")  # the smallest amount that is booked
     entry_step: Decimal | None = Decimal("1e-16")
-    streams: tuple[Stream, ...] = ()  # lists that together tell every entry; none: unknown
+    streams: tuple[Stream, ...] = ()  # lists that together tell every entry, trades first
 
     def usd(self, amount: Decimal) -> Decimal:
         """An amount as it is booked, half to even."""

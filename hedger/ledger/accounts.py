@@ -1,14 +1,13 @@
 """
 Rows of the venues' own books; inside a transaction.
 
-Entries are only ever added. Which hedge one belongs to follows from the order behind it, or
-from the time the hedge lived; never from our fills and payments, so that the venues' books
-and ours share no rows.
+Entries are only ever added; what grows is added as its increase. Nothing here reads our fills
+or payments, so that the venues' books and ours share no rows.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -22,13 +21,13 @@ from hedger.domain.money import ZERO, plain
 from hedger.ledger import account_tables as at
 from hedger.ledger import events
 from hedger.ledger import tables as t
+from hedger.ledger.account_owners import owner_of
 from hedger.ledger.session import Session
 from hedger.ledger.text import EXACT
 
 READINGS_MAX = 200_000
 CHECK_DAYS = 30
 CHECKS_AT_ONCE = 50
-SKEW = timedelta(seconds=5)  # between the venue's stamps and our clock
 NO_SYMBOL = Symbol("")
 
 
@@ -181,6 +180,11 @@ def _known(conn: sa.Connection, account: str, entry: Entry) -> Sequence[sa.Row[A
 
 
 def _insert(session: Session, account: str, entry: Entry, amount: Decimal, part: int) -> int:
+    """One row; a hedge that was compared already is compared again."""
+    owner = owner_of(session.conn, account, entry)
+    if owner is not None:
+        c = at.account_checks.c
+        session.conn.execute(at.account_checks.delete().where(c.hedge_id == owner))
     result = session.conn.execute(
         at.account_entries.insert().values(
             venue=entry.venue,
@@ -189,7 +193,7 @@ def _insert(session: Session, account: str, entry: Entry, amount: Decimal, part:
             ref=entry.ref,
             part=part,
             symbol=entry.symbol,
-            hedge_id=_owner(session.conn, entry),
+            hedge_id=owner,
             amount_usd=amount,
             size=entry.size,
             price=entry.price,
@@ -213,49 +217,6 @@ def _complain(session: Session, entry: Entry, known: Decimal) -> None:
     told = sa.select(c.seq).where(c.kind == "alert", c.text == text).limit(1)
     if session.conn.execute(told).first() is None:
         events.alert(session, text, None, None)
-
-
-def _owner(conn: sa.Connection, entry: Entry) -> HedgeId | None:
-    """The hedge of the order behind it; else the newest that lived there and then."""
-    if entry.kind is EntryKind.UNEXPLAINED:
-        return None
-    if entry.kind is EntryKind.FUNDING:
-        return _of_settlement(conn, entry)
-    if entry.order_ref is not None:
-        c = t.orders.c
-        query = sa.select(c.hedge_id).where(
-            c.venue == entry.venue, c.symbol == entry.symbol, c.venue_order_id == entry.order_ref
-        )
-        found = conn.execute(query.limit(1)).scalar()
-        if found is not None:
-            return HedgeId(found)
-    began = entry.since or entry.at
-    h = t.hedges.c
-    query = sa.select(h.id).where(
-        h.symbol == entry.symbol,
-        h.created_at <= began + SKEW,
-        sa.or_(h.closed_at.is_(None), h.closed_at >= began - SKEW),
-    )
-    found = conn.execute(query.order_by(h.seq.desc()).limit(1)).scalar()
-    return None if found is None else HedgeId(found)
-
-
-def _of_settlement(conn: sa.Connection, entry: Entry) -> HedgeId | None:
-    h = t.hedges.c
-    sides = [
-        sa.and_(
-            venue == entry.venue,
-            first <= entry.at,
-            sa.or_(last >= entry.at, sa.and_(last.is_(None), h.state.not_in(sorted(TERMINAL)))),
-        )
-        for venue, first, last in (
-            (h.venue_a, h.first_settlement_a, h.last_settlement_a),
-            (h.venue_b, h.first_settlement_b, h.last_settlement_b),
-        )
-    ]
-    query = sa.select(h.id).where(h.symbol == entry.symbol, sa.or_(*sides))
-    found = conn.execute(query.order_by(h.seq.desc()).limit(1)).scalar()
-    return None if found is None else HedgeId(found)
 
 
 def _since(
