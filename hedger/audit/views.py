@@ -139,6 +139,8 @@ def _leg(connection: sqlite3.Connection, hedge: Row, name: str) -> Leg | None:
     if not orders:
         return None
     found = rows_of_leg(connection, hedge["id"], venue, orders[0]["account"])
+    if not (found.fills or found.payments or found.entries):
+        return None
     over = domain.State(hedge["state"]).terminal
     ours = _ours(found, hedge, over=over)
     after = settled(connection, hedge, found) if over else None
