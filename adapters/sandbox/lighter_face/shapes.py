@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
+from adapters.sandbox.clock import HOUR_MS
 from adapters.sandbox.engine.types import (
     CancelReason,
     OrderStatus,
@@ -246,8 +247,9 @@ def payment_json(rules: Rules, payment: PaymentView, late_s: Sequence[int]) -> d
     ``rate`` is a signed fraction per hour (its unit is not documented; exports of the venue's
     own page hold fractions, data.md §1).
     """
+    hour = payment.settlement_ms // HOUR_MS
     return {
-        "timestamp": payment.settlement_ms // 1000 + late_s[payment.id % len(late_s)],
+        "timestamp": payment.settlement_ms // 1000 + late_s[hour % len(late_s)],
         "market_id": rules.market_id,
         "funding_id": payment.id,
         "change": usd(payment.amount),
