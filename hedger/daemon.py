@@ -81,6 +81,7 @@ class Daemon:
         trader = self._trader
         await trader.recover(logger.info)
         await trader.hold_against_accounts()
+        await self._patient(self.accounts)()  # the balances before anything new is begun
         server = control.ControlServer(
             self._home.control_socket,
             handlers(trader),

@@ -26,7 +26,7 @@ from hedger.ledger.session import Session
 from hedger.ledger.text import EXACT
 
 READINGS_MAX = 200_000
-CHECK_DAYS = 30
+CHECK_DAYS = 3  # what is not known by then stays unknown, and ``audit reconcile`` says so
 CHECKS_AT_ONCE = 50
 NO_SYMBOL = Symbol("")
 
