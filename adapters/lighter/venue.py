@@ -9,7 +9,7 @@ from adapters.lighter import orders, wire
 from adapters.lighter.access import Options, access
 from adapters.lighter.fields import UnreadableError, reading
 from adapters.lighter.gateway import Gateway, Signed
-from adapters.lighter.history import BOOKS, History
+from adapters.lighter.books import BOOKS, History
 from adapters.lighter.reads import Reads
 from hedger.clock import Clock
 from hedger.domain.account import HistoryPage, Stream

@@ -18,7 +18,7 @@ from x10.clients.rest import RestApiClient
 from adapters.x10 import sightings, wire
 from adapters.x10.codes import classify
 from adapters.x10.fields import Row, to_ms
-from adapters.x10.history import BOOKS, History
+from adapters.x10.books import BOOKS, History
 from adapters.x10.http import LIMIT, AccountHttp, Params, Reply
 from adapters.x10.lookup import Lookup
 from adapters.x10.markets import Markets

@@ -312,8 +312,8 @@ async def test_s60_a_leg_that_filled_after_a_stop_is_in_all_books_and_costs_what
 async def test_lists_of_many_pages_are_read_in_bounded_runs_and_taken_up_after_a_restart(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.x10.history.LIMIT", ("limit", "2"))
-    monkeypatch.setattr("adapters.lighter.history.PAGE", 2)
+    monkeypatch.setattr("adapters.x10.books.LIMIT", ("limit", "2"))
+    monkeypatch.setattr("adapters.lighter.books.PAGE", 2)
     await desk.trader.accounts.run()
     for _ in range(3):
         await desk.close(await desk.open("ETH", 300))

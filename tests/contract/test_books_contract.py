@@ -81,8 +81,8 @@ async def test_what_was_realised_so_far_is_told_while_the_position_is_open(
 async def test_pages_come_newest_first_and_lead_on_by_their_cursor(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.x10.history.LIMIT", ("limit", "1"))
-    monkeypatch.setattr("adapters.lighter.history.PAGE", 1)
+    monkeypatch.setattr("adapters.x10.books.LIMIT", ("limit", "1"))
+    monkeypatch.setattr("adapters.lighter.books.PAGE", 1)
     await a_life(account)
     first = await account.venue.history(Stream.TRADES, account.world.clock.now(), None)
     assert first.cursor is not None
