@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping
 
+from hedger.accounts import Accounts
 from hedger.accruals import Accruals
 from hedger.alerts import Alerter
 from hedger.breaker import CircuitBreaker
@@ -173,6 +174,14 @@ def compose(
             store=store,
             clock=clock,
             payment_lag_s=settings.funding.payment_lag_s,
+        ),
+        accounts=Accounts(
+            venues=venues,
+            quotes=quotes,
+            store=store,
+            clock=clock,
+            difference_s=settings.accounts.difference_s,
+            pages_per_run=settings.accounts.pages_per_run,
         ),
         breaker=CircuitBreaker(
             clock,

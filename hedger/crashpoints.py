@@ -46,6 +46,9 @@ STORE_SITES: Final = (
     "observe",
     "observe_funding",
     "book_payments",
+    "book_entries",
+    "note_reading",
+    "note_check",
     "funding_complete",
     "event",
     "decide",
@@ -76,6 +79,7 @@ VENUE_SITES: Final = (
     "open_orders",
     "traded",
     "funding_payments",
+    "history",
 )
 """Calls of ``hedger.ports.Venue``; sends are told apart by what the order is for."""
 

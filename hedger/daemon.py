@@ -80,6 +80,7 @@ class Daemon:
         trader = self._trader
         await trader.recover(logger.info)
         await trader.hold_against_accounts()
+        await self._patient(self.accounts)()  # the balances before anything new is begun
         server = control.ControlServer(
             self._home.control_socket,
             handlers(trader),
@@ -97,6 +98,7 @@ class Daemon:
             "glance": (jobs.glance, self.glance),
             "reconcile": (jobs.reconcile, self.reconcile),
             "funding": (jobs.funding, self.funding),
+            "accounts": (jobs.accounts, self.accounts),
             "watch": (jobs.watch, self.watch),
             "lanes": (Job(interval_s=LANES_S), self.lanes),
         }
@@ -206,3 +208,7 @@ class Daemon:
     async def funding(self) -> None:
         """Book what was received and paid."""
         await self._trader.accruals.run()
+
+    async def accounts(self) -> None:
+        """Read the venues' own books and hold ours against them."""
+        await self._trader.accounts.run()

@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from hedger.domain.account import UNTOLD, Books, HistoryPage, Stream
 from hedger.domain.ids import LaneId, Symbol, VenueId
 from hedger.domain.market import (
     Balance,
@@ -45,6 +46,7 @@ class Capabilities:
     read_lag_s: float  # bound on how late order and position reads may be
     clock_skew_s: float  # bound on the difference between its clock and ours, where untold
     usual_match_s: float = 0.4  # when an order's end usually shows: the first look waits for it
+    books: Books = UNTOLD  # how it keeps an account's books, and which lists tell them
 
 
 class QuoteSource(Protocol):
@@ -208,6 +210,14 @@ class Venue(Protocol):
         Every payment with a settlement at or after ``since`` (market clock), oldest first.
 
         Complete, or an exception: pages are followed to their end.
+        """
+
+    async def history(self, stream: Stream, since: datetime, cursor: str | None) -> HistoryPage:
+        """
+        One page of the venue's own books, newest first, after ``cursor`` (None: from the newest).
+
+        Of the streams of ``capabilities.books``. Rows before ``since`` are not wanted, and may
+        come all the same.
         """
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import ConfigError
 from hedger.settings_economics import Economics, Entry, Exit
-from hedger.settings_recovery import Alerts, ReadLag, Recovery
+from hedger.settings_recovery import Accounts, Alerts, ReadLag, Recovery
 from hedger.settings_sequence import Sequence
 from hedger.settings_types import Amount, Bps, Positive, Seconds, Section
 
@@ -133,6 +133,7 @@ class Jobs(Section):
     glance: Job = Job(interval_s=5)
     reconcile: Job = Job(interval_s=15)
     funding: Job = Job(interval_s=60)
+    accounts: Job = Job(interval_s=60)
     watch: Job = Job(interval_s=5)
 
 
@@ -203,6 +204,7 @@ class Settings(Section):
     read_lag: ReadLag = ReadLag()
     recovery: Recovery = Recovery()
     alerts: Alerts = Alerts()
+    accounts: Accounts = Accounts()
     jobs: Jobs = Jobs()
     log: Log = Log()
     venues: Venues = Venues()

@@ -33,6 +33,13 @@ class Recovery(Section):
     retry_max_s: Seconds = 300.0
 
 
+class Accounts(Section):
+    """How the venues' own books are read beside ours."""
+
+    difference_s: Seconds = 900.0
+    pages_per_run: Annotated[int, Field(ge=1, le=1_000)] = 20
+
+
 class Alerts(Section):
     """Where alerts go besides the log and the ledger; neither is needed."""
 

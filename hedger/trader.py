@@ -13,6 +13,7 @@ from typing import Any
 from loguru import logger
 
 from hedger import recovery, risk, standing
+from hedger.accounts import Accounts
 from hedger.accruals import Accruals
 from hedger.alerts import Alerter
 from hedger.breaker import CircuitBreaker
@@ -77,6 +78,7 @@ class Trader:
     positions: PositionCache
     reconciler: Reconciler
     accruals: Accruals
+    accounts: Accounts
     breaker: CircuitBreaker
     lanes: Lanes
     late: LateWatch
@@ -214,6 +216,9 @@ class Trader:
         payments = await self.accruals.run()
         if payments:
             progress(f"{payments} funding payments booked")
+        entries = await self.accounts.run()
+        if entries:
+            progress(f"{entries} entries of the venues' own books booked")
         return {
             "differences": [
                 {
@@ -230,6 +235,7 @@ class Trader:
             "in_doubt": dict(report.in_doubt),
             "blocked": [f"{v}:{s}" for v, s in sorted(report.blocked)],
             "funding_payments": payments,
+            "account_entries": entries,
         }
 
     async def hold_against_accounts(self) -> Report:

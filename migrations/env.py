@@ -11,7 +11,8 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-from hedger.ledger.tables import Exact, Instant, metadata
+from hedger.ledger.account_tables import metadata  # with the tables of both modules
+from hedger.ledger.tables import Exact, Instant
 
 
 def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]:

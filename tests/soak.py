@@ -2,6 +2,8 @@
 Hedges in a row through hedger's own path, the second leg going well or badly by chance.
 
     bin/soak --hedges 200 --seed 1
+    bin/soak --hedges 500 --rates ground-truth    the fates of a real bot (tests/soak_rates.py)
+    bin/soak --market-hours 48                    settlements at speed (tests/soak_hours.py)
 
 Each hedge is opened, and closed if it opened, by the same ``App`` that the daemon runs, through
 the official SDKs and real HTTP, against a sandbox process of its own. After every hedge the
@@ -26,21 +28,30 @@ import yaml
 from adapters.sandbox import process, verify
 from hedger import audit, log, resources, settings
 from hedger.app import App
+from hedger.audit import legrows
 from hedger.clock import SystemClock
 from hedger.domain.ids import Symbol
 from hedger.home import Home
+from tests import soak_hours, soak_rates
 
 OUTCOMES = ("filled", "partial", "refused", "dropped")
 LEAST_SHARE = 5  # at least one hedge in five of each outcome
 SYMBOLS = ("ETH", "SOL", "BNB", "XRP", "DOGE", "AVAX", "LINK", "LTC", "SUI", "HYPE")
 USD = Decimal(200)
+FLAT = {
+    "timeout": ("closed_flat",),
+    "aborted": ("closed_flat",),
+    "aborted in an outage": ("refused",),
+}
+"""How a hedge may end that never held anything."""
+READ_EVERY = 10  # hedges between two readings of the venues' own books
 
 
-def sandbox_settings(seed: int) -> settings.Settings:
+def sandbox_settings(seed: int, hour_s: float = 3600.0) -> settings.Settings:
     """The shipped sandbox configuration without the daemon's limits and without rate limits."""
     path = resources.config() / "sandbox.yaml"
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    data["sandbox"] |= {"seed": seed, "tier": "none", "hour_s": 3600.0, "balance_usd": 100_000}
+    data["sandbox"] |= {"seed": seed, "tier": "none", "hour_s": hour_s, "balance_usd": 100_000}
     data["circuit_breaker"] = {"consecutive_failures_threshold": 100}
     return settings.parse(data, str(path))
 
@@ -90,22 +101,26 @@ class Soak:
         self._http = httpx.AsyncClient(base_url=control_url, trust_env=False, timeout=30)
         self._chance = random.Random(seed)
         self.came_to: Counter[str] = Counter()
+        self.fates: dict[str, str] = {}  # by hedge id
 
     async def hedge(self, outcome: str) -> list[str]:
         """Open one, close it if it opened; what disagrees afterwards."""
         symbol = self._chance.choice(SYMBOLS)
         body = fault(outcome, symbol, self._chance)
+        if outcome in soak_rates.FAULTS:
+            body = dict(soak_rates.FAULTS[outcome])
         if body is not None:
             (await self._http.post("/faults", json=body)).raise_for_status()
         row = await self._app.open_hedge(Symbol(symbol), USD, lambda _: None)
+        self.fates[row["hedge"]] = outcome
+        (await self._http.delete("/faults")).raise_for_status()
         found = await self._compare()
         first = row["state"]
         if first == "open":
             row = await self._app.close_hedge(row["hedge"], lambda _: None)
             found += await self._compare()
-        (await self._http.delete("/faults")).raise_for_status()
         self.came_to[f"{outcome}: {first} -> {row['state']}"] += 1
-        if row["state"] != "closed":
+        if row["state"] not in {"closed", *FLAT.get(outcome, ())}:
             found.append(f"hedge {row['hedge']} ended {row['state']}: {row['reason']}")
         return found
 
@@ -135,35 +150,78 @@ def deck(hedges: int, chance: random.Random) -> list[str]:
     return cards
 
 
-async def run(hedges: int, seed: int, root: Path) -> int:
+async def run(hedges: int, seed: int, root: Path, *, ground_truth: bool = False) -> int:
     """All of it; the exit status."""
     home, clock = Home(root), SystemClock()
     home.prepare("sandbox")
-    cards = deck(hedges, random.Random(seed))
+    chance = random.Random(seed)
+    cards = soak_rates.deck(hedges, chance) if ground_truth else deck(hedges, chance)
     began_s, failures = clock.monotonic_s(), 0
     try:
         async with App.open(sandbox_settings(seed), home, mode="trade") as app:
             line = process.status(home.root)
             assert line is not None
             soak = Soak(app, line["control_url"], home, seed)
+            await app.trader.accounts.run()
             for number, outcome in enumerate(cards, start=1):
                 found = await soak.hedge(outcome)
                 failures += len(found)
                 for text in found:
                     print(f"hedge {number} ({outcome}): {text}")
+                if number % READ_EVERY == 0:
+                    await app.trader.accounts.run()
                 if number % 20 == 0 or number == hedges:
                     passed_s = clock.monotonic_s() - began_s
                     print(f"{number} hedges in {passed_s:.0f} s, {failures} differences")
-            _tell(cards, soak, naked_spans(await soak.state()), failures)
+            _tell(soak, naked_spans(await soak.state()), failures)
+            if ground_truth:
+                failures += await _judge_rates(app, soak, home, clock)
             await soak.close()
     finally:
         await process.stop(home.root, clock)
     few = [o for o in OUTCOMES if cards.count(o) * LEAST_SHARE < hedges]
-    return 1 if failures or few else 0
+    return 1 if failures or (few and not ground_truth) else 0
 
 
-def _tell(cards: Sequence[str], soak: Soak, spans: Sequence[float], failures: int) -> None:
-    print("second leg: " + ", ".join(f"{o} {cards.count(o)}" for o in OUTCOMES))
+async def _judge_rates(app: App, soak: Soak, home: Home, clock: SystemClock) -> int:
+    for _ in range(2):
+        await clock.sleep(views_settled_s())
+        await app.trader.accruals.run()
+        await app.trader.accounts.run()
+    wrong = soak_rates.judged(home.ledger, soak.fates)
+    for text in wrong:
+        print(text)
+    print("done-when 4 holds" if not wrong else f"{len(wrong)} things do not hold")
+    return len(wrong)
+
+
+def views_settled_s() -> float:
+    """How long after its end a hedge's books are believed, and a little more."""
+    return legrows.SETTLED.total_seconds() + 1
+
+
+async def run_hours(hours: int, hour_s: float, seed: int, root: Path) -> int:
+    """So many market hours at speed; the exit status."""
+    home, clock = Home(root), SystemClock()
+    home.prepare("sandbox")
+    try:
+        async with App.open(sandbox_settings(seed, hour_s), home, mode="trade") as app:
+            line = process.status(home.root)
+            assert line is not None
+            run = soak_hours.Hours(app, line["control_url"], home.ledger, clock, seed)
+            wrong = await run.run(hours)
+            await run.close()
+    finally:
+        await process.stop(home.root, clock)
+    for text in wrong:
+        print(text)
+    print("all books agree" if not wrong else f"{len(wrong)} things do not agree")
+    return 1 if wrong else 0
+
+
+def _tell(soak: Soak, spans: Sequence[float], failures: int) -> None:
+    fates = Counter(soak.fates.values())
+    print("fates: " + ", ".join(f"{name} {count}" for name, count in sorted(fates.items())))
     for name, count in sorted(soak.came_to.items()):
         print(f"  {name}: {count}")
     if spans:
@@ -180,11 +238,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0] if __doc__ else None)
     parser.add_argument("--hedges", type=int, default=200, help="how many, default 200")
     parser.add_argument("--seed", type=int, default=1, help="of the sandbox and of all chance")
+    parser.add_argument("--rates", choices=["quarters", "ground-truth"], default="quarters")
+    parser.add_argument("--market-hours", type=int, help="pass so many market hours instead")
+    parser.add_argument("--hour-s", type=float, default=6.0, help="seconds per market hour there")
     parser.add_argument("--verbose", action="store_true", help="show hedger's own log")
     options = parser.parse_args()
     log.configure(level="INFO" if options.verbose else "CRITICAL")
     with tempfile.TemporaryDirectory(prefix="hedger-soak-") as folder:
-        sys.exit(asyncio.run(run(options.hedges, options.seed, Path(folder) / "home")))
+        home = Path(folder) / "home"
+        if options.market_hours is not None:
+            work = run_hours(options.market_hours, options.hour_s, options.seed, home)
+        else:
+            truth = options.rates == "ground-truth"
+            work = run(options.hedges, options.seed, home, ground_truth=truth)
+        sys.exit(asyncio.run(work))
 
 
 if __name__ == "__main__":

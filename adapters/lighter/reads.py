@@ -249,12 +249,13 @@ class Reads:
         for row in rows:
             with reading(self._venue, what):
                 market = int_of(row, "market_id")
-            symbol = await self._symbol_of(market)
+            symbol = await self.symbol_of(market)
             with reading(self._venue, what):
                 payments.append(wire.payment(row, self._venue, symbol))
         return payments
 
-    async def _symbol_of(self, market: int) -> Symbol:
+    async def symbol_of(self, market: int) -> Symbol:
+        """Our symbol of a market number; asked for on a miss."""
         markets = self._markets or await self._read_markets()
         symbol = markets.symbol_of(market)
         if symbol is None:

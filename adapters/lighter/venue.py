@@ -7,10 +7,12 @@ from typing import Final
 from adapters.budget import Budget
 from adapters.lighter import orders, wire
 from adapters.lighter.access import Options, access
+from adapters.lighter.books import BOOKS, History
 from adapters.lighter.fields import UnreadableError, reading
 from adapters.lighter.gateway import Gateway, Signed
 from adapters.lighter.reads import Reads
 from hedger.clock import Clock
+from hedger.domain.account import HistoryPage, Stream
 from hedger.domain.ids import LaneId, Symbol, VenueId
 from hedger.domain.market import (
     Balance,
@@ -67,6 +69,8 @@ class LighterVenue:
         self._fees: tuple[Fees, float] | None = None
         self._gateway = Gateway(id, self._access, clock, budget)
         self._reads = Reads(id, self._access, self._gateway, wire.Names(names), clock)
+        index = self._access.account_index
+        self._history = History(id, index, self._gateway, self._reads)
 
     @property
     def id(self) -> VenueId:
@@ -91,6 +95,7 @@ class LighterVenue:
             read_lag_s=self._access.read_lag_s,
             clock_skew_s=CLOCK_SKEW_S,
             usual_match_s=USUAL_MATCH_S,
+            books=BOOKS,
         )
 
     @property
@@ -248,6 +253,10 @@ class LighterVenue:
         self, since: datetime, symbol: Symbol | None = None
     ) -> Sequence[FundingPayment]:
         return await self._reads.payments(since, symbol)
+
+    async def history(self, stream: Stream, since: datetime, cursor: str | None) -> HistoryPage:
+        """One page of the venue's own books, newest first; ``since`` is not needed here."""
+        return await self._history.page(stream, cursor)
 
     async def _find_burn(self, prepared: Prepared, asked_at: datetime) -> Sighting:
         tx = await self._tx(prepared)

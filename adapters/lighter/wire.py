@@ -244,6 +244,7 @@ def balance(account: Row, venue: VenueId, as_of: datetime) -> Balance:
         venue=venue,
         available_usd=decimal_of(account, "available_balance"),
         equity_usd=decimal_of(account, "total_asset_value"),
+        cash_usd=decimal_of(account, "collateral") if "collateral" in account else None,
         as_of=as_of,
     )
 

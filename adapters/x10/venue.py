@@ -16,6 +16,7 @@ from loguru import logger
 from x10.clients.rest import RestApiClient
 
 from adapters.x10 import sightings, wire
+from adapters.x10.books import BOOKS, History
 from adapters.x10.codes import classify
 from adapters.x10.fields import Row, to_ms
 from adapters.x10.http import LIMIT, AccountHttp, Params, Reply
@@ -25,6 +26,7 @@ from adapters.x10.names import Names
 from adapters.x10.options import TTL_MAX_S, Value, read_options
 from adapters.x10.signing import check_steps, expiry_of, salt_of, signed_body
 from hedger.clock import Clock
+from hedger.domain.account import HistoryPage, Stream
 from hedger.domain.ids import LaneId, Symbol, VenueId
 from hedger.domain.market import (
     Balance,
@@ -92,6 +94,7 @@ class XVenue:
         self._http = AccountHttp(id, self._client, self._options.api_key, clock, timeout_s)
         self._markets = Markets(id, self._http, self._names, clock)
         self._lookup = Lookup(id, self._http, clock, READ_LAG_S)
+        self._history = History(id, self._http, self._names, clock)
         self._fees: dict[Symbol, tuple[datetime, Fees]] = {}
 
     def __repr__(self) -> str:
@@ -114,6 +117,7 @@ class XVenue:
             read_lag_s=READ_LAG_S,
             clock_skew_s=CLOCK_SKEW_S,
             usual_match_s=USUAL_MATCH_S,
+            books=BOOKS,
         )
 
     @property
@@ -155,7 +159,9 @@ class XVenue:
         page = await self._http.page("/user/balance")
         now = self._clock.now()
         if page is None:
-            return Balance(venue=self._id, available_usd=ZERO, equity_usd=ZERO, as_of=now)
+            return Balance(
+                venue=self._id, available_usd=ZERO, equity_usd=ZERO, cash_usd=ZERO, as_of=now
+            )
         return wire.balance(self._id, page.data, now)
 
     async def fees(self, symbol: Symbol) -> Fees:
@@ -309,6 +315,10 @@ class XVenue:
     def _on_their_clock(self, instant: datetime) -> datetime:
         offset = self.offset
         return instant if offset is None else offset.theirs(instant)
+
+    async def history(self, stream: Stream, since: datetime, cursor: str | None) -> HistoryPage:
+        """One page of the venue's own books, newest first."""
+        return await self._history.page(stream, since, cursor)
 
     async def _positions(self, params: Params) -> dict[Symbol, Position]:
         started_at = self._clock.now()

@@ -226,12 +226,13 @@ def book(
 
 
 def balance(venue: VenueId, data: Any, as_of: datetime) -> Balance:
-    """Free margin and equity."""
+    """Free margin, equity and cash."""
     row = Row(venue, "balance", data)
     return Balance(
         venue=venue,
         available_usd=row.decimal("availableForTrade"),
         equity_usd=row.decimal("equity"),
+        cash_usd=row.decimal_or_none("balance"),
         as_of=as_of,
     )
 

@@ -74,7 +74,7 @@ class Leg:
 
 def of_hedge(row: dict[str, Any]) -> dict[str, Any]:
     """The row of ``audit pnl`` from a hedge with its two legs."""
-    legs = [_leg(row, name) for name in "ab"]
+    legs = [leg_of(row, name) for name in "ab"]
     amounts = _split(row, legs)
     known = list(amounts.values())
     net = None if None in known else _sum(*(value for value in known if value is not None))
@@ -132,7 +132,8 @@ def _funding_known(row: dict[str, Any], legs: list[Leg], name: str) -> bool:
     return bool(last < first) or (through is not None and through >= last)
 
 
-def _leg(row: dict[str, Any], name: str) -> Leg:
+def leg_of(row: dict[str, Any], name: str) -> Leg:
+    """The totals of leg ``a`` or ``b`` from a row of the question ``pnl``."""
     return Leg(*(Decimal(row[f"{name}_{field}"] or 0) for field in Leg.__dataclass_fields__))
 
 

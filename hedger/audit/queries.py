@@ -150,7 +150,8 @@ _EVENTS = Kind(
 _PNL = Kind(
     name="pnl",
     columns={
-        **_same(*_HEDGE, "opened_at", "closed_at", *_SETTLEMENTS, "last_settlement_b"),
+        **_same(*_HEDGE, "created_at", "opened_at", "closed_at"),
+        **_same(*_SETTLEMENTS, "last_settlement_b"),
         **{
             f"{leg}_{name}": f"{leg}.{name}"
             for leg in "ab"

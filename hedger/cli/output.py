@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 TABLE_CHUNK = 500  # rows per table: a longer list is several tables, and memory stays bounded
 PIPE_WIDTH = 160  # where no terminal says how wide it is
-PROSE = frozenset({"reason", "text", "detail", "source", "note"})  # only these are folded
+PROSE = frozenset({"reason", "text", "detail", "source", "note", "why"})  # only these are folded
 PROSE_MIN_WIDTH = 24
 WIDTH_MAX = 10_000
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
@@ -135,7 +135,7 @@ def _table(columns: Sequence[str], rows: Sequence[Row], *, err: bool) -> None:
             justify="right" if numeric else "left",
             overflow="fold",
             no_wrap=column not in PROSE,
-            min_width=PROSE_MIN_WIDTH if column in PROSE else None,
+            min_width=PROSE_MIN_WIDTH if column in PROSE else _longest(column, rows),
         )
     for row in rows:  # Text: a venue's words are never taken for markup
         table.add_row(*(Text(_shown(column, row.get(column))) for column in columns))
@@ -143,6 +143,13 @@ def _table(columns: Sequence[str], rows: Sequence[Row], *, err: bool) -> None:
     needed = console.measure(table, options=console.options.update(width=WIDTH_MAX)).minimum
     console.width = max(console.width, needed)
     console.print(table, crop=False)
+
+
+def _longest(column: str, rows: Sequence[Row]) -> int:
+    """What a column needs that is never folded: an instant has a space in it, too."""
+    from rich.cells import cell_len
+
+    return max(cell_len(column), *(cell_len(_shown(column, row.get(column))) for row in rows))
 
 
 def _shown(column: str, value: object) -> str:

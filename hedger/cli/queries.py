@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from hedger.audit import recovered
-from hedger.cli import columns
+from hedger.cli import columns, reports
 from hedger.cli.configuration import Session, begin
 from hedger.cli.exit_codes import ExitCode
 from hedger.cli.options import config_option, format_option
@@ -21,6 +21,7 @@ KINDS = (
     "hedges", "orders", "fills", "funding", "rates", "positions", "events", "pnl", "lanes",
     "decisions",
 )  # fmt: skip
+ASKED = (*KINDS, *reports.KINDS)
 RECOVERY_SHOWN = timedelta(days=1)
 UNVALUED = dict.fromkeys(("stay_usd", "leave_usd", "break_even_h", "naive_apy"))
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -179,7 +180,7 @@ def _unfinished(session: Session) -> Iterator[Row]:
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(KINDS), metavar="|".join(KINDS))
+@click.argument("kind", type=click.Choice(ASKED), metavar="|".join(ASKED))
 @click.option("--since", metavar="WHEN", help="Instant such as 2026-01-02T21:00Z, or 90m, 24h, 7d.")
 @click.option("--until", metavar="WHEN", help="As --since; the instant itself is left out.")
 @click.option("--market", metavar="M", help="Only this asset, for example ETH.")
@@ -192,6 +193,14 @@ def _unfinished(session: Session) -> Iterator[Row]:
     default=200,
     show_default=True,
     help="At most so many rows, the newest; 0 streams all of them.",
+)
+@click.option("--month", metavar="YYYY-MM", help="For statement: a UTC month; else everything.")
+@click.option(
+    "--by",
+    type=click.Choice(["venue", "day", "market", "entry"]),
+    default="day",
+    show_default=True,
+    help="For statement: what a row is about.",
 )
 @click.option("--wide", is_flag=True, help="In tables, show every column.")
 @format_option
@@ -206,6 +215,8 @@ def audit(
     hedge: str | None,
     state: str | None,
     limit: int,
+    month: str | None,
+    by: str,
     wide: bool,
     output: Format,
     config: Path | None,
@@ -215,7 +226,9 @@ def audit(
     Answer from the ledger alone.
 
     It tells what was done, when, why, and what it cost. pnl splits price, fees, funding and
-    rollback cost; what is not known is shown as unknown.
+    rollback cost; what is not known is shown as unknown. reconcile holds our books against the
+    venues' own and against the balances; statement adds the venues' books up, by day, market or
+    line; stats counts rollbacks and errors; rollbacks tells what they cost, by market.
     """
     session = begin(config, verbose=verbose)
 
@@ -230,6 +243,13 @@ def audit(
         state=state,
         limit=limit,
     )
+    if kind in reports.KINDS:
+        path = session.home.ledger
+        reports.show(
+            kind,
+            reports.Asked(path=path, filters=filters, month=month, by=by, wide=wide, output=output),
+        )
+        return
     rows = questions.rows(session.home.ledger, kind, filters)
     emit(
         rows,

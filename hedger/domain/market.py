@@ -103,12 +103,18 @@ class Fees:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """A fresh reading of the account. ``available_usd`` is free margin for new orders."""
+    """
+    A fresh reading of the account. ``available_usd`` is free margin for new orders.
+
+    ``cash_usd`` is what was paid in plus everything realised, without the profit of open
+    positions; None where the venue does not say.
+    """
 
     venue: VenueId
     available_usd: Decimal
     equity_usd: Decimal
     as_of: datetime
+    cash_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, LaneId, Symbol, VenueId
 from hedger.domain.market import Position, RateSeen
 from hedger.domain.order import Prepared
-from hedger.ledger import decisions, events, funding, hedges, intents, lanes, sqlite
+from hedger.ledger import accounts, decisions, events, funding, hedges, intents, lanes, sqlite
 from hedger.ledger.records import Alert, LegCash, OrderRecord, Rollbacks, Stats
 from hedger.ledger.sqlite import Connection
 
@@ -182,6 +182,16 @@ class Reader:
         """Hedges whose funding is not yet known through their last settlement."""
         with self._reading() as conn:
             return funding.awaiting(conn)
+
+    def unchecked(self, now: datetime) -> list[HedgeId]:
+        """Hedges of the last days that are over and were not compared yet, oldest first."""
+        with self._reading() as conn:
+            return accounts.unchecked(conn, now - timedelta(days=accounts.CHECK_DAYS))
+
+    def beginnings(self, venue: VenueId) -> tuple[datetime | None, datetime | None]:
+        """When our first hedge was made, and its first settlement on a venue (market clock)."""
+        with self._reading() as conn:
+            return accounts.beginnings(conn, venue)
 
     def unacknowledged(self, limit: int = 20) -> list[Alert]:
         """The newest alerts nobody has acknowledged, oldest first."""

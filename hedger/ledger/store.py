@@ -17,9 +17,9 @@ from hedger.domain.ids import HedgeId, LaneId, VenueId
 from hedger.domain.market import FundingPayment, FundingQuote, Position
 from hedger.domain.order import Filler, Outcome, Prepared
 from hedger.ledger import decisions, events, funding, hedges, intents, lanes, outcomes, sqlite
+from hedger.ledger.account_store import AccountStore
 from hedger.ledger.records import REVISION, Changes, Decision, LaneNote, Shortfall
 from hedger.ledger.room import Room
-from hedger.ledger.writer import Writer
 from hedger.ports import Margin
 
 
@@ -49,7 +49,7 @@ def open_store(
     return store
 
 
-class Store(Writer):
+class Store(AccountStore):
     """The ledger of one state directory."""
 
     # -- hedges -----------------------------------------------------------------------------

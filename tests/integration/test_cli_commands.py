@@ -458,3 +458,46 @@ def test_a_second_signal_abandons_it() -> None:
         err = process.stderr.read()
 
     assert err == "hedger: interrupted\n"
+
+
+REPORTS = ("reconcile", "statement", "stats", "rollbacks")
+
+
+@pytest.mark.parametrize("kind", REPORTS)
+@pytest.mark.parametrize("output", ["table", "json", "csv"])
+def test_reports_of_an_empty_ledger_are_empty_and_no_error(
+    home: Home, capsys: pytest.CaptureFixture[str], kind: str, output: str
+) -> None:
+    home.prepare("sandbox")
+    assert root.run(["db", "upgrade"]) == ExitCode.DONE
+    capsys.readouterr()
+
+    assert root.run(["audit", kind, "--format", output]) == ExitCode.DONE
+
+    out = capsys.readouterr().out
+    if output == "json":
+        assert isinstance(json.loads(out), list)
+    if output == "csv":
+        assert out.count("\n") >= 1  # the header
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["statement", "--month", "2026"], "--month 2026 is no month; write it as in 2026-01"),
+        (["statement", "--since", "1h"], "leave --since out and give --month"),
+        (["statement", "--market", "ETH"], "use --by market"),
+        (["stats", "--month", "2026-01"], "--month is for audit statement"),
+        (["stats", "--venue", "x10"], "leave --venue out"),
+        (["rollbacks", "--until", "1h"], "leave --until out"),
+        (["reconcile", "--state", "odd"], "is none of open, unknown, agree"),
+    ],
+)
+def test_an_option_that_a_report_cannot_use_is_refused_in_a_sentence(
+    home: Home, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+) -> None:
+    home.prepare("sandbox")
+    root.run(["db", "upgrade"])
+    capsys.readouterr()
+    assert root.run(["audit", *words]) == ExitCode.USAGE
+    assert sentence in the_error(capsys)

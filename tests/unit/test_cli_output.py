@@ -91,3 +91,15 @@ def test_a_table_without_rows_is_a_sentence(capsys: pytest.CaptureFixture[str]) 
     emit([], Format.TABLE, empty="no orders match")
 
     assert capsys.readouterr() == ("", "no orders match\n")
+
+
+def test_a_wide_table_with_instants_becomes_longer_than_the_terminal_and_cuts_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """An instant has a space in it, and a column of them was taken for narrower than it is."""
+    row = {f"amount_{n}_usd": "-123456.123456" for n in range(12)}
+    emit([row | {"at": "2026-01-02T21:00:00.000000Z"}], Format.TABLE)
+    out = capsys.readouterr().out
+    assert out.count("-123456.123456") == 12
+    assert "2026-01-02 21:00:00" in out
+    assert all(f"amount_{n}_usd" in out for n in range(12))

@@ -9,7 +9,7 @@ from adapters.sandbox.engine.account_types import (
     PaymentView,
     PositionView,
 )
-from adapters.sandbox.engine.amounts import ZERO, entry, sign, usd
+from adapters.sandbox.engine.amounts import ZERO, entry, share, sign, usd
 from adapters.sandbox.engine.history import History
 from adapters.sandbox.engine.order_types import TradeKind, TradeView
 
@@ -25,6 +25,8 @@ class OpenPosition:
     entry_price: Decimal
     opened_ms: int
     leverage: Decimal
+    by_value: bool  # what is held is booked by its USD value, not by an averaged price
+    value: Decimal = ZERO  # what the open part cost, USD; only ``by_value``
     max_size: Decimal = ZERO
     trade_pnl: Decimal = ZERO
     open_fees: Decimal = ZERO
@@ -36,21 +38,35 @@ class OpenPosition:
     def increase(self, delta: Decimal, price: Decimal, fee: Decimal) -> None:
         """Take more of the same side; entry prices are averaged by size."""
         held, added = abs(self.size), abs(delta)
-        self.entry_price = entry((held * self.entry_price + added * price) / (held + added))
+        if self.by_value:
+            self.value += usd(added * price)
+            self.entry_price = entry(self.value, held + added)
+        else:
+            self.entry_price = entry(held * self.entry_price + added * price, held + added)
         self.size += delta
         self.max_size = max(self.max_size, abs(self.size))
         self.open_fees += fee
 
     def reduce(self, delta: Decimal, price: Decimal, fee: Decimal) -> Decimal:
         """Give back at most what is held; returns the price profit in USD."""
-        assert abs(delta) <= abs(self.size)
-        profit = usd((price - self.entry_price) * -delta)
+        profit = self.profit(delta, price)
+        self.value -= self._cost(delta)
         self.size += delta
         self.trade_pnl += profit
         self.close_fees += fee
         self.closed_size += abs(delta)
         self.closed_value += abs(delta) * price
         return profit
+
+    def profit(self, delta: Decimal, price: Decimal) -> Decimal:
+        """What giving ``delta`` back at that price would realise, as it is booked."""
+        assert abs(delta) <= abs(self.size)
+        if self.by_value:
+            return (usd(abs(delta) * price) - self._cost(delta)) * sign(self.size)
+        return usd((price - self.entry_price) * -delta)
+
+    def _cost(self, delta: Decimal) -> Decimal:
+        return share(self.value, abs(delta), abs(self.size)) if self.by_value else ZERO
 
     def view(self, account: int, now_ms: int) -> PositionView:
         """The position as it stands."""
@@ -75,11 +91,13 @@ class Account:
     A cross-margin account with one position per market.
 
     ``collateral`` is deposits plus everything realised: price profit, fees and funding.
+    ``by_value``: see ``VenueParams.entry_by_value``.
     """
 
-    def __init__(self, number: int, collateral: Decimal) -> None:
+    def __init__(self, number: int, collateral: Decimal, *, by_value: bool = False) -> None:
         self.number = number
         self.collateral = collateral
+        self.by_value = by_value
         self.open: dict[str, OpenPosition] = {}
         self.leverage: dict[str, Decimal] = {}  # where it was set
         self.positions: dict[str, History[PositionView]] = {}  # every market ever traded
@@ -96,7 +114,16 @@ class Account:
     def entry_value(self, symbol: str) -> Decimal:
         """What the open position cost: entry price times absolute size, USD."""
         held = self.open.get(symbol)
-        return abs(held.size) * held.entry_price if held else ZERO
+        if held is None:
+            return ZERO
+        return held.value if held.by_value else abs(held.size) * held.entry_price
+
+    def realises(self, symbol: str, delta: Decimal, price: Decimal) -> Decimal:
+        """The price profit that a fill of ``delta`` signed coins would book, USD."""
+        held = self.open.get(symbol)
+        if held is None or sign(held.size) == sign(delta):
+            return ZERO
+        return held.profit(-held.size if abs(delta) > abs(held.size) else delta, price)
 
     def apply_fill(
         self,
@@ -157,6 +184,7 @@ class Account:
                 entry_price=price,
                 opened_ms=now_ms,
                 leverage=leverage,
+                by_value=self.by_value,
             )
             self.open[symbol] = held
         held.increase(delta, price, fee)
@@ -186,7 +214,7 @@ class Account:
 
     def _finish(self, held: OpenPosition, now_ms: int, kind: TradeKind) -> None:
         del self.open[held.symbol]
-        exit_price = entry(held.closed_value / held.closed_size)
+        exit_price = entry(held.closed_value, held.closed_size)
         self.closed.append(
             ClosedPosition(
                 id=held.id,

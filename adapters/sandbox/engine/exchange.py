@@ -46,7 +46,8 @@ class Exchange(ExchangeReads):
         if account in state.accounts:
             msg = f"account {account} exists already"
             raise EngineError(msg)
-        state.accounts[account] = Account(account, collateral)
+        by_value = state.params.entry_by_value
+        state.accounts[account] = Account(account, collateral, by_value=by_value)
         matching.note_balance(state, account)
         self._flush()
 

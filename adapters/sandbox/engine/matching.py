@@ -233,6 +233,8 @@ def apply_fill(
 def book_trade(state: VenueState, trade: TradeView) -> None:
     """Let a trade change the position and the money of its account."""
     account = state.account(trade.account)
+    delta = trade.size if trade.is_buy else -trade.size
+    trade = replace(trade, realised=account.realises(trade.symbol, delta, trade.price))
     account.trades.append(trade)
     state.orders.add_trade(trade)
     state.emit(TradeMade(trade))
@@ -240,7 +242,7 @@ def book_trade(state: VenueState, trade: TradeView) -> None:
         record_print(state, trade)
     views = account.apply_fill(
         trade.symbol,
-        trade.size if trade.is_buy else -trade.size,
+        delta,
         trade.price,
         trade.fee,
         new_id=state.next_id(),

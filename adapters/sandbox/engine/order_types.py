@@ -127,6 +127,7 @@ class TradeView:
     kind: TradeKind
     size_before: Decimal  # signed position before this fill
     entry_value_before: Decimal  # its entry price times its absolute size, USD
+    realised: Decimal = Decimal(0)  # price profit that it booked, USD
     extra: Mapping[str, str] = field(default_factory=dict)  # that of the order
     at_ms: int
 

@@ -36,6 +36,7 @@ class VenueParams:
     clips_reduce_only: bool  # whether an oversized reduce-only order is cut to the position
     minimum_for_takers: bool  # whether size minima apply to orders that do not rest
     funding_on_index: bool  # price of a funding payment: index, or mark
+    entry_by_value: bool  # what is held is booked by its USD value, or by an averaged price
     duplicates: DuplicateRule = DuplicateRule.OPEN
     liquidation_step: Decimal = Decimal("0.2")  # part of the position sold at once
     liquidation_slippage_bps: Decimal = Decimal(50)
@@ -60,6 +61,7 @@ def x10_params(*, taker_fee: Decimal = Decimal("0.00025")) -> VenueParams:
         clips_reduce_only=False,
         minimum_for_takers=True,
         funding_on_index=False,
+        entry_by_value=False,
         liquidation_fee=taker_fee,
         order_id_epoch_ms=1_288_834_974_657,
         order_id_shift=22,
@@ -69,6 +71,9 @@ def x10_params(*, taker_fee: Decimal = Decimal("0.00025")) -> VenueParams:
 def lighter_params(*, premium: bool = True) -> VenueParams:
     """
     Lighter (lighter.md §3, §10): premium pays 0.004 % / 0.028 %, standard nothing.
+
+    Its trades tell ``entry_quote_before``: it keeps what a position cost, in USDC, and takes a
+    share of that off when the position is reduced. X10 keeps an averaged ``openPrice``.
 
     Order ids stay between 2**48 and 2**60: the SDK's signer refuses others in a cancel.
     """
@@ -81,6 +86,7 @@ def lighter_params(*, premium: bool = True) -> VenueParams:
         clips_reduce_only=True,
         minimum_for_takers=False,
         funding_on_index=True,
+        entry_by_value=True,
         order_id_base=2**48,
         order_id_epoch_ms=1_600_000_000_000,
         order_id_shift=12,

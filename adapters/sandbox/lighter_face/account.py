@@ -172,8 +172,9 @@ def position_funding(query: Query) -> Mapping[str, Any]:
     wanted = {part for part in query.get("market_ids", "").split(",") if part}
     start_ms = query.whole("start_timestamp", 0)
     end_ms = query.whole("end_timestamp", 2**62)
+    late_s = query.face.options.stamp_late_s
     rows = [
-        shapes.payment_json(query.face.exchange.rules_of(payment.symbol), payment)
+        shapes.payment_json(query.face.exchange.rules_of(payment.symbol), payment, late_s)
         for payment in reversed(query.face.exchange.payments(index))
         if start_ms <= payment.settlement_ms <= end_ms
     ]

@@ -89,7 +89,11 @@ class AccountChannel:
     def _payment_rows(self, payments: list[PaymentView]) -> dict[str, list[Any]]:
         rules = self._face.exchange.rules
         return shapes.by_market(
-            self._face, ((p.symbol, shapes.payment_json(rules[p.symbol], p)) for p in payments)
+            self._face,
+            (
+                (p.symbol, shapes.payment_json(rules[p.symbol], p, self._face.options.stamp_late_s))
+                for p in payments
+            ),
         )
 
     def _position_rows(self, symbols: set[str] | None = None) -> dict[str, Any]:

@@ -20,6 +20,8 @@ class LighterOptions:
         user_tier: what ``accountLimits`` says.
         idle_s: a client that sends nothing for that long loses its stream (§5).
         ping_s: how often the server asks a silent client for a pong, and how long it waits.
+        stamp_late_s: by how much the stamps of funding payments miss the hour, by turns; X10's
+            are 1 to 41 s late (x10.md §9), Lighter's are not documented.
         max_auth_s: the longest life of an auth token that is accepted.
     """
 
@@ -32,4 +34,5 @@ class LighterOptions:
     user_tier: str = "premium"
     idle_s: float = 120.0
     ping_s: float = 60.0
+    stamp_late_s: tuple[int, ...] = (0, 2, -1, 41)
     max_auth_s: int = 8 * 3600

@@ -5,10 +5,11 @@ Decimals are texts with a fixed number of places, zero included, because the SDK
 remove the point and read the rest as a whole number.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
+from adapters.sandbox.clock import HOUR_MS
 from adapters.sandbox.engine.types import (
     CancelReason,
     OrderStatus,
@@ -182,6 +183,8 @@ def trade_json(face: Face, trade: TradeView) -> dict[str, Any]:
         "transaction_time": trade.at_ms * 1000,
         f"{own}_position_size_before": fixed(trade.size_before, rules.size_decimals),
         f"{own}_entry_quote_before": usd(trade.entry_value_before),
+        "bid_account_pnl": usd(trade.realised if trade.is_buy else Decimal(0)),
+        "ask_account_pnl": usd(Decimal(0) if trade.is_buy else trade.realised),
     }
     for side, (index, client_order, account) in sides.items():
         row |= {
@@ -236,15 +239,17 @@ def position_json(
     return row
 
 
-def payment_json(rules: Rules, payment: PaymentView) -> dict[str, Any]:
+def payment_json(rules: Rules, payment: PaymentView, late_s: Sequence[int]) -> dict[str, Any]:
     """
-    One funding payment. ``timestamp`` is the settlement on the market clock, in seconds.
+    One funding payment. ``timestamp`` is on the market clock, in seconds, and some seconds
+    after the settlement or before it, by turns of ``late_s``.
 
     ``rate`` is a signed fraction per hour (its unit is not documented; exports of the venue's
     own page hold fractions, data.md §1).
     """
+    hour = payment.settlement_ms // HOUR_MS
     return {
-        "timestamp": payment.settlement_ms // 1000,
+        "timestamp": payment.settlement_ms // 1000 + late_s[hour % len(late_s)],
         "market_id": rules.market_id,
         "funding_id": payment.id,
         "change": usd(payment.amount),

@@ -1,7 +1,7 @@
 """Lighter's JSON about markets, prices and the account, in our words."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -180,3 +180,18 @@ def test_a_settlement_some_seconds_late_belongs_to_its_hour() -> None:
     assert on_the_hour(datetime(2026, 1, 2, 20, 59, 59, tzinfo=UTC)) == datetime(
         2026, 1, 2, 21, tzinfo=UTC
     )
+
+
+@given(
+    hours=st.integers(min_value=0, max_value=24 * 365 * 30),
+    off_s=st.integers(min_value=-1_799, max_value=1_799),
+    unit=st.sampled_from([1, 1_000, 1_000_000]),
+)
+def test_s59_a_payment_is_booked_at_its_hour_whatever_its_stamp_is_off_and_in_which_unit(
+    hours: int, off_s: int, unit: int
+) -> None:
+    """Seconds, milliseconds or microseconds, early or late: one settlement, one key."""
+    settlement = datetime(2000, 1, 1, tzinfo=UTC) + timedelta(hours=hours)
+    (row, _) = rows_of(SHAPES["positionFunding"], "position_fundings")
+    stamp = (int(settlement.timestamp()) + off_s) * unit
+    assert wire.payment({**row, "timestamp": stamp}, LIGHTER, ETH).settlement_at == settlement
