@@ -95,6 +95,7 @@ class Daemon:
         found = {
             "scan": (jobs.scan, self.scan),
             "monitor": (jobs.monitor, self.monitor),
+            "rates": (jobs.rates, self.rates),
             "accounts": (jobs.accounts, self.accounts),
             "reconcile": (jobs.reconcile, self.reconcile),
             "funding": (jobs.funding, self.funding),
@@ -148,7 +149,7 @@ class Daemon:
 
     async def monitor(self) -> None:
         """
-        Leave what is not worth holding; then try again, ever less often, what went wrong.
+        Try again, ever less often, what went wrong.
 
         Never given up: hedges of which a person was alerted or that nobody drives any more
         because the ledger could not be written, orders whose end is unknown, and orders that
@@ -156,7 +157,6 @@ class Daemon:
         """
         trader = self._trader
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._judge_all())
             group.create_task(trader.late.run())
             for hedge in trader.store.unfinished():
                 waits = hedge.state is State.ESCALATED and not self._pace.due(hedge.id)
@@ -168,7 +168,8 @@ class Daemon:
         if ended.state is not State.ESCALATED:
             self._pace.done(hedge.id)
 
-    async def _judge_all(self) -> None:
+    async def rates(self) -> None:
+        """Leave open hedges that are not worth holding any more; both venues are asked once."""
         trader = self._trader
         held = [hedge for hedge in trader.store.live() if hedge.state is State.OPEN]
         if not held:
