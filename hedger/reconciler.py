@@ -38,6 +38,7 @@ from hedger.stray import StrayOrders
 from hedger.together import together
 
 COOLING = "cooling:"
+FRESH_S = 4.0  # both accounts were read just now
 ALL_KINDS = frozenset(Kind)
 LEGS = frozenset({Kind.LEG_DIFFERS})
 
@@ -86,6 +87,7 @@ class Reconciler:
         self._rules = rules
         self._told: dict[Kind, set[str]] = {kind: set() for kind in Kind}
         self._doubted: set[str] = set()
+        self._read_s = float("-inf")
 
     async def look(self, kinds: frozenset[Kind] = ALL_KINDS) -> Report:
         """Find differences that all evidence agrees on; changes nothing but the record of them."""
@@ -157,8 +159,10 @@ class Reconciler:
         """
         The legs of open hedges alone, between the regular runs: one that was taken stands open.
 
-        Costs one reading of each venue while nothing differs.
+        Costs one reading of each venue while nothing differs, and none just after a regular run.
         """
+        if self._clock.monotonic_s() - self._read_s < FRESH_S:
+            return
         report = await self.look(LEGS)
         await together(self._repair(difference) for difference in report.differences)
 
@@ -240,6 +244,7 @@ class Reconciler:
         )
 
     async def _read(self) -> tuple[Readings, dict[VenueId, str]]:
+        self._read_s = self._clock.monotonic_s()
         readings: dict[VenueId, Mapping[Symbol, Position]] = {}
         in_doubt: dict[VenueId, str] = {}
 

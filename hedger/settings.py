@@ -142,10 +142,10 @@ class Jobs(Section):
 
     scan: Job = Job(interval_s=60)
     monitor: Job = Job(interval_s=10)
-    rates: Job = Job(interval_s=30)
+    rates: Job = Job(interval_s=60)
     accounts: Job = Job(interval_s=10)
     reconcile: Job = Job(interval_s=30)
-    funding: Job = Job(interval_s=60)
+    funding: Job = Job(interval_s=120)
     watch: Job = Job(interval_s=5)
 
 

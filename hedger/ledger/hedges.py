@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -182,10 +183,10 @@ def review_funding(session: Session, hedge: Hedge) -> None:
 
 def get(conn: Connection, hedge_id: HedgeId) -> Hedge:
     """One hedge by its full id."""
-    row = _GET.first(conn, this=hedge_id)
-    if row is None:
+    found = _GET.made(conn, of_row, this=hedge_id)
+    if not found:
         raise _unknown(hedge_id)
-    return of_row(row)
+    return found[0]
 
 
 def _unknown(hedge_id: HedgeId) -> StateError:
@@ -205,13 +206,17 @@ def find(conn: Connection, prefix: str) -> Hedge:
 
 def live(conn: Connection) -> list[Hedge]:
     """Every hedge that is not terminal, oldest first."""
-    return [of_row(row) for row in sorted(_LIVE.all(conn), key=lambda row: row.seq)]
+    return [hedge for _, hedge in sorted(_LIVE.made(conn, _numbered), key=itemgetter(0))]
+
+
+def _numbered(row: Any) -> tuple[int, Hedge]:
+    return row.seq, of_row(row)
 
 
 def live_on(conn: Connection, symbol: Symbol) -> Hedge | None:
     """The hedge on one market that is not terminal; there is at most one."""
-    row = _LIVE_ON.first(conn, on_symbol=symbol)
-    return None if row is None else of_row(row)
+    found = _LIVE_ON.made(conn, of_row, on_symbol=symbol)
+    return found[0] if found else None
 
 
 def trades_of(conn: Connection, hedge_id: HedgeId, venue: VenueId) -> dict[str, datetime]:

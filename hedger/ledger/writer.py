@@ -51,6 +51,7 @@ class Writer(Reader):
             crashpoints.reach("begin_epoch", "before")
         crashpoints.reach("begin_epoch", "after")
         self._epoch = number
+        self._turn.alone = True
 
     @contextlib.contextmanager
     def _writing(self, site: str) -> Iterator[Session]:
