@@ -88,6 +88,8 @@ class Reconciler:
         self._told: dict[Kind, set[str]] = {kind: set() for kind in Kind}
         self._doubted: set[str] = set()
         self._read_s = float("-inf")
+        # confirmed, not ours to touch: believed for as long as they read the same
+        self._untouched: list[Difference] = []
 
     async def look(self, kinds: frozenset[Kind] = ALL_KINDS) -> Report:
         """Find differences that all evidence agrees on; changes nothing but the record of them."""
@@ -95,10 +97,10 @@ class Reconciler:
         readings, in_doubt = await self._read()
         first = [d for d in await self._differences(readings) if d.kind in kinds]
         agreed: list[Difference] = []
-        if first:
+        confirmed = [difference for difference in first if difference in self._untouched]
+        if first := [difference for difference in first if difference not in self._untouched]:
             agreed, asked_at, again = await self._look_again(first)
             in_doubt = {**in_doubt, **again}
-        confirmed: list[Difference] = []
         for difference in agreed:
             doubt = await self._evidence.against(difference, asked_at)
             if doubt is None:
@@ -132,11 +134,14 @@ class Reconciler:
         in_doubt: Mapping[VenueId, str],
         kinds: frozenset[Kind],
     ) -> Report:
-        blocked = frozenset(
-            (d.venue, d.symbol)
+        untouched = [
+            d
             for d in confirmed
             if d.kind is Kind.UNEXPLAINED and (not self._dedicated or self._left(d))
-        )
+        ]
+        if Kind.UNEXPLAINED in kinds:
+            self._untouched = untouched
+        blocked = frozenset((d.venue, d.symbol) for d in untouched)
         confirmed = [d for d in confirmed if not self._left(d)]
         self._tell(confirmed, in_doubt, kinds)
         return Report(
