@@ -17,7 +17,7 @@ from tests.simulation.faults import AIMED, Chance, Ill, drawn
 from tests.simulation.loop import SimLoop
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
-from tests.simulation.process import Process, now_s
+from tests.simulation.process import Process, now_s, running
 from tests.simulation.setup import Setup
 from tests.simulation.store import Engines, cut_power
 from tests.simulation.truth import Availability, Truth
@@ -37,6 +37,7 @@ class VenueClock:
     def __init__(self, steady_s: float = 0.0) -> None:
         self.off_s = 0.0
         self.steady_s = steady_s
+        self._loop = running()
         self._read_s = -1.0
         self._ms = 0
         self._second = -1
@@ -47,7 +48,7 @@ class VenueClock:
 
     def now_ms(self) -> int:
         """The same in milliseconds since 1970, rounded down: the engines' wire clock."""
-        seconds = now_s() + self.off_s + self.steady_s
+        seconds = self._loop.now_s + self.off_s + self.steady_s
         if seconds != self._read_s:  # it is read many times at one instant
             self._read_s = seconds
             self._ms = EPOCH_MS + timedelta(seconds=seconds) // MILLISECOND
@@ -55,7 +56,7 @@ class VenueClock:
 
     def date(self) -> str:
         """The same as the date of an HTTP answer."""
-        second = floor(now_s() + self.off_s + self.steady_s)
+        second = floor(self._loop.now_s + self.off_s + self.steady_s)
         if second != self._second:
             self._second = second
             self._date = http_date(EPOCH + timedelta(seconds=second))
