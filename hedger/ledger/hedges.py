@@ -195,10 +195,12 @@ def _unknown(hedge_id: HedgeId) -> StateError:
 
 def find(conn: Connection, prefix: str) -> Hedge:
     """One hedge by its id or the beginning of it."""
+    if whole := _GET.made(conn, of_row, this=prefix):
+        return whole[0]
     found = _FIND.all(conn, pattern=beginning(prefix), prefix=prefix)
     if not prefix or not found:
         raise UsageError(f"no hedge begins with {prefix!r}; `hedger audit hedges` lists them")
-    if len(found) > 1 and found[0].id != prefix:
+    if len(found) > 1:
         names = ", ".join(r.id for r in found[:SHOWN]) + (" ..." if len(found) > SHOWN else "")
         raise UsageError(f"several hedges begin with {prefix!r}: {names}; give more of the id")
     return of_row(found[0])

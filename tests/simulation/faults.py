@@ -88,7 +88,7 @@ ORDERS: Mapping[Ill, float] = {
     Ill.ERROR_AFTER: 0.03,
     Ill.RATE_LIMIT: 0.03,
     Ill.REFUSED: 0.03,
-    Ill.PARTIAL: 0.08,
+    Ill.PARTIAL: 0.2,
     Ill.ZERO: 0.05,
     Ill.SLOW_MATCH: 0.04,
     Ill.REJECTED: 0.04,
