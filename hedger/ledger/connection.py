@@ -30,7 +30,7 @@ class Connection(sqlite3.Connection):
         self._of_table: dict[str, list[Answers]] = {}
 
     def look(self) -> None:
-        """Forget what may be otherwise by now; when a transaction begins, and at every turn of a reader."""
+        """Forget what may be otherwise by now: when a transaction begins, or a reader's turn."""
         (version,) = self.execute("PRAGMA data_version").fetchone()
         if version != self._version:
             self.forget()

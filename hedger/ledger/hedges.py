@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,9 +14,10 @@ from hedger.domain.order import Side
 from hedger.errors import IllegalTransitionError, StateError, UsageError
 from hedger.ledger import events
 from hedger.ledger import tables as t
+from hedger.ledger.connection import Connection
 from hedger.ledger.records import Changes, MarketBusyError, Shortfall
 from hedger.ledger.session import Session
-from hedger.ledger.sqlite import Connection, IntegrityError
+from hedger.ledger.sqlite import IntegrityError
 from hedger.ledger.statements import Change, Query, Statement, beginning, given, inserting, members
 from hedger.ledger.text import EXACT
 from hedger.ledger.totals import EMPTY_LEG
@@ -37,12 +37,12 @@ _NOTE = Change(t.hedges, _THIS, returning=True)
 _MOVE = Change(t.hedges, *_AS_IT_WAS, returning=True)
 _REOPEN = Change(t.hedges, *_AS_IT_WAS, sa.text(f"NOT ({t.LIVE})"), returning=True)
 _GET = Query(sa.select(t.hedges).where(_THIS))
-_LIVE = Query(sa.select(t.hedges).where(sa.text(t.LIVE)))
+_LIVE = Query(sa.select(t.hedges).where(sa.text(t.LIVE)).order_by(_HEDGE.seq))
 _LIVE_ON = Query(sa.select(t.hedges).where(sa.text(t.LIVE), _HEDGE.symbol == given("on_symbol")))
 _FIND = Query(
     sa.select(t.hedges)
     .where(_HEDGE.id.like(given("pattern"), escape="/"))
-    .order_by(_HEDGE.id != given("prefix"), _HEDGE.id)
+    .order_by(_HEDGE.id)
     .limit(SHOWN + 1)
 )
 _LEGS_OF = Query(sa.select(t.legs).where(_LEG.hedge_id == given("hedge")))
@@ -197,22 +197,18 @@ def find(conn: Connection, prefix: str) -> Hedge:
     """One hedge by its id or the beginning of it."""
     if whole := _GET.made(conn, of_row, this=prefix):
         return whole[0]
-    found = _FIND.all(conn, pattern=beginning(prefix), prefix=prefix)
+    found = _FIND.made(conn, of_row, pattern=beginning(prefix))
     if not prefix or not found:
         raise UsageError(f"no hedge begins with {prefix!r}; `hedger audit hedges` lists them")
     if len(found) > 1:
         names = ", ".join(r.id for r in found[:SHOWN]) + (" ..." if len(found) > SHOWN else "")
         raise UsageError(f"several hedges begin with {prefix!r}: {names}; give more of the id")
-    return of_row(found[0])
+    return found[0]
 
 
 def live(conn: Connection) -> list[Hedge]:
     """Every hedge that is not terminal, oldest first."""
-    return [hedge for _, hedge in sorted(_LIVE.made(conn, _numbered), key=itemgetter(0))]
-
-
-def _numbered(row: Any) -> tuple[int, Hedge]:
-    return row.seq, of_row(row)
+    return _LIVE.made(conn, of_row)
 
 
 def live_on(conn: Connection, symbol: Symbol) -> Hedge | None:
@@ -228,10 +224,10 @@ def trades_of(conn: Connection, hedge_id: HedgeId, venue: VenueId) -> dict[str, 
 
 def leg_size(conn: Connection, hedge_id: HedgeId, venue: VenueId) -> Decimal:
     """The signed sum of our fills on one leg."""
-    row = _SIZES.first(conn, hedge=hedge_id, on_venue=venue)
-    if row is None:
+    found = _SIZES.made(conn, total, hedge=hedge_id, on_venue=venue)
+    if not found:
         raise StateError(f"hedge {hedge_id} has no leg on {venue}")
-    return total(row)
+    return found[0]
 
 
 def total(values: Sequence[Any]) -> Decimal:

@@ -15,9 +15,10 @@ from hedger.domain.order import NEVER_SENT, Order, Prepared, Purpose, Side
 from hedger.errors import IllegalTransitionError, StateError
 from hedger.ledger import events, hedges
 from hedger.ledger import tables as t
+from hedger.ledger.connection import Connection
 from hedger.ledger.records import OrderRecord, OrderState, Shortfall
 from hedger.ledger.session import Session
-from hedger.ledger.sqlite import Connection, IntegrityError
+from hedger.ledger.sqlite import IntegrityError
 from hedger.ledger.statements import Query, given, inserting, members
 from hedger.ports import Margin
 

@@ -15,8 +15,8 @@ from hedger.domain.ids import HedgeId, LaneId, Symbol, VenueId
 from hedger.domain.market import Position
 from hedger.domain.order import Prepared
 from hedger.ledger import events, funding, hedges, intents, lanes, sqlite
+from hedger.ledger.connection import Connection
 from hedger.ledger.records import Alert, OrderRecord, Stats
-from hedger.ledger.sqlite import Connection
 
 EPOCH = "epoch"
 

@@ -19,7 +19,8 @@ import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
 from hedger.ledger import tables as t
-from hedger.ledger.sqlite import Connection, Cursor, dialect
+from hedger.ledger.connection import Connection
+from hedger.ledger.sqlite import Cursor, dialect
 from hedger.ledger.text import decimal_text, instant_text
 
 Convert = Callable[[Any], Any]
@@ -52,7 +53,8 @@ class Statement:
         self._declared: Any = declared
         self._columns = None if columns is None else list(columns)
         self._sql = ""
-        self._changes: str | None = self._declared.table.name if self._declared.is_dml else None
+        changes: Any = declared
+        self._changes: str | None = changes.table.name if changes.is_dml else None
 
     @property
     def sql(self) -> str:

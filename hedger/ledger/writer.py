@@ -8,10 +8,10 @@ from hedger import crashpoints
 from hedger.clock import Clock
 from hedger.errors import StateError, UnwritableError
 from hedger.ledger import events, sqlite
+from hedger.ledger.connection import Connection
 from hedger.ledger.reader import EPOCH, Reader
 from hedger.ledger.room import Room
 from hedger.ledger.session import Session
-from hedger.ledger.sqlite import Connection
 
 
 class Writer(Reader):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 HEDGED = (Symbol("ETH"), Symbol("SOL"))
-PAUSE_S = (100.0, 230.0)
+PAUSE_S = (92.0, 212.0)
 HOLD_S = (5.0, 60.0)
 ZOMBIE_S = 20.0
 START_AGAIN_S = 2.0

@@ -69,14 +69,14 @@ class Ill(StrEnum):
 
 
 REQUESTS: Mapping[Ill, float] = {
-    Ill.REQUEST_LOST: 0.0025,
-    Ill.REQUEST_LATE: 0.0025,
-    Ill.REQUEST_DOUBLED: 0.0025,
-    Ill.RESPONSE_LOST: 0.0025,
-    Ill.RESPONSE_LATE: 0.0025,
-    Ill.NOT_CONNECTED: 0.0025,
-    Ill.CUT_BEFORE: 0.0025,
-    Ill.CUT_AFTER: 0.0025,
+    Ill.REQUEST_LOST: 0.0029,
+    Ill.REQUEST_LATE: 0.0029,
+    Ill.REQUEST_DOUBLED: 0.0029,
+    Ill.RESPONSE_LOST: 0.0029,
+    Ill.RESPONSE_LATE: 0.0029,
+    Ill.NOT_CONNECTED: 0.0029,
+    Ill.CUT_BEFORE: 0.0029,
+    Ill.CUT_AFTER: 0.0029,
     Ill.SLOW_NET: 0.02,
 }
 """How likely each is for one message. An order counts as ``ORDER_WEIGHT`` messages."""
@@ -88,7 +88,7 @@ ORDERS: Mapping[Ill, float] = {
     Ill.ERROR_AFTER: 0.03,
     Ill.RATE_LIMIT: 0.03,
     Ill.REFUSED: 0.03,
-    Ill.PARTIAL: 0.2,
+    Ill.PARTIAL: 0.22,
     Ill.ZERO: 0.05,
     Ill.SLOW_MATCH: 0.04,
     Ill.REJECTED: 0.04,
