@@ -37,7 +37,7 @@ _NOTE = Change(t.hedges, _THIS, returning=True)
 _MOVE = Change(t.hedges, *_AS_IT_WAS, returning=True)
 _REOPEN = Change(t.hedges, *_AS_IT_WAS, sa.text(f"NOT ({t.LIVE})"), returning=True)
 _GET = Query(sa.select(t.hedges).where(_THIS))
-_LIVE = Query(sa.select(t.hedges).where(sa.text(t.LIVE)).order_by(_HEDGE.seq))
+_LIVE = Query(sa.select(t.hedges).where(sa.text(t.LIVE)))
 _LIVE_ON = Query(sa.select(t.hedges).where(sa.text(t.LIVE), _HEDGE.symbol == given("on_symbol")))
 _FIND = Query(
     sa.select(t.hedges)
@@ -208,7 +208,7 @@ def find(conn: Connection, prefix: str) -> Hedge:
 
 def live(conn: Connection) -> list[Hedge]:
     """Every hedge that is not terminal, oldest first."""
-    return _LIVE.made(conn, of_row)
+    return sorted(_LIVE.made(conn, of_row), key=lambda hedge: hedge.created_at)
 
 
 def live_on(conn: Connection, symbol: Symbol) -> Hedge | None:
