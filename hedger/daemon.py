@@ -19,6 +19,7 @@ from hedger.trader import Trader
 
 GRACE_S = 22.0  # of the 25 s that a stop may take; the rest is for closing down
 RETRY_FIRST_S = 10.0
+FRESH_S = 4.0  # accounts read so lately are not read again
 LANES_S = 5.0  # asks nothing unless a lane is out of step or its refresh_interval_s is over
 
 
@@ -204,6 +205,8 @@ class Daemon:
 
     async def accounts(self) -> None:
         """While there are open hedges, see soon that a leg was taken from one."""
+        if self._trader.reconciler.age_s < FRESH_S:
+            return  # by the regular run
         if any(hedge.state is State.OPEN for hedge in self._trader.store.live()):
             await self._trader.reconciler.glance()
 

@@ -38,7 +38,6 @@ from hedger.stray import StrayOrders
 from hedger.together import together
 
 COOLING = "cooling:"
-FRESH_S = 4.0  # both accounts were read just now
 ALL_KINDS = frozenset(Kind)
 LEGS = frozenset({Kind.LEG_DIFFERS})
 
@@ -160,14 +159,17 @@ class Reconciler:
             cooling=self._cooling(),
         )
 
+    @property
+    def age_s(self) -> float:
+        """How long ago both accounts were last read, in seconds."""
+        return self._clock.monotonic_s() - self._read_s
+
     async def glance(self) -> None:
         """
         The legs of open hedges alone, between the regular runs: one that was taken stands open.
 
-        Costs one reading of each venue while nothing differs, and none just after a regular run.
+        Costs one reading of each venue while nothing differs.
         """
-        if self._clock.monotonic_s() - self._read_s < FRESH_S:
-            return
         report = await self.look(LEGS)
         await together(self._repair(difference) for difference in report.differences)
 

@@ -2,16 +2,19 @@
 
 import re
 import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from hedger.clock import SystemClock
 from hedger.domain.hedge import State
+from hedger.errors import StateError
 from hedger.ledger import events, funding, hedges, intents, lanes, outcomes, totals
 from hedger.ledger.connection import KEPT_MAX, Connection
 from hedger.ledger.statements import Query
 from hedger.ledger.store import Store, open_store
-from tests.builders import hedge
+from tests.unit.ledger.build import a_hedge, a_store
 
 NAMED = re.compile(r"(?:FROM|JOIN|INTO|UPDATE) (\w+)")
 QUERIES = [
@@ -20,6 +23,12 @@ QUERIES = [
     for name, value in vars(module).items()
     if isinstance(value, Query)
 ]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with a_store(tmp_path) as store:
+        yield store
 
 
 @pytest.mark.parametrize("query", QUERIES)
@@ -37,31 +46,35 @@ def test_an_answer_is_remembered_until_a_row_of_its_table_changes(store: Store) 
     store.set_meta("other", "table")
     assert store.live() == []
     assert asked.count("hedges") == 1
-    store.plan(planned := hedge())
+    store.plan(planned := a_hedge())
     assert [found.id for found in store.live()] == [planned.id]
 
 
 def test_what_was_rolled_back_is_not_remembered(store: Store) -> None:
-    class StopError(Exception):
-        pass
+    seen: list[int] = []
 
-    with pytest.raises(StopError), store._writing("plan") as session:
-        hedges.insert(session, hedge())
-        assert len(hedges.live(session.conn)) == 1
-        raise StopError
+    def plan_and_fail() -> None:
+        with store._writing("plan") as session:
+            hedges.insert(session, a_hedge())
+            seen.append(len(hedges.live(session.conn)))
+            raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        plan_and_fail()
+    assert seen == [1]
     assert store.live() == []
 
 
 def test_a_reader_sees_what_another_process_has_committed(store: Store) -> None:
     with open_store(store.path, SystemClock(), readonly=True) as reader:
         assert reader.live() == []
-        store.plan(hedge())
+        store.plan(a_hedge())
         assert [found.state for found in reader.live()] == [State.PLANNED]
 
 
 def test_a_writer_sees_in_its_transaction_that_another_one_has_the_ledger(store: Store) -> None:
     store.set_meta("ours", "1")
-    with open_store(store.path, SystemClock()), pytest.raises(Exception, match="another process"):
+    with open_store(store.path, SystemClock()), pytest.raises(StateError, match="another process"):
         store.set_meta("ours", "2")
 
 
@@ -79,7 +92,7 @@ def test_no_more_than_so_many_answers_are_kept(store: Store) -> None:
 
 
 def test_what_a_caller_does_to_an_answer_harms_nobody(store: Store) -> None:
-    store.plan(hedge())
+    store.plan(a_hedge())
     store.live().clear()
     assert len(store.live()) == 1
 
