@@ -18,6 +18,7 @@ from hedger.trader import Trader
 
 GRACE_S = 22.0  # of the 25 s that a stop may take; the rest is for closing down
 RETRY_FIRST_S = 10.0
+FRESH_S = 4.0  # accounts read so lately are not read again
 LANES_S = 5.0  # asks nothing unless a lane is out of step or its refresh_interval_s is over
 
 
@@ -95,6 +96,7 @@ class Daemon:
         found = {
             "scan": (jobs.scan, self.scan),
             "monitor": (jobs.monitor, self.monitor),
+            "rates": (jobs.rates, self.rates),
             "glance": (jobs.glance, self.glance),
             "reconcile": (jobs.reconcile, self.reconcile),
             "funding": (jobs.funding, self.funding),
@@ -150,7 +152,7 @@ class Daemon:
 
     async def monitor(self) -> None:
         """
-        Leave what is not worth holding; then try again, ever less often, what went wrong.
+        Try again, ever less often, what went wrong.
 
         Never given up: hedges of which a person was alerted or that nobody drives any more
         because the ledger could not be written, orders whose end is unknown, and orders that
@@ -158,7 +160,6 @@ class Daemon:
         """
         trader = self._trader
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._judge_all())
             group.create_task(trader.late.run())
             for hedge in trader.store.unfinished():
                 waits = hedge.state is State.ESCALATED and not self._pace.due(hedge.id)
@@ -170,7 +171,8 @@ class Daemon:
         if ended.state is not State.ESCALATED:
             self._pace.done(hedge.id)
 
-    async def _judge_all(self) -> None:
+    async def rates(self) -> None:
+        """Leave open hedges that are not worth holding any more; both venues are asked once."""
         trader = self._trader
         held = [hedge for hedge in trader.store.live() if hedge.state is State.OPEN]
         if not held:
@@ -188,6 +190,8 @@ class Daemon:
 
     async def glance(self) -> None:
         """While there are open hedges, see soon that a leg was taken from one."""
+        if self._trader.reconciler.age_s < FRESH_S:
+            return  # by the regular run
         if any(hedge.state is State.OPEN for hedge in self._trader.store.live()):
             await self._trader.reconciler.glance()
 

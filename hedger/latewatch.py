@@ -57,10 +57,11 @@ class LateWatch:
 
     async def run(self) -> None:
         """Look once at everything that is due."""
-        since = self._clock.now() - timedelta(seconds=self._rules.watch_dead_s)
-        for record in self._store.dead_since(since):
+        now = self._clock.now()
+        for record in self._store.dead_since(now - timedelta(seconds=self._rules.watch_dead_s)):
             prepared = record.prepared
-            if self._pace.due(prepared.order.id):
+            age_s = (now - (record.done_at or record.prepared_at)).total_seconds()
+            if self._pace.due(prepared.order.id, age_s):
                 try:
                     await self._look(prepared)
                 except VenueError as error:

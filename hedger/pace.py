@@ -15,10 +15,15 @@ class Pace:
         self._max_s = max(first_s, max_s)
         self._next: dict[str, tuple[float, float]] = {}  # when it is due, and the wait after that
 
-    def due(self, key: str) -> bool:
-        """Whether it is time for ``key``; if so, its next time is further away than the last."""
+    def due(self, key: str, age_s: float = 0.0) -> bool:
+        """
+        Whether it is time for ``key``; if so, its next time is further away than the last.
+
+        What is ``age_s`` old waits no shorter than that: a new process does not begin anew.
+        """
         now_s = self._clock.monotonic_s()
-        at_s, wait_s = self._next.get(key, (now_s, self._first_s))
+        first_s = min(max(self._first_s, age_s), self._max_s)
+        at_s, wait_s = self._next.get(key, (now_s, first_s))
         if now_s < at_s:
             return False
         while len(self._next) >= KNOWN_MAX and key not in self._next:

@@ -86,6 +86,9 @@ class Reconciler:
         self._rules = rules
         self._told: dict[Kind, set[str]] = {kind: set() for kind in Kind}
         self._doubted: set[str] = set()
+        self._read_s = float("-inf")
+        # confirmed, not ours to touch: believed for as long as they read the same
+        self._untouched: list[Difference] = []
 
     async def look(self, kinds: frozenset[Kind] = ALL_KINDS) -> Report:
         """Find differences that all evidence agrees on; changes nothing but the record of them."""
@@ -93,10 +96,10 @@ class Reconciler:
         readings, in_doubt = await self._read()
         first = [d for d in await self._differences(readings) if d.kind in kinds]
         agreed: list[Difference] = []
-        if first:
+        confirmed = [difference for difference in first if difference in self._untouched]
+        if first := [difference for difference in first if difference not in self._untouched]:
             agreed, asked_at, again = await self._look_again(first)
             in_doubt = {**in_doubt, **again}
-        confirmed: list[Difference] = []
         for difference in agreed:
             doubt = await self._evidence.against(difference, asked_at)
             if doubt is None:
@@ -130,11 +133,14 @@ class Reconciler:
         in_doubt: Mapping[VenueId, str],
         kinds: frozenset[Kind],
     ) -> Report:
-        blocked = frozenset(
-            (d.venue, d.symbol)
+        untouched = [
+            d
             for d in confirmed
             if d.kind is Kind.UNEXPLAINED and (not self._dedicated or self._left(d))
-        )
+        ]
+        if Kind.UNEXPLAINED in kinds:
+            self._untouched = untouched
+        blocked = frozenset((d.venue, d.symbol) for d in untouched)
         confirmed = [d for d in confirmed if not self._left(d)]
         self._tell(confirmed, in_doubt, kinds)
         return Report(
@@ -152,6 +158,11 @@ class Reconciler:
             blocked=report.blocked,
             cooling=self._cooling(),
         )
+
+    @property
+    def age_s(self) -> float:
+        """How long ago both accounts were last read, in seconds."""
+        return self._clock.monotonic_s() - self._read_s
 
     async def glance(self) -> None:
         """
@@ -240,6 +251,7 @@ class Reconciler:
         )
 
     async def _read(self) -> tuple[Readings, dict[VenueId, str]]:
+        self._read_s = self._clock.monotonic_s()
         readings: dict[VenueId, Mapping[Symbol, Position]] = {}
         in_doubt: dict[VenueId, str] = {}
 

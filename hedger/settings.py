@@ -124,15 +124,17 @@ class Jobs(Section):
     """
     The jobs of the daemon.
 
-    ``glance`` looks whether a leg of an open hedge was taken. ``watch`` measures legs that
-    stand alone and sends alerts; it reads only the ledger.
+    ``monitor`` tries again what went wrong. ``rates`` judges open hedges by rates that move by
+    the hour. ``glance`` looks whether a leg of an open hedge was taken. ``watch`` measures
+    legs that stand alone and sends alerts; it reads only the ledger.
     """
 
     scan: Job = Job(interval_s=60)
     monitor: Job = Job(interval_s=10)
-    glance: Job = Job(interval_s=5)
-    reconcile: Job = Job(interval_s=15)
-    funding: Job = Job(interval_s=60)
+    rates: Job = Job(interval_s=60)
+    glance: Job = Job(interval_s=10)
+    reconcile: Job = Job(interval_s=30)
+    funding: Job = Job(interval_s=120)
     accounts: Job = Job(interval_s=60)
     watch: Job = Job(interval_s=5)
 

@@ -9,6 +9,8 @@ something has expired, is said in the venue's time (reliability.md §2.3, §2.5)
 Our own clock may be the one that is wrong; nobody needs to know which.
 """
 
+import contextlib
+import re
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +27,11 @@ REMEMBERED_S: Final = 15.0
 """Older answers are left out: clocks run apart, and a step of one must soon be seen."""
 
 REMEMBERED_MAX: Final = 32
+
+USUAL: Final = re.compile(r"[A-Z][a-z]{2}, (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT")
+"""The form that RFC 9110 prescribes; others are read slowly."""
+
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +108,12 @@ class VenueClock:
 @lru_cache(maxsize=8)
 def _instant(date: str) -> datetime | None:
     """The instant of an HTTP date, which is always GMT; None where it is none."""
+    if (usual := USUAL.fullmatch(date)) is not None and usual[2] in MONTHS:
+        day, month, *rest = usual.groups()
+        year, hour, minute, second = map(int, rest)
+        with contextlib.suppress(ValueError):
+            at = (year, MONTHS.index(month) + 1, int(day), hour, minute, second)
+            return datetime(*at, tzinfo=UTC)
     try:
         found = parsedate_to_datetime(date)
     except ValueError:

@@ -75,10 +75,10 @@ class Lookup:
         ids = {state.id for state in states}
         oldest = min(state.created_at for state in states) - TRADED_EARLY
 
-        def all_older(rows: Sequence[Row]) -> bool:
-            return all(row.instant("createdTime") < oldest for row in rows)
+        def past_it(rows: Sequence[Row]) -> bool:
+            return rows[-1].instant("createdTime") < oldest
 
-        rows = await self._http.rows("/user/trades", [("market", market), LIMIT], all_older)
+        rows = await self._http.rows("/user/trades", [("market", market), LIMIT], past_it)
         own = [row for row in rows if row.id("orderId") in ids]
         return [sightings.fill(self._venue, row, order, market) for row in own]
 

@@ -14,7 +14,7 @@ from hedger.domain.account import Entry, EntryKind
 from hedger.domain.ids import HedgeId
 from hedger.ledger import account_tables as at
 from hedger.ledger import tables as t
-from hedger.ledger.sqlite import Connection
+from hedger.ledger.connection import Connection
 from hedger.ledger.statements import Query, given
 
 SKEW = timedelta(seconds=5)  # between the venue's stamps and our clock

@@ -21,8 +21,8 @@ from hedger.ledger import account_tables as at
 from hedger.ledger import events
 from hedger.ledger import tables as t
 from hedger.ledger.account_owners import owner_of
+from hedger.ledger.connection import Connection
 from hedger.ledger.session import Session
-from hedger.ledger.sqlite import Connection
 from hedger.ledger.statements import Query, Statement, given, inserting
 from hedger.ledger.text import EXACT
 

@@ -13,9 +13,9 @@ from hedger.domain.market import RateSeen
 from hedger.domain.money import BPS, ZERO
 from hedger.ledger import events
 from hedger.ledger import tables as t
+from hedger.ledger.connection import Connection
 from hedger.ledger.records import Decision, LegCash, Rollbacks
 from hedger.ledger.session import Session
-from hedger.ledger.sqlite import Connection
 from hedger.ledger.statements import Query, Statement, given, inserting
 from hedger.ledger.text import EXACT
 

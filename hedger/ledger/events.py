@@ -10,9 +10,9 @@ from hedger.domain.hedge import State
 from hedger.domain.ids import HedgeId, Symbol, VenueId
 from hedger.domain.market import Position
 from hedger.ledger import tables as t
+from hedger.ledger.connection import Connection
 from hedger.ledger.records import Alert, OrderState, Stats
 from hedger.ledger.session import Session
-from hedger.ledger.sqlite import Connection
 from hedger.ledger.statements import LAST, Query, Statement, given, inserting
 
 EVENTS_MAX = 500_000

@@ -12,8 +12,8 @@ from hedger.domain.market import FundingPayment, FundingQuote
 from hedger.errors import StateError
 from hedger.ledger import events, hedges, totals
 from hedger.ledger import tables as t
+from hedger.ledger.connection import Connection
 from hedger.ledger.session import Session
-from hedger.ledger.sqlite import Connection
 from hedger.ledger.statements import Query, Statement, given, inserting
 
 AWAITING_MAX = 500  # at a time; the oldest come first, so none is left out for ever

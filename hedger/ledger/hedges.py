@@ -14,9 +14,10 @@ from hedger.domain.order import Side
 from hedger.errors import IllegalTransitionError, StateError, UsageError
 from hedger.ledger import events
 from hedger.ledger import tables as t
+from hedger.ledger.connection import Connection
 from hedger.ledger.records import Changes, MarketBusyError, Shortfall
 from hedger.ledger.session import Session
-from hedger.ledger.sqlite import Connection, IntegrityError
+from hedger.ledger.sqlite import IntegrityError
 from hedger.ledger.statements import Change, Query, Statement, beginning, given, inserting, members
 from hedger.ledger.text import EXACT
 from hedger.ledger.totals import EMPTY_LEG
@@ -41,7 +42,7 @@ _LIVE_ON = Query(sa.select(t.hedges).where(sa.text(t.LIVE), _HEDGE.symbol == giv
 _FIND = Query(
     sa.select(t.hedges)
     .where(_HEDGE.id.like(given("pattern"), escape="/"))
-    .order_by(_HEDGE.id != given("prefix"), _HEDGE.id)
+    .order_by(_HEDGE.id)
     .limit(SHOWN + 1)
 )
 _LEGS_OF = Query(sa.select(t.legs).where(_LEG.hedge_id == given("hedge")))
@@ -182,10 +183,10 @@ def review_funding(session: Session, hedge: Hedge) -> None:
 
 def get(conn: Connection, hedge_id: HedgeId) -> Hedge:
     """One hedge by its full id."""
-    row = _GET.first(conn, this=hedge_id)
-    if row is None:
+    found = _GET.made(conn, of_row, this=hedge_id)
+    if not found:
         raise _unknown(hedge_id)
-    return of_row(row)
+    return found[0]
 
 
 def _unknown(hedge_id: HedgeId) -> StateError:
@@ -194,24 +195,26 @@ def _unknown(hedge_id: HedgeId) -> StateError:
 
 def find(conn: Connection, prefix: str) -> Hedge:
     """One hedge by its id or the beginning of it."""
-    found = _FIND.all(conn, pattern=beginning(prefix), prefix=prefix)
+    if whole := _GET.made(conn, of_row, this=prefix):
+        return whole[0]
+    found = _FIND.made(conn, of_row, pattern=beginning(prefix))
     if not prefix or not found:
         raise UsageError(f"no hedge begins with {prefix!r}; `hedger audit hedges` lists them")
-    if len(found) > 1 and found[0].id != prefix:
+    if len(found) > 1:
         names = ", ".join(r.id for r in found[:SHOWN]) + (" ..." if len(found) > SHOWN else "")
         raise UsageError(f"several hedges begin with {prefix!r}: {names}; give more of the id")
-    return of_row(found[0])
+    return found[0]
 
 
 def live(conn: Connection) -> list[Hedge]:
     """Every hedge that is not terminal, oldest first."""
-    return [of_row(row) for row in sorted(_LIVE.all(conn), key=lambda row: row.seq)]
+    return sorted(_LIVE.made(conn, of_row), key=lambda hedge: hedge.created_at)
 
 
 def live_on(conn: Connection, symbol: Symbol) -> Hedge | None:
     """The hedge on one market that is not terminal; there is at most one."""
-    row = _LIVE_ON.first(conn, on_symbol=symbol)
-    return None if row is None else of_row(row)
+    found = _LIVE_ON.made(conn, of_row, on_symbol=symbol)
+    return found[0] if found else None
 
 
 def trades_of(conn: Connection, hedge_id: HedgeId, venue: VenueId) -> dict[str, datetime]:
@@ -221,10 +224,10 @@ def trades_of(conn: Connection, hedge_id: HedgeId, venue: VenueId) -> dict[str, 
 
 def leg_size(conn: Connection, hedge_id: HedgeId, venue: VenueId) -> Decimal:
     """The signed sum of our fills on one leg."""
-    row = _SIZES.first(conn, hedge=hedge_id, on_venue=venue)
-    if row is None:
+    found = _SIZES.made(conn, total, hedge=hedge_id, on_venue=venue)
+    if not found:
         raise StateError(f"hedge {hedge_id} has no leg on {venue}")
-    return total(row)
+    return found[0]
 
 
 def total(values: Sequence[Any]) -> Decimal:

@@ -15,9 +15,10 @@ from hedger.domain.order import NEVER_SENT, Order, Prepared, Purpose, Side
 from hedger.errors import IllegalTransitionError, StateError
 from hedger.ledger import events, hedges
 from hedger.ledger import tables as t
+from hedger.ledger.connection import Connection
 from hedger.ledger.records import OrderRecord, OrderState, Shortfall
 from hedger.ledger.session import Session
-from hedger.ledger.sqlite import Connection, IntegrityError
+from hedger.ledger.sqlite import IntegrityError
 from hedger.ledger.statements import Query, given, inserting, members
 from hedger.ports import Margin
 
@@ -205,13 +206,16 @@ def burns_of(conn: Connection, original: Prepared) -> list[Prepared]:
 def open_intents(conn: Connection, hedge: HedgeId | None) -> list[Prepared]:
     """Orders whose end is not proven, oldest first."""
     if hedge is None:
-        return [_prepared(row) for row in _OPEN_INTENTS.all(conn)]
-    return [_prepared(row) for row in _OPEN_INTENTS_OF.all(conn, hedge=hedge)]
+        return _OPEN_INTENTS.made(conn, _prepared)
+    return _OPEN_INTENTS_OF.made(conn, _prepared, hedge=hedge)
 
 
 def dead_since(conn: Connection, since: datetime, limit: int) -> list[OrderRecord]:
     """Orders that were sent and should have no effect, since an instant, the newest ones."""
-    return [_record(row) for row in _DEAD_SINCE.all(conn, since=since, limit=limit)]
+    # the same question for a minute, so that its answer can be remembered
+    minute = since.replace(second=0, microsecond=0)
+    found = _DEAD_SINCE.made(conn, _record, since=minute, limit=limit)
+    return [record for record in found if record.done_at is None or record.done_at >= since]
 
 
 def by_client_id(conn: Connection, venue: VenueId, client_id: str) -> OrderRecord | None:
@@ -222,7 +226,7 @@ def by_client_id(conn: Connection, venue: VenueId, client_id: str) -> OrderRecor
 
 def orders_of(conn: Connection, hedge: HedgeId) -> list[OrderRecord]:
     """Every order of a hedge, oldest first."""
-    return [_record(row) for row in _ORDERS_OF.all(conn, hedge=hedge)]
+    return _ORDERS_OF.made(conn, _record, hedge=hedge)
 
 
 def get(conn: Connection, order_id: OrderId) -> OrderRecord:

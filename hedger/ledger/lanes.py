@@ -8,9 +8,9 @@ from hedger.domain.ids import LaneId
 from hedger.domain.order import Filler
 from hedger.ledger import events
 from hedger.ledger import tables as t
+from hedger.ledger.connection import Connection
 from hedger.ledger.records import LaneNote
 from hedger.ledger.session import Session
-from hedger.ledger.sqlite import Connection
 from hedger.ledger.statements import Query, Statement, given, inserting
 
 COUNTERS = ("mismatches", "resyncs", "drifts", "gaps", "cool_downs")

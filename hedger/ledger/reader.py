@@ -15,8 +15,8 @@ from hedger.domain.ids import HedgeId, LaneId, Symbol, VenueId
 from hedger.domain.market import Position, RateSeen
 from hedger.domain.order import Prepared
 from hedger.ledger import accounts, decisions, events, funding, hedges, intents, lanes, sqlite
+from hedger.ledger.connection import Connection
 from hedger.ledger.records import Alert, LegCash, OrderRecord, Rollbacks, Stats
-from hedger.ledger.sqlite import Connection
 
 EPOCH = "epoch"
 
@@ -236,19 +236,30 @@ class _Turn:
     One thread after the other at the connection, and its troubles told in one sentence.
 
     A class, and one for all: queries are so many that a generator for each would be felt.
+
+    Attributes:
+        alone: nobody else writes, so that what is remembered holds. A transaction finds out
+            should somebody do it all the same.
     """
 
-    __slots__ = ("_conn", "_explain", "_lock")
+    __slots__ = ("_conn", "_explain", "_lock", "alone")
 
     def __init__(
         self, conn: Connection, explain: Callable[[BaseException], Exception | None]
     ) -> None:
         self._conn = conn
         self._explain = explain
+        self.alone = False
         self._lock = threading.RLock()  # values are taken by threads too
 
     def __enter__(self) -> Connection:
         self._lock.acquire()
+        if not self.alone:
+            try:
+                self._conn.look()
+            except BaseException as error:
+                self.__exit__(None, error, None)
+                raise
         return self._conn
 
     def __exit__(

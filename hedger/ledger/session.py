@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from hedger.ledger.sqlite import Connection
+from hedger.ledger.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hedger.errors import StateError, UnwritableError
+from hedger.ledger.connection import Connection
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-Connection = sqlite3.Connection
 Cursor = sqlite3.Cursor
 IntegrityError = sqlite3.IntegrityError
 
@@ -78,6 +78,7 @@ class Transaction:
 
     def __enter__(self) -> None:
         self._connection.execute(self.begin)
+        self._connection.look()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
@@ -87,6 +88,7 @@ class Transaction:
             # not committed; some errors have ended it already
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+                self._connection.forget()
 
 
 class Snapshot(Transaction):
@@ -97,7 +99,7 @@ class Snapshot(Transaction):
     begin = "BEGIN"
 
 
-def connect(path: Path, *, readonly: bool, foreign_keys: bool = True) -> sqlite3.Connection:
+def connect(path: Path, *, readonly: bool, foreign_keys: bool = True) -> Connection:
     """
     A connection in WAL with a full sync at every commit, without implicit transactions.
 
@@ -117,6 +119,7 @@ def connect(path: Path, *, readonly: bool, foreign_keys: bool = True) -> sqlite3
             timeout=BUSY_TIMEOUT_MS / 1000,
             check_same_thread=False,  # ``Store`` lets one thread in at a time
             cached_statements=STATEMENTS_KEPT,
+            factory=Connection,
         )
         try:
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")

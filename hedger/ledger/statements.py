@@ -4,7 +4,7 @@ Statements: declared once with SQLAlchemy, run by the driver.
 Tables and statements are written down, and held together, in SQLAlchemy's language. To build one
 of its statements anew for each call and to send it through an engine takes twenty times as long
 as SQLite needs for the answer, so each is compiled once, when it is first used, to its text and
-to what turns values into text and back.
+to what turns values into text and back. Answers are remembered (``connection``).
 """
 
 import sys
@@ -16,13 +16,16 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.sql import visitors
 
 from hedger.ledger import tables as t
-from hedger.ledger.sqlite import Connection, Cursor, dialect
+from hedger.ledger.connection import Connection
+from hedger.ledger.sqlite import Cursor, dialect
 from hedger.ledger.text import decimal_text, instant_text
 
 Convert = Callable[[Any], Any]
 Member = TypeVar("Member", bound=StrEnum)
+Made = TypeVar("Made")
 
 given: Final = sa.bindparam
 """
@@ -44,12 +47,14 @@ class Statement:
     be NULL can then be left out.
     """
 
-    __slots__ = ("_columns", "_declared", "_fixed", "_sql", "_texts")
+    __slots__ = ("_changes", "_columns", "_declared", "_fixed", "_sql", "_texts")
 
     def __init__(self, declared: sa.ClauseElement, columns: Iterable[str] | None = None) -> None:
         self._declared: Any = declared
         self._columns = None if columns is None else list(columns)
         self._sql = ""
+        changes: Any = declared
+        self._changes: str | None = changes.table.name if changes.is_dml else None
 
     @property
     def sql(self) -> str:
@@ -60,11 +65,15 @@ class Statement:
 
     def run(self, conn: Connection, /, **values: Any) -> Cursor:
         """Run it once."""
-        return conn.execute(self.sql, self._told(values))
+        sql = self.sql
+        if self._changes is None:
+            return conn.execute(sql, self._told(values))
+        done: Cursor = conn.change(self._changes, sql, self._told(values), _itself)
+        return done
 
     def add(self, conn: Connection, /, **values: Any) -> int:
         """Run an insert once; the number of the new row."""
-        number = conn.execute(self.sql, self._told(values)).lastrowid
+        number = self.run(conn, **values).lastrowid
         assert number is not None
         return number
 
@@ -95,18 +104,42 @@ class Statement:
 class Query(Statement):
     """A statement with an answer: a select, or a change that returns its rows."""
 
-    __slots__ = ("_reads", "_row")
+    __slots__ = ("_reads", "_row", "_tables")
 
     def all(self, conn: Connection, /, **values: Any) -> list[Any]:
         """Every row, as a named tuple of what its columns stand for."""
-        # to the last row and at once: a statement that is not finished holds its view of the file
-        found = conn.execute(self.sql, self._told(values)).fetchall()
-        return [self._read(row) for row in found] if found else []
+        return self.made(conn, _itself, **values)
+
+    def made(self, conn: Connection, make: Callable[[Any], Made], /, **values: Any) -> list[Made]:
+        """
+        What ``make`` makes of every row.
+
+        The same things again for as long as the answer stays the same: nobody may change them,
+        and ``make`` has to be one function and not a new one each time.
+        """
+        sql = self.sql
+        if self._changes is not None:
+            return [make(self._read(row)) for row in self._rows(conn, values)]
+        answers, question = conn.known(self._tables), (sql, make, *values.values())
+        found = answers.get(question)
+        if found is None:
+            found = [make(self._read(row)) for row in self._rows(conn, values)]
+            answers[question] = found
+        return found[:]
+
+    def _rows(self, conn: Connection, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """To the last row and at once: a statement that is not finished holds its view."""
+        if self._changes is None:
+            return conn.execute(self._sql, self._told(values)).fetchall()
+        rows: list[tuple[Any, ...]] = conn.change(
+            self._changes, self._sql, self._told(values), Cursor.fetchall
+        )
+        return rows
 
     def first(self, conn: Connection, /, **values: Any) -> Any | None:
         """The first row; for what has one at most."""
-        found = conn.execute(self.sql, self._told(values)).fetchall()
-        return self._read(found[0]) if found else None
+        found = self.made(conn, _itself, **values)
+        return found[0] if found else None
 
     def value(self, conn: Connection, /, **values: Any) -> Any | None:
         """The first column of the first row; None when there is no row."""
@@ -131,6 +164,7 @@ class Query(Statement):
         # the names are known only now
         row = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024
         self._row: Callable[[Iterable[Any]], Any] = row._make
+        self._tables = tables_of(self._declared)
         super()._compile()
 
 
@@ -150,6 +184,16 @@ class Change:
         if made is None:
             made = self._made[names] = Query(self._declared, columns=names)
         return made
+
+
+def tables_of(declared: sa.ClauseElement) -> tuple[str, ...]:
+    """The tables that an answer is from."""
+    parts = visitors.iterate(declared)
+    return tuple(sorted({part.name for part in parts if isinstance(part, sa.Table)}))
+
+
+def _itself(thing: Any) -> Any:
+    return thing
 
 
 def inserting(table: sa.Table) -> Statement:

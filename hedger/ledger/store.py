@@ -194,6 +194,8 @@ class Store(AccountStore):
 
     def observe(self, positions: Sequence[Position], hedge: HedgeId | None = None) -> None:
         """Keep readings of positions, and for which hedge they were made."""
+        if not positions:
+            return
         with self._writing("observe") as session:
             events.observe(session, positions, hedge)
 

@@ -8,10 +8,10 @@ from hedger import crashpoints
 from hedger.clock import Clock
 from hedger.errors import StateError, UnwritableError
 from hedger.ledger import events, sqlite
+from hedger.ledger.connection import Connection
 from hedger.ledger.reader import EPOCH, Reader
 from hedger.ledger.room import Room
 from hedger.ledger.session import Session
-from hedger.ledger.sqlite import Connection
 
 
 class Writer(Reader):
@@ -51,6 +51,7 @@ class Writer(Reader):
             crashpoints.reach("begin_epoch", "before")
         crashpoints.reach("begin_epoch", "after")
         self._epoch = number
+        self._turn.alone = True
 
     @contextlib.contextmanager
     def _writing(self, site: str) -> Iterator[Session]:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Protocol
 
 import aiohttp
@@ -23,7 +24,7 @@ from adapters.x10 import lookup, markets
 from adapters.x10.fields import to_ms
 from adapters.x10.http import AccountHttp, Params, Reply
 from adapters.x10.names import Names
-from adapters.x10.options import read_options
+from adapters.x10.options import AccountOptions, read_options
 from adapters.x10.signing import check_steps, expiry_of, salt_of
 from adapters.x10.venue import READ_LAG_S, XVenue
 from hedger.clock import Clock
@@ -99,10 +100,7 @@ class SimXVenue(XVenue):
         self._id = X10
         self._clock = clock
         self._names = Names({})
-        announced = KEYS.announcement("http://sim", "http://sim", "")["x10"]
-        options = {k: announced[k] for k in ("api_base_url", "vault", "public_key", "chain_id")}
-        secrets = {k: str(announced[k]) for k in ("api_key", "private_key")}
-        self._options = read_options(X10, options, secrets)
+        self._options = _x10_options()
         self._http = SimAccountHttp(X10, wire, clock)
         self._markets = markets.Markets(X10, self._http, self._names, clock)
         self._lookup = lookup.Lookup(X10, self._http, clock, READ_LAG_S)
@@ -126,6 +124,15 @@ class SimXVenue(XVenue):
             expires_at=expiry_of(X10, payload),
             nonce=salt,
         )
+
+
+@cache
+def _x10_options() -> AccountOptions:
+    """Checked once: to derive the public key takes longer than a short life takes otherwise."""
+    announced = KEYS.announcement("http://sim", "http://sim", "")["x10"]
+    options = {k: announced[k] for k in ("api_base_url", "vault", "public_key", "chain_id")}
+    secrets = {k: str(announced[k]) for k in ("api_key", "private_key")}
+    return read_options(X10, options, secrets)
 
 
 def _x10_body(order: Order, market: str, fee: Decimal, salt: int, expires_at: datetime) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hedger import settings
 from hedger.compose import compose
-from hedger.daemon import Daemon
+from hedger.daemon import LANES_S, Daemon
 from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import StateError, UsageError, VenueError
@@ -35,18 +35,11 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 HEDGED = (Symbol("ETH"), Symbol("SOL"))
-PAUSE_S = (90.0, 200.0)
-HOLD_S = (5.0, 90.0)
+PAUSE_S = (92.0, 212.0)
+HOLD_S = (5.0, 60.0)
 ZOMBIE_S = 20.0
 START_AGAIN_S = 2.0
-JOBS_S = {
-    "watch": 5.0,
-    "glance": 5.0,
-    "monitor": 10.0,
-    "reconcile": 30.0,
-    "funding": 60.0,
-    "lanes": 5.0,
-}
+JOBS = ("watch", "monitor", "rates", "glance", "reconcile", "funding", "lanes")
 
 
 @cache
@@ -58,6 +51,14 @@ def configuration(*, dedicated: bool) -> settings.Settings:
         circuit_breaker={"consecutive_failures_threshold": 5, "open_timeout_seconds": 30},
         funding={"payment_lag_s": 90},
     )
+
+
+@cache
+def pause_s(name: str) -> float:
+    """How often the daemon does a job unless it is told otherwise."""
+    job = settings.Job(interval_s=LANES_S) if name == "lanes" else getattr(settings.Jobs(), name)
+    assert job.interval_s is not None
+    return float(job.interval_s)
 
 
 async def life(world: "World", process: Process) -> None:
@@ -123,16 +124,10 @@ async def _started(start: Callable[[], Awaitable[None]], clock: SimClock) -> Non
 async def _serve(world: "World", process: Process, trader: Trader) -> None:
     daemon = Daemon(trader, Home(Path("/nonexistent")))
     async with asyncio.TaskGroup() as group:
-        group.create_task(_job(world, process, daemon, "watch", daemon.watch))
+        jobs = [(name, getattr(daemon, name)) for name in JOBS]
+        group.create_task(_job(world, process, daemon, *jobs[0]))
         await _recovered(world, process, trader)
-        jobs = {
-            "monitor": daemon.monitor,
-            "glance": daemon.glance,
-            "reconcile": daemon.reconcile,
-            "funding": daemon.funding,
-            "lanes": daemon.lanes,
-        }
-        for name, job in jobs.items():
+        for name, job in jobs[1:]:
             group.create_task(_job(world, process, daemon, name, job))
         if world.setup.story is not None:
             group.create_task(_tell(world, process, trader, world.setup.story))
@@ -157,7 +152,7 @@ async def _job(
     """Again and again; one that raises is told as the scheduler tells it, and goes on."""
     clock, patient = trader_clock(world, process), daemon._patient(job)
     while True:
-        await clock.sleep(JOBS_S[name])
+        await clock.sleep(pause_s(name))
         try:
             await patient()
         except Exception as error:  # noqa: BLE001 - as APScheduler does

@@ -69,14 +69,14 @@ class Ill(StrEnum):
 
 
 REQUESTS: Mapping[Ill, float] = {
-    Ill.REQUEST_LOST: 0.0025,
-    Ill.REQUEST_LATE: 0.0025,
-    Ill.REQUEST_DOUBLED: 0.0025,
-    Ill.RESPONSE_LOST: 0.0025,
-    Ill.RESPONSE_LATE: 0.0025,
-    Ill.NOT_CONNECTED: 0.0025,
-    Ill.CUT_BEFORE: 0.0025,
-    Ill.CUT_AFTER: 0.0025,
+    Ill.REQUEST_LOST: 0.0029,
+    Ill.REQUEST_LATE: 0.0029,
+    Ill.REQUEST_DOUBLED: 0.0029,
+    Ill.RESPONSE_LOST: 0.0029,
+    Ill.RESPONSE_LATE: 0.0029,
+    Ill.NOT_CONNECTED: 0.0029,
+    Ill.CUT_BEFORE: 0.0029,
+    Ill.CUT_AFTER: 0.0029,
     Ill.SLOW_NET: 0.02,
 }
 """How likely each is for one message. An order counts as ``ORDER_WEIGHT`` messages."""
@@ -88,7 +88,7 @@ ORDERS: Mapping[Ill, float] = {
     Ill.ERROR_AFTER: 0.03,
     Ill.RATE_LIMIT: 0.03,
     Ill.REFUSED: 0.03,
-    Ill.PARTIAL: 0.08,
+    Ill.PARTIAL: 0.22,
     Ill.ZERO: 0.05,
     Ill.SLOW_MATCH: 0.04,
     Ill.REJECTED: 0.04,
@@ -191,6 +191,9 @@ def drawn(chance: random.Random, without: frozenset[Ill] = frozenset()) -> Plan:
     )
 
 
+Steps = list[tuple[float, Ill | None]]
+
+
 class Chance:
     """Draws for one world, and the count of what fired."""
 
@@ -200,6 +203,7 @@ class Chance:
         self.fired: Counter[Ill] = Counter()
         self.quiet = False  # nothing is drawn any more: the world comes to rest
         self._orders = 0
+        self._steps: dict[tuple[int, float], Steps] = {}
 
     def strikes(self, ill: Ill, likely: float) -> bool:
         """Whether it happens now; counted if it does."""
@@ -226,7 +230,24 @@ class Chance:
         if said is not None and said in table:
             self.fired[said] += 1
             return said
+        if self.quiet:
+            return None
+        steps = self._steps.get((id(table), weight)) or self._stepped(table, weight)
+        drawn = self.source.random()
+        if drawn >= steps[-1][0]:
+            return None
+        ill = next(one for upto, one in steps if drawn < upto)
+        assert ill is not None
+        self.fired[ill] += 1
+        return ill
+
+    def _stepped(self, table: Mapping[Ill, float], weight: float) -> Steps:
+        """Where each of a table that is switched on ends between 0 and 1: one draw tells."""
+        steps: Steps = []
+        upto = 0.0
         for ill, likely in table.items():
-            if ill in self.plan.ills and self.strikes(ill, likely * weight):
-                return ill
-        return None
+            if ill in self.plan.ills:
+                upto += likely * weight * self.plan.intensity
+                steps.append((upto, ill))
+        self._steps[id(table), weight] = steps = steps or [(0.0, None)]
+        return steps

@@ -41,6 +41,7 @@ MUTANTS = (
         '            return _dead(prepared, "no answer: once more")\n',
         "3 proven",
         (Ill.RESPONSE_LOST, Ill.REQUEST_LATE),
+        seed=38,
     ),
     Mutant(
         "not-found-is-refused",
@@ -124,6 +125,7 @@ MUTANTS = (
         "NONCE_FREE_STATES = frozenset({OrderState.ABANDONED})",
         "2 no gap",
         (Ill.REFUSED,),
+        seed=6,
     ),
     Mutant(
         "wrong-side",
@@ -163,7 +165,7 @@ MUTANTS = (
     Mutant(
         "no-expiry-fence",
         "hedger/resolver.py",
-        "        if not expired_for_good(search.prepared, limits, asked_at):\n"
+        "        if not expired_for_good(search.prepared, limits, asked_at, offset):\n"
         "            return None\n",
         "",
         "3 proven",
@@ -177,6 +179,6 @@ MUTANTS = (
         "6 not ours",
         (Ill.RACING,),
         hours=0.3,
-        seed=6,
+        seed=15,
     ),
 )

@@ -27,7 +27,7 @@ WANDER_S = 0.5
 DRIFT_AFTER_S = (60.0, 600.0)
 DRIFT_STEP_S = 0.25
 DRIFT_ONE_IN = 20.0  # seconds in which it goes wrong by one
-BOUNDARIES_PER_HOUR = 14_000  # about; only sets how often a process dies
+BOUNDARIES_PER_HOUR = 11_700  # about; only sets how often a process dies
 
 
 def next_kill(world: "World") -> int:

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from adapters.sandbox.clock import http_date
 from tests.simulation.clients import TIMEOUT_S, BrokenError, NoConnectionError
 from tests.simulation.faults import ORDER_WEIGHT, REQUESTS, Ill
 from tests.simulation.process import Process, now_s
@@ -164,7 +163,7 @@ class _Message:
             return
         try:
             status, text = self._ask(*self._words)
-            reply = (status, text, http_date(world.clock.now()))
+            reply = (status, text, world.clock.date())
         except Cut:
             world.trace(f"cut {self._venue} {self._what}")
             if back_s is not None:

@@ -72,12 +72,12 @@ class Process:
         self.effect(label)
 
 
-_running: Callable[[], SimLoop] = asyncio.get_running_loop  # type: ignore[assignment]
+running: Callable[[], SimLoop] = asyncio.get_running_loop  # type: ignore[assignment]
 
 
 def now_s() -> float:
     """Seconds of the running loop."""
-    return _running().now_s
+    return running().now_s
 
 
 class SimClock:
@@ -86,17 +86,18 @@ class SimClock:
     def __init__(self, epoch: datetime, process: Process) -> None:
         self._epoch = epoch
         self._process = process
+        self._loop = running()
         self._read_s = 0.0
         self._shown = epoch
 
     def now(self) -> datetime:
-        seconds = _running().now_s + self._process.skew_s
+        seconds = self._loop.now_s + self._process.skew_s
         if seconds != self._read_s:  # it is read many times at one instant
             self._read_s, self._shown = seconds, self._epoch + timedelta(seconds=seconds)
         return self._shown
 
     def monotonic_s(self) -> float:
-        return now_s()
+        return self._loop.now_s
 
     async def sleep(self, seconds: float) -> None:
         if not self._process.alive:

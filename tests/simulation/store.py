@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hedger.clock import Clock
 from hedger.ledger import sqlite
+from hedger.ledger.connection import Connection
 from hedger.ledger.records import REVISION
 from hedger.ledger.session import Session
 from hedger.ledger.store import Store
@@ -51,7 +52,7 @@ class SimStore(Store):
         self._disk.committed()
         self._process.effect("after commit")
 
-    def _reading(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
+    def _reading(self) -> contextlib.AbstractContextManager[Connection]:
         if not self._process.alive:
             raise Killed
         return super()._reading()
@@ -109,7 +110,8 @@ class Engines:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "ledger.db"
-        self._free: list[sqlite3.Connection] = []
+        self.checked = False
+        self._free: list[Connection] = []
 
     def lay_out(self, empty: Path) -> None:
         """A new world: its ledger is a copy of ``empty``."""
@@ -118,11 +120,12 @@ class Engines:
         for end in ("", "-wal", "-shm", ".synced"):
             self.path.with_name(self.path.name + end).unlink(missing_ok=True)
         shutil.copyfile(empty, self.path)
+        self.checked = False
 
-    def take(self) -> sqlite3.Connection:
+    def take(self) -> Connection:
         return self._free.pop() if self._free else sqlite.connect(self.path, readonly=False)
 
-    def give_back(self, connection: sqlite3.Connection) -> None:
+    def give_back(self, connection: Connection) -> None:
         """A transaction under way is lost; before a power cut the file has to be closed."""
         if connection.in_transaction:
             connection.rollback()
@@ -134,8 +137,10 @@ class Engines:
 
 def open_store(engines: Engines, clock: Clock, process: Process, trouble: Trouble) -> SimStore:
     """As ``hedger.ledger.store.open_store``: checked, private, and a new epoch."""
-    sqlite.make_private(engines.path)
-    sqlite.check_revision(engines.path, REVISION)
+    if not engines.checked:  # nothing here changes a schema
+        sqlite.make_private(engines.path)
+        sqlite.check_revision(engines.path, REVISION)
+        engines.checked = True
     store = SimStore(engines, clock, process, trouble)
     store.begin_epoch()
     return store

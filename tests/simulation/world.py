@@ -8,14 +8,16 @@ import asyncio
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from math import floor
 
+from adapters.sandbox.clock import http_date
 from tests.simulation import daemon, nemesis
 from tests.simulation.exchange import Venues
 from tests.simulation.faults import AIMED, Chance, Ill, drawn
 from tests.simulation.loop import SimLoop
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
-from tests.simulation.process import Process, now_s
+from tests.simulation.process import Process, now_s, running
 from tests.simulation.setup import Setup
 from tests.simulation.store import Engines, cut_power
 from tests.simulation.truth import Availability, Truth
@@ -26,6 +28,7 @@ MILLISECOND = timedelta(milliseconds=1)
 EPOCH_MS = (EPOCH - datetime(1970, 1, 1, tzinfo=UTC)) // MILLISECOND
 SHARED_EVERY = 3  # every third seed runs on shared sub-accounts
 RESTART_S = (0.5, 20.0)
+STALLS = AIMED[Ill.STALL_AT_COMMIT]
 
 
 class VenueClock:
@@ -34,19 +37,30 @@ class VenueClock:
     def __init__(self, steady_s: float = 0.0) -> None:
         self.off_s = 0.0
         self.steady_s = steady_s
+        self._loop = running()
         self._read_s = -1.0
         self._ms = 0
+        self._second = -1
+        self._date = ""
 
     def now(self) -> datetime:
         return EPOCH + timedelta(seconds=now_s() + self.off_s + self.steady_s)
 
     def now_ms(self) -> int:
         """The same in milliseconds since 1970, rounded down: the engines' wire clock."""
-        seconds = now_s() + self.off_s + self.steady_s
+        seconds = self._loop.now_s + self.off_s + self.steady_s
         if seconds != self._read_s:  # it is read many times at one instant
             self._read_s = seconds
             self._ms = EPOCH_MS + timedelta(seconds=seconds) // MILLISECOND
         return self._ms
+
+    def date(self) -> str:
+        """The same as the date of an HTTP answer."""
+        second = floor(self._loop.now_s + self.off_s + self.steady_s)
+        if second != self._second:
+            self._second = second
+            self._date = http_date(EPOCH + timedelta(seconds=second))
+        return self._date
 
     def monotonic_s(self) -> float:
         return now_s()
@@ -166,7 +180,7 @@ class World:
         """The process passes a boundary; it may be its last."""
         self.passed += 1
         self.boundaries[label] += 1
-        if self.passed in self.setup.crash_at:
+        if self.setup.crash_at and self.passed in self.setup.crash_at:
             self.kill(process, label)
         elif self.kill_in is not None and self._is_due():
             self.kill_in = nemesis.next_kill(self)
@@ -176,8 +190,7 @@ class World:
             Ill.KILL_IN_RECOVERY, AIMED[Ill.KILL_IN_RECOVERY]
         ):
             self.kill(process, label)
-        stalls = AIMED[Ill.STALL_AT_COMMIT]
-        if label == "after commit" and self.chance.strikes(Ill.STALL_AT_COMMIT, stalls):
+        if label == "after commit" and self.chance.strikes(Ill.STALL_AT_COMMIT, STALLS):
             loop = asyncio.get_running_loop()
             assert isinstance(loop, SimLoop)
             loop.stall(self.chance.between(1.0, 8.0))

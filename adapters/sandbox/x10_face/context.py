@@ -100,6 +100,7 @@ class Face:
         self.options = options
         self.background = Background()
         self.shown = Shown()
+        self.trade_rows: dict[int, dict[str, Any]] = {}  # see private_orders
 
     @property
     def account(self) -> int:

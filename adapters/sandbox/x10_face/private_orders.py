@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
-from adapters.sandbox.engine.types import OrderView
+from adapters.sandbox.engine.types import OrderView, TradeView
 from adapters.sandbox.faults import Fault
 from adapters.sandbox.reply import Reply
 from adapters.sandbox.x10_face import shapes
@@ -22,6 +22,8 @@ from adapters.sandbox.x10_face.requests import (
     whole,
 )
 from adapters.sandbox.x10_face.shapes import Json
+
+TRADES_KEPT = 1_000
 
 
 async def open_orders(request: web.Request) -> Reply:
@@ -105,7 +107,7 @@ async def trades(request: web.Request) -> Reply:
         )
         names = {symbol: rules.name for symbol, rules in exchange.rules.items()}
         kept = [
-            (view.id, shapes.trade(view, names[view.symbol]))
+            (view.id, _trade(face, view, names[view.symbol]))
             for view in views
             if wanted(names[view.symbol])
             and wanted_side in {None, shapes.side(is_buy=view.is_buy)}
@@ -121,6 +123,16 @@ async def trades(request: web.Request) -> Reply:
 def _change_key(order_id: int, updated_ms: int) -> int:
     """A cursor that orders by last change; the end of the id tells apart what changed at once."""
     return ((updated_ms - SNOWFLAKE_EPOCH_MS) << 22) | (order_id & 0x3FFFFF)
+
+
+def _trade(face: Face, view: TradeView, market: str) -> Json:
+    """The row of a fill, which never changes; made once, and nobody changes it."""
+    row = face.trade_rows.get(view.id)
+    if row is None:
+        if len(face.trade_rows) >= TRADES_KEPT:
+            face.trade_rows.clear()
+        row = face.trade_rows[view.id] = shapes.trade(view, market)
+    return row
 
 
 def _order(face: Face, view: OrderView) -> Json:
