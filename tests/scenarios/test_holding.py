@@ -133,7 +133,7 @@ async def test_every_look_values_an_open_hedge_for_the_status(desk: Desk, tmp_pa
     hedge = await desk.open("GRASS", 300)
     daemon = daemon_of(desk, tmp_path)
 
-    await daemon.monitor()
+    await daemon.rates()
 
     worth = json.loads(desk.store.meta(f"holding:{hedge.id}") or "")
     assert worth["action"] == "hold"
@@ -143,14 +143,14 @@ async def test_every_look_values_an_open_hedge_for_the_status(desk: Desk, tmp_pa
     await desk.close(hedge)
     (row,) = desk.rows("decisions")
     assert (row["about"], row["code"]) == ("exit", ExitCode.OPERATOR)
-    await daemon.monitor()
+    await daemon.rates()
     assert await _kept_by(daemon, desk) == {}
 
 
 async def _kept_by(daemon: Daemon, desk: Desk) -> dict[str, str]:
     """What is remembered of hedges once another one is looked at."""
     other = await desk.open("ETH", 100)
-    await daemon.monitor()
+    await daemon.rates()
     kept = desk.store.metas("holding:")
     return {key: text for key, text in kept.items() if other.id not in key}
 
@@ -161,14 +161,14 @@ async def test_the_longest_hold_closes_a_hedge_and_is_counted_once(
 ) -> None:
     hedge = await desk.open("GRASS", 300)
     daemon = daemon_of(desk, tmp_path)
-    await daemon.monitor()
+    await daemon.rates()
     assert desk.store.hedge(hedge.id).state is State.OPEN
 
     desk.world.advance_market(hours=2)
     await desk.world.pass_time(2)
     await desk.restart()  # the opening is known from the ledger
     daemon = daemon_of(desk, tmp_path)
-    await daemon.monitor()
+    await daemon.rates()
 
     assert desk.store.hedge(hedge.id).state is State.CLOSED
     (row,) = [r for r in desk.rows("decisions") if r["about"] == "exit"]
@@ -183,7 +183,7 @@ async def test_eroded_margin_is_left_and_the_amount_to_move_is_told(
 ) -> None:
     hedge = await desk.open("ETH", 300)
 
-    await daemon_of(desk, tmp_path).monitor()
+    await daemon_of(desk, tmp_path).rates()
 
     assert desk.store.hedge(hedge.id).state is State.CLOSED
     (alert,) = desk.store.unacknowledged()
@@ -199,7 +199,7 @@ async def test_books_and_balances_that_cannot_be_read_are_no_reason_to_leave(
     hedge = await desk.open("GRASS", 300)
     desk.world.fault(venue, "bad_reads", what="balance", times=0)
 
-    await daemon_of(desk, tmp_path).monitor()
+    await daemon_of(desk, tmp_path).rates()
 
     assert desk.store.hedge(hedge.id).state is State.OPEN
 
@@ -216,7 +216,7 @@ async def test_a_hedge_of_an_earlier_version_goes_on_with_its_flip(
     memory = desk.trader.holdings._memory(hedge.id)
 
     assert memory.flipped_since == first
-    await daemon_of(desk, tmp_path).monitor()
+    await daemon_of(desk, tmp_path).rates()
     assert desk.store.hedge(hedge.id).state is State.OPEN
 
 
@@ -376,7 +376,7 @@ async def test_a_market_that_a_venue_closes_is_left(
     closing = Closing(desk.trader.quotes[LIGHTER], status)
     watch._quotes = {X10: desk.trader.quotes[X10], LIGHTER: closing}  # type: ignore[dict-item]
 
-    await daemon_of(desk, tmp_path).monitor()
+    await daemon_of(desk, tmp_path).rates()
 
     assert desk.store.hedge(hedge.id).state is state
     codes = [r["code"] for r in desk.rows("decisions") if r["about"] == "exit"]
@@ -394,7 +394,7 @@ async def test_without_room_for_both_a_hedge_is_left_for_a_better_one(
     daemon = daemon_of(desk, tmp_path)
 
     await daemon.scan()
-    await daemon.monitor()
+    await daemon.rates()
 
     assert desk.store.hedge(hedge.id).state is State.CLOSED
     (row,) = [r for r in desk.rows("decisions") if r["about"] == "exit"]
