@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from pathlib import Path
 
 from hedger.accruals import Accruals
 from hedger.alerts import Alerter
@@ -11,21 +12,26 @@ from hedger.dispatcher import Dispatcher
 from hedger.domain.ids import VenueId
 from hedger.evidence import Evidence
 from hedger.executor import Executor
+from hedger.funds import EquityBook, FundsGate
+from hedger.guard import Guard
 from hedger.ids import IdMaker
 from hedger.latewatch import LateWatch
 from hedger.ledger.store import Store
+from hedger.leverage import LeverageKeeper
 from hedger.nakedwatch import NakedWatch
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.readlag import ReadLag
 from hedger.reconciler import Reconciler
 from hedger.resolver import Resolver
+from hedger.riskdesk import RiskDesk, limits_of
 from hedger.rollback import RollbackEngine
 from hedger.sequence import Lanes
 from hedger.settings import Settings
 from hedger.settling import HandSettlement
 from hedger.stray import StrayOrders
 from hedger.trader import Trader
+from hedger.unitcheck import UnitCheck
 
 
 def compose(
@@ -36,6 +42,7 @@ def compose(
     store: Store,
     clock: Clock,
     chance: random.Random,
+    kill_file: Path | None = None,
 ) -> Trader:
     """The whole program behind its ports; what the daemon and every test run alike."""
     positions = PositionCache(
@@ -70,6 +77,9 @@ def compose(
         rules=settings.rollback,
         dedicated=settings.account.dedicated,
     )
+    limits = limits_of(settings)
+    equity = EquityBook(store, clock)
+    gate = FundsGate(venues=venues, store=store, equity=equity, limits=limits)
     executor = Executor(
         venues=venues,
         quotes=quotes,
@@ -81,6 +91,7 @@ def compose(
         clock=clock,
         rules=settings.execution,
         leverage=settings.trading.leverage,
+        against=gate.against,
     )
     late = LateWatch(
         venues=venues,
@@ -151,6 +162,31 @@ def compose(
             clock,
             threshold=settings.circuit_breaker.consecutive_failures_threshold,
             open_timeout_s=settings.circuit_breaker.open_timeout_seconds,
+        ),
+        riskdesk=RiskDesk(
+            settings=settings,
+            store=store,
+            clock=clock,
+            units=UnitCheck(quotes=quotes, store=store, clock=clock, rules=settings.units),
+            leverage=LeverageKeeper(
+                venues=venues,
+                store=store,
+                lanes=lanes,
+                clock=clock,
+                lag_s=lag.bound_s,
+                leverage=settings.trading.leverage,
+                enabled=settings.trading.manage_leverage,
+            ),
+            equity=equity,
+            kill_file=kill_file,
+        ),
+        guard=Guard(
+            venues=venues,
+            store=store,
+            executor=executor,
+            equity=equity,
+            limits=limits,
+            exit_distance_bps=settings.risk.exit_liquidation_distance_bps,
         ),
         ids=ids,
         clock=clock,

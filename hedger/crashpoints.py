@@ -69,6 +69,9 @@ VENUE_SITES: Final = (
     "prepare_burn",
     "prepare_filler",
     "submit_filler",
+    "leverage",
+    "set_leverage",
+    "prepare_leverage",
     "find",
     "cancel",
     "open_orders",
@@ -77,7 +80,7 @@ VENUE_SITES: Final = (
 )
 """Calls of ``hedger.ports.Venue``; sends are told apart by what the order is for."""
 
-QUOTE_SITES: Final = ("instruments", "funding", "next_settlement", "book")
+QUOTE_SITES: Final = ("instruments", "funding", "next_settlement", "book", "settled_rates")
 """Calls of ``hedger.ports.QuoteSource``."""
 
 RECOVERY_SITES: Final = ("recover", "resume")

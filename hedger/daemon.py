@@ -16,6 +16,7 @@ from hedger.home import Home
 from hedger.pace import Pace
 from hedger.settings import Job
 from hedger.trader import Trader
+from hedger.units import beyond_cap
 
 GRACE_S = 22.0  # of the 25 s that a stop may take; the rest is for closing down
 RETRY_FIRST_S = 10.0
@@ -81,6 +82,7 @@ class Daemon:
         trader = self._trader
         await trader.recover(logger.info)
         await trader.hold_against_accounts()
+        await trader.riskdesk.units.run(first=True)
         server = control.ControlServer(
             self._home.control_socket,
             handlers(trader),
@@ -98,6 +100,8 @@ class Daemon:
             "reconcile": (jobs.reconcile, self.reconcile),
             "funding": (jobs.funding, self.funding),
             "watch": (jobs.watch, self.watch),
+            "guard": (jobs.guard, self.guard),
+            "units": (jobs.units, self.units),
             "lanes": (Job(interval_s=LANES_S), self.lanes),
         }
         return {name: (job, self._patient(work)) for name, (job, work) in found.items()}
@@ -179,7 +183,7 @@ class Daemon:
             return
         for hedge in held:
             a, b = (found.get(hedge.symbol) for found in quotes)
-            if a is not None and b is not None:
+            if a is not None and b is not None and not (beyond_cap(a) or beyond_cap(b)):
                 await self._judge(hedge, a, b)
 
     async def _judge(self, hedge: Hedge, a: FundingQuote, b: FundingQuote) -> None:
@@ -213,6 +217,14 @@ class Daemon:
     async def lanes(self) -> None:
         """Hold the nonce lanes that were not in use against the venues."""
         await self._trader.lanes.check()
+
+    async def guard(self) -> None:
+        """Look after equity and the distance of what is held from liquidation."""
+        await self._trader.guard.run()
+
+    async def units(self) -> None:
+        """Hold the venues' rates against their own settled ones."""
+        await self._trader.riskdesk.units.run()
 
     async def funding(self) -> None:
         """Book what was received and paid."""

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import ConfigError
 from hedger.settings_recovery import Alerts, ReadLag, Recovery
+from hedger.settings_risk import Risk, Units
 from hedger.settings_sequence import Sequence
 from hedger.settings_types import Amount, Bps, Positive, Seconds, Section
 
@@ -34,6 +35,7 @@ class Trading(Section):
     leverage: Annotated[Amount, Field(ge=1, le=50)] = Decimal(5)
     max_price_gap_bps: Bps = Decimal(100)
     blocked_symbols: tuple[Symbol, ...] = ()
+    manage_leverage: bool = True
 
 
 class Scan(Section):
@@ -136,6 +138,8 @@ class Jobs(Section):
     The jobs of the daemon.
 
     ``watch`` measures legs that stand alone and sends alerts; it reads only the ledger.
+    ``guard`` reads both accounts: equity, and how far each leg is from liquidation. ``units``
+    checks the units of the venues' rates.
     """
 
     scan: Job = Job(interval_s=60)
@@ -143,6 +147,8 @@ class Jobs(Section):
     reconcile: Job = Job(interval_s=15)
     funding: Job = Job(interval_s=60)
     watch: Job = Job(interval_s=5)
+    guard: Job = Job(interval_s=30)
+    units: Job = Job(interval_s=300)
 
 
 class Log(Section):
@@ -198,6 +204,8 @@ class Settings(Section):
     environment: Literal["sandbox", "testnet", "mainnet"]
     account: Account
     trading: Trading = Trading()
+    risk: Risk = Risk()
+    units: Units = Units()
     scan: Scan = Scan()
     entry: Entry = Entry()
     exit: Exit = Exit()

@@ -12,7 +12,7 @@ from typing import Any
 
 from loguru import logger
 
-from hedger import economics, recovery, risk, standing
+from hedger import economics, recovery, risk, standing, switches
 from hedger.accruals import Accruals
 from hedger.alerts import Alerter
 from hedger.breaker import CircuitBreaker
@@ -23,6 +23,7 @@ from hedger.domain.money import ZERO, plain
 from hedger.economics import Opportunity, Pair
 from hedger.errors import UsageError
 from hedger.executor import Executor
+from hedger.guard import Guard
 from hedger.ids import IdMaker
 from hedger.latewatch import LateWatch
 from hedger.ledger.store import Store
@@ -32,6 +33,7 @@ from hedger.position_cache import PositionCache
 from hedger.preview import exposures, preview_rows
 from hedger.reconciler import Reconciler, Report
 from hedger.retrying import asking
+from hedger.riskdesk import RiskDesk
 from hedger.scanner import ScanResult, ScanRules, scan
 from hedger.sequence import Lanes
 from hedger.settings import Settings
@@ -77,6 +79,8 @@ class Trader:
     settlement: HandSettlement
     ids: IdMaker
     clock: Clock
+    riskdesk: RiskDesk
+    guard: Guard
     situation: Situation = field(default_factory=Situation)
 
     # -- what commands ask ------------------------------------------------------------------
@@ -91,7 +95,7 @@ class Trader:
         """
         pair = await self._pair(symbol)
         plan = await self._plan(pair, usd, None)
-        verdict = risk.review(plan, self._limits(), self._book())
+        verdict = await self._judge(plan)
         if isinstance(verdict, risk.Objected):
             raise UsageError(f"{symbol} is not opened: " + "; ".join(verdict.reasons))
         side_b = plan.side_a.opposite
@@ -224,6 +228,23 @@ class Trader:
         standing.remember(self.store, report, self.clock)
         return report
 
+    async def pause(self, scope: str, *, who: str, reason: str, progress: Progress) -> Row:
+        """Switch new hedges off, everywhere or somewhere; exits go on."""
+        off = switches.switch_off(self.store, self.clock, scope, who=who, why=reason)
+        progress(off.text())
+        return {"scope": off.scope, "since": off.since, "who": off.who, "why": off.why}
+
+    async def resume(self, scope: str | None, *, losses: bool, who: str, progress: Progress) -> Row:
+        """Switch on again what was switched off; with ``losses``, count losses anew."""
+        scopes = switches.switch_on(self.store, scope, who=who)
+        if losses:
+            self.riskdesk.equity.begin_anew()
+            self.store.event("losses_anew", f"losses are counted anew, says {who}")
+            progress("losses are counted anew from the last reading of the accounts")
+        for each in scopes:
+            progress(f"{each} goes on")
+        return {"resumed": scopes, "losses": losses}
+
     async def recover(self, progress: Progress) -> Row:
         """Take up whatever an earlier process left unfinished; the same code as a first run."""
         self.lanes.announce()
@@ -240,6 +261,7 @@ class Trader:
     async def look_around(self) -> ScanResult:
         """Scan both venues and keep what was seen."""
         result = await scan(self.quotes, self.scan_rules(), self.clock)
+        self.riskdesk.saw(result.quotes)
         kept = {o.pair.symbol for o in result.opportunities[: self.settings.scan.depth_candidates]}
         kept |= {h.symbol for h in self.store.live()}
         self.store.observe_funding(
@@ -254,9 +276,7 @@ class Trader:
             return None
         usd = min(self.settings.scan.size_usd, self.settings.trading.max_position_size_usd)
         plan = await self._plan(opportunity.pair, usd, net)
-        verdict = risk.review(plan, self._limits(), self._book())
-        if isinstance(verdict, risk.Objected):
-            logger.info("{} is not opened: {}", plan.symbol, "; ".join(verdict.reasons))
+        if self._objected(self._review(plan)):
             return None
         for venue in self.settings.venues.order:
             # a first sieve that may be some seconds old; the executor reads freshly again
@@ -264,7 +284,38 @@ class Trader:
             if held.size != ZERO:
                 logger.info("{} is not opened: {} holds {}", plan.symbol, venue, plain(held.size))
                 return None
-        return await self._open(verdict)
+        verdict = await self._judge(plan)
+        if isinstance(verdict, risk.Approved):
+            return await self._open(verdict)
+        self._objected(verdict)
+        return None
+
+    def _objected(self, verdict: risk.Approved | risk.Objected) -> bool:
+        if isinstance(verdict, risk.Objected):
+            logger.info("{} is not opened: {}", verdict.plan.symbol, "; ".join(verdict.reasons))
+        return isinstance(verdict, risk.Objected)
+
+    async def _judge(self, plan: risk.Plan) -> risk.Approved | risk.Objected:
+        """
+        Review, prove the leverage of what may be opened, and review again.
+
+        Nothing may be awaited between the last review and the hedge's row in the ledger:
+        another one could be opened in between and both be within a limit that they break
+        together.
+        """
+        verdict = self._review(plan)
+        if isinstance(verdict, risk.Objected):
+            return verdict
+        doubts = await self.riskdesk.leverage.doubts(plan.symbol, plan.venues)
+        return self._review(plan, doubts)
+
+    def _review(
+        self, plan: risk.Plan, leverage_in_doubt: Mapping[VenueId, str] | None = None
+    ) -> risk.Approved | risk.Objected:
+        reasons = [*self.situation.stopped.values(), self.breaker.reason, self.store.trouble or ""]
+        reasons += self.lanes.held_back()
+        book = self.riskdesk.book(self.situation, reasons, leverage_in_doubt)
+        return risk.review(plan, self.riskdesk.limits, book)
 
     async def _open(self, approved: risk.Approved) -> Hedge:
         hedge = await self.executor.open(approved, self.ids.hedge(approved.plan.symbol))
@@ -306,29 +357,7 @@ class Trader:
             next_settlement_b=pair.b.next_settlement_at,
             quotes_age_s=age.total_seconds(),
             expected_net_bps=net,
-        )
-
-    def _limits(self) -> risk.Limits:
-        trading = self.settings.trading
-        return risk.Limits(
-            max_position_usd=trading.max_position_size_usd,
-            max_open_hedges=trading.max_open_hedges,
-            max_price_gap_bps=trading.max_price_gap_bps,
-            max_quotes_age_s=self.settings.scan.max_age_s,
-            blocked_symbols=frozenset(trading.blocked_symbols),
-        )
-
-    def _book(self) -> risk.Book:
-        live = self.store.live()
-        reasons = [*self.situation.stopped.values(), self.breaker.reason, self.store.trouble]
-        reasons += self.lanes.held_back()
-        return risk.Book(
-            live_hedges=len(live),
-            busy_symbols=frozenset(h.symbol for h in live),
-            venues_in_doubt=self.situation.in_doubt,
-            blocked_markets=self.situation.blocked,
-            cooling=self.situation.cooling,
-            stopped="; ".join(reason for reason in reasons if reason),
+            quotes=(pair.a, pair.b),
         )
 
     def row(self, hedge: Hedge) -> Row:

@@ -36,6 +36,7 @@ NO_QUOTE_LIMIT: Final = Decimal("281474976.710655")  # 2^48-1 micro-USDC: "no li
 PRICE_BAND: Final = Decimal("0.05")  # else 21733 or 21734 (lighter.md §3, §10)
 FRACTION_UNIT: Final = Decimal(10_000)  # margin fractions of markets are in basis points
 MAX_DECIMALS: Final = 18
+HUNDRED: Final = Decimal(100)
 
 STATUSES: Final = {
     "active": MarketStatus.ACTIVE,
@@ -71,6 +72,7 @@ class Mark:
     price: Decimal
     index: Decimal
     open_interest_usd: Decimal
+    rate_cap_1h: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,7 @@ class Markets:
     instruments: Mapping[Symbol, Instrument]
     marks: Mapping[Symbol, Mark]
     unreadable: tuple[str, ...]
+    leverages: Mapping[Symbol, Decimal]  # of an account that never chose one
 
     def symbol_of(self, market_id: int) -> Symbol | None:
         """Our symbol of a market number."""
@@ -98,6 +101,7 @@ def markets(data: object, venue: VenueId, names: Names) -> Markets:
     """
     instruments: dict[Symbol, Instrument] = {}
     marks: dict[Symbol, Mark] = {}
+    leverages: dict[Symbol, Decimal] = {}
     unreadable: list[str] = []
     for row in rows_of(data, "order_book_details"):
         symbol = names.ours(str(row.get("symbol", "")))
@@ -105,6 +109,8 @@ def markets(data: object, venue: VenueId, names: Names) -> Markets:
             continue
         try:
             instruments[symbol] = _instrument(row, venue, symbol)
+            if usual := _fraction(row, "default_initial_margin_fraction"):
+                leverages[symbol] = ONE / usual
         except UnreadableError as error:
             unreadable.append(f"{symbol}: {error}")
             continue
@@ -114,7 +120,12 @@ def markets(data: object, venue: VenueId, names: Names) -> Markets:
             unreadable.append(f"{symbol} prices: {error}")
     if not instruments:
         raise UnreadableError("no market in it can be read")
-    return Markets(instruments=instruments, marks=marks, unreadable=tuple(unreadable))
+    return Markets(
+        instruments=instruments,
+        marks=marks,
+        unreadable=tuple(unreadable),
+        leverages=leverages,
+    )
 
 
 def _instrument(row: Row, venue: VenueId, symbol: Symbol) -> Instrument:
@@ -133,8 +144,14 @@ def _instrument(row: Row, venue: VenueId, symbol: Symbol) -> Instrument:
         max_order_value_usd=None if limit is None or limit >= NO_QUOTE_LIMIT else limit,
         price_band=PRICE_BAND,
         max_leverage=FRACTION_UNIT / margin if margin else None,
+        maintenance=_fraction(row, "maintenance_margin_fraction"),
         market_id=int_of(row, "market_id"),
     )
+
+
+def _fraction(row: Row, key: str) -> Decimal | None:
+    """A margin fraction of a market, from basis points."""
+    return int_of(row, key) / FRACTION_UNIT if row.get(key) is not None else None
 
 
 def _has_margin(row: Row) -> bool:
@@ -161,7 +178,13 @@ def _mark(row: Row) -> Mark:
         raise UnreadableError(f"the mark price is {price}")
     # open_interest is in coins here and in USDC on the WebSocket channel (lighter.md §2, §5)
     coins = decimal_of(row, "open_interest")
-    return Mark(price=price, index=decimal_of(row, "index_price"), open_interest_usd=coins * price)
+    clamp = decimal_of(row, "funding_clamp_big") if row.get("funding_clamp_big") else None
+    return Mark(
+        price=price,
+        index=decimal_of(row, "index_price"),
+        open_interest_usd=coins * price,
+        rate_cap_1h=units.RATE_CAP_1H if clamp is None else units.cap_1h_of_clamp(clamp),
+    )
 
 
 def lighter_rates(data: object) -> Mapping[int, Decimal]:
@@ -268,8 +291,27 @@ def positions(
             read_started_at=read_started_at,
             as_of=as_of,
             source="GET /account positions",
+            mark_price=decimal_of(row, "position_value") / size,
+            liquidation_price=decimal_of(row, "liquidation_price") or None
+            if row.get("liquidation_price")
+            else None,
         )
     return found
+
+
+def leverage(account: Row, name: str) -> Decimal | None:
+    """
+    ``GET /account``: of one market, from its margin fraction in percent; None without a row.
+
+    Only markets that the account has to do with have one.
+    """
+    for row in rows_of(account, "positions"):
+        if text_of(row, "symbol") == name:
+            fraction = decimal_of(row, "initial_margin_fraction")
+            if fraction <= ZERO:
+                raise UnreadableError(f"a margin fraction of {fraction}")
+            return HUNDRED / fraction
+    return None
 
 
 def fees(data: object) -> Fees:

@@ -16,6 +16,7 @@ from hedger.cli.output import say
 from hedger.cli.queries import audit, scan, status
 from hedger.cli.sandbox_control import sandbox
 from hedger.cli.settling import settle
+from hedger.cli.switching import pause, resume
 from hedger.cli.trading import close, open_, reconcile, rollback
 from hedger.errors import HedgerError
 from hedger.home import OWNER_ONLY_UMASK
@@ -46,7 +47,8 @@ def version() -> None:
 
 
 for command in (
-    run_command, scan, open_, close, status, rollback, reconcile, settle, audit, db, sandbox,
+    run_command, scan, open_, close, status, rollback, reconcile, settle, pause, resume,
+    audit, db, sandbox,
 ):  # fmt: skip
     hedger.add_command(command)
 

@@ -67,8 +67,8 @@ def reserved(conn: sa.Connection, lane: LaneId) -> int | None:
     return conn.execute(sa.select(t.lanes.c.reserved).where(t.lanes.c.lane == lane)).scalar()
 
 
-def intend_filler(session: Session, filler: Filler) -> None:
-    """Commit what is to use up a nonce that no order of ours has."""
+def intend_filler(session: Session, filler: Filler, why: str) -> None:
+    """Commit what is to use up a nonce that no order of ours has; ``why`` empty: a gap."""
     session.conn.execute(
         t.fillers.insert().values(
             lane=filler.lane,
@@ -83,7 +83,7 @@ def intend_filler(session: Session, filler: Filler) -> None:
     events.append(
         session,
         "filler",
-        f"using up nonce {filler.nonce} of {filler.lane}, which nothing of ours has used",
-        level="warning",
+        why or f"using up nonce {filler.nonce} of {filler.lane}, which nothing of ours has used",
+        level="info" if why else "warning",
         data={"lane": filler.lane, "nonce": filler.nonce, "tx_hash": filler.tx_hash},
     )
