@@ -40,6 +40,8 @@ ALL_SPREAD: Final = Decimal("1.25")
 LEAST_SHARE: Final = Decimal("0.25")
 """Of the symbols have to show one factor, and more of them than show a ratio of 1."""
 
+LEAST: Final = 3
+
 OPPOSITE_SHARE: Final = Decimal(2) / Decimal(3)
 """So many opposite signs are no chance: 0.15 is what neighbouring hours have."""
 
@@ -101,7 +103,7 @@ def _judge_all(ratios: Sequence[Decimal]) -> str:
     middle = median_low(sizes)
     for factor in FACTORS:
         showing = sum(_near(size, factor, OWN_SPREAD) for size in sizes)
-        many = showing >= max(LEAST_SHARE * len(sizes), 3)
+        many = showing >= LEAST and showing >= LEAST_SHARE * len(sizes)
         if showing > right and (many or _near(middle, factor, ALL_SPREAD)):
             return (
                 f"estimates are {plain(factor)} times the settled rates at {showing} of"

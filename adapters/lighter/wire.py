@@ -291,12 +291,16 @@ def positions(
             read_started_at=read_started_at,
             as_of=as_of,
             source="GET /account positions",
-            mark_price=decimal_of(row, "position_value") / size,
-            liquidation_price=decimal_of(row, "liquidation_price") or None
-            if row.get("liquidation_price")
-            else None,
+            mark_price=_positive(row, "position_value", per=size),
+            liquidation_price=_positive(row, "liquidation_price"),
         )
     return found
+
+
+def _positive(row: Row, key: str, *, per: Decimal = ONE) -> Decimal | None:
+    """What only watching needs: absent where the venue tells nothing, and "0" is nothing."""
+    value = decimal_of(row, key) if row.get(key) is not None else ZERO
+    return value / per if value > ZERO else None
 
 
 def leverage(account: Row, name: str) -> Decimal | None:
