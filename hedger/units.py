@@ -10,7 +10,7 @@ and 8, 12.5 or 100, or one over that, where one of them is not:
   base rate from exactly 1 to exactly such a factor. A change of rates between hours moves single
   ratios anywhere, but not the many to one factor, so an estimate may be held against the
   settlement of the hour before it too. On 325 recorded hours of both venues this never alarmed
-  wrongly, and missed 0.6 % of the errors put into twelve symbols (tests/unit/core/test_units.py);
+  wrongly, and missed 0.6 % of the errors put into groups of twelve symbols;
 * a single symbol is judged by nothing but its own ratio *for the same hour*, and only such a
   factor counts. That a rate changed is no evidence: predicted and settled rates differ in sign
   in 15 % of neighbouring hours.
@@ -47,6 +47,15 @@ OPPOSITE_SHARE: Final = Decimal(2) / Decimal(3)
 
 OPPOSITE_QUORUM: Final = 8
 
+TELLING: Final = Decimal("0.000005")
+"""
+The larger of two rates has to be at least this. Both venues tell settled rates in steps of a
+millionth, so that two rates of a few steps have no ratio worth the name. The smaller one may be
+anything but zero: a hundredth of a base rate is just what is looked for.
+"""
+
+QUORUM: Final = 8
+
 QUANTUM: Final = Decimal("0.000001")
 """Both venues tell settled rates in steps of this; a ratio of such a rate is no better."""
 
@@ -66,7 +75,8 @@ class Compared:
     @property
     def ratio(self) -> Decimal | None:
         """Estimate by settlement; None where one is too small to tell."""
-        if abs(self.estimate_1h) < QUANTUM / 2 or abs(self.settled_1h) < QUANTUM:
+        larger = max(abs(self.estimate_1h), abs(self.settled_1h))
+        if larger < TELLING or ZERO in {self.estimate_1h, self.settled_1h}:
             return None
         return self.estimate_1h / self.settled_1h
 
