@@ -37,7 +37,6 @@ from hedger.ports import QuoteSource, Venue
 from hedger.trader import Trader
 from tests.world import LIGHTER, X10, World
 
-
 OWN: Mapping[str, Mapping[str, Any]] = {
     "trading": {"manage_leverage": False},
     "risk": {"rollback_cooldown_s_per_usd": 0},

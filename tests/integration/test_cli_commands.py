@@ -62,9 +62,7 @@ class Desk:
         self.asked.append(("pause", scope, reason))
         return {"scope": scope, "since": "now", "who": who, "why": reason}
 
-    async def resume(
-        self, scope: str | None, *, losses: bool, who: str, progress: Progress
-    ) -> Row:
+    async def resume(self, scope: str | None, *, losses: bool, who: str, progress: Progress) -> Row:
         self.asked.append(("resume", scope, losses))
         return {"resumed": [scope], "losses": losses}
 

@@ -4,6 +4,7 @@ Units that cannot be wrong: what the ratio between endpoints proves, and what it
 The rates are those that the sandbox replays: hours recorded at both venues (data.md §1).
 """
 
+import itertools
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -52,7 +53,7 @@ def recorded(venue: str) -> list[tuple[list[Decimal], list[Decimal]]]:
     markets = load_recording().hours.values()
     rates_of = [[getattr(hour, f"{venue}_rate_1h") for hour in market] for market in markets]
     by_hour = list(zip(*rates_of, strict=True))
-    return [(list(now), list(before)) for before, now in zip(by_hour, by_hour[1:], strict=False)]
+    return [(list(now), list(before)) for before, now in itertools.pairwise(by_hour)]
 
 
 # -- the three units of Lighter -----------------------------------------------------------------
