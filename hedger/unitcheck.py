@@ -33,6 +33,7 @@ OUT: Final = "units_out:"
 """Meta key ``units_out:venue:SYMBOL`` of a symbol that is taken out: the reason."""
 
 ESTIMATES: Final = "estimates:"
+UNCHECKED: Final = "its units could not be checked"
 KEPT: Final = 3  # settlements whose estimates are kept
 FRESH_S: Final = 120.0
 LOOK_BACK: Final = timedelta(hours=4)
@@ -109,7 +110,9 @@ class UnitCheck:
 
     async def _turn(self, id_: VenueId, symbols: set[Symbol], most: int) -> None:
         venue = self._venues[id_]
-        problem = "" if symbols else "no symbol is quoted by every venue"
+        problem, listed = "", False
+        if venue.estimates and not symbols:
+            return  # the other venue could not be read: that is its own doubt
         if venue.estimates:
             since = max(venue.estimates) - LOOK_BACK
             for symbol in self._next(venue, symbols)[:most]:
@@ -118,10 +121,17 @@ class UnitCheck:
                 except VenueError as error:
                     problem = error.detail
                     break
+                listed = listed or bool(settled)
                 self._note(venue, id_, symbol, settled)
             self._store.set_meta(ESTIMATES + id_, _text(venue.estimates))
         else:
             problem = "its estimates could not be read"
+        if not (problem or listed or venue.compared):
+            # asked and answered: a venue that has settled nothing yet has nothing to compare
+            logger.warning("{} lists no settled rate yet: its units are checked later", id_)
+            if self.in_doubt.get(id_, "").startswith(UNCHECKED):
+                self._doubt(id_, "")
+            return
         self._conclude(id_, venue, symbols, problem)
 
     def _next(self, venue: _Venue, symbols: set[Symbol]) -> list[Symbol]:
@@ -156,7 +166,7 @@ class UnitCheck:
             self._doubt(id_, judgement.venue)
         elif not venue.judged:
             few = f"only {judgement.judged} symbols could be compared"
-            self._doubt(id_, f"its units could not be checked: {problem or few}")
+            self._doubt(id_, f"{UNCHECKED}: {problem or few}")
         kept = {s: why for (v, s), why in self.out.items() if v == id_ and s not in venue.compared}
         self._take_out(id_, kept | dict(judgement.out))
 

@@ -54,13 +54,8 @@ millionth, so that two rates of a few steps have no ratio worth the name. The sm
 anything but zero: a hundredth of a base rate is just what is looked for.
 """
 
-QUORUM: Final = 8
-
-QUANTUM: Final = Decimal("0.000001")
-"""Both venues tell settled rates in steps of this; a ratio of such a rate is no better."""
-
 QUORUM: Final = 5
-"""Fewer symbols than this have no median that means anything."""
+"""Fewer symbols than this judge no venue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

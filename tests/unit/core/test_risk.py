@@ -344,10 +344,10 @@ def test_a_day_begins_at_its_first_reading_and_a_peak_never_goes_down() -> None:
     track = risk.tracked(None, DAY, {X10: Decimal(500), LIGHTER: Decimal(500)})
     track = risk.tracked(track, DAY, {X10: Decimal(600), LIGHTER: Decimal(500)})
     track = risk.tracked(track, DAY, {X10: Decimal(490), LIGHTER: Decimal(500)})
-    assert (track.day_loss_usd, track.drawdown_usd) == (10, 110)
+    assert (track.day_loss_usd, track.drawdown_usd) == (Decimal(10), Decimal(110))
 
     track = risk.tracked(track, DAY + timedelta(days=1), {X10: Decimal(480), LIGHTER: Decimal(500)})
-    assert (track.day_loss_usd, track.drawdown_usd) == (0, 120)
+    assert (track.day_loss_usd, track.drawdown_usd) == (Decimal(0), Decimal(120))
     back = risk.tracked(track, DAY, {X10: Decimal(470), LIGHTER: Decimal(500)})
     assert back.day_loss_usd == 10  # a clock that was set back begins no day anew
 

@@ -193,21 +193,30 @@ class Trading(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
-    @rule(scope=st.sampled_from(("all", "venue:x10", "market:ETH", "stablecoin")))
-    def a_person_pauses(self, scope: str) -> None:
-        switches.switch_off(self.store, self.clock, scope, who="me", why="drill")
+    @rule(
+        scope=st.sampled_from(("all", "KILL", "venue:x10", "market:ETH", "stablecoin")),
+        symbol=st.sampled_from(("ETH", "BTC")),
+        goes_on=st.booleans(),
+    )
+    def a_person_pauses_while_somebody_wants_a_hedge(
+        self, scope: str, symbol: str, *, goes_on: bool
+    ) -> None:
+        if scope == "KILL":
+            self.kill_file.write_text("enough", encoding="utf-8")
+        else:
+            switches.switch_off(self.store, self.clock, scope, who="me", why="drill")
         self.off.add(scope)
+        self.somebody_wants_a_hedge(symbol=symbol, usd=50, age_s=1, gap=5)
+        if goes_on:
+            switches.switch_on(self.store, None, who="me")
+            self.kill_file.unlink(missing_ok=True)
+            self.off.clear()
 
     @rule()
     def a_person_resumes(self) -> None:
         switches.switch_on(self.store, None, who="me")
         self.kill_file.unlink(missing_ok=True)
         self.off.clear()
-
-    @rule()
-    def a_kill_file_is_written(self) -> None:
-        self.kill_file.write_text("enough", encoding="utf-8")
-        self.off.add("all")
 
     # -- how it is done ---------------------------------------------------------------------
 
@@ -320,7 +329,7 @@ class Trading(RuleBasedStateMachine):
 
 TestNoSequenceOfEventsExceedsAnyLimit = Trading.TestCase
 TestNoSequenceOfEventsExceedsAnyLimit.settings = settings(
-    max_examples=40,
+    max_examples=30,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
