@@ -82,7 +82,7 @@ class Daemon:
         trader = self._trader
         await trader.recover(logger.info)
         await trader.hold_against_accounts()
-        await trader.riskdesk.units.run(first=True)
+        await self._patient(self._first_check)()
         server = control.ControlServer(
             self._home.control_socket,
             handlers(trader),
@@ -133,6 +133,9 @@ class Daemon:
         self._trader.situation.stopped[name] = f"job {name} died"
         with contextlib.suppress(UnwritableError):  # it is in the log already
             self._trader.store.alert(f"job {name} died: {type(error).__name__}: {error}")
+
+    async def _first_check(self) -> None:
+        await self._trader.riskdesk.units.run(first=True)
 
     # -- jobs -------------------------------------------------------------------------------
 

@@ -243,7 +243,7 @@ class Trader:
             progress("losses are counted anew from the last reading of the accounts")
         for each in scopes:
             progress(f"{each} goes on")
-        return {"resumed": scopes, "losses": losses}
+        return {"resumed": [{"scope": each} for each in scopes], "losses": losses}
 
     async def recover(self, progress: Progress) -> Row:
         """Take up whatever an earlier process left unfinished; the same code as a first run."""

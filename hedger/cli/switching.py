@@ -135,4 +135,4 @@ def _in_the_ledger(session: Session, command: str, args: Mapping[str, Any]) -> d
         if args["losses"]:
             EquityBook(store, clock).begin_anew()
         scopes = switches.switch_on(store, args["scope"], who=args["who"])
-        return {"resumed": scopes, "losses": args["losses"]}
+        return {"resumed": [{"scope": each} for each in scopes], "losses": args["losses"]}

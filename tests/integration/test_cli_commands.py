@@ -64,7 +64,7 @@ class Desk:
 
     async def resume(self, scope: str | None, *, losses: bool, who: str, progress: Progress) -> Row:
         self.asked.append(("resume", scope, losses))
-        return {"resumed": [scope], "losses": losses}
+        return {"resumed": [{"scope": scope}], "losses": losses}
 
     async def reconcile(self, progress: Progress) -> Row:
         self.asked.append(("reconcile",))

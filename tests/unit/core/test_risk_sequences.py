@@ -329,7 +329,7 @@ class Trading(RuleBasedStateMachine):
 
 TestNoSequenceOfEventsExceedsAnyLimit = Trading.TestCase
 TestNoSequenceOfEventsExceedsAnyLimit.settings = settings(
-    max_examples=30,
+    max_examples=20,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
