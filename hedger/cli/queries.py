@@ -19,6 +19,10 @@ from hedger.errors import UsageError
 
 KINDS = ("hedges", "orders", "fills", "funding", "rates", "positions", "events", "pnl", "lanes")
 RECOVERY_SHOWN = timedelta(days=1)
+STANDING = (
+    "in_doubt", "blocked_markets", "units", "symbols_out", "switched_off", "stops", "escalated",
+    "alerts",
+)  # fmt: skip
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -77,6 +81,7 @@ def status(*, output: Format, config: Path | None, verbose: bool) -> int:
             "hedges": hedges,
             "lanes": lanes,
             "recovery": recovery,
+            "kill_file": session.home.kill_file.exists(),
             **found,
         }
         emit_object(whole, output)
@@ -89,6 +94,8 @@ def status(*, output: Format, config: Path | None, verbose: bool) -> int:
         told = recovered.sentences(recovery)
         for line in [*told, *_lane_sentences(lanes), *_sentences(found)]:
             say(line)
+        if session.home.kill_file.exists():
+            say(f"no new hedges: {session.home.kill_file} is there; remove it")
     exposed = any(_is_exposed(row["state"], working=holder is not None) for row in hedges)
     return ExitCode.EXPOSED if exposed else ExitCode.DONE
 
@@ -96,7 +103,7 @@ def status(*, output: Format, config: Path | None, verbose: bool) -> int:
 def _standing(session: Session) -> dict[str, Any]:
     """What stands in the way, from the ledger; nothing where there is none yet."""
     if not session.home.ledger.exists():
-        return {"in_doubt": [], "blocked_markets": [], "escalated": [], "alerts": []}
+        return {key: [] for key in STANDING}
     from hedger.clock import SystemClock
     from hedger.ledger.store import open_store
     from hedger.standing import standing

@@ -26,7 +26,8 @@ class Track:
     """
     Equity of both venues together through time, USD; ``day`` is a UTC date.
 
-    The day's loss counts from the first reading of the day, the drawdown from the highest.
+    The day's loss counts from the last reading before the day began (from the first one ever,
+    where there was none), the drawdown from the highest.
     """
 
     day: date

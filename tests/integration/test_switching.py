@@ -77,6 +77,7 @@ def test_a_resume_says_that_the_kill_file_is_still_there(
     root.run(["pause", "--reason", "x"])
     home.kill_file.write_text("")
     capsys.readouterr()
+    assert status(capsys)["kill_file"] is True
 
     assert root.run(["resume"]) == ExitCode.DONE
     assert "KILL is still there, and stops new hedges" in capsys.readouterr().err
