@@ -17,6 +17,7 @@ from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import ConfigError
 from hedger.settings_economics import Economics, Entry, Exit
 from hedger.settings_recovery import Accounts, Alerts, ReadLag, Recovery
+from hedger.settings_risk import Risk, Units
 from hedger.settings_sequence import Sequence
 from hedger.settings_types import Amount, Bps, Positive, Seconds, Section
 
@@ -35,6 +36,7 @@ class Trading(Section):
     leverage: Annotated[Amount, Field(ge=1, le=50)] = Decimal(5)
     max_price_gap_bps: Bps = Decimal(100)
     blocked_symbols: tuple[Symbol, ...] = ()
+    manage_leverage: bool = True
 
 
 class Scan(Section):
@@ -125,7 +127,9 @@ class Jobs(Section):
     The jobs of the daemon.
 
     ``glance`` looks whether a leg of an open hedge was taken. ``watch`` measures legs that
-    stand alone and sends alerts; it reads only the ledger.
+    stand alone and sends alerts; it reads only the ledger. ``guard`` reads both accounts:
+    equity, and how far each leg is from liquidation. ``units`` checks the units of the venues'
+    rates.
     """
 
     scan: Job = Job(interval_s=60)
@@ -135,6 +139,8 @@ class Jobs(Section):
     funding: Job = Job(interval_s=60)
     accounts: Job = Job(interval_s=60)
     watch: Job = Job(interval_s=5)
+    guard: Job = Job(interval_s=30)
+    units: Job = Job(interval_s=300)
 
 
 class Log(Section):
@@ -190,6 +196,8 @@ class Settings(Section):
     environment: Literal["sandbox", "testnet", "mainnet"]
     account: Account
     trading: Trading = Trading()
+    risk: Risk = Risk()
+    units: Units = Units()
     scan: Scan = Scan()
     economics: Economics = Economics()
     entry: Entry = Entry()
