@@ -46,6 +46,8 @@ JOBS_S = {
     "reconcile": 30.0,
     "funding": 60.0,
     "lanes": 5.0,
+    "guard": 30.0,
+    "units": 300.0,
 }
 
 
@@ -54,7 +56,7 @@ def configuration(*, dedicated: bool) -> settings.Settings:
     """The shipped sandbox configuration with the daemon's own usual paces."""
     return configured(
         account={"dedicated": dedicated},
-        trading={"max_open_hedges": 10},
+        trading={"max_open_hedges": 10, "manage_leverage": True},
         circuit_breaker={"consecutive_failures_threshold": 5, "open_timeout_seconds": 30},
         funding={"payment_lag_s": 90},
     )
@@ -131,6 +133,8 @@ async def _serve(world: "World", process: Process, trader: Trader) -> None:
             "reconcile": daemon.reconcile,
             "funding": daemon.funding,
             "lanes": daemon.lanes,
+            "guard": daemon.guard,
+            "units": daemon.units,
         }
         for name, job in jobs.items():
             group.create_task(_job(world, process, daemon, name, job))
