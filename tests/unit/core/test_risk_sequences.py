@@ -127,7 +127,7 @@ class Trading(RuleBasedStateMachine):
 
     # -- what can happen --------------------------------------------------------------------
 
-    @rule(symbol=st.sampled_from(FREE), usd=st.integers(50, 400))
+    @rule(symbol=st.sampled_from(FREE), usd=st.integers(220, 320))
     def somebody_wants_a_hedge(self, symbol: str, usd: int) -> None:
         self.ask(symbol, usd)
 
