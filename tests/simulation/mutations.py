@@ -163,7 +163,7 @@ MUTANTS = (
     Mutant(
         "no-expiry-fence",
         "hedger/resolver.py",
-        "        if not expired_for_good(search.prepared, limits, asked_at):\n"
+        "        if not expired_for_good(search.prepared, limits, asked_at, offset):\n"
         "            return None\n",
         "",
         "3 proven",
