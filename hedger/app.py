@@ -160,6 +160,7 @@ class App:
             store=store,
             clock=self._clock,
             chance=random.SystemRandom(),
+            kill_file=self._home.kill_file,
         )
 
     @property
@@ -238,8 +239,17 @@ class App:
         finally:
             store.close()
 
+    async def pause(self, scope: str, *, who: str, reason: str, progress: Progress) -> Row:
+        """See ``Trader.pause``."""
+        return await self.trader.pause(scope, who=who, reason=reason, progress=progress)
+
+    async def resume(self, scope: str | None, *, losses: bool, who: str, progress: Progress) -> Row:
+        """See ``Trader.resume``."""
+        return await self.trader.resume(scope, losses=losses, who=who, progress=progress)
+
     async def open_hedge(self, symbol: Symbol, usd: Any, progress: Progress) -> Row:
-        """See ``Trader.open_hedge``."""
+        """See ``Trader.open_hedge``. Without a daemon, units are checked by whoever opens."""
+        await self.trader.riskdesk.units.run(first=True)
         return await self.trader.open_hedge(symbol, usd, progress)
 
     async def close_hedge(self, prefix: str, progress: Progress) -> Row:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from pathlib import Path
 
 from hedger.accounts import Accounts
 from hedger.accruals import Accruals
@@ -14,17 +15,22 @@ from hedger.domain.ids import VenueId
 from hedger.entering import Entering, decay_model
 from hedger.evidence import Evidence
 from hedger.executor import Executor
+from hedger.funds import EquityBook, FundsGate
+from hedger.guard import Guard
 from hedger.holdingwatch import HoldingWatch
 from hedger.ids import IdMaker
 from hedger.latewatch import LateWatch
 from hedger.ledger.store import Store
+from hedger.leverage import LeverageKeeper
 from hedger.nakedwatch import NakedWatch
+from hedger.opening import Opening
 from hedger.patience import Patience
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.readlag import ReadLag
 from hedger.reconciler import Reconciler
 from hedger.resolver import Resolver
+from hedger.riskdesk import RiskDesk, limits_of
 from hedger.rollback import RollbackEngine
 from hedger.sequence import Lanes
 from hedger.settings import Settings
@@ -32,6 +38,7 @@ from hedger.settlements import SettlementClock
 from hedger.settling import HandSettlement
 from hedger.stray import StrayOrders
 from hedger.trader import Trader
+from hedger.unitcheck import UnitCheck
 
 
 def compose(
@@ -42,6 +49,7 @@ def compose(
     store: Store,
     clock: Clock,
     chance: random.Random,
+    kill_file: Path | None = None,
 ) -> Trader:
     """The whole program behind its ports; what the daemon and every test run alike."""
     positions = PositionCache(
@@ -76,6 +84,9 @@ def compose(
         rules=settings.rollback,
         dedicated=settings.account.dedicated,
     )
+    limits = limits_of(settings)
+    equity = EquityBook(store, clock)
+    gate = FundsGate(venues=venues, store=store, equity=equity, limits=limits)
     executor = Executor(
         venues=venues,
         quotes=quotes,
@@ -88,6 +99,7 @@ def compose(
         rules=settings.execution,
         leverage=settings.trading.leverage,
         patience=Patience(quotes=quotes, store=store, clock=clock, rules=settings.execution),
+        against=gate.against,
     )
     late = LateWatch(
         venues=venues,
@@ -100,6 +112,51 @@ def compose(
     )
     ids = IdMaker(clock.now, chance)
     model, settlements = decay_model(settings), SettlementClock(clock)
+    clocks = ClockWatch(venues=venues, store=store, rules=settings.recovery)
+    riskdesk = RiskDesk(
+        settings=settings,
+        store=store,
+        clock=clock,
+        units=UnitCheck(quotes=quotes, store=store, clock=clock, rules=settings.units),
+        leverage=LeverageKeeper(
+            venues=venues,
+            store=store,
+            lanes=lanes,
+            clock=clock,
+            lag_s=lag.bound_s,
+            leverage=settings.trading.leverage,
+            enabled=settings.trading.manage_leverage,
+        ),
+        equity=equity,
+        kill_file=kill_file,
+    )
+    opening = Opening(
+        settings=settings,
+        venues=venues,
+        quotes=quotes,
+        store=store,
+        executor=executor,
+        positions=positions,
+        breaker=CircuitBreaker(
+            clock,
+            threshold=settings.circuit_breaker.consecutive_failures_threshold,
+            open_timeout_s=settings.circuit_breaker.open_timeout_seconds,
+        ),
+        lanes=lanes,
+        clocks=clocks,
+        entering=Entering(
+            settings=settings,
+            venues=venues,
+            quotes=quotes,
+            store=store,
+            clock=clock,
+            model=model,
+            settlements=settlements,
+        ),
+        riskdesk=riskdesk,
+        ids=ids,
+        clock=clock,
+    )
     return Trader(
         settings=settings,
         lanes=lanes,
@@ -107,7 +164,6 @@ def compose(
         quotes=quotes,
         store=store,
         executor=executor,
-        positions=positions,
         reconciler=Reconciler(
             venues=venues,
             pair=settings.venues.order,
@@ -128,7 +184,8 @@ def compose(
             ),
         ),
         late=late,
-        clocks=ClockWatch(venues=venues, store=store, rules=settings.recovery),
+        clocks=clocks,
+        riskdesk=riskdesk,
         naked=NakedWatch(
             store=store,
             clock=clock,
@@ -150,15 +207,6 @@ def compose(
             alone=executor.alone,
         ),
         model=model,
-        entering=Entering(
-            settings=settings,
-            venues=venues,
-            quotes=quotes,
-            store=store,
-            clock=clock,
-            model=model,
-            settlements=settlements,
-        ),
         holdings=HoldingWatch(
             settings=settings,
             venues=venues,
@@ -183,11 +231,14 @@ def compose(
             difference_s=settings.accounts.difference_s,
             pages_per_run=settings.accounts.pages_per_run,
         ),
-        breaker=CircuitBreaker(
-            clock,
-            threshold=settings.circuit_breaker.consecutive_failures_threshold,
-            open_timeout_s=settings.circuit_breaker.open_timeout_seconds,
+        guard=Guard(
+            venues=venues,
+            store=store,
+            executor=executor,
+            equity=equity,
+            limits=limits,
+            exit_distance_bps=settings.risk.exit_liquidation_distance_bps,
         ),
-        ids=ids,
+        opening=opening,
         clock=clock,
     )

@@ -74,6 +74,9 @@ VENUE_SITES: Final = (
     "prepare_filler",
     "prepare_cancel",
     "submit_filler",
+    "leverage",
+    "set_leverage",
+    "prepare_leverage",
     "find",
     "cancel",
     "open_orders",
@@ -83,7 +86,7 @@ VENUE_SITES: Final = (
 )
 """Calls of ``hedger.ports.Venue``; sends are told apart by what the order is for."""
 
-QUOTE_SITES: Final = ("instruments", "funding", "next_settlement", "book")
+QUOTE_SITES: Final = ("instruments", "funding", "next_settlement", "book", "settled_rates")
 """Calls of ``hedger.ports.QuoteSource``."""
 
 RECOVERY_SITES: Final = ("recover", "resume")

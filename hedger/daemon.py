@@ -82,6 +82,7 @@ class Daemon:
         await trader.recover(logger.info)
         await trader.hold_against_accounts()
         await self._patient(self.accounts)()  # the balances before anything new is begun
+        await self._patient(self._first_check)()
         server = control.ControlServer(
             self._home.control_socket,
             handlers(trader),
@@ -102,6 +103,8 @@ class Daemon:
             "funding": (jobs.funding, self.funding),
             "accounts": (jobs.accounts, self.accounts),
             "watch": (jobs.watch, self.watch),
+            "guard": (jobs.guard, self.guard),
+            "units": (jobs.units, self.units),
             "lanes": (Job(interval_s=LANES_S), self.lanes),
         }
         return {name: (job, self._patient(work)) for name, (job, work) in found.items()}
@@ -133,6 +136,9 @@ class Daemon:
         self._trader.situation.stopped[name] = f"job {name} died"
         with contextlib.suppress(UnwritableError):  # it is in the log already
             self._trader.store.alert(f"job {name} died: {type(error).__name__}: {error}")
+
+    async def _first_check(self) -> None:
+        await self._trader.riskdesk.units.run(first=True)
 
     # -- jobs -------------------------------------------------------------------------------
 
@@ -178,7 +184,9 @@ class Daemon:
         if not held:
             return
         try:
-            judged = await trader.holdings.look(held, trader.situation.found)
+            judged = await trader.holdings.look(
+                held, trader.situation.found, trader.guard.distances_bps
+            )
         except VenueError as error:
             logger.warning("open hedges are not judged now: {}", error)
             return
@@ -208,6 +216,14 @@ class Daemon:
     async def lanes(self) -> None:
         """Hold the nonce lanes that were not in use against the venues."""
         await self._trader.lanes.check()
+
+    async def guard(self) -> None:
+        """Look after equity and the distance of what is held from liquidation."""
+        await self._trader.guard.run()
+
+    async def units(self) -> None:
+        """Hold the venues' rates against their own settled ones."""
+        await self._trader.riskdesk.units.run()
 
     async def funding(self) -> None:
         """Book what was received and paid."""

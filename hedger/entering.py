@@ -131,12 +131,13 @@ class Entering:
 
     async def _side(self, venue: VenueId, pair: Pair) -> _Side:
         balance = await self._venues[venue].balance()
+        kept_usd = self._settings.risk.min_free_margin_share * balance.equity_usd
         return _Side(
             venue=venue,
             book=await self._quotes[venue].book(pair.symbol),
             fees=await self._venues[venue].fees(pair.symbol),
             rules=await self._venues[venue].instrument(pair.symbol),
-            free_usd=balance.available_usd - self._store.reserved(venue),
+            free_usd=balance.available_usd - self._store.reserved(venue) - kept_usd,
         )
 
     def _sized(self, pair: Pair, a: _Side, b: _Side, costs: Costs) -> Sizing:
@@ -163,13 +164,23 @@ class Entering:
         )
 
     def _bounds(self, pair: Pair, a: _Side, b: _Side) -> SizeLimits:
-        trading = self._settings.trading
+        """What risk would object to is not proposed, where a smaller hedge is possible."""
+        trading, risk = self._settings.trading, self._settings.risk
         caps = [("trading.max_position_size_usd", trading.max_position_size_usd)]
+        if pair.symbol in risk.market_usd:
+            caps.append((f"risk.market_usd of {pair.symbol}", risk.market_usd[pair.symbol]))
+        live = self._store.live()
+        live_usd = {
+            side.venue: sum((h.requested_usd for h in live if side.venue in h.venues), ZERO)
+            for side in (a, b)
+        }
         for side in (a, b):
             if side.rules.max_order_value_usd is not None:
                 caps.append((f"the order cap of {side.venue}", side.rules.max_order_value_usd))
             needed = (ONE / trading.leverage + side.fees.taker) * MARGIN_KEPT
             caps.append((f"the free margin on {side.venue}", max(ZERO, side.free_usd / needed)))
+            room = risk.max_venue_usd - live_usd[side.venue]
+            caps.append((f"risk.max_venue_usd on {side.venue}", max(ZERO, room)))
         return SizeLimits(
             step=common_step(a.rules.size_step, b.rules.size_step),
             min_size=max(a.rules.min_size, b.rules.min_size),

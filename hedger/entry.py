@@ -17,7 +17,7 @@ HOUR_S = 3_600
 
 
 class Code(StrEnum):
-    """Why a hedge is not opened: stable, for counting."""
+    """Why a hedge is not opened: stable, for counting. Risk's own codes stand beside them."""
 
     VALUE = "value"
     MULTIPLE = "multiple_of_cost"
@@ -29,7 +29,6 @@ class Code(StrEnum):
     WAITING = "waiting"
     INTERVAL = "interval"
     RANK = "not_priced"  # others looked better, so its books were not read
-    RISK = "risk"
     HELD = "position_held"
 
 

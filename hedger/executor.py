@@ -8,7 +8,7 @@ else goes to the rollback engine (seed 004 bugs 1 and 3).
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -35,6 +35,9 @@ from hedger.settings import Execution as Rules
 from hedger.urgency import soon
 
 LOOK_S = 0.25
+Against = Callable[[Hedge, Sequence[Margin]], Awaitable[str]]
+"""Risk's word on the freshly read accounts: every objection, or nothing (``hedger/funds.py``)."""
+
 MARGIN_RESERVE = Decimal("1.02")  # price may move by so much before the order is counted
 
 
@@ -62,8 +65,10 @@ class Executor:
         rules: Rules,
         leverage: Decimal,
         patience: Patience,
+        against: Against,
     ) -> None:
         self._patience = patience
+        self._against = against
         self._lag = lag
         self._venues = venues
         self._quotes = quotes
@@ -187,6 +192,11 @@ class Executor:
             return self._store.move(hedge, State.REFUSED, f"not opened: {error}")
         if (short := self._fresh_balances(hedge, needs)) is not None:
             return self._store.move(hedge, State.REFUSED, short)
+        try:
+            if why := await self._against(hedge, needs):
+                return self._store.move(hedge, State.REFUSED, why)
+        except VenueError as error:
+            return self._store.move(hedge, State.REFUSED, f"not opened: {error}")
         outcome = await self._dispatcher.place(
             order,
             margins=needs,
@@ -285,7 +295,13 @@ class Executor:
         balance = await venue.balance()
         value = size * (book.mid or ZERO)
         needed = value * (ONE / self._leverage + fees.taker) * MARGIN_RESERVE
-        return Margin(venue=book.venue, available_usd=balance.available_usd, needed_usd=needed)
+        return Margin(
+            venue=book.venue,
+            available_usd=balance.available_usd,
+            needed_usd=needed,
+            equity_usd=balance.equity_usd,
+            value_usd=value,
+        )
 
     def _fresh_balances(self, hedge: Hedge, needs: list[Margin]) -> str | None:
         """Log every figure; the sentence of the first shortfall, or None."""

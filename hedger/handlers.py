@@ -10,6 +10,8 @@ calls them directly, so that both do the same.
     preview_rollback  hedge | market | all                 → rows: what would be sent
     rollback          hedge | market | all                 → rows: what each became
     reconcile                                              → differences: list, and more
+    pause             scope, who, reason                   → what is switched off
+    resume            scope | none, losses, who            → what goes on
 """
 
 from collections.abc import Mapping
@@ -46,6 +48,12 @@ class Desk(Protocol):
         self, *, hedge: str | None, market: Symbol | None, everything: bool, progress: Progress
     ) -> list[Row]:
         """Take exposure off, sized by the venues; one row per hedge or position."""
+
+    async def pause(self, scope: str, *, who: str, reason: str, progress: Progress) -> Row:
+        """Open nothing new, everywhere or at one venue or market; exits go on."""
+
+    async def resume(self, scope: str | None, *, losses: bool, who: str, progress: Progress) -> Row:
+        """Undo ``pause``, everywhere or of one scope; ``losses`` counts losses anew."""
 
     async def reconcile(self, progress: Progress) -> Row:
         """Compare the ledger with the venues; ``differences`` lists what disagrees."""
@@ -85,6 +93,22 @@ def handlers(desk: Desk) -> dict[str, Handler]:
     async def reconcile(_args: Row, progress: Progress) -> Row:
         return await desk.reconcile(progress)
 
+    async def pause(args: Row, progress: Progress) -> Row:
+        return await desk.pause(
+            _text(args, "scope"),
+            who=_text(args, "who"),
+            reason=_text(args, "reason"),
+            progress=progress,
+        )
+
+    async def resume(args: Row, progress: Progress) -> Row:
+        return await desk.resume(
+            _text(args, "scope") if args.get("scope") is not None else None,
+            losses=args.get("losses") is True,
+            who=_text(args, "who"),
+            progress=progress,
+        )
+
     return {
         "open": open_,
         "close": close,
@@ -92,6 +116,8 @@ def handlers(desk: Desk) -> dict[str, Handler]:
         "preview_rollback": preview,
         "rollback": rollback,
         "reconcile": reconcile,
+        "pause": pause,
+        "resume": resume,
     }
 
 

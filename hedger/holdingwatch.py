@@ -28,6 +28,7 @@ from hedger.opportunity import Opportunity, spread_kept
 from hedger.ports import QuoteSource, Venue
 from hedger.settings import Settings
 from hedger.settlements import SettlementClock
+from hedger.units import beyond_cap
 
 KEEP_S = 60.0  # an unchanged memory is written again after so long, for `hedger status`
 FEES_FOR_S = 3_600.0
@@ -35,6 +36,8 @@ BALANCE_FOR_S = 60.0
 KEY = "holding:"
 OLD_KEY = "flipped_since:"  # of hedges opened by an earlier version
 Quotes = Mapping[VenueId, Mapping[Symbol, FundingQuote]]
+Distances = Mapping[tuple[VenueId, Symbol], Decimal]
+NOTHING_KNOWN: Distances = {}
 
 
 class HoldingWatch:
@@ -63,10 +66,16 @@ class HoldingWatch:
         self._balances: dict[VenueId, tuple[float, Balance]] = {}
 
     async def look(
-        self, held: Sequence[Hedge], others: Sequence[Opportunity]
+        self,
+        held: Sequence[Hedge],
+        others: Sequence[Opportunity],
+        distances_bps: Distances = NOTHING_KNOWN,
     ) -> list[tuple[Hedge, Judgement]]:
         """
         What is to be done about each open hedge.
+
+        ``distances_bps`` are of the legs that a venue names a liquidation price for; that of
+        any other leg is estimated.
 
         Raises:
             VenueError: the rates of a venue could not be read; nothing is judged.
@@ -79,6 +88,7 @@ class HoldingWatch:
         for hedge in held:
             holding = await self._holding(hedge, quotes, balances, values, others)
             if holding is not None:
+                holding = legview.with_distances(holding, distances_bps)
                 found.append((hedge, self._judge(hedge, holding)))
         return found
 
@@ -136,11 +146,14 @@ class HoldingWatch:
         values: Mapping[VenueId, Decimal],
         others: Sequence[Opportunity],
     ) -> Holding | None:
-        """None when a market has no rate and is not said to be leaving either."""
+        """None when a market has no rate, or none that can be true, and is not leaving either."""
         cash = self._store.leg_cash(hedge.id)
         quoted = [quotes[v].get(hedge.symbol) for v in hedge.venues]
         if any(quote is None for quote in quoted):
             return await self._leaving(hedge, cash)
+        if beyond := [why for quote in quoted if quote is not None and (why := beyond_cap(quote))]:
+            logger.warning("hedge {} is not judged now: {}", hedge.id, "; ".join(beyond))
+            return None
         legs = [
             await self._leg(hedge, quote, cash.get(quote.venue))
             for quote in quoted

@@ -61,6 +61,11 @@ class Home:
         return self.root / "sandbox.json"
 
     @property
+    def kill_file(self) -> Path:
+        """While it is there, no new hedge is opened (``hedger/switches.py``)."""
+        return self.root / "KILL"
+
+    @property
     def secrets(self) -> Path:
         """Keys of real venues, if they are not in the environment."""
         return self.root / "secrets.yaml"

@@ -1,14 +1,14 @@
 """What one look at the legs of an open hedge comes to: costs, margins, profit. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from hedger import economics
-from hedger.domain.ids import VenueId
+from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import Balance, FundingQuote, Instrument, OrderBook
 from hedger.domain.money import BPS, ZERO
-from hedger.holding import ExitRules, LegView
+from hedger.holding import ExitRules, Holding, LegView
 from hedger.ledger.records import LegCash
 from hedger.settings import Settings
 
@@ -67,6 +67,19 @@ def view(
         margin_ratio=balance.equity_usd / needed,
         spare_usd=balance.equity_usd - needed,
     )
+
+
+def with_distances(
+    holding: Holding, distances_bps: Mapping[tuple[VenueId, Symbol], Decimal]
+) -> Holding:
+    """The venue's own liquidation price counts where it names one, and not the estimate."""
+    legs = tuple(
+        leg
+        if (own := distances_bps.get((leg.venue, holding.symbol))) is None
+        else replace(leg, liquidation_distance=own / BPS)
+        for leg in holding.legs
+    )
+    return replace(holding, legs=legs)
 
 
 def basis_bps(legs: Sequence[Leg], size_usd: Decimal) -> Decimal | None:

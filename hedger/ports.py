@@ -77,6 +77,15 @@ class QuoteSource(Protocol):
         that is kept back from everything else.
         """
 
+    async def settled_rates(self, symbol: Symbol, since: datetime) -> Mapping[datetime, Decimal]:
+        """
+        What was charged on one market at or after ``since``, by settlement (market clock).
+
+        Signed fractions per hour as in ``FundingQuote``, from another endpoint than
+        ``funding``, so that the units of both can be held against each other. The newest
+        settlement may not be listed yet.
+        """
+
     async def close(self) -> None:
         """Give back connections."""
 
@@ -87,7 +96,7 @@ class History(Protocol):
     @property
     def id(self) -> VenueId: ...
 
-    async def settled_rates(
+    async def settled_between(
         self, symbol: Symbol, since: datetime, until: datetime
     ) -> Sequence[SettledRate]:
         """
@@ -179,6 +188,21 @@ class Venue(Protocol):
     async def submit_filler(self, filler: Filler) -> Answer:
         """Send it once; whether it used the nonce is for ``next_nonce`` to say."""
 
+    async def leverage(self, symbol: Symbol) -> Decimal | None:
+        """The leverage of our account on one market, freshly read; None: the venue hides it."""
+
+    async def set_leverage(self, symbol: Symbol, leverage: Decimal) -> Decimal | None:
+        """
+        Set it where that needs no nonce; what the venue reads back, as ``leverage``.
+
+        Where orders have lanes, ``prepare_leverage`` is used instead.
+        """
+
+    async def prepare_leverage(
+        self, symbol: Symbol, leverage: Decimal, lane: LaneId, nonce: int
+    ) -> Filler:
+        """Sign the change of leverage with a nonce; sent by ``submit_filler``."""
+
     async def find(self, prepared: Prepared) -> Sighting:
         """Look an order up by our id (and hash, where there is one), with its fills."""
 
@@ -228,3 +252,5 @@ class Margin:
     venue: VenueId
     available_usd: Decimal
     needed_usd: Decimal
+    equity_usd: Decimal | None = None  # of the same reading
+    value_usd: Decimal | None = None  # of the order that needs it

@@ -17,6 +17,7 @@ from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import ConfigError
 from hedger.settings_economics import Economics, Entry, Exit
 from hedger.settings_recovery import Accounts, Alerts, ReadLag, Recovery
+from hedger.settings_risk import Risk, Units
 from hedger.settings_sequence import Sequence
 from hedger.settings_types import Amount, Bps, Positive, Seconds, Section
 
@@ -35,6 +36,7 @@ class Trading(Section):
     leverage: Annotated[Amount, Field(ge=1, le=50)] = Decimal(5)
     max_price_gap_bps: Bps = Decimal(100)
     blocked_symbols: tuple[Symbol, ...] = ()
+    manage_leverage: bool = True
 
 
 class Scan(Section):
@@ -126,7 +128,9 @@ class Jobs(Section):
 
     ``monitor`` tries again what went wrong. ``rates`` judges open hedges by rates that move by
     the hour. ``glance`` looks whether a leg of an open hedge was taken. ``watch`` measures
-    legs that stand alone and sends alerts; it reads only the ledger.
+    legs that stand alone and sends alerts; it reads only the ledger. ``guard`` reads both
+    accounts: equity, and how far each leg is from liquidation. ``units`` checks the units of
+    the venues' rates.
     """
 
     scan: Job = Job(interval_s=60)
@@ -137,6 +141,8 @@ class Jobs(Section):
     funding: Job = Job(interval_s=120)
     accounts: Job = Job(interval_s=60)
     watch: Job = Job(interval_s=5)
+    guard: Job = Job(interval_s=30)
+    units: Job = Job(interval_s=300)
 
 
 class Log(Section):
@@ -192,6 +198,8 @@ class Settings(Section):
     environment: Literal["sandbox", "testnet", "mainnet"]
     account: Account
     trading: Trading = Trading()
+    risk: Risk = Risk()
+    units: Units = Units()
     scan: Scan = Scan()
     economics: Economics = Economics()
     entry: Entry = Entry()

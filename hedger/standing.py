@@ -8,9 +8,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from hedger import switches, unitcheck
 from hedger.clock import Clock
 from hedger.clockwatch import CLOCK
 from hedger.domain.hedge import Hedge, State
+from hedger.guard import STOP
 from hedger.holdingwatch import KEY as HOLDING
 from hedger.ledger.reader import Reader
 from hedger.ledger.store import Store
@@ -51,6 +53,19 @@ def standing(ledger: Reader) -> Mapping[str, Any]:
             for key, text in ledger.metas(CLOCK).items()
         ],
         "blocked_markets": blocked.split(",") if blocked else [],
+        "units": [
+            {"venue": key.removeprefix(unitcheck.DOUBT), **json.loads(text)}
+            for key, text in ledger.metas(unitcheck.DOUBT).items()
+        ],
+        "symbols_out": [
+            {"market": key.removeprefix(unitcheck.OUT), "why": why}
+            for key, why in ledger.metas(unitcheck.OUT).items()
+        ],
+        "switched_off": [
+            {"scope": off.scope, "since": off.since, "who": off.who, "why": off.why}
+            for off in switches.active(ledger)
+        ],
+        "stops": list(ledger.metas(STOP).values()),
         "escalated": [_way_out(h) for h in ledger.live() if h.state is State.ESCALATED],
         "alerts": [
             {"number": a.number, "at": a.at.isoformat(), "hedge": a.hedge, "text": a.text}
@@ -86,6 +101,14 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
         for c in found["clocks"]
         if c["beyond"]
     ]
+    lines += [f"no new hedges: {why}" for why in found.get("stops", [])]
+    lines += [switches.Off(**off).text() for off in found.get("switched_off", [])]
+    lines += [
+        f"the rates of {d['venue']} are in doubt since {d['since']}: {d['why']};"
+        " nothing new is opened, exits go on"
+        for d in found.get("units", [])
+    ]
+    lines += [f"{o['market']} is taken out: {o['why']}" for o in found.get("symbols_out", [])]
     if found["blocked_markets"]:
         lines.append(f"not opened on: {', '.join(found['blocked_markets'])}")
     lines += [f"alert {a['number']} at {a['at']}: {a['text']}" for a in found["alerts"]]

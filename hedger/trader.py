@@ -6,40 +6,35 @@ both do the same (``hedger/handlers.py``).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from loguru import logger
-
-from hedger import recovery, risk, standing
+from hedger import recovery, standing, switches
 from hedger.accounts import Accounts
 from hedger.accruals import Accruals
 from hedger.alerts import Alerter
-from hedger.breaker import CircuitBreaker
 from hedger.clock import Clock
 from hedger.clockwatch import ClockWatch
 from hedger.decay import DecayModel
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId, Symbol, VenueId
-from hedger.domain.money import ZERO, plain
-from hedger.entering import Entering, Proposal, decay_model, terms_of
-from hedger.entry import Code
+from hedger.domain.money import plain
+from hedger.entering import decay_model, terms_of
 from hedger.errors import UsageError
 from hedger.executor import Executor
+from hedger.guard import Guard
 from hedger.holding import Code as ExitCode
 from hedger.holdingwatch import HoldingWatch
-from hedger.ids import IdMaker
 from hedger.latewatch import LateWatch
-from hedger.ledger.records import Decision
 from hedger.ledger.store import Store
 from hedger.nakedwatch import NakedWatch
-from hedger.opportunity import Opportunity, Pair
+from hedger.opening import Opening, Situation
+from hedger.opportunity import Opportunity
 from hedger.ports import QuoteSource, Venue
-from hedger.position_cache import PositionCache
 from hedger.preview import exposures, preview_rows
 from hedger.reconciler import Reconciler, Report
-from hedger.retrying import asking
+from hedger.riskdesk import RiskDesk
 from hedger.scanner import ScanResult, ScanRules, scan
 from hedger.sequence import Lanes
 from hedger.settings import Settings
@@ -47,23 +42,6 @@ from hedger.settling import HandSettlement
 
 Progress = Callable[[str], None]
 Row = Mapping[str, Any]
-
-
-@dataclass(slots=True)
-class Situation:
-    """What blocks new risk at the moment, as the latest looks found it."""
-
-    in_doubt: frozenset[VenueId] = frozenset()
-    blocked: frozenset[tuple[VenueId, Symbol]] = frozenset()
-    cooling: frozenset[Symbol] = frozenset()
-    stopped: dict[str, str] = field(default_factory=dict)  # why, by who says so
-    found: Sequence[Opportunity] = ()  # by the latest scan, the best first
-
-    def note(self, report: Report) -> None:
-        """Take over what a reconciliation found."""
-        self.in_doubt = frozenset(report.in_doubt)
-        self.blocked = report.blocked
-        self.cooling = report.cooling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,23 +53,26 @@ class Trader:
     quotes: Mapping[VenueId, QuoteSource]
     store: Store
     executor: Executor
-    positions: PositionCache
     reconciler: Reconciler
     accruals: Accruals
     accounts: Accounts
-    breaker: CircuitBreaker
     lanes: Lanes
     late: LateWatch
     clocks: ClockWatch
     naked: NakedWatch
     alerter: Alerter
     settlement: HandSettlement
-    entering: Entering
     holdings: HoldingWatch
     model: DecayModel
-    ids: IdMaker
     clock: Clock
-    situation: Situation = field(default_factory=Situation)
+    riskdesk: RiskDesk
+    guard: Guard
+    opening: Opening
+
+    @property
+    def situation(self) -> Situation:
+        """What blocks new risk at the moment."""
+        return self.opening.situation
 
     # -- what commands ask ------------------------------------------------------------------
 
@@ -105,17 +86,14 @@ class Trader:
             UsageError: risk objects; the text holds every reason.
             VenueError: a venue could not be asked.
         """
-        pair = await self._pair(symbol)
-        plan = await self._plan(pair, usd)
-        verdict = risk.review(plan, self._limits(), self._book())
-        if isinstance(verdict, risk.Objected):
-            raise UsageError(f"{symbol} is not opened: " + "; ".join(verdict.reasons))
+        approved = await self.opening.approved(symbol, usd)
+        plan = approved.plan
         side_b = plan.side_a.opposite
         progress(
             f"opening {plain(plan.size)} {symbol}: {plan.side_a} on {plan.a.venue},"
             f" then {side_b} on {plan.b.venue}"
         )
-        hedge = await self._open(verdict)
+        hedge = await self.opening.open(approved)
         progress(f"hedge {hedge.id} is {hedge.state}: {hedge.reason}")
         return self.row(hedge)
 
@@ -134,7 +112,7 @@ class Trader:
             hedge = await self.executor.close(hedge, "asked for by hand")
         else:
             hedge = await self.executor.converge(hedge, Target.FLAT, "asked for by hand")
-        self._count(hedge.symbol, "exit", ExitCode.OPERATOR, "asked for by hand")
+        self.opening.count(hedge.symbol, "exit", ExitCode.OPERATOR, "asked for by hand")
         progress(f"hedge {hedge.id} is {hedge.state}: {hedge.reason}")
         return self.row(hedge)
 
@@ -246,6 +224,23 @@ class Trader:
         self.clocks.look()
         return report
 
+    async def pause(self, scope: str, *, who: str, reason: str, progress: Progress) -> Row:
+        """Switch new hedges off, everywhere or somewhere; exits go on."""
+        off = switches.switch_off(self.store, self.clock, scope, who=who, why=reason)
+        progress(off.text())
+        return {"scope": off.scope, "since": off.since, "who": off.who, "why": off.why}
+
+    async def resume(self, scope: str | None, *, losses: bool, who: str, progress: Progress) -> Row:
+        """Switch on again what was switched off; with ``losses``, count losses anew."""
+        scopes = switches.switch_on(self.store, scope, who=who)
+        if losses:
+            self.riskdesk.equity.begin_anew()
+            self.store.event("losses_anew", f"losses are counted anew, says {who}")
+            progress("losses are counted anew from the last reading of the accounts")
+        for each in scopes:
+            progress(f"{each} goes on")
+        return {"resumed": [{"scope": each} for each in scopes], "losses": losses}
+
     async def recover(self, progress: Progress) -> Row:
         """Take up whatever an earlier process left unfinished; the same code as a first run."""
         self.lanes.announce()
@@ -260,6 +255,7 @@ class Trader:
         rules = scan_rules(self.settings, self.model, self.store)
         result = await scan(self.quotes, rules, self.clock)
         self.situation.found = result.opportunities
+        self.riskdesk.saw(result.quotes)
         kept = {o.pair.symbol for o in result.opportunities[: self.settings.scan.depth_candidates]}
         kept |= {h.symbol for h in self.store.live()}
         self.store.observe_funding(
@@ -268,146 +264,12 @@ class Trader:
         return result
 
     def pass_over(self, opportunities: Sequence[Opportunity]) -> None:
-        """Count the candidates that were not looked at closely, and why."""
-        self.store.decide(
-            [
-                Decision(
-                    symbol=o.pair.symbol,
-                    about="entry",
-                    code=Code.VALUE if o.worth.value_usd <= ZERO else Code.RANK,
-                    text=f"worth {o.worth.value_usd:.4f} USD at most, before any book was read",
-                    value_usd=o.worth.value_usd,
-                )
-                for o in opportunities
-                if not o.priced
-            ]
-        )
+        """See ``Opening.pass_over``."""
+        self.opening.pass_over(opportunities)
 
     async def enter(self, opportunity: Opportunity) -> Hedge | None:
-        """
-        Open what a scan found at its best size, if it is worth it and risk approves; else None.
-
-        Every refusal is counted with its reason.
-
-        Raises:
-            VenueError: a venue could not be asked.
-        """
-        if not opportunity.priced:
-            return None
-        symbol = opportunity.pair.symbol
-        proposal = await self.entering.propose(opportunity.pair)
-        if proposal.objections:
-            self._refuse(proposal, [(o.code, o.text) for o in proposal.objections])
-            return None
-        plan = await self._plan(opportunity.pair, None, proposal)
-        verdict = risk.review(plan, self._limits(), self._book())
-        if isinstance(verdict, risk.Objected):
-            self._refuse(proposal, [(Code.RISK, "; ".join(verdict.reasons))])
-            return None
-        for venue in self.settings.venues.order:
-            # a first sieve that may be some seconds old; the executor reads freshly again
-            held = await self.positions.get(venue, symbol)
-            if held.size != ZERO:
-                self._refuse(proposal, [(Code.HELD, f"{venue} holds {plain(held.size)}")])
-                return None
-        hedge = await self._open(verdict)
-        self._count(symbol, "entry", hedge.state, hedge.reason, proposal.worth.value_usd)
-        return hedge
-
-    def _refuse(self, proposal: Proposal, reasons: Sequence[tuple[Code, str]]) -> None:
-        symbol, value_usd = proposal.pair.symbol, proposal.worth.value_usd
-        logger.info("{} is not opened: {}", symbol, "; ".join(text for _, text in reasons))
-        self.store.decide(
-            [
-                Decision(symbol=symbol, about="entry", code=code, text=text, value_usd=value_usd)
-                for code, text in reasons
-            ]
-        )
-
-    def _count(
-        self, symbol: Symbol, about: str, code: str, text: str, value_usd: Decimal | None = None
-    ) -> None:
-        self.store.decide(
-            [Decision(symbol=symbol, about=about, code=code, text=text, value_usd=value_usd)]
-        )
-
-    async def _open(self, approved: risk.Approved) -> Hedge:
-        hedge = await self.executor.open(approved, self.ids.hedge(approved.plan.symbol))
-        if hedge.state is State.OPEN:
-            self.breaker.succeeded()
-        elif hedge.state is not State.REFUSED:
-            self.breaker.failed()
-        return hedge
-
-    async def _pair(self, symbol: Symbol) -> Pair:
-        first, second = self.settings.venues.order
-        quotes = []
-        for venue in (first, second):
-            found = (
-                await asking(self.quotes[venue].funding, self.settings.retry_policy, self.clock)
-            ).get(symbol)
-            if found is None:
-                raise UsageError(f"{symbol} has no active market on {venue}; `hedger scan` lists")
-            quotes.append(found)
-        return Pair(symbol=symbol, a=quotes[0], b=quotes[1])
-
-    async def _plan(
-        self, pair: Pair, usd: Decimal | None, proposal: Proposal | None = None
-    ) -> risk.Plan:
-        """
-        What a person asked for, sized at the higher mark, or the best size that was found.
-
-        What the books say is asked again before anything is sent.
-        """
-        first, second = self.settings.venues.order
-        a = await self.venues[first].instrument(pair.symbol)
-        b = await self.venues[second].instrument(pair.symbol)
-        price = max(pair.a.mark_price, pair.b.mark_price)
-        if proposal is not None:
-            size = proposal.size
-            usd = min(size * price, self.settings.trading.max_position_size_usd)
-        else:
-            assert usd is not None
-            size = risk.sized(usd, price, a, b)
-        age = self.clock.now() - min(pair.a.as_of, pair.b.as_of)
-        return risk.Plan(
-            symbol=pair.symbol,
-            side_a=pair.side_a,
-            usd=usd,
-            price=price,
-            size=size,
-            a=a,
-            b=b,
-            price_gap_bps=pair.price_gap_bps,
-            next_settlement_a=pair.a.next_settlement_at,
-            next_settlement_b=pair.b.next_settlement_at,
-            quotes_age_s=age.total_seconds(),
-            expected_net_bps=proposal.worth.value_bps if proposal is not None else None,
-        )
-
-    def _limits(self) -> risk.Limits:
-        trading = self.settings.trading
-        return risk.Limits(
-            max_position_usd=trading.max_position_size_usd,
-            max_open_hedges=trading.max_open_hedges,
-            max_price_gap_bps=trading.max_price_gap_bps,
-            max_quotes_age_s=self.settings.scan.max_age_s,
-            blocked_symbols=frozenset(trading.blocked_symbols),
-        )
-
-    def _book(self) -> risk.Book:
-        live = self.store.live()
-        reasons = [*self.situation.stopped.values(), self.breaker.reason, self.store.trouble]
-        reasons += self.lanes.held_back()
-        reasons += self.clocks.held_back()
-        return risk.Book(
-            live_hedges=len(live),
-            busy_symbols=frozenset(h.symbol for h in live),
-            venues_in_doubt=self.situation.in_doubt,
-            blocked_markets=self.situation.blocked,
-            cooling=self.situation.cooling,
-            stopped="; ".join(reason for reason in reasons if reason),
-        )
+        """See ``Opening.enter``."""
+        return await self.opening.enter(opportunity)
 
     def row(self, hedge: Hedge) -> Row:
         """A hedge as commands show it."""

@@ -37,6 +37,15 @@ from hedger.ports import QuoteSource, Venue
 from hedger.trader import Trader
 from tests.world import LIGHTER, X10, World
 
+OWN: Mapping[str, Mapping[str, Any]] = {
+    "trading": {"manage_leverage": False},
+    "risk": {"rollback_cooldown_s_per_usd": 0},
+}
+"""
+What tests have otherwise than the shipped configuration: no transaction and no wait beside what
+they are about. Tests of leverage (S47) and of cool-downs (S42) set it themselves.
+"""
+
 
 class Desk:
     """One trader with its ledger, and the world it trades in."""
@@ -126,8 +135,9 @@ def configured(**sections: Mapping[str, Any]) -> settings.Settings:
     """The shipped sandbox configuration with some keys changed, section by section."""
     path = resources.config() / "sandbox.yaml"
     data: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for name, changes in sections.items():
-        data[name] = {**data.get(name, {}), **changes}
+    for changed in (OWN, sections):
+        for name, changes in changed.items():
+            data[name] = {**data.get(name, {}), **changes}
     return settings.parse(data, str(path))
 
 

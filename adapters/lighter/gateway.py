@@ -46,6 +46,7 @@ from hedger.venueclock import VenueClock
 TOKEN_LIFE_S: Final = 600
 TOKEN_RENEW_S: Final = 60
 CONNECTIONS: Final = 16
+CROSS_MARGIN: Final = 0
 
 NOT_SENT: Final = (
     aiohttp.ClientConnectorError,  # name, connection and TLS failures: no byte was written
@@ -166,6 +167,13 @@ class Gateway:
         client = self._started()
         return await self._sign(
             client.sign_cancel_order, market, client_order_index, nonce=nonce, key=key
+        )
+
+    async def sign_leverage(self, market: int, fraction: int, nonce: int, key: int) -> Signed:
+        """The initial margin fraction of a market in basis points, on cross margin."""
+        client = self._started()
+        return await self._sign(
+            client.sign_update_leverage, market, fraction, CROSS_MARGIN, nonce=nonce, key=key
         )
 
     async def send(self, payload: Payload, tx_hash: str | None) -> Answer:

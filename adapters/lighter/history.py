@@ -26,7 +26,7 @@ HOUR: Final = timedelta(hours=1)
 class LighterHistory(LighterQuotes):
     """The ``History`` port."""
 
-    async def settled_rates(
+    async def settled_between(
         self, symbol: Symbol, since: datetime, until: datetime
     ) -> Sequence[SettledRate]:
         """A full answer may be cut at either end, so its window is asked again in two halves."""
@@ -53,8 +53,8 @@ class LighterHistory(LighterQuotes):
         if not since < half < until:
             raise DriftError(self._id, f"GET /fundings: {len(rows)} rows within an hour")
         return [
-            *await self.settled_rates(symbol, since, half),
-            *await self.settled_rates(symbol, half, until),
+            *await self.settled_between(symbol, since, half),
+            *await self.settled_between(symbol, half, until),
         ]
 
 

@@ -27,6 +27,7 @@ from hedger.domain.order import Fill, Order, Side
 
 TX_CREATE_ORDER: Final = 14
 TX_CANCEL_ORDER: Final = 15
+TX_UPDATE_LEVERAGE: Final = 20
 
 MAX_BASE: Final = 2**48 - 1
 MAX_PRICE: Final = 2**32 - 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from loguru import logger
@@ -86,6 +87,7 @@ class LighterQuotes:
                 as_of=as_of,
                 source="GET /funding-rates rate / 8",
                 volume_24h_usd=mark.volume_24h_usd,
+                cap_1h=mark.rate_cap_1h,
             )
         return quotes
 
@@ -118,6 +120,19 @@ class LighterQuotes:
         )
         with reading(self._id, "GET /orderBookOrders"):
             return wire.book(data, self._id, symbol, self._clock.now())
+
+    async def settled_rates(self, symbol: Symbol, since: datetime) -> Mapping[datetime, Decimal]:
+        """One page: at most a month. The venue leaves out the instant it is asked from."""
+        data = await self._get(
+            "fundings",
+            market_id=await self._market_id(symbol),
+            resolution="1h",
+            start_timestamp=int(since.timestamp() * 1000) - 1,
+            end_timestamp=FAR_FUTURE_MS,
+            count_back=0,
+        )
+        with reading(self._id, "GET /fundings"):
+            return {at: rate for at, rate in wire.settled_rates(data).items() if at >= since}
 
     async def _last_settled_since(self, market: int, start: datetime) -> datetime | None:
         """Full pages are followed forward, whichever end the venue cuts them at."""

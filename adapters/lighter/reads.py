@@ -7,6 +7,7 @@ trades 600, the rest 300. A standard account has 60 requests a minute whatever t
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from adapters.lighter import orders, wire
@@ -61,6 +62,16 @@ class Reads:
             return markets.instruments[symbol]
         except KeyError:
             raise DeniedError(self._venue, f"market {symbol} is not listed") from None
+
+    async def leverage(self, symbol: Symbol) -> Decimal | None:
+        """What the account has on one market: its own choice, else the market's usual one."""
+        name = (await self.instrument(symbol)).name
+        account = await self._account()
+        with reading(self._venue, "GET /account"):
+            chosen = wire.leverage(account, name)
+        if chosen is not None:
+            return chosen
+        return (self._markets or await self._read_markets()).leverages.get(symbol)
 
     async def any_market(self) -> int:
         """The number of some market that is listed, always the same one."""

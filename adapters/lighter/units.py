@@ -57,6 +57,15 @@ def rate_1h_of_market_stats(rate: Decimal) -> Decimal:
     return rate / PERCENT
 
 
+def cap_1h_of_clamp(percent_8h: Decimal) -> Decimal:
+    """``funding_clamp_big``: percent before the division by eight (lighter.md §10)."""
+    return percent_8h / PERCENT / FUNDING_RATES_HOURS
+
+
+RATE_CAP_1H: Final = cap_1h_of_clamp(Decimal(4))
+"""0.5 % an hour, the documented clamp of every market; one that names its own has that."""
+
+
 def rate_1h_of_payment(rate: Decimal, amount_usd: Decimal, size: Decimal) -> Decimal:
     """
     ``GET /positionFunding``: the size of the rate, with its sign taken from the cash.

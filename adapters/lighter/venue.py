@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from adapters.budget import Budget
@@ -183,10 +184,12 @@ class LighterVenue:
 
     async def prepare_filler(self, lane: LaneId, nonce: int) -> Filler:
         """A cancel of an order that does not exist: it finds nothing and uses its nonce."""
-        return await self._filler(await self._reads.any_market(), NO_ORDER, lane, nonce)
+        signed = await self._gateway.sign_cancel(
+            await self._reads.any_market(), NO_ORDER, nonce, self._key_of(lane)
+        )
+        return self._filler(signed, lane, nonce)
 
-    async def _filler(self, market: int, index: int, lane: LaneId, nonce: int) -> Filler:
-        signed = await self._gateway.sign_cancel(market, index, nonce, self._key_of(lane))
+    def _filler(self, signed: Signed, lane: LaneId, nonce: int) -> Filler:
         with reading(self._id, "signed transaction"):
             expires_at = signed.payload.expires_at()
         return Filler(
@@ -196,6 +199,29 @@ class LighterVenue:
             payload=signed.payload.text(),
             tx_hash=signed.tx_hash,
             expires_at=expires_at,
+        )
+
+    async def leverage(self, symbol: Symbol) -> Decimal | None:
+        return await self._reads.leverage(symbol)
+
+    async def set_leverage(self, symbol: Symbol, leverage: Decimal) -> Decimal | None:
+        """Never to be asked: the change takes a nonce."""
+        raise DeniedError(self._id, "leverage is set by a transaction with a nonce")
+
+    async def prepare_leverage(
+        self, symbol: Symbol, leverage: Decimal, lane: LaneId, nonce: int
+    ) -> Filler:
+        """A transaction of its own (type 20); it works on whole basis points of margin."""
+        instrument = await self.instrument(symbol)
+        if instrument.market_id is None:
+            raise DeniedError(self._id, f"market {instrument.name} has no number")
+        fraction = int(wire.FRACTION_UNIT / leverage)
+        return self._filler(
+            await self._gateway.sign_leverage(
+                instrument.market_id, fraction, nonce, self._key_of(lane)
+            ),
+            lane,
+            nonce,
         )
 
     async def submit_filler(self, filler: Filler) -> Answer:
@@ -237,7 +263,10 @@ class LighterVenue:
         """By our id, on the key for reducing orders. Our own orders never rest."""
         index = orders.client_order_index(prepared.order.id)
         lane = self.lane(Purpose.ROLLBACK)
-        return await self._filler(self._payload(prepared).market_index(), index, lane, nonce)
+        signed = await self._gateway.sign_cancel(
+            self._payload(prepared).market_index(), index, nonce, self._key_of(lane)
+        )
+        return self._filler(signed, lane, nonce)
 
     async def cancel(self, prepared: Prepared) -> None:
         """Never to be asked: a cancel takes a nonce of a lane here."""

@@ -36,6 +36,7 @@ NO_QUOTE_LIMIT: Final = Decimal("281474976.710655")  # 2^48-1 micro-USDC: "no li
 PRICE_BAND: Final = Decimal("0.05")  # else 21733 or 21734 (lighter.md §3, §10)
 FRACTION_UNIT: Final = Decimal(10_000)  # margin fractions of markets are in basis points
 MAX_DECIMALS: Final = 18
+HUNDRED: Final = Decimal(100)
 
 STATUSES: Final = {
     "active": MarketStatus.ACTIVE,
@@ -72,6 +73,7 @@ class Mark:
     index: Decimal
     open_interest_usd: Decimal
     volume_24h_usd: Decimal | None
+    rate_cap_1h: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,7 @@ class Markets:
     instruments: Mapping[Symbol, Instrument]
     marks: Mapping[Symbol, Mark]
     unreadable: tuple[str, ...]
+    leverages: Mapping[Symbol, Decimal]  # of an account that never chose one
 
     def symbol_of(self, market_id: int) -> Symbol | None:
         """Our symbol of a market number."""
@@ -99,6 +102,7 @@ def markets(data: object, venue: VenueId, names: Names) -> Markets:
     """
     instruments: dict[Symbol, Instrument] = {}
     marks: dict[Symbol, Mark] = {}
+    leverages: dict[Symbol, Decimal] = {}
     unreadable: list[str] = []
     for row in rows_of(data, "order_book_details"):
         symbol = names.ours(str(row.get("symbol", "")))
@@ -106,6 +110,8 @@ def markets(data: object, venue: VenueId, names: Names) -> Markets:
             continue
         try:
             instruments[symbol] = _instrument(row, venue, symbol)
+            if usual := _fraction(row, "default_initial_margin_fraction"):
+                leverages[symbol] = ONE / usual
         except UnreadableError as error:
             unreadable.append(f"{symbol}: {error}")
             continue
@@ -115,7 +121,12 @@ def markets(data: object, venue: VenueId, names: Names) -> Markets:
             unreadable.append(f"{symbol} prices: {error}")
     if not instruments:
         raise UnreadableError("no market in it can be read")
-    return Markets(instruments=instruments, marks=marks, unreadable=tuple(unreadable))
+    return Markets(
+        instruments=instruments,
+        marks=marks,
+        unreadable=tuple(unreadable),
+        leverages=leverages,
+    )
 
 
 def _instrument(row: Row, venue: VenueId, symbol: Symbol) -> Instrument:
@@ -134,8 +145,14 @@ def _instrument(row: Row, venue: VenueId, symbol: Symbol) -> Instrument:
         max_order_value_usd=None if limit is None or limit >= NO_QUOTE_LIMIT else limit,
         price_band=PRICE_BAND,
         max_leverage=FRACTION_UNIT / margin if margin else None,
+        maintenance=_fraction(row, "maintenance_margin_fraction"),
         market_id=int_of(row, "market_id"),
     )
+
+
+def _fraction(row: Row, key: str) -> Decimal | None:
+    """A margin fraction of a market, from basis points."""
+    return int_of(row, key) / FRACTION_UNIT if row.get(key) is not None else None
 
 
 def _has_margin(row: Row) -> bool:
@@ -163,11 +180,13 @@ def _mark(row: Row) -> Mark:
     # open_interest is in coins here and in USDC on the WebSocket channel (lighter.md §2, §5)
     coins = decimal_of(row, "open_interest")
     traded = row.get("daily_quote_token_volume")  # in USDC; absent is unknown
+    clamp = decimal_of(row, "funding_clamp_big") if row.get("funding_clamp_big") else None
     return Mark(
         price=price,
         index=decimal_of(row, "index_price"),
         open_interest_usd=coins * price,
         volume_24h_usd=None if traded is None else decimal_of(row, "daily_quote_token_volume"),
+        rate_cap_1h=units.RATE_CAP_1H if clamp is None else units.cap_1h_of_clamp(clamp),
     )
 
 
@@ -276,8 +295,31 @@ def positions(
             read_started_at=read_started_at,
             as_of=as_of,
             source="GET /account positions",
+            mark_price=_positive(row, "position_value", per=size),
+            liquidation_price=_positive(row, "liquidation_price"),
         )
     return found
+
+
+def _positive(row: Row, key: str, *, per: Decimal = ONE) -> Decimal | None:
+    """What only watching needs: absent where the venue tells nothing, and "0" is nothing."""
+    value = decimal_of(row, key) if row.get(key) is not None else ZERO
+    return value / per if value > ZERO else None
+
+
+def leverage(account: Row, name: str) -> Decimal | None:
+    """
+    ``GET /account``: of one market, from its margin fraction in percent; None without a row.
+
+    Only markets that the account has to do with have one.
+    """
+    for row in rows_of(account, "positions"):
+        if text_of(row, "symbol") == name:
+            fraction = decimal_of(row, "initial_margin_fraction")
+            if fraction <= ZERO:
+                raise UnreadableError(f"a margin fraction of {fraction}")
+            return HUNDRED / fraction
+    return None
 
 
 def fees(data: object) -> Fees:

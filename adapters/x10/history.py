@@ -22,7 +22,7 @@ HOUR: Final = timedelta(hours=1)
 class XHistory(XQuotes):
     """The ``History`` port."""
 
-    async def settled_rates(
+    async def settled_between(
         self, symbol: Symbol, since: datetime, until: datetime
     ) -> Sequence[SettledRate]:
         """Every page of the window; what lies outside of it is left out here."""

@@ -18,6 +18,7 @@ from x10.clients.rest import RestApiClient
 from x10.utils.http import USER_AGENT
 
 from adapters.x10 import wire
+from adapters.x10.codes import error_code
 from adapters.x10.fields import Row, rows_of
 from hedger.clock import Clock
 from hedger.domain.ids import VenueId
@@ -123,6 +124,25 @@ class AccountHttp:
         reply = await self._read("DELETE", path, params)
         if reply.status != 204 and reply.text.strip():
             wire.answer(self._venue, f"DELETE {path}", reply.status, reply.text)
+
+    async def patch(self, path: str, body: str) -> None:
+        """
+        Change a setting of the account. Sent once; what the venue made of it is read afterwards.
+
+        Raises:
+            VenueError: it was refused, or there was no usable answer.
+        """
+        try:
+            reply = await self._request("PATCH", path, (), body)
+        except TimeoutError as error:
+            raise UnavailableError(
+                self._venue, f"PATCH {path}: no answer within {self._timeout.total:g} s"
+            ) from error
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+            raise UnavailableError(self._venue, f"PATCH {path}: {type(error).__name__}") from error
+        if error_code(reply.text) is not None or not 200 <= reply.status < 300:
+            wire.answer(self._venue, f"PATCH {path}", reply.status, reply.text)
+            raise UnavailableError(self._venue, f"PATCH {path}: HTTP {reply.status}")
 
     async def send(self, path: str, body: str) -> Reply | Answer:
         """

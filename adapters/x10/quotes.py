@@ -7,12 +7,13 @@ so a scan costs one request and a book one more.
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
 from adapters.budget import Budget
 from adapters.http_quotes import PublicHttp
 from adapters.x10 import wire
-from adapters.x10.fields import Row
+from adapters.x10.fields import Row, to_ms
 from adapters.x10.names import Names
 from hedger.clock import Clock
 from hedger.domain.ids import Symbol, VenueId
@@ -20,6 +21,8 @@ from hedger.domain.market import FundingQuote, Instrument, MarketStatus, OrderBo
 from hedger.errors import DriftError
 
 MARKETS = "/info/markets"
+FAR_FUTURE_MS = 5_000_000_000_000
+SETTLED_MAX = 1_000
 
 
 class XQuotes:
@@ -81,6 +84,15 @@ class XQuotes:
         page = wire.unwrap(self._id, f"GET {path}", body)
         now = self._clock.now()
         return wire.book(self._id, symbol, market, page.data, depth=depth, as_of=now)
+
+    async def settled_rates(self, symbol: Symbol, since: datetime) -> Mapping[datetime, Decimal]:
+        """The applied rates of one market; the venue's clock need not be ours."""
+        market = self._names.market(symbol)
+        path = f"/info/{market}/funding"
+        wanted = {"startTime": to_ms(since), "endTime": FAR_FUTURE_MS, "limit": SETTLED_MAX}
+        body = await self._http.get_json(path, wanted)
+        page = wire.unwrap(self._id, f"GET {path}", body)
+        return wire.settled_rates(self._id, market, page.data, since)
 
     async def close(self) -> None:
         """Give back connections."""

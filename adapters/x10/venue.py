@@ -7,6 +7,7 @@ SDK's session but are parsed here, tolerantly (§0.6). An answer to an order pro
 ``codes`` says; what became of it is read by our id (§3.3).
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -36,7 +37,7 @@ from hedger.domain.market import (
     Position,
     Traded,
 )
-from hedger.domain.money import ZERO
+from hedger.domain.money import ZERO, plain
 from hedger.domain.order import (
     Answer,
     Filler,
@@ -215,6 +216,24 @@ class XVenue:
     async def submit_filler(self, filler: Filler) -> Answer:
         """Never to be asked: no filler is ever made."""
         return NeverSent("there is no nonce to use up")
+
+    async def leverage(self, symbol: Symbol) -> Decimal | None:
+        """Per market; set before its first order (x10.md §9)."""
+        market = self._names.market(symbol)
+        page = await self._http.content("/user/leverage", [("market", market)])
+        return wire.leverage(self._id, page.data, market)
+
+    async def set_leverage(self, symbol: Symbol, leverage: Decimal) -> Decimal | None:
+        """The answer to the change may be empty (x10.md §2.2), so it is read again."""
+        body = {"market": self._names.market(symbol), "leverage": plain(leverage)}
+        await self._http.patch("/user/leverage", json.dumps(body))
+        return await self.leverage(symbol)
+
+    async def prepare_leverage(
+        self, symbol: Symbol, leverage: Decimal, lane: LaneId, nonce: int
+    ) -> Filler:
+        """Never to be asked: it needs no nonce here."""
+        raise DeniedError(self._id, "leverage is set without a nonce")
 
     async def prepare(self, order: Order, nonce: int | None) -> Prepared:
         """

@@ -32,6 +32,15 @@ from hedger.domain.money import ZERO
 from hedger.errors import DeniedError, DriftError, UnavailableError
 
 INTERVAL_S = 3600
+MAINTENANCE_SHARE = Decimal("0.5")
+"""Maintenance is half of the least initial margin in every group of markets (x10.md §9)."""
+RATE_CAP_1H = Decimal("0.03")
+"""
+The highest cap of any group of markets, 3 % an hour (x10.md §9); where a market names its own,
+that counts. ``hourlyFundingRateCap`` is read as percent: its "0.25" for BTC as a fraction would
+be far above every group's.
+"""
+PERCENT = Decimal(100)
 HOUR = timedelta(hours=1)
 PAID_EARLY = timedelta(minutes=1)
 FUNDING_SOURCE = "GET /info/markets marketStats.fundingRate"
@@ -165,7 +174,8 @@ def instrument(venue: VenueId, symbol: Symbol, row: Row) -> Instrument:
         min_size=rules.positive("minOrderSize"),
         max_order_value_usd=rules.decimal_or_none("maxLimitOrderValue"),
         price_band=min(rules.decimal("limitPriceCap"), rules.decimal("limitPriceFloor")),
-        max_leverage=rules.decimal_or_none("maxLeverage"),
+        max_leverage=(most := rules.decimal_or_none("maxLeverage")),
+        maintenance=MAINTENANCE_SHARE / most if most else None,
     )
 
 
@@ -204,7 +214,36 @@ def funding_quote(venue: VenueId, symbol: Symbol, row: Row, as_of: datetime) -> 
         as_of=as_of,
         source=FUNDING_SOURCE,
         volume_24h_usd=stats.decimal_or_none("dailyVolume"),
+        cap_1h=_rate_cap_1h(row),
     )
+
+
+def _rate_cap_1h(row: Row) -> Decimal:
+    if row.has("tradingConfig") and row.row("tradingConfig").has("hourlyFundingRateCap"):
+        own = row.row("tradingConfig").decimal("hourlyFundingRateCap") / PERCENT
+        if own > ZERO:
+            return min(own, RATE_CAP_1H)
+    return RATE_CAP_1H
+
+
+def settled_rates(
+    venue: VenueId, market: str, data: Any, since: datetime
+) -> dict[datetime, Decimal]:
+    """``GET /info/{market}/funding``: what was charged, already a fraction per hour."""
+    found: dict[datetime, Decimal] = {}
+    for row in rows_of(venue, f"funding of {market}", data):
+        at = settled_hour(row.instant("T"))
+        if at >= since:
+            found[at] = row.decimal("f")
+    return found
+
+
+def leverage(venue: VenueId, data: Any, market: str) -> Decimal | None:
+    """``GET /user/leverage``: of one market; None where the answer does not hold it."""
+    for row in rows_of(venue, "leverage", data):
+        if row.word("market") == market:
+            return row.positive("leverage")
+    return None
 
 
 def book(
@@ -251,6 +290,8 @@ def position(
         read_started_at=started_at,
         as_of=as_of,
         source=POSITION_SOURCE,
+        mark_price=row.decimal_or_none("markPrice"),
+        liquidation_price=row.decimal_or_none("liquidationPrice") or None,
     )
 
 

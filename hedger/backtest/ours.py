@@ -141,7 +141,10 @@ class Ours:
         answer = self._review(pair, found, sizing.size, price, look)
         if isinstance(answer, risk.Objected):
             return Refuse(
-                direction, (str(entry.Code.RISK),), "; ".join(map(str, answer.reasons)), expected
+                direction,
+                tuple(one.code for one in answer.objections),
+                "; ".join(answer.reasons),
+                expected,
             )
         self._memory = Memory()
         reason = f"worth {expected:.4f} USD over {self._policy.settlements} settlements"

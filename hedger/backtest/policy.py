@@ -28,6 +28,10 @@ def policy_of(settings: Settings, model: DecayModel, *, size_usd: Decimal) -> Po
             max_open_hedges=trading.max_open_hedges,
             max_price_gap_bps=trading.max_price_gap_bps,
             blocked_symbols=frozenset(trading.blocked_symbols),
+            # one hedge at a time and no day: nothing that counts several can bind
+            max_venue_usd=size_usd,
+            max_day_usd=size_usd,
+            max_market_day_usd=size_usd,
         ),
         rollback_bps=terms.rollback_bps,
         basis_gain_share=terms.basis_gain_share,

@@ -24,6 +24,10 @@ KINDS = (
 ASKED = (*KINDS, *reports.KINDS)
 RECOVERY_SHOWN = timedelta(days=1)
 UNVALUED = dict.fromkeys(("stay_usd", "leave_usd", "break_even_h", "naive_apy"))
+STANDING = (
+    "in_doubt", "clocks", "blocked_markets", "units", "symbols_out", "switched_off", "stops",
+    "escalated", "alerts",
+)  # fmt: skip
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -84,6 +88,7 @@ def status(*, output: Format, config: Path | None, verbose: bool) -> int:
             "hedges": hedges,
             "lanes": lanes,
             "recovery": recovery,
+            "kill_file": session.home.kill_file.exists(),
             **found,
         }
         emit_object(whole, output)
@@ -96,6 +101,8 @@ def status(*, output: Format, config: Path | None, verbose: bool) -> int:
         told = recovered.sentences(recovery)
         for line in [*told, *_lane_sentences(lanes), *_sentences(found)]:
             say(line)
+        if session.home.kill_file.exists():
+            say(f"no new hedges: {session.home.kill_file} is there; remove it")
     exposed = any(_is_exposed(row["state"], working=holder is not None) for row in hedges)
     return ExitCode.EXPOSED if exposed else ExitCode.DONE
 
@@ -115,7 +122,7 @@ def _worth(session: Session) -> dict[str, dict[str, Any]]:
 def _standing(session: Session) -> dict[str, Any]:
     """What stands in the way, from the ledger; nothing where there is none yet."""
     if not session.home.ledger.exists():
-        return {"in_doubt": [], "blocked_markets": [], "escalated": [], "alerts": []}
+        return {key: [] for key in STANDING}
     from hedger.clock import SystemClock
     from hedger.ledger.store import open_store
     from hedger.standing import standing

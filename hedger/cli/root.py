@@ -19,6 +19,7 @@ from hedger.cli.queries import audit, scan, status
 from hedger.cli.recording import fetch_history, record
 from hedger.cli.sandbox_control import sandbox
 from hedger.cli.settling import settle
+from hedger.cli.switching import pause, resume
 from hedger.cli.trading import close, open_, reconcile, rollback
 from hedger.errors import HedgerError
 from hedger.home import OWNER_ONLY_UMASK
@@ -49,8 +50,8 @@ def version() -> None:
 
 
 for command in (
-    run_command, scan, fit, open_, close, status, rollback, reconcile, settle, audit, backtest,
-    record, fetch_history, db, sandbox,
+    run_command, scan, fit, open_, close, status, rollback, reconcile, settle, pause, resume,
+    audit, backtest, record, fetch_history, db, sandbox,
 ):  # fmt: skip
     hedger.add_command(command)
 

@@ -32,6 +32,7 @@ class Instrument:
     max_order_value_usd: Decimal | None = None
     price_band: Decimal | None = None  # fraction: how far from the mark a limit price may be
     max_leverage: Decimal | None = None
+    maintenance: Decimal | None = None  # fraction of the value below which it is liquidated
     market_id: int | None = None  # where the venue has a number for it
 
 
@@ -56,6 +57,7 @@ class FundingQuote:
     as_of: datetime  # our clock, when the answer was read
     source: str  # endpoint and field, for the audit
     volume_24h_usd: Decimal | None = None
+    cap_1h: Decimal | None = None  # the venue's own bound on rate_1h; None where it has none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +135,8 @@ class Position:
     read_started_at: datetime
     as_of: datetime
     source: str
+    mark_price: Decimal | None = None
+    liquidation_price: Decimal | None = None  # None: the venue names none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

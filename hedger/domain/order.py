@@ -102,9 +102,10 @@ class Prepared:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filler:
     """
-    Something harmless, signed, that uses one nonce up and does nothing else.
+    Something signed that is no order and uses one nonce up.
 
     For a gap: the venue waits for a nonce that no order of ours will use (reliability.md §2.6).
+    It does nothing else then. A change of leverage is the other kind.
     """
 
     venue: VenueId

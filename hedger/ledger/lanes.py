@@ -79,8 +79,8 @@ def reserved(conn: Connection, lane: LaneId) -> int | None:
     return _RESERVED.value(conn, this=lane)
 
 
-def intend_filler(session: Session, filler: Filler) -> None:
-    """Commit what is to use up a nonce that no order of ours has."""
+def intend_filler(session: Session, filler: Filler, why: str) -> None:
+    """Commit what is to use up a nonce that no order of ours has; ``why`` empty: a gap."""
     _FILLER.run(
         session.conn,
         lane=filler.lane,
@@ -94,7 +94,7 @@ def intend_filler(session: Session, filler: Filler) -> None:
     events.append(
         session,
         "filler",
-        f"using up nonce {filler.nonce} of {filler.lane}, which nothing of ours has used",
-        level="warning",
+        why or f"using up nonce {filler.nonce} of {filler.lane}, which nothing of ours has used",
+        level="info" if why else "warning",
         data={"lane": filler.lane, "nonce": filler.nonce, "tx_hash": filler.tx_hash},
     )

@@ -1,7 +1,7 @@
 """The reading half of the ledger port: every method is one consistent view."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,17 @@ from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, LaneId, Symbol, VenueId
 from hedger.domain.market import Position, RateSeen
 from hedger.domain.order import Prepared
-from hedger.ledger import accounts, decisions, events, funding, hedges, intents, lanes, sqlite
+from hedger.ledger import (
+    accounts,
+    decisions,
+    events,
+    funding,
+    hedges,
+    intents,
+    lanes,
+    limits,
+    sqlite,
+)
 from hedger.ledger.connection import Connection
 from hedger.ledger.records import Alert, LegCash, OrderRecord, Rollbacks, Stats
 
@@ -177,6 +187,21 @@ class Reader:
         """The reading that started last."""
         with self._reading() as conn:
             return events.last_observation(conn, venue, symbol)
+
+    def asked_since(self, since: datetime) -> list[limits.Asked]:
+        """Hedges begun since an instant that were not refused."""
+        with self._reading() as conn:
+            return limits.asked_since(conn, since)
+
+    def orders_since(self, since: datetime) -> Mapping[VenueId, int]:
+        """Orders since an instant by venue, with those that live hedges still need to open."""
+        with self._reading() as conn:
+            return limits.orders_since(conn, since)
+
+    def unwound_since(self, since: datetime) -> Sequence[limits.Unwound]:
+        """Hedges taken back since an instant without ever having been open."""
+        with self._reading() as conn:
+            return limits.unwound_since(conn, since)
 
     def awaiting_funding(self) -> list[Hedge]:
         """Hedges whose funding is not yet known through their last settlement."""

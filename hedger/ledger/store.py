@@ -180,10 +180,10 @@ class Store(AccountStore):
         with self._writing("note_lane") as session:
             lanes.note(session, note)
 
-    def intend_filler(self, filler: Filler) -> None:
-        """Commit something harmless that is to use up a nonce which no order has."""
+    def intend_filler(self, filler: Filler, why: str = "") -> None:
+        """Commit something that is no order and is to use up a nonce; ``why`` if not a gap."""
         with self._writing("intend_filler") as session:
-            lanes.intend_filler(session, filler)
+            lanes.intend_filler(session, filler, why)
 
     def reserve_values(self, lane: LaneId, through: int) -> None:
         """Let every value of a lane up to ``through`` count as used, whatever becomes of it."""

@@ -97,7 +97,7 @@ class Fetcher:
         deadline_s = self._clock.monotonic_s() + self._patience_s
         while True:
             try:
-                return await history.settled_rates(symbol, first, end)
+                return await history.settled_between(symbol, first, end)
             except UnavailableError as error:
                 if self._clock.monotonic_s() >= deadline_s:
                     raise

@@ -224,6 +224,12 @@ class Lanes:
             held.last_use_s = self._clock.monotonic_s()
             held.doubt = held.doubt or "a cancel was sent"
 
+    def missed(self, lane: LaneId, why: str) -> None:
+        """A committed transaction that is no order may not have used its nonce: ask the venue."""
+        held = self._held[lane]
+        held.last_use_s = self._clock.monotonic_s()
+        held.doubt = held.doubt or why
+
     # -- between orders ---------------------------------------------------------------------
 
     def held_back(self) -> list[str]:

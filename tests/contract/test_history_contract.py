@@ -49,7 +49,7 @@ async def test_every_settlement_of_the_window_comes_with_the_sign_that_was_charg
     seen = set()
 
     for symbol in ("ETH", "GRASS", "ZORA", "KAITO"):
-        found = await history.settled_rates(Symbol(symbol), start, start + 30 * HOUR)
+        found = await history.settled_between(Symbol(symbol), start, start + 30 * HOUR)
 
         truth = world.exchange(name).funding_rows(symbol)
         assert [one.settlement_at for one in found] == [start + n * HOUR for n in range(30)]
@@ -65,10 +65,10 @@ async def test_the_first_settlement_is_in_the_window_and_the_end_is_not(
     start = await next_settlement(world, name)
     await moved(world, 10)
 
-    found = await history.settled_rates(ETH, start + 2 * HOUR, start + 5 * HOUR)
+    found = await history.settled_between(ETH, start + 2 * HOUR, start + 5 * HOUR)
 
     assert [one.settlement_at for one in found] == [start + n * HOUR for n in (2, 3, 4)]
-    assert await history.settled_rates(ETH, start - 9 * HOUR, start - 5 * HOUR) == []
+    assert await history.settled_between(ETH, start - 9 * HOUR, start - 5 * HOUR) == []
 
 
 async def test_pages_are_followed_to_their_end(
@@ -79,7 +79,7 @@ async def test_pages_are_followed_to_their_end(
     start = await next_settlement(world, name)
     await moved(world, 40)
 
-    found = await history.settled_rates(ETH, start, start + 40 * HOUR)
+    found = await history.settled_between(ETH, start, start + 40 * HOUR)
 
     assert [one.settlement_at for one in found] == [start + n * HOUR for n in range(40)]
 
@@ -89,7 +89,7 @@ async def test_a_market_that_is_not_listed_is_denied(
 ) -> None:
     start = await next_settlement(world, name)
     with pytest.raises(DeniedError):
-        await history.settled_rates(Symbol("NOSUCH"), start, start + HOUR)
+        await history.settled_between(Symbol("NOSUCH"), start, start + HOUR)
 
 
 async def test_a_venue_that_does_not_answer_is_unknown_and_not_empty(
@@ -97,12 +97,12 @@ async def test_a_venue_that_does_not_answer_is_unknown_and_not_empty(
 ) -> None:
     start = await next_settlement(world, name)
     await moved(world, 3)
-    await history.settled_rates(ETH, start, start + HOUR)
+    await history.settled_between(ETH, start, start + HOUR)
     for kind in ("server_error", "drop_answer", "rate_limit"):
         world.no_faults()
         world.fault(name, kind, op="public")
         with pytest.raises(UnavailableError):
-            await history.settled_rates(ETH, start, start + 3 * HOUR)
+            await history.settled_between(ETH, start, start + 3 * HOUR)
 
 
 async def test_a_quote_and_its_settlement_are_in_one_unit(
@@ -115,6 +115,6 @@ async def test_a_quote_and_its_settlement_are_in_one_unit(
     for symbol in ("ETH", "GRASS", "MEGA", "XPL"):
         if symbol not in before:
             continue
-        (settled,) = await history.settled_rates(Symbol(symbol), start, start + HOUR)
+        (settled,) = await history.settled_between(Symbol(symbol), start, start + HOUR)
         assert settled.rate_1h == before[Symbol(symbol)].rate_1h
         assert abs(settled.rate_1h) < Decimal("0.01")

@@ -58,6 +58,14 @@ class Desk:
         self.asked.append(("rollback", *scope.values()))
         return [{"hedge": "eth-1", "state": self.state}]
 
+    async def pause(self, scope: str, *, who: str, reason: str, progress: Progress) -> Row:
+        self.asked.append(("pause", scope, reason))
+        return {"scope": scope, "since": "now", "who": who, "why": reason}
+
+    async def resume(self, scope: str | None, *, losses: bool, who: str, progress: Progress) -> Row:
+        self.asked.append(("resume", scope, losses))
+        return {"resumed": [{"scope": scope}], "losses": losses}
+
     async def reconcile(self, progress: Progress) -> Row:
         self.asked.append(("reconcile",))
         return {"differences": [] if self.state == "open" else [{"venue": "x10"}]}

@@ -60,13 +60,13 @@ class Watched:
         self.asked: list[tuple[Symbol, datetime, datetime]] = []
         self.dies_after: int | None = None
 
-    async def settled_rates(
+    async def settled_between(
         self, symbol: Symbol, since: datetime, until: datetime
     ) -> Sequence[SettledRate]:
         if self.dies_after is not None and len(self.asked) >= self.dies_after:
             raise KeyboardInterrupt
         self.asked.append((symbol, since, until))
-        return await self._history.settled_rates(symbol, since, until)
+        return await self._history.settled_between(symbol, since, until)
 
     async def close(self) -> None:
         await self._history.close()

@@ -1,9 +1,7 @@
 """
 What hedges cost and earned, where the public bots' books were wrong.
 
-S40, S41 and S47 wait: closing gates on the round trip, break-even and leverage are not there yet
-(issue C); what exists of them is a ranking net of four fees, and free margin counted at
-``trading.leverage``.
+S41 waits for the break-even of issue C. S47 is in ``test_risk_c.py``.
 """
 
 from datetime import datetime
@@ -87,6 +85,31 @@ async def test_s39_a_loss_is_what_the_fills_say_while_the_venue_lists_nothing(
     assert Decimal(pnl(desk)["price_usd"]) == cash
     assert Decimal(pnl(desk)["fees_usd"]) in {fees, -fees}
     desk.assert_ledger_is_true()
+
+
+async def test_s40_a_result_is_the_whole_round_trip_and_what_both_accounts_changed_by(
+    desk: Desk,
+) -> None:
+    """The bot closed on the price alone, and booked the fees of both ends as losses later."""
+
+    def worth() -> Decimal:
+        equity = (desk.world.state()[venue]["balance"]["equity"] for venue in (X10, LIGHTER))
+        return sum((Decimal(value) for value in equity), ZERO)
+
+    before = worth()
+    hedge = await desk.open("GRASS", 300)
+    await settlement(desk)
+    await desk.close(hedge)
+    await settlement(desk)
+
+    row = pnl(desk)
+    parts = [Decimal(row[f"{name}_usd"]) for name in ("price", "fees", "funding", "rollback_cost")]
+    assert Decimal(row["net_usd"]) == sum(parts, ZERO)
+    fees = facts.total(desk.rows("fills"), "fee_usd")
+    assert len(desk.rows("fills")) == 4  # in and out, on both venues
+    assert Decimal(row["fees_usd"]) == -fees < ZERO
+    assert parts[2] != ZERO
+    assert abs(Decimal(row["net_usd"]) - (worth() - before)) < Decimal("0.0001")
 
 
 async def test_s42_a_second_leg_that_never_fills_stops_new_hedges_and_its_cost_is_booked(

@@ -100,7 +100,7 @@ async def test_48_market_hours_end_with_three_views_in_agreement_and_a_true_stat
                 desk.world.fault(LIGHTER, "partial_fill", fraction="0.55", reduce_only=False)
             hedge = await desk.open(chance.choice(free), chance.choice([150, 333, 900]))
             desk.world.no_faults()
-            desk.trader.breaker.succeeded()  # faults are the test's doing
+            desk.trader.opening.breaker.succeeded()  # faults are the test's doing
             if hedge.state is State.OPEN:
                 live.append((hedge, hours + chance.randrange(1, 9)))
         await desk.world.pass_time(10)

@@ -283,7 +283,7 @@ async def test_s46_hedges_that_fail_stop_the_next_one_by_what_they_did(desk: Des
         hedge = await desk.open(symbol, 300)
         assert hedge.state is State.CLOSED
 
-    assert "3 hedges failed in a row" in desk.trader.breaker.reason
+    assert "3 hedges failed in a row" in desk.trader.opening.breaker.reason
 
 
 @pytest.mark.parametrize("refuse", [{"code": 1145}, {"code": 1136}])

@@ -244,7 +244,7 @@ async def test_the_daemon_opens_the_best_size_and_nothing_at_a_negative_value(
 
     (row,) = desk.rows("hedges")
     assert Decimal(row["expected_net_bps"]) > 0
-    proposal = await desk.trader.entering.propose(_found(desk, row["symbol"]))
+    proposal = await desk.trader.opening.entering.propose(_found(desk, row["symbol"]))
     value_usd = Decimal(row["planned_size"]) * proposal.pair.a.mark_price
     assert value_usd <= desk.config.trading.max_position_size_usd
     assert proposal.bound_by
@@ -266,7 +266,9 @@ async def test_a_spread_must_have_paid_before_it_is_believed(desk: Desk, tmp_pat
     await daemon.scan()
 
     found = {o.pair.symbol: o for o in desk.trader.situation.found}
-    proposals = [await desk.trader.entering.propose(o.pair) for o in found.values() if o.priced]
+    proposals = [
+        await desk.trader.opening.entering.propose(o.pair) for o in found.values() if o.priced
+    ]
     codes = [o.code for p in proposals for o in p.objections]
     assert codes.count(EntryCode.PERSISTENCE) < len(proposals)
 
@@ -286,13 +288,13 @@ async def test_a_person_may_open_what_economics_refuses_but_not_what_risk_refuse
 
 
 async def test_a_rolled_back_hedge_makes_the_next_one_dearer(desk: Desk) -> None:
-    before = (await desk.trader.entering.terms(await _pair(desk, "GRASS"))).rollback_bps
+    before = (await desk.trader.opening.entering.terms(await _pair(desk, "GRASS"))).rollback_bps
     desk.world.fault(LIGHTER, "refuse", code=21739, reduce_only=False)
 
     hedge = await desk.open("SOL", 300)
 
     assert hedge.state is State.CLOSED
-    after = (await desk.trader.entering.terms(await _pair(desk, "GRASS"))).rollback_bps
+    after = (await desk.trader.opening.entering.terms(await _pair(desk, "GRASS"))).rollback_bps
     measured = desk.store.rollbacks()
     assert (measured.attempts, measured.rollbacks) == (1, 1)
     assert measured.cost_bps > 0
@@ -309,7 +311,7 @@ async def _pair(desk: Desk, symbol: str) -> Pair:
 )
 async def test_the_best_size_keeps_every_rule_that_a_smaller_one_would_keep(desk: Desk) -> None:
     """With deep pockets the books bound the size: the last coin still leaves what entry asks."""
-    proposal = await desk.trader.entering.propose(await _pair(desk, "GRASS"))
+    proposal = await desk.trader.opening.entering.propose(await _pair(desk, "GRASS"))
 
     assert proposal.objections == ()
     assert proposal.bound_by in {

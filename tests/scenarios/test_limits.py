@@ -279,7 +279,7 @@ async def test_three_failures_in_a_row_stop_new_hedges_for_a_while_and_no_exit(
 
     await desk.world.pass_time(60)
     assert (await desk.open("ETH", 300)).state is State.OPEN
-    assert desk.trader.breaker.reason == ""
+    assert desk.trader.opening.breaker.reason == ""
     desk.assert_ledger_is_true()
 
 
@@ -295,7 +295,7 @@ async def test_failures_are_counted_in_a_row_and_a_refusal_is_none(desk: Desk) -
     for symbol in ("BTC", "LINK"):
         assert (await desk.open(symbol, 300)).state is State.REFUSED
 
-    assert desk.trader.breaker.reason == ""
+    assert desk.trader.opening.breaker.reason == ""
     assert (await desk.open("ETH", 300)).state is State.OPEN
 
 

@@ -17,7 +17,7 @@ from aiohttp.client_reqrep import ConnectionKey
 
 from adapters.lighter import wire as lighter_wire
 from adapters.lighter.gateway import Gateway
-from adapters.lighter.orders import TX_CANCEL_ORDER, TX_CREATE_ORDER
+from adapters.lighter.orders import TX_CANCEL_ORDER, TX_CREATE_ORDER, TX_UPDATE_LEVERAGE
 from adapters.lighter.reads import Reads
 from adapters.lighter.venue import LighterVenue
 from adapters.x10 import lookup, markets
@@ -235,6 +235,14 @@ class _Signer:
     ) -> tuple[int, str, str, None]:
         return self._made(
             TX_CANCEL_ORDER, nonce, api_key_index, MarketIndex=market, Index=index
+        )  # fmt: skip
+
+    def sign_update_leverage(
+        self, market: int, fraction: int, mode: int, *, nonce: int, api_key_index: int
+    ) -> tuple[int, str, str, None]:
+        return self._made(
+            TX_UPDATE_LEVERAGE, nonce, api_key_index, MarketIndex=market,
+            InitialMarginFraction=fraction, MarginMode=mode,
         )  # fmt: skip
 
     def _made(self, kind: int, nonce: int, key: int, **fields: int) -> tuple[int, str, str, None]:

@@ -39,7 +39,7 @@ PAUSE_S = (92.0, 212.0)
 HOLD_S = (5.0, 60.0)
 ZOMBIE_S = 20.0
 START_AGAIN_S = 2.0
-JOBS = ("watch", "monitor", "rates", "glance", "reconcile", "funding", "lanes")
+JOBS = ("watch", "monitor", "rates", "glance", "reconcile", "funding", "lanes", "guard", "units")
 
 
 @cache
@@ -47,7 +47,7 @@ def configuration(*, dedicated: bool) -> settings.Settings:
     """The shipped sandbox configuration with the daemon's own usual paces."""
     return configured(
         account={"dedicated": dedicated},
-        trading={"max_open_hedges": 10},
+        trading={"max_open_hedges": 10, "manage_leverage": True},
         circuit_breaker={"consecutive_failures_threshold": 5, "open_timeout_seconds": 30},
         funding={"payment_lag_s": 90},
     )

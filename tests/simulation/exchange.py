@@ -113,6 +113,8 @@ _X10_EXACT: Mapping[tuple[str, str], Handler] = {
     ("GET", "/user/balance"): private.balance,
     ("GET", "/user/fees"): private.fees,
     ("GET", "/user/positions"): private.positions,
+    ("GET", "/user/leverage"): private.leverage,
+    ("PATCH", "/user/leverage"): private.set_leverage,
     ("GET", "/user/orders"): private_orders.open_orders,
     ("GET", "/user/orders/history"): private_orders.orders_history,
     ("GET", "/user/trades"): private_orders.trades,
@@ -208,6 +210,9 @@ class Venues:
             parts = path.split("/")
             if path.startswith("/info/markets/"):
                 handler, info = x10_public.orderbook, {"market": parts[3]}
+            elif path.startswith("/info/"):
+                assert path.endswith("/funding"), path
+                handler, info = x10_public.funding, {"market": parts[2]}
             else:
                 assert path.startswith("/user/orders/external/"), path
                 handler, info = private_orders.orders_by_external_id, {"external_id": parts[4]}

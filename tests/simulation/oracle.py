@@ -87,7 +87,7 @@ class Oracle:
         self._sent("x10", str(json.loads(body)["id"]), body)
 
     def sent_lighter(self, process: Process, tx_type: str, tx_info: str) -> None:
-        """An order or a burn leaves for Lighter."""
+        """An order, or what only uses a nonce up or sets the leverage, leaves for Lighter."""
         info = json.loads(tx_info)
         text = Payload(int(tx_type), tx_info).text()
         key = f"{info['ApiKeyIndex']}"
@@ -104,8 +104,8 @@ class Oracle:
             "SELECT 1 FROM burns WHERE payload = ? UNION SELECT 1 FROM fillers WHERE payload = ?",
             (text, text),
         ).fetchone()
-        if found is None and info["Index"] not in self._client_indexes:
-            self.broken("1 intent first", f"a burn of nonce {info['Nonce']} has no row")
+        if found is None and info.get("Index") not in self._client_indexes:
+            self.broken("1 intent first", f"type {tx_type} of nonce {info['Nonce']} has no row")
 
     def _sent(self, venue: str, client_id: str, payload: str) -> None:
         if self._payloads.setdefault((venue, client_id), payload) != payload:

@@ -56,6 +56,9 @@ class Counted:
         self.books.append(symbol)
         return await self._source.book(symbol, depth, urgent=urgent)
 
+    async def settled_rates(self, symbol: Symbol, since: datetime) -> Mapping[datetime, Decimal]:
+        return await self._source.settled_rates(symbol, since)
+
     async def close(self) -> None:
         await self._source.close()
 

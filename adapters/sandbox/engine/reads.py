@@ -238,6 +238,10 @@ class ExchangeReads:
         positions = self._public().account(account).positions
         return [symbol for symbol, history in positions.items() if history.as_of(as_of_ms)]
 
+    def chosen_leverages(self, account: int) -> list[str]:
+        """Every market whose leverage the account chose itself."""
+        return list(self._public().account(account).leverage)
+
     def payments(self, account: int) -> list[PaymentView]:
         """Every funding payment, oldest first."""
         return list(self._public().account(account).payments)

@@ -27,11 +27,17 @@ def l1_address(face: Face) -> str:
 
 
 def position_rows(face: Face, look: Look, account: int) -> list[dict[str, Any]]:
-    """One row for each market that was ever traded, flat ones too."""
+    """
+    One row for each market that was ever traded, flat ones too.
+
+    And for each whose leverage was chosen: that a venue shows it before the first trade is not
+    recorded anywhere, so this is modelled.
+    """
     exchange = face.exchange
     working = exchange.orders(account, open_only=True)
     rows = []
-    for symbol in exchange.traded_symbols(account, look.as_of_ms(Op.POSITIONS)):
+    traded = exchange.traded_symbols(account, look.as_of_ms(Op.POSITIONS))
+    for symbol in dict.fromkeys([*traded, *exchange.chosen_leverages(account)]):
         position = None
         if not look.is_empty(Op.POSITIONS, symbol):
             as_of_ms = look.as_of_ms(Op.POSITIONS, symbol)

@@ -1,0 +1,122 @@
+"""
+What the accounts say: equity through time, and whether they carry a hedge.
+
+The rules are in ``hedger/risk/money.py``; here is where their figures come from. Equity is kept
+in the ledger, so that a restart does not forget what a day has lost.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date
+from decimal import Decimal
+from typing import Final
+
+from loguru import logger
+
+from hedger.clock import Clock
+from hedger.domain.hedge import Hedge
+from hedger.domain.ids import VenueId
+from hedger.domain.money import ZERO, plain
+from hedger.ledger.store import Store
+from hedger.ports import Margin, Venue
+from hedger.risk import Funds, Limits, Track, account_objections, tracked
+
+EQUITY: Final = "risk:equity"
+
+
+class EquityBook:
+    """Equity of both venues together, from every reading of all of them."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def track(self) -> Track | None:
+        """As of the last reading; None before the first. A new day begins where that stood."""
+        text = self._store.meta(EQUITY)
+        if not text:
+            return None
+        kept = json.loads(text)
+        track = Track(
+            day=date.fromisoformat(kept["day"]),
+            day_start_usd=Decimal(kept["day_start_usd"]),
+            peak_usd=Decimal(kept["peak_usd"]),
+            now_usd=Decimal(kept["now_usd"]),
+        )
+        return tracked(track, self._today(), {VenueId(""): track.now_usd})
+
+    def note(self, equity: Mapping[VenueId, Decimal]) -> Track:
+        """Take a reading of every venue into account."""
+        track = tracked(self.track(), self._today(), equity)
+        self._keep(track)
+        return track
+
+    def begin_anew(self) -> Track | None:
+        """A person has looked: loss and drawdown count from the last reading on."""
+        track = self.track()
+        if track is None:
+            return None
+        anew = tracked(None, self._today(), {VenueId(""): track.now_usd})
+        self._keep(anew)
+        return anew
+
+    def _today(self) -> date:
+        return self._clock.now().astimezone(UTC).date()
+
+    def _keep(self, track: Track) -> None:
+        kept = {
+            "day": track.day.isoformat(),
+            "day_start_usd": plain(track.day_start_usd),
+            "peak_usd": plain(track.peak_usd),
+            "now_usd": plain(track.now_usd),
+        }
+        if (text := json.dumps(kept)) != self._store.meta(EQUITY):
+            self._store.set_meta(EQUITY, text)
+
+
+class FundsGate:
+    """Asked by the executor with the balances that it has just read, before leg A."""
+
+    def __init__(
+        self,
+        *,
+        venues: Mapping[VenueId, Venue],
+        store: Store,
+        equity: EquityBook,
+        limits: Limits,
+    ) -> None:
+        self._venues = venues
+        self._store = store
+        self._equity = equity
+        self._limits = limits
+
+    async def against(self, hedge: Hedge, needs: Sequence[Margin]) -> str:
+        """Every objection of the accounts as one text; empty where they carry the hedge."""
+        funds = [await self._funds(hedge, need) for need in needs]
+        track = self._equity.note({one.venue: one.equity_usd for one in funds})
+        found = account_objections(funds, track, self._limits)
+        if not found:
+            return ""
+        codes = [objection.code for objection in found]
+        text = "; ".join(objection.text for objection in found)
+        logger.bind(hedge=hedge.id).info("hedge {} is refused: {}", hedge.id, text)
+        self._store.event("objected", text, hedge=hedge.id, data={"codes": codes})
+        return text
+
+    async def _funds(self, hedge: Hedge, need: Margin) -> Funds:
+        assert need.equity_usd is not None
+        others = [
+            live.requested_usd
+            for live in self._store.live()
+            if live.id != hedge.id and need.venue in live.venues
+        ]
+        rules = await self._venues[need.venue].instrument(hedge.symbol)  # remembered by now
+        return Funds(
+            venue=need.venue,
+            equity_usd=need.equity_usd,
+            available_usd=need.available_usd - self._store.reserved(need.venue, hedge.id),
+            needed_usd=need.needed_usd,
+            value_usd=need.value_usd or hedge.requested_usd,
+            other_usd=sum(others, ZERO),
+            maintenance=rules.maintenance,
+        )

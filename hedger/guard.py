@@ -1,0 +1,118 @@
+"""
+Look after what is held: equity, and how far each leg is from its liquidation.
+
+A leg that comes too near is closed with its other half, in sequence and reduce-only, before the
+venue does it to one of them alone. A failed read changes nothing.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+from loguru import logger
+
+from hedger import risk
+from hedger.domain.hedge import Hedge, State
+from hedger.domain.ids import Symbol, VenueId
+from hedger.domain.market import Balance, Position
+from hedger.errors import VenueError
+from hedger.executor import Executor
+from hedger.funds import EquityBook
+from hedger.ledger.store import Store
+from hedger.ports import Venue
+
+STOP: Final = "stop:"
+"""Meta key ``stop:day_loss`` and ``stop:drawdown`` while the stop is reached: its sentence."""
+
+
+class Guard:
+    """
+    One look at both accounts per turn.
+
+    Attributes:
+        distances_bps: of every leg that the venue names a liquidation price for, at the last look.
+    """
+
+    def __init__(
+        self,
+        *,
+        venues: Mapping[VenueId, Venue],
+        store: Store,
+        executor: Executor,
+        equity: EquityBook,
+        limits: risk.Limits,
+        exit_distance_bps: Decimal,
+    ) -> None:
+        self._venues = venues
+        self._store = store
+        self._executor = executor
+        self._equity = equity
+        self._limits = limits
+        self._exit_distance_bps = exit_distance_bps
+        self.distances_bps: Mapping[tuple[VenueId, Symbol], Decimal] = {}
+
+    async def run(self) -> None:
+        """Read, judge, tell, and close what is too near."""
+        live = self._store.live()
+        read = await asyncio.gather(
+            *(self._read(v, held=bool(live)) for v in self._venues.values())
+        )
+        balances = {found[0].venue: found[0].equity_usd for found in read if found is not None}
+        if len(balances) == len(self._venues):
+            self._equity.note(balances)
+        self._tell_losses()
+        distances = {
+            (position.venue, symbol): distance
+            for found in read
+            if found is not None
+            for symbol, position in found[1].items()
+            if (distance := risk.held_distance_bps(position)) is not None
+        }
+        self.distances_bps = distances
+        async with asyncio.TaskGroup() as group:
+            for hedge in live:
+                if hedge.state is State.OPEN and (why := self._too_near(hedge, distances)):
+                    group.create_task(self._leave(hedge, why))
+
+    async def _read(
+        self, venue: Venue, *, held: bool
+    ) -> tuple[Balance, Mapping[Symbol, Position]] | None:
+        try:
+            return await venue.balance(), await venue.positions() if held else {}
+        except VenueError as error:
+            logger.warning("guard: {} cannot be read: {}", venue.id, error.detail)
+            return None
+
+    def _too_near(
+        self, hedge: Hedge, distances: Mapping[tuple[VenueId, Symbol], Decimal]
+    ) -> str | None:
+        for venue in hedge.venues:
+            distance = distances.get((venue, hedge.symbol))
+            if distance is not None and distance < self._exit_distance_bps:
+                return (
+                    f"its leg on {venue} is {distance:.0f} bps from liquidation,"
+                    f" risk.exit_liquidation_distance_bps is {self._exit_distance_bps}"
+                )
+        return None
+
+    async def _leave(self, hedge: Hedge, why: str) -> None:
+        text = f"hedge {hedge.id} is closed: {why}; move money to that venue before the next one"
+        logger.error("{}", text)
+        self._store.alert(text, hedge=hedge.id)
+        await self._executor.close(hedge, why, hurry=True)
+
+    def _tell_losses(self) -> None:
+        """One alert when a stop is reached; what it says is kept for ``hedger status``."""
+        reached = {
+            found.code: found.text for found in risk.losses(self._equity.track(), self._limits)
+        }
+        known = self._store.metas(STOP)
+        for code, text in reached.items():
+            if STOP + code not in known:
+                self._store.set_meta(STOP + code, text)
+                self._store.alert(f"no new hedges: {text}")
+                logger.error("no new hedges: {}", text)
+        for key in known:
+            if key.removeprefix(STOP) not in reached:
+                self._store.set_meta(key, "")

@@ -1,0 +1,230 @@
+"""
+The self-check of units while the program runs: read two endpoints of a venue, and judge.
+
+What counts as a unit error is in ``hedger/units.py``. Here is when what is asked: some symbols
+at the start, then a few at each turn, so that all of them come round within the venue's request
+limit. A venue whose check fails, or could not be made at all, opens nothing; exits go on.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from loguru import logger
+
+from hedger.clock import Clock
+from hedger.domain.ids import Symbol, VenueId
+from hedger.domain.market import FundingQuote
+from hedger.domain.money import plain
+from hedger.errors import VenueError
+from hedger.ledger.store import Store
+from hedger.ports import QuoteSource
+from hedger.settings_risk import Units as Rules
+from hedger.units import Compared, Estimates, compare, judge
+
+DOUBT: Final = "units:"
+"""Meta key of a venue whose rates are in doubt: JSON with ``since`` and ``why``."""
+
+OUT: Final = "units_out:"
+"""Meta key ``units_out:venue:SYMBOL`` of a symbol that is taken out: the reason."""
+
+ESTIMATES: Final = "estimates:"
+UNCHECKED: Final = "its units could not be checked"
+KEPT: Final = 3  # settlements whose estimates are kept
+FRESH_S: Final = 120.0
+LOOK_BACK: Final = timedelta(hours=4)
+
+
+@dataclass(slots=True)
+class _Venue:
+    """What is known of one venue's rates."""
+
+    estimates: dict[datetime, dict[Symbol, Decimal]] = field(default_factory=dict)
+    seen_s: float = float("-inf")
+    compared: dict[Symbol, tuple[datetime, Compared]] = field(default_factory=dict)
+    judged: bool = False
+
+
+class UnitCheck:
+    """Every venue's rates, held against its own settled ones."""
+
+    def __init__(
+        self,
+        *,
+        quotes: Mapping[VenueId, QuoteSource],
+        store: Store,
+        clock: Clock,
+        rules: Rules,
+    ) -> None:
+        self._quotes = quotes
+        self._store = store
+        self._clock = clock
+        self._rules = rules
+        self._venues = {venue: _Venue() for venue in quotes}
+        self.in_doubt: Mapping[VenueId, str] = {}
+        self.out: Mapping[tuple[VenueId, Symbol], str] = {}
+        for venue in quotes:
+            self._recall(venue)
+
+    def saw(self, quotes: Mapping[VenueId, Mapping[Symbol, FundingQuote]]) -> None:
+        """Take note of estimates that were read anyway; the latest word of each hour counts."""
+        for id_, found in quotes.items():
+            venue = self._venues[id_]
+            venue.seen_s = self._clock.monotonic_s()
+            for symbol, quote in found.items():
+                rates = venue.estimates.setdefault(quote.next_settlement_at, {})
+                rates[symbol] = quote.rate_1h
+            for old in sorted(venue.estimates)[:-KEPT]:
+                del venue.estimates[old]
+
+    async def run(self, *, first: bool = False) -> None:
+        """One turn on every venue. Never raises for a venue's sake."""
+        async with asyncio.TaskGroup() as group:
+            for id_ in self._quotes:
+                group.create_task(self._look(id_))
+        symbols = self._common()
+        most = self._rules.first_symbols if first else self._rules.symbols
+        async with asyncio.TaskGroup() as group:
+            for id_ in self._quotes:
+                group.create_task(self._turn(id_, symbols, most))
+
+    def _common(self) -> set[Symbol]:
+        """Symbols that every venue quotes; only they are ever hedged."""
+        known = [
+            {symbol for rates in venue.estimates.values() for symbol in rates}
+            for venue in self._venues.values()
+        ]
+        return set.intersection(*known)
+
+    async def _look(self, id_: VenueId) -> None:
+        if self._clock.monotonic_s() - self._venues[id_].seen_s < FRESH_S:
+            return
+        try:
+            self.saw({id_: await self._quotes[id_].funding()})
+        except VenueError as error:
+            logger.warning("units of {} are not checked now: {}", id_, error.detail)
+
+    async def _turn(self, id_: VenueId, symbols: set[Symbol], most: int) -> None:
+        venue = self._venues[id_]
+        problem, listed = "", False
+        if venue.estimates and not symbols:
+            return  # the other venue could not be read: that is its own doubt
+        if venue.estimates:
+            since = max(venue.estimates) - LOOK_BACK
+            for symbol in self._next(venue, symbols)[:most]:
+                try:
+                    settled = await self._quotes[id_].settled_rates(symbol, since)
+                except VenueError as error:
+                    problem = error.detail
+                    break
+                listed = listed or bool(settled)
+                self._note(venue, id_, symbol, settled)
+            self._store.set_meta(ESTIMATES + id_, _text(venue.estimates))
+        else:
+            problem = "its estimates could not be read"
+        if not (problem or listed or venue.compared):
+            # asked and answered: a venue that has settled nothing yet has nothing to compare
+            logger.warning("{} lists no settled rate yet: its units are checked later", id_)
+            if self.in_doubt.get(id_, "").startswith(UNCHECKED):
+                self._doubt(id_, "")
+            return
+        self._conclude(id_, venue, symbols, problem)
+
+    def _next(self, venue: _Venue, symbols: set[Symbol]) -> list[Symbol]:
+        """Live markets first, then those whose comparison is the oldest."""
+        live = {hedge.symbol for hedge in self._store.live()}
+        newest = max(venue.estimates)
+
+        def key(symbol: Symbol) -> tuple[bool, float, Symbol]:
+            known = venue.compared.get(symbol)
+            age_h = 1e9 if known is None else (newest - known[0]) / timedelta(hours=1)
+            return (symbol not in live or age_h <= 1, -age_h, symbol)
+
+        return sorted(symbols, key=key)
+
+    def _note(
+        self, venue: _Venue, id_: VenueId, symbol: Symbol, settled: Mapping[datetime, Decimal]
+    ) -> None:
+        seen = [
+            Estimates(venue=id_, settles_at=at, rates=rates)
+            for at, rates in venue.estimates.items()
+        ]
+        found = compare(symbol, seen, settled)
+        if found is not None:
+            venue.compared[symbol] = (max(settled), found)
+
+    def _conclude(self, id_: VenueId, venue: _Venue, symbols: set[Symbol], problem: str) -> None:
+        compared = [one for symbol, (_, one) in venue.compared.items() if symbol in symbols]
+        judgement = judge(compared)
+        missing = bool(symbols - venue.compared.keys())
+        if judgement.enough or (compared and not missing):
+            venue.judged = True
+            self._doubt(id_, judgement.venue)
+        elif not venue.judged:
+            few = f"only {judgement.judged} symbols could be compared"
+            self._doubt(id_, f"{UNCHECKED}: {problem or few}")
+        kept = {s: why for (v, s), why in self.out.items() if v == id_ and s not in venue.compared}
+        self._take_out(id_, kept | dict(judgement.out))
+
+    def _doubt(self, id_: VenueId, why: str) -> None:
+        """Keep, and tell a person once per change of mind."""
+        before = self.in_doubt.get(id_, "")
+        doubts = {venue: text for venue, text in self.in_doubt.items() if venue != id_}
+        self.in_doubt = doubts | ({id_: why} if why else {})
+        if bool(why) == bool(before):
+            return
+        if why:
+            now = self._clock.now().isoformat()
+            self._store.set_meta(DOUBT + id_, json.dumps({"since": now, "why": why}))
+            text = f"the rates of {id_} are in doubt: {why}; nothing is opened, exits go on"
+            logger.error("{}", text)
+            self._store.alert(text)
+        else:
+            self._store.set_meta(DOUBT + id_, "")
+            self._store.event("units_right", f"the rates of {id_} are in their units again")
+
+    def _take_out(self, id_: VenueId, out: Mapping[Symbol, str]) -> None:
+        before = {s: why for (v, s), why in self.out.items() if v == id_}
+        others = {key: why for key, why in self.out.items() if key[0] != id_}
+        self.out = others | {(id_, symbol): why for symbol, why in out.items()}
+        for symbol, why in out.items():
+            if symbol not in before:
+                self._store.set_meta(f"{OUT}{id_}:{symbol}", why)
+                text = f"{symbol} is taken out on {id_}: {why}"
+                logger.error("{}", text)
+                self._store.alert(text)
+        for symbol in before.keys() - out.keys():
+            self._store.set_meta(f"{OUT}{id_}:{symbol}", "")
+
+    def _recall(self, id_: VenueId) -> None:
+        """What an earlier process saw and found: a restart is no reason to believe a venue."""
+        venue = self._venues[id_]
+        text = self._store.meta(ESTIMATES + id_)
+        if text:
+            venue.estimates = _parsed(text)
+        doubt = self._store.meta(DOUBT + id_)
+        if doubt:
+            self.in_doubt = {**self.in_doubt, id_: json.loads(doubt)["why"]}
+        prefix = f"{OUT}{id_}:"
+        kept = self._store.metas(prefix)
+        found = {(id_, Symbol(key.removeprefix(prefix))): why for key, why in kept.items()}
+        self.out = {**self.out, **found}
+
+
+def _text(estimates: Mapping[datetime, Mapping[Symbol, Decimal]]) -> str:
+    rows = {
+        at.isoformat(): {symbol: plain(rate) for symbol, rate in rates.items()}
+        for at, rates in estimates.items()
+    }
+    return json.dumps(rows, separators=(",", ":"))
+
+
+def _parsed(text: str) -> dict[datetime, dict[Symbol, Decimal]]:
+    return {
+        datetime.fromisoformat(at): {Symbol(s): Decimal(rate) for s, rate in rates.items()}
+        for at, rates in json.loads(text).items()
+    }
