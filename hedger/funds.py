@@ -17,6 +17,7 @@ from hedger.clock import Clock
 from hedger.domain.hedge import Hedge
 from hedger.domain.ids import VenueId
 from hedger.domain.money import ZERO, plain
+from hedger.ledger.records import Decision
 from hedger.ledger.store import Store
 from hedger.ports import Margin, Venue
 from hedger.risk import Funds, Limits, Track, account_objections, tracked
@@ -101,6 +102,12 @@ class FundsGate:
         text = "; ".join(objection.text for objection in found)
         logger.bind(hedge=hedge.id).info("hedge {} is refused: {}", hedge.id, text)
         self._store.event("objected", text, hedge=hedge.id, data={"codes": codes})
+        self._store.decide(
+            [
+                Decision(symbol=hedge.symbol, about="entry", code=one.code, text=one.text)
+                for one in found
+            ]
+        )
         return text
 
     async def _funds(self, hedge: Hedge, need: Margin) -> Funds:

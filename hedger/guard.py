@@ -19,6 +19,8 @@ from hedger.domain.market import Balance, Position
 from hedger.errors import VenueError
 from hedger.executor import Executor
 from hedger.funds import EquityBook
+from hedger.holding import Code
+from hedger.ledger.records import Decision
 from hedger.ledger.store import Store
 from hedger.ports import Venue
 
@@ -100,6 +102,9 @@ class Guard:
         text = f"hedge {hedge.id} is closed: {why}; move money to that venue before the next one"
         logger.error("{}", text)
         self._store.alert(text, hedge=hedge.id)
+        self._store.decide(
+            [Decision(symbol=hedge.symbol, about="exit", code=Code.LIQUIDATION, text=why)]
+        )
         await self._executor.close(hedge, why, hurry=True)
 
     def _tell_losses(self) -> None:

@@ -237,6 +237,55 @@ async def test_every_refusal_is_counted_by_market_and_reason(desk: Desk, tmp_pat
     assert len(rows) == len({(r["hour"], r["symbol"], r["code"]) for r in rows})
 
 
+@pytest.mark.config(risk={"max_day_hedges": 1, "max_orders_per_minute": 1})
+async def test_what_risk_objects_to_is_counted_under_its_own_codes(
+    desk: Desk, tmp_path: Path
+) -> None:
+    await desk.open("ETH", 300)
+
+    await daemon_of(desk, tmp_path).scan()
+
+    assert len(desk.rows("hedges")) == 1
+    codes = {row["code"] for row in desk.rows("decisions") if row["about"] == "entry"}
+    assert codes >= {"max_day_hedges", "max_orders_per_minute"}
+    assert "risk" not in codes
+
+
+@pytest.mark.config(risk={"max_venue_usd": 460, "market_usd": {"GRASS": 40}})
+async def test_the_best_size_stays_within_what_risk_leaves(desk: Desk) -> None:
+    """A smaller hedge is proposed rather than a larger one that is refused again and again."""
+    pair = await _pair(desk, "GRASS")
+    by_market = await desk.trader.opening.entering.propose(pair)
+    await desk.open("ETH", 440)
+    by_venue = await desk.trader.opening.entering.propose(pair)
+
+    assert by_market.size * pair.a.mark_price <= 40
+    assert by_market.bound_by == "risk.market_usd of GRASS"
+    assert by_venue.size * pair.a.mark_price <= 20
+    assert by_venue.bound_by.startswith("risk.max_venue_usd")
+
+
+@pytest.mark.config(exit={"min_margin_ratio": 0, "basis_profit_bps": None})
+async def test_no_hedge_is_judged_by_a_rate_that_cannot_be_true(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither leaving for it nor holding on: 90 % an hour is what no venue charges."""
+    hedge = await desk.open("GRASS", 300)
+    quotes = desk.trader.quotes[X10]
+    right = quotes.funding
+
+    async def absurd() -> Mapping[Symbol, FundingQuote]:
+        found = await right()
+        quote = found[hedge.symbol]
+        return {**found, hedge.symbol: replace(quote, rate_1h=Decimal("0.9"))}
+
+    monkeypatch.setattr(quotes, "funding", absurd)
+    await daemon_of(desk, tmp_path).monitor()
+
+    assert desk.store.hedge(hedge.id).state is State.OPEN
+    assert desk.store.meta(f"holding:{hedge.id}") is None
+
+
 async def test_the_daemon_opens_the_best_size_and_nothing_at_a_negative_value(
     desk: Desk, tmp_path: Path
 ) -> None:

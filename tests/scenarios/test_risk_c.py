@@ -318,6 +318,7 @@ async def test_s48_a_leg_too_near_to_its_liquidation_is_closed_before_the_venue_
 
     ended = desk.store.hedge(hedge.id)
     assert ended.state is State.CLOSED
+    assert "liquidation_distance" in {row["code"] for row in desk.rows("decisions")}
     assert any("bps from liquidation" in event["text"] for event in desk.events("transition"))
     assert "move money to that venue" in desk.store.unacknowledged()[-1].text
     desk.assert_flat()

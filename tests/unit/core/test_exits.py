@@ -21,6 +21,7 @@ from hedger.holding import (
     LegView,
     Memory,
 )
+from hedger.legview import with_distances
 from tests.builders import ETH, LIGHTER, NOW, X10
 
 MODEL = decayfile.shipped()
@@ -277,3 +278,18 @@ def test_whatever_is_seen_nothing_urgent_waits_and_no_waiting_loses(
             assert not URGENT & found.texts.keys()
             assert Decimal(spread) > 0
         assert found.new <= found.texts.keys() == found.memory.fired
+
+
+def test_the_venues_own_liquidation_price_counts_and_not_our_estimate() -> None:
+    legs = (
+        LegView(venue=X10, liquidation_distance=Decimal("0.9")),
+        LegView(venue=LIGHTER, liquidation_distance=Decimal("0.9")),
+    )
+    holding = held(legs=legs)
+
+    seen = with_distances(holding, {(LIGHTER, holding.symbol): Decimal(100)})
+
+    assert [leg.liquidation_distance for leg in seen.legs] == [Decimal("0.9"), Decimal("0.01")]
+    assert judged(holding).action is Action.HOLD
+    found = judged(seen)
+    assert (found.action, found.code) == (Action.LEAVE, Code.LIQUIDATION)
