@@ -87,9 +87,11 @@ class UnitCheck:
             for id_ in self._quotes:
                 group.create_task(self._look(id_))
         symbols = self._common()
-        most = self._rules.first_symbols if first else self._rules.symbols
         async with asyncio.TaskGroup() as group:
-            for id_ in self._quotes:
+            for id_, venue in self._venues.items():
+                # few symbols judge nothing: until a venue was judged once, each turn asks enough
+                whole = first or not venue.judged
+                most = self._rules.first_symbols if whole else self._rules.symbols
                 group.create_task(self._turn(id_, symbols, most))
 
     def _common(self) -> set[Symbol]:

@@ -27,6 +27,7 @@ from hedger.domain.order import Purpose
 from hedger.errors import UsageError
 from hedger.funds import EquityBook
 from hedger.standing import sentences, standing
+from hedger.units import QUORUM
 from tests.desk import Desk
 from tests.scenarios import facts
 from tests.world import LIGHTER, X10
@@ -105,6 +106,20 @@ async def test_s28_units_that_cannot_be_checked_are_not_believed(desk: Desk) -> 
     await desk.world.pass_time(1)
     await check_units(desk)
     assert desk.trader.riskdesk.units.in_doubt == {}
+
+
+async def test_s28_a_venue_that_had_settled_nothing_yet_is_judged_by_enough_symbols_later(
+    desk: Desk,
+) -> None:
+    """The first turn finds nothing to compare; the next one must not judge by a handful."""
+    units = desk.trader.riskdesk.units
+    await check_units(desk)
+    desk.world.advance_market(1)
+
+    await units.run()
+
+    assert units.in_doubt == {}
+    assert all(len(venue.compared) >= QUORUM for venue in units._venues.values())
 
 
 async def test_s28_a_symbol_is_taken_out_for_its_own_factor_and_for_no_change(
