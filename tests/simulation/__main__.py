@@ -31,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.aimed is not None:
         return mutants.shown_aimed(given.aimed)
     if given.mutants is not None:
-        return mutants.main(given.mutants, seeds=given.seeds, first=given.first)
+        return mutants.main(
+            given.mutants, seeds=given.seeds, first=given.first, workers=given.workers
+        )
     if given.matrix:
         return matrix.main(
             given.scenarios, pairs=given.pairs, workers=given.workers, part=given.part
