@@ -114,7 +114,7 @@ async def test_s28_a_venue_that_had_settled_nothing_yet_is_judged_by_enough_symb
     """The first turn finds nothing to compare; the next one must not judge by a handful."""
     units = desk.trader.riskdesk.units
     await check_units(desk)
-    desk.world.advance_market(1)
+    desk.world.advance_market(1.02)
 
     await units.run()
 
