@@ -165,8 +165,8 @@ def _towards_flat(legs: Legs) -> Reduction | Reached:
     """
     The larger leg first; the other one where no order may take the larger off.
 
-    An order below the smallest size is taken only where it closes a whole position. What is
-    ours and less, beside what somebody else holds, waits until they have gone.
+    A venue whose minima bind takers, too, takes a smaller order only where it closes a whole
+    position. What is ours and less, beside what somebody else holds, waits until they have gone.
     """
     both = [(legs.a, legs.rules_a), (legs.b, legs.rules_b)]
     stuck = False
@@ -174,7 +174,8 @@ def _towards_flat(legs: Legs) -> Reduction | Reached:
         wanted = floor_to_step(abs(size), rules.size_step)
         if wanted == ZERO:
             continue
-        if rules.venue in legs.beside and wanted < rules.min_size:
+        too_small = rules.minima_bind_takers and wanted < rules.min_size
+        if too_small and rules.venue in legs.beside:
             stuck = True
             continue
         return Reduction(venue=rules.venue, side=Side.closing(size), size=wanted)

@@ -1,5 +1,6 @@
 """What the rollback engine would send next, from real sizes alone."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -97,6 +98,15 @@ def test_the_other_leg_comes_off_where_the_larger_one_is_stuck() -> None:
     step = next_reduction(legs("0.004", "-0.003", beside=(X10,)), Target.FLAT)
 
     assert step == Reduction(venue=LIGHTER, side=Side.BUY, size=Decimal("0.003"))
+
+
+def test_a_venue_whose_minima_bind_only_resting_orders_takes_any_remainder() -> None:
+    before = legs("0.004", "0", beside=(X10,))
+    before = replace(before, rules_a=replace(before.rules_a, minima_bind_takers=False))
+
+    step = next_reduction(before, Target.FLAT)
+
+    assert step == Reduction(venue=X10, side=Side.SELL, size=Decimal("0.004"))
 
 
 def test_what_an_order_may_be_comes_off_beside_what_is_not_ours() -> None:
