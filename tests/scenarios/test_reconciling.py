@@ -290,13 +290,40 @@ async def test_s6_what_appears_on_a_leg_that_was_cut_down_is_not_closed_as_ours(
 
     hedge = await desk.close(hedge)
 
-    texts = [alert.text for alert in desk.store.unacknowledged()]
+    texts = alerts(desk)
     assert hedge.state is State.CLOSED
     assert (desk.position(venue), desk.naked()) == (part, part)
     assert any(f"somebody else took {plain(part)} ETH of hedge {hedge.id}" in t for t in texts)
     assert any("exposed for 60 s" in t and "whose the rest is cannot be told" in t for t in texts)
     foreign_order(desk, venue, -part, reduce_only=True)
     desk.assert_flat()
+
+
+@SHARED
+async def test_a_person_is_told_of_a_cut_that_could_be_proven_only_when_closing(
+    desk: Desk,
+) -> None:
+    """
+    Until then what somebody added meanwhile could not be told from ours, and was closed with it.
+
+    The account is flat, and whoever added it has lost it: only a person can put that right.
+    """
+    hedge = await desk.open("ETH", 300)
+    part = Decimal("0.02").copy_sign(desk.position(LIGHTER))
+    foreign_order(desk, LIGHTER, -part, reduce_only=True)
+    foreign_order(desk, LIGHTER, part / 2)
+    desk.world.fault(LIGHTER, "bad_reads", what=["orders"], times=0)
+    await desk.world.pass_time(LAG_PASSED_S)
+    await desk.trader.reconcile(desk.said.append)
+    desk.world.no_faults()
+    assert not [t for t in alerts(desk) if "somebody else took" in t]
+
+    hedge = await desk.close(hedge)
+
+    assert hedge.state is State.CLOSED
+    desk.assert_flat()
+    (told,) = [t for t in alerts(desk) if "somebody else took" in t]
+    assert f"took {plain(part / 2)} ETH of hedge {hedge.id} on lighter" in told
 
 
 @SHARED
@@ -399,6 +426,11 @@ async def test_s44_a_position_on_a_market_that_no_configuration_names_is_seen(de
 
     assert [(d["venue"], d["symbol"]) for d in row["differences"]] == [(LIGHTER, "FARTCOIN")]
     desk.assert_flat()
+
+
+def alerts(desk: Desk) -> list[str]:
+    """What a person was told, oldest first."""
+    return [alert.text for alert in desk.store.unacknowledged()]
 
 
 def foreign_order(
