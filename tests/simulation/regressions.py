@@ -46,9 +46,6 @@ REGRESSIONS = (
         "less than an order may be, beside somebody else's: refused 24 times", seed(96, 1.0)
     ),
     Regression(
-        "a leg was cut down, and what appeared on it later was closed as ours", seed(5043, 1.0)
-    ),
-    Regression(
         "X10's clock comes to be 12 s fast: it refused every exit as expired",
         clock_off(9, 0.3, 12.0),
     ),
