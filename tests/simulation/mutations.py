@@ -179,6 +179,6 @@ MUTANTS = (
         "6 not ours",
         (Ill.RACING,),
         hours=0.3,
-        seed=15,
+        seed=30,
     ),
 )
