@@ -14,7 +14,7 @@ from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId, Symbol, VenueId
 from hedger.domain.market import Position
 from hedger.domain.money import ZERO, plain
-from hedger.rollback import ours
+from hedger.owned import ours
 
 Readings = Mapping[VenueId, Mapping[Symbol, Position]]  # a venue that failed is absent
 Booked = Mapping[tuple[HedgeId, VenueId], Decimal]

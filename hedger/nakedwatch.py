@@ -18,7 +18,7 @@ from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.money import ZERO, plain
 from hedger.ledger.store import Store
-from hedger.rollback import ours
+from hedger.owned import ours, own_size, unclear
 from hedger.settings_recovery import Recovery as Rules
 
 PREFIX = "naked:"
@@ -34,14 +34,23 @@ def exposure(store: Store, hedge: Hedge, *, dedicated: bool) -> str | None:
     sizes = [_size(store, hedge, venue, dedicated=dedicated) for venue in hedge.venues]
     net = sum(sizes, ZERO)
     if net == ZERO:
-        return None
+        return None if dedicated else _unclear(store, hedge)
     legs = ", ".join(f"{v} {plain(s)}" for v, s in zip(hedge.venues, sizes, strict=True))
     return f"{plain(net)} {hedge.symbol} stand alone ({legs})"
 
 
+def _unclear(store: Store, hedge: Hedge) -> str | None:
+    """Where the latest reading of a shared account cannot be told apart (``hedger/owned.py``)."""
+    for venue in hedge.venues:
+        look = store.last_observation(venue, hedge.symbol)
+        if look is not None and (why := unclear(store, hedge, venue, look.size)) is not None:
+            return why
+    return None
+
+
 def _size(store: Store, hedge: Hedge, venue: VenueId, *, dedicated: bool) -> Decimal:
     """The latest reading of a leg, as far as it is ours; our fills where they are newer."""
-    booked = store.leg_size(hedge.id, venue)
+    booked = own_size(store, hedge.id, venue)
     look = store.last_observation(venue, hedge.symbol)
     changed_at = max(
         (

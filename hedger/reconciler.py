@@ -29,6 +29,7 @@ from hedger.executor import Executor
 from hedger.ids import IdMaker
 from hedger.ledger.records import MarketBusyError
 from hedger.ledger.store import Store
+from hedger.owned import own_size
 from hedger.ports import Venue
 from hedger.retrying import asking
 from hedger.settings import RetryPolicy
@@ -229,7 +230,7 @@ class Reconciler:
     async def _differences(self, readings: Readings) -> list[Difference]:
         live = self._store.live()
         booked = {
-            (hedge.id, venue): self._store.leg_size(hedge.id, venue)
+            (hedge.id, venue): own_size(self._store, hedge.id, venue)
             for hedge in live
             for venue in hedge.venues
         }

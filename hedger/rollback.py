@@ -20,10 +20,11 @@ from hedger.dispatcher import Dispatcher, NotPlaced, order_id_for
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import OrderId, VenueId
 from hedger.domain.market import Instrument, Position
-from hedger.domain.money import ZERO, floor_to_step, tidy
+from hedger.domain.money import ZERO, floor_to_step, plain, tidy
 from hedger.domain.order import Filled, Order, Outcome, Purpose, Refused, Side, Unresolved
 from hedger.errors import UnavailableError, UnwritableError, VenueError
 from hedger.ledger.store import Store
+from hedger.owned import note_taken, ours, own_size, shrunk, tell_unaccounted
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.pricing import worst_price
@@ -46,7 +47,8 @@ class Legs:
     Both signed sizes in coins, with the rules of their markets.
 
     Where they are not ``sure``, a venue contradicts itself: what they say may be taken off, and
-    nothing may be concluded from them.
+    nothing may be concluded from them. On the venues ``beside``, the position holds more than
+    what is ours.
     """
 
     a: Decimal
@@ -54,6 +56,7 @@ class Legs:
     rules_a: Instrument
     rules_b: Instrument
     sure: bool = True
+    beside: frozenset[VenueId] = frozenset()
 
     @property
     def net(self) -> Decimal:
@@ -64,6 +67,16 @@ class Legs:
     def flat(self) -> bool:
         """Nothing on either venue."""
         return self.a == ZERO and self.b == ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    """One leg: its size, its market's rules, if nothing speaks against it, if others are there."""
+
+    size: Decimal
+    rules: Instrument
+    sure: bool
+    beside: bool
 
 
 class _Same:
@@ -100,10 +113,14 @@ class Reduction:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """Nothing more to do. ``dust`` is what no order can take off, in coins of net exposure."""
+    """
+    Nothing more to do. ``dust`` is what no order can take off, in coins of net exposure; it is
+    ``stuck`` where one could, if nobody else held something beside it.
+    """
 
     flat: bool
     dust: Decimal = ZERO
+    stuck: bool = False
 
 
 def next_reduction(legs: Legs, target: Target) -> Reduction | Reached:
@@ -145,20 +162,24 @@ def _worth_keeping(legs: Legs) -> bool:
 
 
 def _towards_flat(legs: Legs) -> Reduction | Reached:
-    size, rules = _larger(legs)
-    wanted = floor_to_step(abs(size), rules.size_step)
-    if wanted == ZERO:
-        return Reached(flat=False, dust=legs.net)
-    return Reduction(venue=rules.venue, side=Side.closing(size), size=wanted)
-
-
-def _shrunk(read: Decimal, booked: Decimal) -> bool:
     """
-    Whether a leg reads smaller than our fills of it, or on the other side.
+    The larger leg first; the other one where no order may take the larger off.
 
-    A leg that reads larger is believed: what is not there cannot be reduced.
+    A venue whose minima bind takers, too, takes a smaller order only where it closes a whole
+    position. What is ours and less, beside what somebody else holds, waits until they have gone.
     """
-    return booked != ZERO and (read * booked <= ZERO or abs(read) < abs(booked))
+    both = [(legs.a, legs.rules_a), (legs.b, legs.rules_b)]
+    stuck = False
+    for size, rules in sorted(both, key=lambda leg: -abs(leg[0])):
+        wanted = floor_to_step(abs(size), rules.size_step)
+        if wanted == ZERO:
+            continue
+        too_small = rules.minima_bind_takers and wanted < rules.min_size
+        if too_small and rules.venue in legs.beside:
+            stuck = True
+            continue
+        return Reduction(venue=rules.venue, side=Side.closing(size), size=wanted)
+    return Reached(flat=False, dust=legs.net, stuck=stuck)
 
 
 def within_cap(reduction: Reduction, price: Decimal, rules: Instrument) -> Decimal:
@@ -167,20 +188,6 @@ def within_cap(reduction: Reduction, price: Decimal, rules: Instrument) -> Decim
     if cap is None or reduction.size * price <= cap:
         return reduction.size
     return max(floor_to_step(cap / price, rules.size_step), rules.min_size)
-
-
-def ours(read: Decimal, booked: Decimal, *, dedicated: bool) -> Decimal:
-    """
-    The part of a position that is this hedge's to close.
-
-    On a dedicated sub-account all of it. On a shared one never more than our own fills, and
-    nothing when the signs differ: what is not ours is never touched.
-    """
-    if dedicated:
-        return read
-    if read * booked <= ZERO:
-        return ZERO
-    return read if abs(read) <= abs(booked) else booked
 
 
 class RollbackEngine:
@@ -258,15 +265,23 @@ class RollbackEngine:
             VenueError: a venue could not be read; its leg is unknown.
         """
         looks = await together(self._leg(hedge, venue) for venue in hedge.venues)
-        (a, rules_a, sure_a), (b, rules_b, sure_b) = looks
-        return Legs(a=a, b=b, rules_a=rules_a, rules_b=rules_b, sure=sure_a and sure_b)
+        a, b = looks
+        return Legs(
+            a=a.size,
+            b=b.size,
+            rules_a=a.rules,
+            rules_b=b.rules,
+            sure=a.sure and b.sure,
+            beside=frozenset(leg.rules.venue for leg in looks if leg.beside),
+        )
 
-    async def _leg(self, hedge: Hedge, venue: VenueId) -> tuple[Decimal, Instrument, bool]:
-        """One leg's size, its market's rules, and whether nothing speaks against the size."""
+    async def _leg(self, hedge: Hedge, venue: VenueId) -> _Leg:
         position, sure = await self._settled(hedge, venue)
-        booked = self._store.leg_size(hedge.id, venue)
-        size = ours(position.size, booked, dedicated=self._dedicated)
-        return size, await self._venues[venue].instrument(hedge.symbol), sure
+        size = ours(
+            position.size, own_size(self._store, hedge.id, venue), dedicated=self._dedicated
+        )
+        rules = await self._venues[venue].instrument(hedge.symbol)
+        return _Leg(size, rules, sure=sure, beside=position.size != size)
 
     async def _settled(self, hedge: Hedge, venue: VenueId) -> tuple[Position, bool]:
         """
@@ -277,7 +292,7 @@ class RollbackEngine:
         began twice the read lag later (S17, S18, S37). Trades that contradict it delay it by the
         read lag and leave it unsure, but never hold back what takes exposure off (S5).
         """
-        booked = self._store.leg_size(hedge.id, venue)
+        booked = own_size(self._store, hedge.id, venue)
         lag = self._lag.bound(venue)
         last = self._last_change(hedge, venue)
         same = _Same()
@@ -299,9 +314,11 @@ class RollbackEngine:
             if same.due(asked_at):
                 traded = await self._traded(hedge, position)
                 explained = traded is not None and traded.explains(position.size)
-                against = traded is not None and not explained and _shrunk(position.size, booked)
+                against = traded is not None and not explained and shrunk(position.size, booked)
                 if explained or (late and (not against or asked_at - since > lag)):
                     self._disagree(hedge, position, booked)
+                    if explained and not self._dedicated:
+                        note_taken(self._store, hedge, position)
                     return position, not against
             await self._clock.sleep(SECOND_LOOK_S if late else LOOK_S)
         raise UnavailableError(venue, f"the {hedge.symbol} position keeps changing")
@@ -380,7 +397,16 @@ class RollbackEngine:
     def _reached(self, hedge: Hedge, reached: Reached, legs: Legs) -> Hedge:
         now = self._clock.now()
         if reached.flat:
+            if not self._dedicated:
+                tell_unaccounted(self._store, hedge)
             return self._store.move(hedge, State.CLOSED, _ended(hedge), closed_at=now)
+        if reached.stuck:
+            names = " and ".join(sorted(legs.beside))
+            return self._escalate(
+                hedge,
+                f"{plain(legs.a)} and {plain(legs.b)} {hedge.symbol} are ours and below what an"
+                f" order may be, and what {names} holds beside it is not ours to touch",
+            )
         if hedge.target is Target.FLAT:
             return self._escalate(
                 hedge, f"{legs.a} and {legs.b} {hedge.symbol} are below what an order may be"

@@ -18,9 +18,9 @@ from hedger.domain.ids import HedgeId, Symbol, VenueId
 from hedger.domain.money import ZERO, plain
 from hedger.errors import UsageError, VenueError
 from hedger.ledger.store import Store
+from hedger.owned import ours, own_size
 from hedger.ports import Venue
 from hedger.retrying import asking
-from hedger.rollback import ours
 from hedger.settings import RetryPolicy
 
 LEFT = "left:"
@@ -113,8 +113,8 @@ class HandSettlement:
                 continue
             found = positions.get(hedge.symbol)
             size = ZERO if found is None else found.size
-            booked = self._store.leg_size(hedge.id, id_)
-            shown[id_] = ours(size, booked, dedicated=self._dedicated)
+            own = own_size(self._store, hedge.id, id_)
+            shown[id_] = ours(size, own, dedicated=self._dedicated)
         return shown
 
 

@@ -142,6 +142,7 @@ def _instrument(row: Row, venue: VenueId, symbol: Symbol) -> Instrument:
         # Both minima bind resting orders only (lighter.md §3); we keep to them when opening.
         min_size=decimal_of(row, "min_base_amount"),
         min_notional_usd=decimal_of(row, "min_quote_amount"),
+        minima_bind_takers=False,
         max_order_value_usd=None if limit is None or limit >= NO_QUOTE_LIMIT else limit,
         price_band=PRICE_BAND,
         max_leverage=FRACTION_UNIT / margin if margin else None,

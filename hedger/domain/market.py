@@ -29,6 +29,7 @@ class Instrument:
     price_tick: Decimal
     min_size: Decimal
     min_notional_usd: Decimal = ZERO
+    minima_bind_takers: bool = True  # False: only orders that rest have to be so large
     max_order_value_usd: Decimal | None = None
     price_band: Decimal | None = None  # fraction: how far from the mark a limit price may be
     max_leverage: Decimal | None = None

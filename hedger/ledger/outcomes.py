@@ -12,7 +12,7 @@ from hedger.errors import IllegalTransitionError, StateError
 from hedger.ledger import events, hedges, totals
 from hedger.ledger import tables as t
 from hedger.ledger.intents import row_of
-from hedger.ledger.records import OrderState
+from hedger.ledger.records import OrderState, taken_key
 from hedger.ledger.session import Session
 from hedger.ledger.statements import Change, Query, Statement, given, inserting
 from hedger.ledger.text import EXACT
@@ -58,9 +58,17 @@ def _settle_filled(session: Session, row: Any, outcome: Filled) -> None:
     level, text = "info", f"filled {outcome.size} of {row.size}{at} on {row.venue}"
     if before.terminal:
         level, text = "error", f"was believed {before}, but {text}"
+        _forget_taken(session, row)
         hedges.review_funding(session, hedges.get(session.conn, row.hedge_id))
     values |= {"venue_order_id": outcome.venue_order_id, "status": outcome.status}
     _finish(session, row, after, values, level=level, text=text)
+
+
+def _forget_taken(session: Session, row: Any) -> None:
+    """What seemed to be taken off the leg by somebody else may have been this very order."""
+    key = taken_key(row.hedge_id, row.venue)
+    if events.meta(session.conn, key):
+        events.set_meta(session, key, "")
 
 
 def _settle_refused(session: Session, row: Any, outcome: Refused) -> None:

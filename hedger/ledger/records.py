@@ -178,3 +178,8 @@ class Rollbacks:
     attempts: int
     rollbacks: int
     cost_bps: Decimal
+
+
+def taken_key(hedge: HedgeId, venue: VenueId) -> str:
+    """Meta key of what somebody else took off a leg: signed coins (``hedger/owned.py``)."""
+    return f"taken:{hedge}:{venue}"

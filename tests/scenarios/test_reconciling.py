@@ -11,9 +11,10 @@ import pytest
 
 from adapters.sandbox.engine.types import NewOrder, Tif
 from hedger.domain.hedge import State
-from hedger.domain.money import ZERO
+from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Purpose
 from hedger.errors import UsageError
+from hedger.ledger.records import OrderState
 from tests.desk import Desk, configured
 from tests.world import LIGHTER, X10
 
@@ -261,6 +262,102 @@ async def test_only_our_own_coins_are_closed_on_a_shared_account(desk: Desk) -> 
     assert desk.position(LIGHTER) == ZERO
 
 
+@SHARED
+@pytest.mark.parametrize("venue", [X10, LIGHTER])
+async def test_s6_what_appears_on_a_leg_that_was_cut_down_is_not_closed_as_ours(
+    desk: Desk, venue: str
+) -> None:
+    """
+    Our fills would have room for it: it was closed with ours, and came back as a leg alone.
+
+    While it is there a person is told, for nobody can tell whose it is.
+    """
+    hedge = await desk.open("ETH", 300)
+    part = Decimal("0.02").copy_sign(desk.position(venue))
+    foreign_order(desk, venue, -part, reduce_only=True)
+    await desk.world.pass_time(LAG_PASSED_S)
+    await desk.trader.reconcile(desk.said.append)
+    assert desk.naked() == ZERO
+    kept = desk.position(venue)
+    assert desk.store.hedge(hedge.id).state is State.OPEN
+    foreign_order(desk, venue, part)
+    await desk.world.pass_time(LAG_PASSED_S)
+    await desk.trader.reconcile(desk.said.append)
+    assert (desk.position(venue), len(desk.orders(hedge))) == (kept + part, 3)
+    for _ in range(13):
+        desk.trader.naked.look()
+        await desk.world.pass_time(5)
+
+    hedge = await desk.close(hedge)
+
+    texts = alerts(desk)
+    assert hedge.state is State.CLOSED
+    assert (desk.position(venue), desk.naked()) == (part, part)
+    assert any(f"somebody else took {plain(part)} ETH of hedge {hedge.id}" in t for t in texts)
+    assert any("exposed for 60 s" in t and "whose the rest is cannot be told" in t for t in texts)
+    foreign_order(desk, venue, -part, reduce_only=True)
+    desk.assert_flat()
+
+
+@SHARED
+async def test_a_person_is_told_of_a_cut_that_could_be_proven_only_when_closing(
+    desk: Desk,
+) -> None:
+    """
+    Until then what somebody added meanwhile could not be told from ours, and was closed with it.
+
+    The account is flat, and whoever added it has lost it: only a person can put that right.
+    """
+    hedge = await desk.open("ETH", 300)
+    part = Decimal("0.02").copy_sign(desk.position(LIGHTER))
+    foreign_order(desk, LIGHTER, -part, reduce_only=True)
+    foreign_order(desk, LIGHTER, part / 2)
+    desk.world.fault(LIGHTER, "bad_reads", what=["orders"], times=0)
+    await desk.world.pass_time(LAG_PASSED_S)
+    await desk.trader.reconcile(desk.said.append)
+    desk.world.no_faults()
+    assert not [t for t in alerts(desk) if "somebody else took" in t]
+
+    hedge = await desk.close(hedge)
+
+    assert hedge.state is State.CLOSED
+    desk.assert_flat()
+    (told,) = [t for t in alerts(desk) if "somebody else took" in t]
+    assert f"took {plain(part / 2)} ETH of hedge {hedge.id} on lighter" in told
+
+
+@SHARED
+async def test_a_remainder_that_no_order_may_take_is_told_at_once_and_taken_when_they_go(
+    desk: Desk,
+) -> None:
+    """X10 takes less than its smallest order only where that closes the whole position."""
+    hedge = await desk.open("ETH", 300)
+    theirs = Decimal("0.5").copy_sign(desk.position(X10))
+    foreign_order(desk, X10, theirs)
+    await desk.world.pass_time(LAG_PASSED_S)
+    desk.world.fault(X10, "partial_fill", fraction="0.95", reduce_only=True)
+    began_s = desk.world.clock.monotonic_s()
+
+    hedge = await desk.close(hedge)
+
+    left = desk.naked() - theirs
+    assert ZERO < abs(left) < Decimal("0.01")
+    assert (hedge.state, desk.position(LIGHTER)) == (State.ESCALATED, ZERO)
+    assert "below what an order may be, and what x10 holds beside it is not ours" in hedge.reason
+    assert desk.world.clock.monotonic_s() - began_s < 30
+    assert not [o for o in desk.orders(hedge) if o.state is OrderState.REFUSED]
+    (alert,) = desk.store.unacknowledged()
+    assert alert.hedge == hedge.id
+    desk.world.no_faults()
+    foreign_order(desk, X10, -theirs, reduce_only=True)
+    await desk.world.pass_time(LAG_PASSED_S)
+    await desk.trader.rollback(
+        hedge=hedge.id, market=None, everything=False, progress=desk.said.append
+    )
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    desk.assert_flat()
+
+
 @pytest.mark.parametrize("venue", [X10, LIGHTER])
 async def test_an_unexplained_position_on_a_dedicated_account_is_alerted_and_closed(
     desk: Desk, venue: str
@@ -329,6 +426,11 @@ async def test_s44_a_position_on_a_market_that_no_configuration_names_is_seen(de
 
     assert [(d["venue"], d["symbol"]) for d in row["differences"]] == [(LIGHTER, "FARTCOIN")]
     desk.assert_flat()
+
+
+def alerts(desk: Desk) -> list[str]:
+    """What a person was told, oldest first."""
+    return [alert.text for alert in desk.store.unacknowledged()]
 
 
 def foreign_order(

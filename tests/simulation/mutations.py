@@ -175,7 +175,7 @@ MUTANTS = (
     ),
     Mutant(
         "not-ours-is-ours",
-        "hedger/rollback.py",
+        "hedger/owned.py",
         "    if dedicated:\n        return read\n",
         "    if read or dedicated:\n        return read\n",
         "6 not ours",

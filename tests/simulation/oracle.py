@@ -203,10 +203,15 @@ class Oracle:
         return None if row is None else row[0]
 
     def ended(self, span: Span) -> None:
-        """A market is hedged again. Beyond what a venue declares, an alarm is all that is owed."""
+        """
+        A market is hedged again. Beyond what a venue declares, an alarm is all that is owed.
+
+        So it is while nobody could have taken off what was left (``Span.stuck_s``); whether the
+        alarm came is judged in ``alarms.py``, which knows no such excuse.
+        """
         if self._beyond and self._count("alerts"):
             return
-        if span.available_s > NAKED_MAX_S:
+        if span.available_s - span.stuck_s > NAKED_MAX_S:
             self.broken(
                 "4 naked", f"{span.symbol} was naked for {span.available_s:.1f} s available"
             )

@@ -73,6 +73,7 @@ class Totals:
     spans: list[tuple[float, float]] = field(default_factory=list)
     beyond: int = 0
     beyond_spans: list[tuple[float, float]] = field(default_factory=list)
+    stuck: list[float] = field(default_factory=list)
     lanes: LaneFacts = field(default_factory=LaneFacts)
     broken: dict[str, list[tuple[str, Violation]]] = field(
         default_factory=lambda: defaultdict(list)
@@ -89,7 +90,9 @@ class Totals:
         self.alerted += result.alerts > 0
         self.fired += result.fired
         self.boundaries += result.boundaries
-        spans = [(span.available_s, span.raw_s) for span in result.spans]
+        # what nobody could have taken off is told in a line of its own
+        spans = [(span.available_s - span.stuck_s, span.raw_s) for span in result.spans]
+        self.stuck += [span.stuck_s for span in result.spans if span.stuck_s]
         if result.plan.beyond:  # a venue broke what it declares: an alarm is what is promised
             self.beyond += 1
             self.beyond_spans += spans
@@ -154,10 +157,12 @@ def _seconds(totals: Totals) -> list[str]:
     naked = quantiles([available for available, _ in totals.spans])
     raw = quantiles([seconds for _, seconds in totals.spans])
     worst = quantiles([available for available, _ in totals.beyond_spans])[3]
+    stuck_s = max(totals.stuck, default=0.0)
     return [
         f"naked, available s: {SHAPE.format(*naked)} ({len(totals.spans)} spans)",
         f"naked, raw s:       {SHAPE.format(*raw)}",
         f"beyond what a venue declares: {totals.beyond} worlds, naked at most {worst:.2f} s",
+        f"stuck beside what others hold: {len(totals.stuck)} spans, at most {stuck_s:.2f} s more",
     ]
 
 

@@ -5,7 +5,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -22,7 +22,7 @@ from tests.simulation.process import now_s
 from tests.simulation.run import simulate
 from tests.simulation.setup import Result, Setup
 from tests.simulation.shrink import shrunk
-from tests.simulation.truth import Span
+from tests.simulation.truth import Availability, Span, Truth
 from tests.simulation.venuefaults import SimFaults
 from tests.simulation.world import VenueClock
 
@@ -197,6 +197,64 @@ def test_a_kind_of_fault_that_hardly_fires_is_a_missed_target_of_a_long_run():
 def test_the_longest_naked_span_is_always_judged():
     span = Span("ETH", 0.0, 121.0, 130.0, Decimal(0))
     assert any("121.00" in t for t in report.missed(totals(world(spans=[span])), 1.0, speed=False))
+
+
+def test_time_in_which_nobody_could_take_a_leg_off_is_told_apart():
+    span = Span("ETH", 0.0, 121.0, 130.0, Decimal(0), stuck_s=100.0)
+    found = totals(world(spans=[span]))
+    assert not any("naked maximum" in t for t in report.missed(found, 1.0, speed=False))
+    assert any("1 spans, at most 100.00 s" in line for line in report.lines(found, 1.0))
+
+
+@dataclass
+class Venue:
+    """One venue of a market whose smallest order is 0.1."""
+
+    name: str
+    size: Decimal
+    min_size: Decimal = Decimal("0.1")
+
+    def position(self, account: str, symbol: str) -> "Venue":
+        return self
+
+    def rules_of(self, symbol: str) -> "Venue":
+        return self
+
+
+@dataclass
+class TwoVenues:
+    x10: Decimal
+    lighter: Decimal
+
+    def exchange(self, name: str) -> Venue:
+        return Venue(name, getattr(self, name))
+
+    def account(self, name: str) -> str:
+        return name
+
+
+@pytest.mark.parametrize(
+    ("x10", "lighter", "foreign", "stuck"),
+    [
+        ("0.89", "0", {"x10": "0.85"}, True),
+        ("0.95", "0", {"x10": "0.85"}, False),  # an order may be so small
+        ("0.04", "0", {}, False),  # closes the whole position
+        ("0.89", "-0.04", {"x10": "0.85"}, False),  # the other leg can be taken off
+        ("0", "-0.89", {"lighter": "-0.85"}, False),  # its minima bind resting orders only
+        ("0.85", "0", {"x10": "0.85"}, False),  # nothing is ours
+    ],
+)
+def test_only_a_remainder_beside_others_that_no_order_may_take_is_stuck(
+    x10: str, lighter: str, foreign: dict[str, str], *, stuck: bool
+):
+    truth = Truth(
+        cast("Venues", TwoVenues(Decimal(x10), Decimal(lighter))),
+        Availability(lambda: True),
+        ended=lambda _: None,
+        began=lambda _: None,
+        foreign={(venue, "SOL"): Decimal(size) for venue, size in foreign.items()},
+    )
+    assert truth.stuck("SOL") is stuck
 
 
 # -- shrinking -----------------------------------------------------------------------------------

@@ -15,18 +15,25 @@ from tests.simulation.exchange import MARKETS, Venues
 from tests.simulation.process import now_s
 
 ZERO = Decimal(0)
+MINIMA_BIND_TAKERS = frozenset({"x10"})
 LEVELS_S = (1.0, 5.0, 30.0, 60.0, 120.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One time in which a market was not hedged."""
+    """
+    One time in which a market was not hedged.
+
+    For ``stuck_s`` of its available seconds what was left was less than an order may be, beside
+    what somebody else held: nobody could have taken it off.
+    """
 
     symbol: str
     began_s: float
     available_s: float
     raw_s: float
     size: Decimal
+    stuck_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -59,6 +66,8 @@ class Truth:
     spans: list[Span] = field(default_factory=list)
     _since: dict[str, tuple[float, float]] = field(default_factory=dict)
     _numbers: Counter[str] = field(default_factory=Counter)
+    _stuck_since: dict[str, float] = field(default_factory=dict)
+    _stuck_s: dict[str, float] = field(default_factory=dict)
 
     def watch(self) -> None:
         """Be told of every change of a position."""
@@ -90,6 +99,30 @@ class Truth:
             self._since[symbol] = (now_s(), self.availability.look())
             self._numbers[symbol] += 1
             self.began(symbol)
+        self._measure_stuck(symbol)
+
+    def stuck(self, symbol: str) -> bool:
+        """
+        Whether no order may take off what is left of us.
+
+        A venue takes less than its smallest order only where that closes a whole position.
+        """
+        legs = [venue for venue in ("x10", "lighter") if self.ours(venue, symbol) != ZERO]
+        return bool(legs) and all(
+            venue in MINIMA_BIND_TAKERS
+            and abs(self.ours(venue, symbol))
+            < self.venues.exchange(venue).rules_of(symbol).min_size
+            and bool(self.foreign.get((venue, symbol)))
+            for venue in legs
+        )
+
+    def _measure_stuck(self, symbol: str) -> None:
+        now = self.availability.look()
+        if symbol in self._stuck_since:
+            spent = now - self._stuck_since.pop(symbol)
+            self._stuck_s[symbol] = self._stuck_s.get(symbol, 0.0) + spent
+        if symbol in self._since and self.stuck(symbol):
+            self._stuck_since[symbol] = now
 
     def finish(self) -> None:
         """The run is over: what is naked now is naked for ever."""
@@ -111,9 +144,19 @@ class Truth:
         return max((now - began for _, began in self._since.values()), default=0.0)
 
     def _end(self, symbol: str) -> None:
-        began = self._since.pop(symbol, None)
+        began = self._since.get(symbol)
         if began is None:
             return
-        span = Span(symbol, began[0], self.availability.look() - began[1], now_s() - began[0], ZERO)
+        self._measure_stuck(symbol)
+        self._since.pop(symbol)
+        self._stuck_since.pop(symbol, None)
+        span = Span(
+            symbol,
+            began[0],
+            self.availability.look() - began[1],
+            now_s() - began[0],
+            ZERO,
+            self._stuck_s.pop(symbol, 0.0),
+        )
         self.spans.append(span)
         self.ended(span)

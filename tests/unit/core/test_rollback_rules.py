@@ -1,5 +1,6 @@
 """What the rollback engine would send next, from real sizes alone."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -7,14 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hedger.domain.hedge import Target
+from hedger.domain.ids import VenueId
 from hedger.domain.money import ZERO
 from hedger.domain.order import Side
-from hedger.rollback import Legs, Reached, Reduction, next_reduction, ours, within_cap
+from hedger.owned import ours
+from hedger.rollback import Legs, Reached, Reduction, next_reduction, within_cap
 from tests.builders import LIGHTER, X10, an_instrument
 
 
-def legs(a: str, b: str, *, min_a: str = "0.01", step_a: str = "0.001") -> Legs:
+def legs(
+    a: str, b: str, *, min_a: str = "0.01", step_a: str = "0.001", beside: tuple[VenueId, ...] = ()
+) -> Legs:
     return Legs(
+        beside=frozenset(beside),
         a=Decimal(a),
         b=Decimal(b),
         rules_a=an_instrument(X10, min_size=Decimal(min_a), size_step=Decimal(step_a)),
@@ -78,6 +84,35 @@ def test_a_remainder_below_the_minimum_is_closed_whole() -> None:
     step = next_reduction(legs("0.004", "0"), Target.FLAT)
 
     assert step == Reduction(venue=X10, side=Side.SELL, size=Decimal("0.004"))
+
+
+@pytest.mark.parametrize("target", Target)
+def test_a_remainder_below_the_minimum_beside_what_is_not_ours_is_stuck(target: Target) -> None:
+    """No order may take it off: refused as too small, it was sent again and again (seed 96)."""
+    step = next_reduction(legs("0.004", "0", beside=(X10,)), target)
+
+    assert step == Reached(flat=False, dust=Decimal("0.004"), stuck=True)
+
+
+def test_the_other_leg_comes_off_where_the_larger_one_is_stuck() -> None:
+    step = next_reduction(legs("0.004", "-0.003", beside=(X10,)), Target.FLAT)
+
+    assert step == Reduction(venue=LIGHTER, side=Side.BUY, size=Decimal("0.003"))
+
+
+def test_a_venue_whose_minima_bind_only_resting_orders_takes_any_remainder() -> None:
+    before = legs("0.004", "0", beside=(X10,))
+    before = replace(before, rules_a=replace(before.rules_a, minima_bind_takers=False))
+
+    step = next_reduction(before, Target.FLAT)
+
+    assert step == Reduction(venue=X10, side=Side.SELL, size=Decimal("0.004"))
+
+
+def test_what_an_order_may_be_comes_off_beside_what_is_not_ours() -> None:
+    step = next_reduction(legs("0.01", "0", beside=(X10,)), Target.FLAT)
+
+    assert step == Reduction(venue=X10, side=Side.SELL, size=Decimal("0.01"))
 
 
 def test_two_legs_on_the_same_side_both_come_off() -> None:

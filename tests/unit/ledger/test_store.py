@@ -14,7 +14,7 @@ from hedger.domain.ids import HedgeId, Symbol
 from hedger.domain.order import Purpose, Reason, Refused, Side, Unresolved
 from hedger.errors import IllegalTransitionError, StateError, UsageError
 from hedger.ledger import sqlite
-from hedger.ledger.records import MarketBusyError, OrderState, Shortfall
+from hedger.ledger.records import MarketBusyError, OrderState, Shortfall, taken_key
 from hedger.ledger.store import Store, open_store
 from tests.unit.ledger.build import (
     ETH,
@@ -360,6 +360,22 @@ def test_the_average_price_is_for_reading_and_the_value_is_exact(store: Store) -
     assert record.filled_usd == Decimal("75.02")
     assert record.avg_price == Decimal("2500.666666666667")
     assert record.fee_usd == Decimal("0.03")
+
+
+def test_what_seemed_to_be_taken_by_others_is_forgotten_once_it_was_a_late_fill(
+    store: Store,
+) -> None:
+    store.plan(a_hedge())
+    prepared = an_order()
+    store.intend(prepared)
+    store.settle(Refused(prepared, Reason.OTHER, "", "expired", dead=True))
+    key, other = (taken_key(HedgeId("eth-1"), venue) for venue in (X10, LIGHTER))
+    for mark in (key, other):
+        store.set_meta(mark, "0.04")
+
+    store.settle(filled(prepared, ("0.04", "2500")))
+
+    assert (store.meta(key), store.meta(other)) == ("", "0.04")
 
 
 def test_fills_of_an_order_believed_dead_are_booked_and_told_as_an_error(store: Store) -> None:

@@ -1,0 +1,112 @@
+"""
+What part of a position is ours, where a sub-account is shared with others.
+
+A venue nets everything that an account trades, so a position alone does not tell whose it is.
+Our fills are the most that is ours. Where somebody takes off a part of that, and the trades of
+the account prove it, the part is gone for good: what appears there later is theirs, though our
+fills would have room for it. So a leg is what our fills make, less what was taken.
+"""
+
+from decimal import Decimal
+
+from loguru import logger
+
+from hedger.domain.hedge import Hedge
+from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.market import Position
+from hedger.domain.money import ZERO, plain
+from hedger.ledger.records import taken_key
+from hedger.ledger.store import Store
+
+
+def ours(read: Decimal, own: Decimal, *, dedicated: bool) -> Decimal:
+    """
+    The part of a position that is this hedge's to close.
+
+    On a dedicated sub-account all of it. On a shared one never more than what is our ``own``,
+    and nothing when the signs differ: what is not ours is never touched.
+    """
+    if dedicated:
+        return read
+    if read * own <= ZERO:
+        return ZERO
+    return read if abs(read) <= abs(own) else own
+
+
+def shrunk(read: Decimal, own: Decimal) -> bool:
+    """
+    Whether a leg reads smaller than what is our own, or on the other side.
+
+    A leg that reads larger is believed: what is not there cannot be reduced.
+    """
+    return own != ZERO and (read * own <= ZERO or abs(read) < abs(own))
+
+
+def own_size(store: Store, hedge: HedgeId, venue: VenueId) -> Decimal:
+    """
+    What our fills make of a leg, less what was proven to be taken from it, in signed coins.
+
+    Always the same side as our fills, or nothing.
+    """
+    booked = store.leg_size(hedge, venue)
+    own = booked - taken(store, hedge, venue)
+    return own if own * booked > ZERO else ZERO
+
+
+def taken(store: Store, hedge: HedgeId, venue: VenueId) -> Decimal:
+    """What somebody else took off a leg, as the part of our fills that is gone; signed coins."""
+    return Decimal(store.meta(taken_key(hedge, venue)) or 0)
+
+
+def note_taken(store: Store, hedge: Hedge, position: Position) -> None:
+    """
+    Keep what was taken off a leg, and tell a person; ``position`` is proven by the trades.
+
+    Nothing is noted where the leg is whole.
+    """
+    venue = position.venue
+    own = own_size(store, hedge.id, venue)
+    if not shrunk(position.size, own):
+        return
+    gone = own - ours(position.size, own, dedicated=False)
+    booked = store.leg_size(hedge.id, venue)
+    store.set_meta(taken_key(hedge.id, venue), plain(gone + taken(store, hedge.id, venue)))
+    text = (
+        f"somebody else took {plain(gone)} {hedge.symbol} of hedge {hedge.id} on {venue}, which"
+        f" holds {plain(position.size)} while our fills make {plain(booked)}; what appears there"
+        " from now on is taken to be theirs"
+    )
+    logger.error("{}", text)
+    store.alert(text, hedge=hedge.id)
+
+
+def unclear(store: Store, hedge: Hedge, venue: VenueId, read: Decimal) -> str | None:
+    """Why it cannot be told whose a position is, in words; None where it can."""
+    gone = taken(store, hedge.id, venue)
+    own = own_size(store, hedge.id, venue)
+    beyond = read - ours(read, own, dedicated=False)
+    if gone * beyond <= ZERO:
+        return None
+    return (
+        f"{venue} holds {plain(read)} {hedge.symbol}, of which {plain(own)} is taken to be ours,"
+        f" for {plain(gone)} was taken from us: whose the rest is cannot be told"
+    )
+
+
+def tell_unaccounted(store: Store, hedge: Hedge) -> None:
+    """
+    Alert where a hedge ends and our fills do not add up to what was taken from it.
+
+    The position is gone, but a part of it may have been somebody else's.
+    """
+    for venue in hedge.venues:
+        booked, gone = store.leg_size(hedge.id, venue), taken(store, hedge.id, venue)
+        if booked == gone:
+            continue
+        text = (
+            f"hedge {hedge.id} ends while our fills make {plain(booked)} {hedge.symbol} on"
+            f" {venue}, and {plain(gone)} of that is known to be taken by somebody else:"
+            " look at what both accounts hold"
+        )
+        logger.error("{}", text)
+        store.alert(text, hedge=hedge.id)
