@@ -97,7 +97,15 @@ async def test_s27_a_unit_error_at_either_endpoint_blocks_openings_and_no_exit(
     assert (await desk.open("BTC", 300)).state is State.OPEN
 
 
-@pytest.mark.config(exit={"min_margin_ratio": 0, "basis_profit_bps": None, "max_hold_h": 1})
+AT_ONCE: dict[str, Any] = {
+    "hysteresis_settlements": 0,
+    "min_margin_ratio": 0,
+    "basis_profit_bps": None,
+    "max_hold_h": 1,
+}
+
+
+@pytest.mark.config(exit=AT_ONCE)
 @pytest.mark.parametrize("doubted", [True, False])
 async def test_s27_no_hedge_is_left_for_what_doubted_rates_say(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, doubted: bool
