@@ -218,15 +218,15 @@ async def test_s47_leverage_is_set_and_read_back_on_both_venues_before_the_first
     desk.assert_ledger_is_true()
 
 
-@pytest.mark.config(trading={"manage_leverage": True, "leverage": 23})
+@pytest.mark.config(trading={"manage_leverage": True, "leverage": 27})
 async def test_s47_leverage_that_no_whole_basis_point_says_is_set_no_riskier_and_opens(
     desk: Desk,
 ) -> None:
-    """10,000 bps / 23 are 434.78: cut off it was more than 23 times, and never proven."""
+    """10,000 bps / 27 are 370.37: cut off it was more than 27 times, and never proven."""
     assert (await desk.open("ETH", 300)).state is State.OPEN
 
-    assert leverage(desk, X10) == 23
-    assert leverage(desk, LIGHTER) == Decimal(10_000) / 435
+    assert leverage(desk, X10) == 27
+    assert leverage(desk, LIGHTER) == Decimal(10_000) / 371
     desk.assert_ledger_is_true()
 
 
@@ -451,6 +451,28 @@ async def test_positions_of_somebody_else_count_in_the_distance_from_liquidation
     assert refused.state is State.REFUSED
     assert f"{venue} would be" in refused.reason
     assert desk.events("objected")[0]["data"]["codes"] == ["liquidation_distance"]
+
+
+@pytest.mark.sandbox(balance_usd=Decimal(300))
+@pytest.mark.config(risk={"min_liquidation_distance_bps": 2800, "min_free_margin_share": 0})
+@pytest.mark.parametrize("at_rest", [True, False])
+async def test_our_own_legs_count_before_the_venue_shows_them(desk: Desk, *, at_rest: bool) -> None:
+    """One is being sent, or filled a moment ago: a reading that lags knows of neither."""
+    desk.world.fault(X10, "lag", what=["balance"], seconds=8, **FOR_EVER)
+    desk.world.fault(LIGHTER, "lag", what=["positions", "balance"], seconds=8, **FOR_EVER)
+    if not at_rest:
+        desk.world.fault(X10, "slow_match", seconds=3, market="BTC")
+    first = asyncio.create_task(desk.open("BTC", 700))
+    if at_rest:
+        await first
+    else:
+        await desk.world.pass_time(1)
+
+    refused = await desk.open("ETH", 400)
+
+    assert refused.state is State.REFUSED
+    assert desk.events("objected")[0]["data"]["codes"] == ["liquidation_distance"] * 2
+    await first
 
 
 @pytest.mark.config(account=SHARED, risk={"max_venue_usd": 1000})
