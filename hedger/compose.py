@@ -215,6 +215,7 @@ def compose(
             clock=clock,
             model=model,
             settlements=settlements,
+            doubt=riskdesk.units.doubt,
         ),
         accruals=Accruals(
             venues=venues,

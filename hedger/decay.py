@@ -8,7 +8,8 @@ for ever. The model says which *share* of today's spread the k-th following sett
     share(k) = fast * exp(-k / fast_h) + slow * exp(-k / slow_h) + floor         (pooled)
     share of a market = pooled share * the market's scale, never above 1
     counted spread = spread less a rounding step, of which what lies above KNEE_1H counts
-                     only ``excess``: the larger a spread, the less of it is there an hour later
+                     only ``excess``: the larger a spread, the less of it is there an hour later.
+                     The same holds for a spread against us, which is counted with that step
 
 ``share`` is signed in the direction of today's spread: hours at which the spread had flipped
 count as negative, so that flips are in it. Beyond the longest lag that was recorded nothing is
@@ -101,20 +102,29 @@ class DecayModel:
         return sums[settlement] - sums[settlement - 1]
 
     def counted(self, spread_1h: Decimal) -> Decimal:
-        """The part of a spread that its shares are of; a negative spread counts in full."""
+        """
+        The part of a spread that its shares are of; signed.
+
+        Above the knee gains and losses are reduced alike: the shares were fitted on the size of
+        spreads, signed in the direction of the first one, so a large spread against us reverts
+        as one for us does. Only a gain is counted less the rounding step.
+        """
         if spread_1h <= ZERO:
-            return spread_1h
-        spread = spread_1h - RESOLUTION_1H
-        if spread > KNEE_1H:
-            return KNEE_1H + (spread - KNEE_1H) * self._excess
-        return max(ZERO, spread)
+            return -self._above(-spread_1h)
+        return self._above(max(ZERO, spread_1h - RESOLUTION_1H))
+
+    def _above(self, size_1h: Decimal) -> Decimal:
+        """A size, of which what lies above the knee counts in part."""
+        if size_1h > KNEE_1H:
+            return KNEE_1H + (size_1h - KNEE_1H) * self._excess
+        return size_1h
 
     def expected_sum(self, symbol: Symbol, spread_1h: Decimal, settlements: int) -> Decimal:
         """
         What the next ``settlements`` settlements are expected to pay, as a fraction of value.
 
-        ``spread_1h`` is signed in the direction of the hedge. A loss is counted in full, a gain
-        less the venues' rounding step.
+        ``spread_1h`` is signed in the direction of the hedge. A gain is counted less the
+        venues' rounding step, a loss with it.
         """
         sums = self._markets.get(symbol, self._pooled)
         return sums[min(settlements, H_MAX)] * self.counted(spread_1h)

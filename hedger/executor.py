@@ -301,6 +301,7 @@ class Executor:
             needed_usd=needed,
             equity_usd=balance.equity_usd,
             value_usd=value,
+            held_usd=balance.held_usd,
         )
 
     def _fresh_balances(self, hedge: Hedge, needs: list[Margin]) -> str | None:

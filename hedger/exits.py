@@ -13,6 +13,11 @@ round trips. So a negative ``stay`` must last for a hysteresis, unless it is exp
 than leaving costs. What is urgent (a venue's word, liquidation, a person) never waits; the rest
 waits for a settlement that is about to pay, if that pays more than the wait risks.
 
+While the rates of a hedge are in doubt (units, or beyond the venue's cap) nothing that follows
+from them is a reason, and no settlement is waited for on their word; how long something has held
+counts anew afterwards. Liquidation, margin, a market that leaves, a person and the longest hold
+need no rate and go on.
+
 ``Memory`` is what must outlive a process: since when something holds, on the venue's market
 clock, and which reasons have fired. A reason fires once.
 """
@@ -24,6 +29,7 @@ from decimal import Decimal
 from hedger.decay import H_MAX, DecayModel
 from hedger.domain.money import BPS, ZERO
 from hedger.holding import (
+    BY_RATES,
     URGENT,
     Action,
     Code,
@@ -47,10 +53,11 @@ def judge(holding: Holding, rules: ExitRules, model: DecayModel, memory: Memory)
     """Stay, leave, or leave after the settlement that is about to pay; with the reason."""
     stay = stay_usd(holding, rules, model)
     leave = holding.leaving_bps / BPS * holding.size_usd
+    known = not holding.doubted
     memory = replace(
         memory,
-        negative_since=_since(memory.negative_since, holding, stay < ZERO),
-        flipped_since=_since(memory.flipped_since, holding, holding.spread_1h < ZERO),
+        negative_since=_since(memory.negative_since, holding, known and stay < ZERO),
+        flipped_since=_since(memory.flipped_since, holding, known and holding.spread_1h < ZERO),
     )
     found = dict(_reasons(holding, rules, memory, stay, leave))
     new = frozenset(found) - memory.fired
@@ -116,7 +123,8 @@ def _reasons(
         (Code.BASIS, _basis(holding, rules, stay)),
         (Code.ROTATION, _rotation(holding, rules, stay, leave)),
     ]
-    return [(code, text) for code, text in every if text]
+    paused = BY_RATES if holding.doubted else frozenset()
+    return [(code, text) for code, text in every if text and code not in paused]
 
 
 def _worthless(
@@ -211,7 +219,9 @@ def _pays(holding: Holding, rules: ExitRules, memory: Memory) -> bool:
     """
     waited = memory.waiting_for is not None and memory.waiting_for != holding.next_settlement
     wait = holding.settles_in_s
-    if waited or wait is None or wait > rules.wait_s or holding.spread_1h <= ZERO:
+    if waited or wait is None or wait > rules.wait_s:
+        return False
+    if holding.doubted or holding.spread_1h <= ZERO:
         return False
     hours = Decimal(holding.interval_s) / 3_600
     pays = holding.spread_1h * hours * BPS

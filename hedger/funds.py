@@ -14,7 +14,7 @@ from typing import Final
 from loguru import logger
 
 from hedger.clock import Clock
-from hedger.domain.hedge import Hedge
+from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import VenueId
 from hedger.domain.money import ZERO, plain
 from hedger.ledger.records import Decision
@@ -23,6 +23,7 @@ from hedger.ports import Margin, Venue
 from hedger.risk import Funds, Limits, Track, account_objections, tracked
 
 EQUITY: Final = "risk:equity"
+UNDER_WAY: Final = frozenset({State.PLANNED, State.OPENING_A, State.OPENING_B})
 
 
 class EquityBook:
@@ -112,11 +113,6 @@ class FundsGate:
 
     async def _funds(self, hedge: Hedge, need: Margin) -> Funds:
         assert need.equity_usd is not None
-        others = [
-            live.requested_usd
-            for live in self._store.live()
-            if live.id != hedge.id and need.venue in live.venues
-        ]
         rules = await self._venues[need.venue].instrument(hedge.symbol)  # remembered by now
         return Funds(
             venue=need.venue,
@@ -124,6 +120,28 @@ class FundsGate:
             available_usd=need.available_usd - self._store.reserved(need.venue, hedge.id),
             needed_usd=need.needed_usd,
             value_usd=need.value_usd or hedge.requested_usd,
-            other_usd=sum(others, ZERO),
+            asked_usd=hedge.requested_usd,
+            other_usd=await self._others_usd(hedge, need),
             maintenance=rules.maintenance,
         )
+
+    async def _others_usd(self, hedge: Hedge, need: Margin) -> Decimal | None:
+        """
+        Everything else on that venue: what it says is held, and our legs that are to come.
+
+        It counts positions that are not ours, and ours that were adopted. It may lag behind our
+        own last fills, so that our legs at rest are the least it can be.
+        """
+        others = [
+            live for live in self._store.live() if live.id != hedge.id and need.venue in live.venues
+        ]
+        coming = sum((one.requested_usd for one in others if one.state in UNDER_WAY), ZERO)
+        ours = sum((one.requested_usd for one in others), ZERO) - coming
+        held = need.held_usd if need.held_usd is not None else await self._held_usd(need.venue)
+        return None if held is None else max(held, ours) + coming
+
+    async def _held_usd(self, venue: VenueId) -> Decimal | None:
+        """By the positions themselves, where the balance does not tell; None: not known."""
+        found = (await self._venues[venue].positions()).values()
+        values = [abs(p.size) * p.mark_price for p in found if p.mark_price is not None]
+        return sum(values, ZERO) if len(values) == len(found) else None

@@ -39,6 +39,13 @@ class Code(StrEnum):
 URGENT = frozenset({Code.OPERATOR, Code.LEAVING_MARKET, Code.LIQUIDATION, Code.MARGIN})
 """These never wait for a settlement."""
 
+BY_RATES = frozenset({Code.VALUE, Code.FLIP, Code.TARGET, Code.BASIS, Code.ROTATION})
+"""
+What is decided by rates, or held against what they are worth: not while rates are in doubt.
+
+A unit error turns the sign or the size of a spread, and would make a good hedge leave, and again.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegView:
@@ -83,6 +90,7 @@ class Holding:
     legs: tuple[LegView, ...] = ()
     alternative: Alternative | None = None
     operator: str = ""
+    doubted: str = ""  # why its rates are not believed; empty when they are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ the worst price that an order accepts. What a judgement remembers is in the ledg
 anything is done about it, so a reason fires once, also over a restart.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from loguru import logger
@@ -53,6 +53,7 @@ class HoldingWatch:
         clock: Clock,
         model: DecayModel,
         settlements: SettlementClock,
+        doubt: Callable[[Symbol, Iterable[VenueId]], str],
     ) -> None:
         self._settings = settings
         self._venues = venues
@@ -61,6 +62,7 @@ class HoldingWatch:
         self._clock = clock
         self._model = model
         self._settlements = settlements
+        self._doubt = doubt  # why the rates of a market are not believed
         self._kept_s: dict[HedgeId, float] = {}
         self._fees: dict[tuple[VenueId, Symbol], tuple[float, Decimal]] = {}
         self._balances: dict[VenueId, tuple[float, Balance]] = {}
@@ -146,14 +148,11 @@ class HoldingWatch:
         values: Mapping[VenueId, Decimal],
         others: Sequence[Opportunity],
     ) -> Holding | None:
-        """None when a market has no rate, or none that can be true, and is not leaving either."""
+        """None when a market has no rate, and is not leaving either."""
         cash = self._store.leg_cash(hedge.id)
         quoted = [quotes[v].get(hedge.symbol) for v in hedge.venues]
         if any(quote is None for quote in quoted):
             return await self._leaving(hedge, cash)
-        if beyond := [why for quote in quoted if quote is not None and (why := beyond_cap(quote))]:
-            logger.warning("hedge {} is not judged now: {}", hedge.id, "; ".join(beyond))
-            return None
         legs = [
             await self._leg(hedge, quote, cash.get(quote.venue))
             for quote in quoted
@@ -189,7 +188,17 @@ class HoldingWatch:
                 for leg in legs
             ),
             alternative=self._alternative(hedge, others),
+            doubted=self._doubted(hedge, [leg.quote for leg in legs]),
         )
+
+    def _doubted(self, hedge: Hedge, quoted: Sequence[FundingQuote]) -> str:
+        """Why its rates are not believed: their units, or one that cannot be true."""
+        beyond = [why for quote in quoted if (why := beyond_cap(quote))]
+        units = self._doubt(hedge.symbol, hedge.venues)
+        doubted = "; ".join([*beyond, units] if units else beyond)
+        if doubted:
+            logger.warning("hedge {} is not judged by its rates now: {}", hedge.id, doubted)
+        return doubted
 
     async def _leaving(self, hedge: Hedge, cash: Mapping[VenueId, LegCash]) -> Holding | None:
         """A hedge whose market has no rate any more, if a venue says that it closes it."""
@@ -278,7 +287,8 @@ class HoldingWatch:
         if len(live) < self._settings.trading.max_open_hedges:
             return None
         busy = {one.symbol for one in live}
-        best = next((o for o in others if o.priced and o.pair.symbol not in busy), None)
+        free = (o for o in others if o.priced and o.pair.symbol not in busy)
+        best = next((o for o in free if not self._doubt(o.pair.symbol, hedge.venues)), None)
         if best is None:
             return None
         return Alternative(

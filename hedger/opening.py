@@ -6,7 +6,7 @@ the last word of risk and the hedge's row in the ledger nothing is awaited.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from loguru import logger
@@ -152,7 +152,10 @@ class Opening:
     def review(
         self, plan: risk.Plan, leverage_in_doubt: Mapping[VenueId, str] | None = None
     ) -> risk.Approved | risk.Objected:
-        """What risk says, by what is known now."""
+        """What risk says, by what is known now; the quotes have aged since the plan was made."""
+        if plan.quotes:
+            age = self.clock.now() - min(quote.as_of for quote in plan.quotes)
+            plan = replace(plan, quotes_age_s=age.total_seconds())
         reasons = [*self.situation.stopped.values(), self.breaker.reason, self.store.trouble or ""]
         reasons += self.lanes.held_back()
         reasons += self.clocks.held_back()
@@ -196,7 +199,6 @@ class Opening:
         else:
             assert usd is not None
             size = risk.sized(usd, price, a, b)
-        age = self.clock.now() - min(pair.a.as_of, pair.b.as_of)
         return risk.Plan(
             symbol=pair.symbol,
             side_a=pair.side_a,
@@ -208,7 +210,6 @@ class Opening:
             price_gap_bps=pair.price_gap_bps,
             next_settlement_a=pair.a.next_settlement_at,
             next_settlement_b=pair.b.next_settlement_at,
-            quotes_age_s=age.total_seconds(),
             expected_net_bps=proposal.worth.value_bps if proposal is not None else None,
             quotes=(pair.a, pair.b),
         )

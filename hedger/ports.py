@@ -191,6 +191,13 @@ class Venue(Protocol):
     async def leverage(self, symbol: Symbol) -> Decimal | None:
         """The leverage of our account on one market, freshly read; None: the venue hides it."""
 
+    def leverage_within(self, wanted: Decimal) -> Decimal:
+        """
+        The highest leverage up to ``wanted`` that the venue's own unit can say.
+
+        Just this is read back once ``wanted`` was set. At least 1 and finite, like ``wanted``.
+        """
+
     async def set_leverage(self, symbol: Symbol, leverage: Decimal) -> Decimal | None:
         """
         Set it where that needs no nonce; what the venue reads back, as ``leverage``.
@@ -254,3 +261,4 @@ class Margin:
     needed_usd: Decimal
     equity_usd: Decimal | None = None  # of the same reading
     value_usd: Decimal | None = None  # of the order that needs it
+    held_usd: Decimal | None = None  # of every open position, of the same reading

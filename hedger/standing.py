@@ -105,7 +105,7 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
     lines += [switches.Off(**off).text() for off in found.get("switched_off", [])]
     lines += [
         f"the rates of {d['venue']} are in doubt since {d['since']}: {d['why']};"
-        " nothing new is opened, exits go on"
+        f" {unitcheck.MEANWHILE}"
         for d in found.get("units", [])
     ]
     lines += [f"{o['market']} is taken out: {o['why']}" for o in found.get("symbols_out", [])]

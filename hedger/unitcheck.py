@@ -3,12 +3,13 @@ The self-check of units while the program runs: read two endpoints of a venue, a
 
 What counts as a unit error is in ``hedger/units.py``. Here is when what is asked: some symbols
 at the start, then a few at each turn, so that all of them come round within the venue's request
-limit. A venue whose check fails, or could not be made at all, opens nothing; exits go on.
+limit. A venue whose check fails, or could not be made at all, opens nothing, and no hedge is left
+for what its rates say; urgent exits go on.
 """
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -33,6 +34,7 @@ OUT: Final = "units_out:"
 """Meta key ``units_out:venue:SYMBOL`` of a symbol that is taken out: the reason."""
 
 ESTIMATES: Final = "estimates:"
+MEANWHILE: Final = "nothing is opened, no hedge is left for its rates, urgent exits go on"
 UNCHECKED: Final = "its units could not be checked"
 KEPT: Final = 3  # settlements whose estimates are kept
 FRESH_S: Final = 120.0
@@ -80,6 +82,11 @@ class UnitCheck:
                 rates[symbol] = quote.rate_1h
             for old in sorted(venue.estimates)[:-KEPT]:
                 del venue.estimates[old]
+
+    def doubt(self, symbol: Symbol, venues: Iterable[VenueId]) -> str:
+        """Why the rates of one market are not believed on these venues; empty when they are."""
+        found = [self.in_doubt.get(id_) or self.out.get((id_, symbol)) for id_ in venues]
+        return "; ".join(why for why in found if why)
 
     async def run(self, *, first: bool = False) -> None:
         """One turn on every venue. Never raises for a venue's sake."""
@@ -182,7 +189,7 @@ class UnitCheck:
         if why:
             now = self._clock.now().isoformat()
             self._store.set_meta(DOUBT + id_, json.dumps({"since": now, "why": why}))
-            text = f"the rates of {id_} are in doubt: {why}; nothing is opened, exits go on"
+            text = f"the rates of {id_} are in doubt: {why}; {MEANWHILE}"
             logger.error("{}", text)
             self._store.alert(text)
         else:
@@ -196,7 +203,7 @@ class UnitCheck:
         for symbol, why in out.items():
             if symbol not in before:
                 self._store.set_meta(f"{OUT}{id_}:{symbol}", why)
-                text = f"{symbol} is taken out on {id_}: {why}"
+                text = f"{symbol} is taken out on {id_}: {why}; {MEANWHILE}"
                 logger.error("{}", text)
                 self._store.alert(text)
         for symbol in before.keys() - out.keys():

@@ -204,6 +204,10 @@ class LighterVenue:
     async def leverage(self, symbol: Symbol) -> Decimal | None:
         return await self._reads.leverage(symbol)
 
+    def leverage_within(self, wanted: Decimal) -> Decimal:
+        """That of whole basis points of margin, rounded up: rounded down would be riskier."""
+        return wire.FRACTION_UNIT / wire.margin_bps(wanted)
+
     async def set_leverage(self, symbol: Symbol, leverage: Decimal) -> Decimal | None:
         """Never to be asked: the change takes a nonce."""
         raise DeniedError(self._id, "leverage is set by a transaction with a nonce")
@@ -211,11 +215,11 @@ class LighterVenue:
     async def prepare_leverage(
         self, symbol: Symbol, leverage: Decimal, lane: LaneId, nonce: int
     ) -> Filler:
-        """A transaction of its own (type 20); it works on whole basis points of margin."""
+        """A transaction of its own (type 20), for what ``leverage_within`` says."""
         instrument = await self.instrument(symbol)
         if instrument.market_id is None:
             raise DeniedError(self._id, f"market {instrument.name} has no number")
-        fraction = int(wire.FRACTION_UNIT / leverage)
+        fraction = wire.margin_bps(leverage)
         return self._filler(
             await self._gateway.sign_leverage(
                 instrument.market_id, fraction, nonce, self._key_of(lane)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 from adapters.lighter import units
@@ -264,9 +264,20 @@ def balance(account: Row, venue: VenueId, as_of: datetime) -> Balance:
         venue=venue,
         available_usd=decimal_of(account, "available_balance"),
         equity_usd=decimal_of(account, "total_asset_value"),
+        held_usd=_held_usd(account),
         cash_usd=decimal_of(account, "collateral") if "collateral" in account else None,
         as_of=as_of,
     )
+
+
+def _held_usd(account: Row) -> Decimal | None:
+    """The value of all positions at mark; None where one of them is not told."""
+    if "positions" not in account:
+        return None
+    held = [row for row in rows_of(account, "positions") if decimal_of(row, "position") != ZERO]
+    if any(row.get("position_value") is None for row in held):
+        return None
+    return sum((abs(decimal_of(row, "position_value")) for row in held), ZERO)
 
 
 def positions(
@@ -306,6 +317,11 @@ def _positive(row: Row, key: str, *, per: Decimal = ONE) -> Decimal | None:
     """What only watching needs: absent where the venue tells nothing, and "0" is nothing."""
     value = decimal_of(row, key) if row.get(key) is not None else ZERO
     return value / per if value > ZERO else None
+
+
+def margin_bps(leverage: Decimal) -> int:
+    """The least margin fraction, in whole basis points, that allows no more than ``leverage``."""
+    return int((FRACTION_UNIT / leverage).to_integral_value(ROUND_CEILING))
 
 
 def leverage(account: Row, name: str) -> Decimal | None:

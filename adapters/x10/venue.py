@@ -161,7 +161,12 @@ class XVenue:
         now = self._clock.now()
         if page is None:
             return Balance(
-                venue=self._id, available_usd=ZERO, equity_usd=ZERO, cash_usd=ZERO, as_of=now
+                venue=self._id,
+                available_usd=ZERO,
+                equity_usd=ZERO,
+                held_usd=ZERO,
+                cash_usd=ZERO,
+                as_of=now,
             )
         return wire.balance(self._id, page.data, now)
 
@@ -222,6 +227,10 @@ class XVenue:
         market = self._names.market(symbol)
         page = await self._http.content("/user/leverage", [("market", market)])
         return wire.leverage(self._id, page.data, market)
+
+    def leverage_within(self, wanted: Decimal) -> Decimal:
+        """X10 takes the figure itself; one of more decimals than it knows is refused there."""
+        return wanted
 
     async def set_leverage(self, symbol: Symbol, leverage: Decimal) -> Decimal | None:
         """The answer to the change may be empty (x10.md §2.2), so it is read again."""

@@ -271,6 +271,7 @@ def balance(venue: VenueId, data: Any, as_of: datetime) -> Balance:
         venue=venue,
         available_usd=row.decimal("availableForTrade"),
         equity_usd=row.decimal("equity"),
+        held_usd=row.decimal_or_none("exposure"),
         cash_usd=row.decimal_or_none("balance"),
         as_of=as_of,
     )

@@ -110,7 +110,8 @@ class Balance:
     A fresh reading of the account. ``available_usd`` is free margin for new orders.
 
     ``cash_usd`` is what was paid in plus everything realised, without the profit of open
-    positions; None where the venue does not say.
+    positions; None where the venue does not say. ``held_usd`` is the value of all open positions
+    at mark, ours and anybody else's, shorts counted like longs; None where it does not say.
     """
 
     venue: VenueId
@@ -118,6 +119,7 @@ class Balance:
     equity_usd: Decimal
     as_of: datetime
     cash_usd: Decimal | None = None
+    held_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,18 @@ _ORDERS = Query(
     .where(_ORDER.prepared_at >= given("since"))
     .group_by(_ORDER.venue)
 )
+_BURNS = Query(
+    sa.select(_ORDER.venue, sa.func.count().label("number"))
+    .join(t.burns, t.burns.c.order_id == _ORDER.id)
+    .where(t.burns.c.prepared_at >= given("since"))
+    .group_by(_ORDER.venue)
+)
+_FILLERS = Query(
+    sa.select(t.lanes.c.venue, sa.func.count().label("number"))
+    .join(t.fillers, t.fillers.c.lane == t.lanes.c.lane)
+    .where(t.fillers.c.prepared_at >= given("since"))
+    .group_by(t.lanes.c.venue)
+)
 _TAKEN_BACK = (
     sa.select(_ORDER.hedge_id)
     .where(_ORDER.prepared_at >= given("since"), _ORDER.purpose == Purpose.ROLLBACK)
@@ -75,10 +87,17 @@ def asked_since(conn: Connection, since: datetime) -> list[Asked]:
 
 
 def orders_since(conn: Connection, since: datetime) -> Mapping[VenueId, int]:
-    """Orders committed since an instant, by venue, and those that live hedges still need."""
+    """
+    Orders committed since an instant, by venue, and those that live hedges still need.
+
+    Every transaction under a nonce counts like an order: burns, and fillers, which are changes of
+    leverage, cancels and what closes gaps. Where orders have no lane, a change of leverage and a
+    cancel are requests without a row, and do not count.
+    """
     counted: Counter[VenueId] = Counter()
-    for row in _ORDERS.all(conn, since=since):
-        counted[VenueId(row.venue)] += row.number
+    for query in (_ORDERS, _BURNS, _FILLERS):
+        for row in query.all(conn, since=since):
+            counted[VenueId(row.venue)] += row.number
     for hedge in live(conn):
         if hedge.state is State.PLANNED:
             counted[hedge.venue_a] += 1

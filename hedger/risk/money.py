@@ -1,9 +1,9 @@
 """
 What both accounts have to say to a hedge, read immediately before its first order; and losses.
 
-Distances and losses are deliberately pessimistic: every leg of ours on a venue is taken to move
-against us at once, and equity is what the venues say, so that a liquidation, a fee we did not
-expect and a basis that runs away all count.
+Distances and losses are deliberately pessimistic: everything that is held on a venue, ours or
+not, is taken to move against us at once, and equity is what the venues say, so that a
+liquidation, a fee we did not expect and a basis that runs away all count.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -93,7 +93,21 @@ def _free_margin(funds: Funds, limits: Limits) -> str:
     return ""
 
 
+def _venue_value(funds: Funds, limits: Limits) -> str:
+    if funds.other_usd is None or funds.other_usd + funds.asked_usd <= limits.max_venue_usd:
+        return ""
+    return (
+        f"{funds.other_usd:.2f} USD are held on {funds.venue}; with {funds.asked_usd} more it is"
+        f" above risk.max_venue_usd ({limits.max_venue_usd})"
+    )
+
+
 def _distance(funds: Funds, limits: Limits) -> str:
+    if funds.other_usd is None:
+        return (
+            f"how far {funds.venue} would be from liquidation is unknown: it names no price for"
+            " a position that is held there"
+        )
     value = funds.value_usd + funds.other_usd
     if value <= ZERO:
         return ""
@@ -127,6 +141,7 @@ def losses(track: Track | None, limits: Limits) -> list[Objection]:
 
 
 FUNDS_RULES: Final[tuple[tuple[str, Callable[[Funds, Limits], str]], ...]] = (
+    ("max_venue_usd", _venue_value),
     ("free_margin", _free_margin),
     ("liquidation_distance", _distance),
 )

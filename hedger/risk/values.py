@@ -104,8 +104,9 @@ class Funds:
     """
     One venue's account, freshly read, with what the hedge would add there. USD.
 
-    ``available_usd`` is after what unfinished hedges reserved, ``other_usd`` the value of every
-    other leg of ours there.
+    ``available_usd`` is after what unfinished hedges reserved, ``asked_usd`` what was asked for
+    per leg, ``value_usd`` what that is at the book. ``other_usd`` is the value of everything else
+    there, ours or not, by the venue's word; None: it cannot be known.
     """
 
     venue: VenueId
@@ -113,7 +114,8 @@ class Funds:
     available_usd: Decimal
     needed_usd: Decimal
     value_usd: Decimal
-    other_usd: Decimal
+    asked_usd: Decimal
+    other_usd: Decimal | None
     maintenance: Decimal | None  # fraction of the value; None: the venue does not tell
 
 

@@ -50,6 +50,18 @@ async def test_leverage_that_was_set_is_read_back(account: Account, leverage: st
     assert truth(account, BTC) == other
 
 
+@pytest.mark.parametrize("leverage", ["3", "23", "27", "30", "49"])
+async def test_leverage_that_the_venue_cannot_say_exactly_is_read_back_as_it_was_sent(
+    account: Account, leverage: str
+) -> None:
+    """Lighter cut margin off to whole basis points: more leverage than was asked for."""
+    wanted = Decimal(leverage)
+    sent = account.venue.leverage_within(wanted)
+
+    assert await change(account, leverage) == sent == truth(account)
+    assert wanted * Decimal("0.995") < sent <= wanted
+
+
 async def test_leverage_beyond_the_market_is_refused_and_stays_what_it_was(
     account: Account,
 ) -> None:
@@ -117,6 +129,17 @@ async def test_every_quote_carries_a_cap_and_every_market_its_maintenance(
         assert maintenance is not None
         assert most is not None
         assert 0 < maintenance < 1 / most
+
+
+async def test_a_balance_tells_what_everything_held_is_worth(account: Account) -> None:
+    assert (await account.venue.balance()).held_usd == 0
+    await account.filled(size=Decimal(5))
+
+    held = (await account.venue.balance()).held_usd
+
+    mark = account.world.exchange(account.name).mark(ETH)
+    assert held is not None
+    assert abs(held - 5 * mark) < mark / 100
 
 
 async def test_a_position_tells_its_mark_and_how_far_liquidation_is(account: Account) -> None:

@@ -266,24 +266,26 @@ async def test_the_best_size_stays_within_what_risk_leaves(desk: Desk) -> None:
 
 
 @pytest.mark.config(exit={"min_margin_ratio": 0, "basis_profit_bps": None})
-async def test_no_hedge_is_judged_by_a_rate_that_cannot_be_true(
+async def test_no_hedge_is_left_for_a_rate_that_cannot_be_true(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither leaving for it nor holding on: 90 % an hour is what no venue charges."""
+    """90 % an hour is what no venue charges; if it were true, the hedge would go at once."""
     hedge = await desk.open("GRASS", 300)
     quotes = desk.trader.quotes[X10]
     right = quotes.funding
 
+    sign = hedge.side_a.sign  # a positive rate is paid by longs
+
     async def absurd() -> Mapping[Symbol, FundingQuote]:
         found = await right()
         quote = found[hedge.symbol]
-        return {**found, hedge.symbol: replace(quote, rate_1h=Decimal("0.9"))}
+        return {**found, hedge.symbol: replace(quote, rate_1h=sign * Decimal("0.9"))}
 
     monkeypatch.setattr(quotes, "funding", absurd)
-    await daemon_of(desk, tmp_path).monitor()
+    await daemon_of(desk, tmp_path).rates()
 
     assert desk.store.hedge(hedge.id).state is State.OPEN
-    assert desk.store.meta(f"holding:{hedge.id}") is None
+    assert [row for row in desk.rows("decisions") if row["about"] == "exit"] == []
 
 
 async def test_the_daemon_opens_the_best_size_and_nothing_at_a_negative_value(

@@ -19,17 +19,20 @@ import pytest
 from adapters.lighter import units as lighter_units
 from adapters.sandbox.engine.types import TradeKind
 from hedger import risk, switches
+from hedger.daemon import Daemon
 from hedger.domain.hedge import State
-from hedger.domain.ids import Symbol
-from hedger.domain.market import FundingQuote
+from hedger.domain.ids import Symbol, VenueId
+from hedger.domain.market import Balance, FundingQuote, Position
 from hedger.domain.money import ZERO
 from hedger.domain.order import Purpose
 from hedger.errors import UsageError
 from hedger.funds import EquityBook
+from hedger.home import Home
 from hedger.standing import sentences, standing
 from hedger.units import QUORUM
 from tests.desk import Desk
 from tests.scenarios import facts
+from tests.scenarios.test_reconciling import foreign_order
 from tests.world import LIGHTER, X10
 
 ETH = Symbol("ETH")
@@ -83,7 +86,7 @@ async def test_s27_a_unit_error_at_either_endpoint_blocks_openings_and_no_exit(
         await desk.open("BTC", 300)
     assert "the rates of lighter are in doubt since" in told(desk)
     (alert,) = desk.store.unacknowledged()
-    assert "nothing is opened, exits go on" in alert.text
+    assert "no hedge is left for its rates, urgent exits go on" in alert.text
     assert (await desk.close(hedge)).state is State.CLOSED
 
     await desk.restart()  # what was found is not forgotten
@@ -93,6 +96,36 @@ async def test_s27_a_unit_error_at_either_endpoint_blocks_openings_and_no_exit(
         await check_units(desk)
     assert "in doubt since" not in told(desk)  # the alert stays: only a person takes it away
     assert (await desk.open("BTC", 300)).state is State.OPEN
+
+
+AT_ONCE: dict[str, Any] = {
+    "hysteresis_settlements": 0,
+    "min_margin_ratio": 0,
+    "basis_profit_bps": None,
+    "max_hold_h": 1,
+}
+
+
+@pytest.mark.config(exit=AT_ONCE)
+@pytest.mark.parametrize("doubted", [True, False])
+async def test_s27_no_hedge_is_left_for_what_doubted_rates_say(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, doubted: bool
+) -> None:
+    """A spread with the wrong sign sold a good hedge; the longest hold needs no rate."""
+    daemon = Daemon(desk.trader, Home(tmp_path))
+    hedge = await desk.open("GRASS", 300)
+    with misread(monkeypatch, "rate_1h_of_funding_rates", -100):
+        if doubted:
+            await check_units(desk)
+        await daemon.rates()
+        assert desk.store.hedge(hedge.id).state is (State.OPEN if doubted else State.CLOSED)
+
+        desk.world.advance_market(hours=2.05)
+        await daemon.rates()
+
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    exits = {row["code"] for row in desk.rows("decisions") if row["about"] == "exit"}
+    assert ("held_long_enough" in exits, "value_negative" in exits) == (doubted, not doubted)
 
 
 async def test_s28_units_that_cannot_be_checked_are_not_believed(desk: Desk) -> None:
@@ -190,12 +223,61 @@ async def test_s47_leverage_is_set_and_read_back_on_both_venues_before_the_first
     assert hedge.state is State.OPEN
     assert {leverage(desk, venue) for venue in (X10, LIGHTER)} == {Decimal(5)}
     assert leverage(desk, X10, "BTC") == before[X10]
+    sent = desk.store.orders_since(desk.world.clock.now() - timedelta(minutes=1))
+    assert sent == {X10: 1, LIGHTER: 2}  # a change that takes a nonce counts like an order
     (change,) = [e for e in desk.events("filler") if "leverage" in e["text"]]
     assert change["level"] == "info"
     await desk.close(hedge)
     assert (await desk.open("ETH", 300)).state is State.OPEN  # proven already
     assert len([e for e in desk.events("filler") if "leverage" in e["text"]]) == 1
     desk.assert_ledger_is_true()
+
+
+@pytest.mark.config(trading={"manage_leverage": True, "leverage": 27})
+async def test_s47_leverage_that_no_whole_basis_point_says_is_set_no_riskier_and_opens(
+    desk: Desk,
+) -> None:
+    """10,000 bps / 27 are 370.37: cut off it was more than 27 times, and never proven."""
+    assert (await desk.open("ETH", 300)).state is State.OPEN
+
+    assert leverage(desk, X10) == 27
+    assert leverage(desk, LIGHTER) == Decimal(10_000) / 371
+    desk.assert_ledger_is_true()
+
+
+@with_leverage
+@either_venue
+@pytest.mark.parametrize(("after_s", "then"), [(290, 20), (310, 5)])
+async def test_s47_leverage_is_read_again_after_five_minutes(
+    desk: Desk, venue: str, after_s: float, then: int
+) -> None:
+    """A person changes it in the venue's own window while the program runs."""
+    await desk.trader.riskdesk.leverage.doubts(ETH, desk.config.venues.order)
+    assert leverage(desk, venue) == 5
+    account = desk.world.account(venue)
+    assert desk.world.exchange(venue).set_leverage(account, "ETH", Decimal(20)) is None
+    await desk.world.pass_time(after_s)
+
+    assert (await desk.trader.riskdesk.leverage.doubts(ETH, desk.config.venues.order)) == {}
+
+    assert leverage(desk, venue) == then
+
+
+async def test_quotes_that_age_while_leverage_is_proven_are_too_old(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their age was that of the plan, whatever was awaited between it and the first order."""
+    most_s = desk.config.scan.max_age_s
+
+    async def slowly(*_: object) -> dict[VenueId, str]:
+        await desk.world.pass_time(most_s + 1)
+        return {}
+
+    monkeypatch.setattr(desk.trader.riskdesk.leverage, "doubts", slowly)
+
+    (objection,) = await objections(desk)
+
+    assert objection.code == "data_age"
 
 
 @contextmanager
@@ -363,6 +445,92 @@ async def test_a_hedge_that_would_be_too_near_to_liquidation_is_refused(desk: De
     assert "bps from liquidation, risk.min_liquidation_distance_bps is 2800" in refused.reason
     assert desk.events("objected")[0]["data"]["codes"] == ["liquidation_distance"] * 2
     assert (await desk.open("ETH", 480)).state is State.OPEN
+
+
+SHARED: dict[str, Any] = {"dedicated": False}
+THEIRS = Decimal("0.02")  # BTC: 1,500 USD and more
+
+
+@pytest.mark.sandbox(balance_usd=Decimal(500))
+@pytest.mark.config(account=SHARED, risk={"min_liquidation_distance_bps": 2800})
+@either_venue
+async def test_positions_of_somebody_else_count_in_the_distance_from_liquidation(
+    desk: Desk, venue: str
+) -> None:
+    """Only our own rows were counted: 500 USD behind 300, while they stood behind 2,000."""
+    foreign_order(desk, venue, THEIRS, symbol="BTC")
+    await desk.world.pass_time(LAG_PASSED_S)
+
+    refused = await desk.open("ETH", 300)
+
+    assert refused.state is State.REFUSED
+    assert f"{venue} would be" in refused.reason
+    assert desk.events("objected")[0]["data"]["codes"] == ["liquidation_distance"]
+
+
+@pytest.mark.sandbox(balance_usd=Decimal(300))
+@pytest.mark.config(risk={"min_liquidation_distance_bps": 2800, "min_free_margin_share": 0})
+@pytest.mark.parametrize("at_rest", [True, False])
+async def test_our_own_legs_count_before_the_venue_shows_them(desk: Desk, *, at_rest: bool) -> None:
+    """One is being sent, or filled a moment ago: a reading that lags knows of neither."""
+    desk.world.fault(X10, "lag", what=["balance"], seconds=8, **FOR_EVER)
+    desk.world.fault(LIGHTER, "lag", what=["positions", "balance"], seconds=8, **FOR_EVER)
+    if not at_rest:
+        desk.world.fault(X10, "slow_match", seconds=3, market="BTC")
+    first = asyncio.create_task(desk.open("BTC", 700))
+    if at_rest:
+        await first
+    else:
+        await desk.world.pass_time(1)
+
+    refused = await desk.open("ETH", 400)
+
+    assert refused.state is State.REFUSED
+    assert desk.events("objected")[0]["data"]["codes"] == ["liquidation_distance"] * 2
+    await first
+
+
+@pytest.mark.config(account=SHARED, risk={"max_venue_usd": 1000})
+@either_venue
+async def test_positions_of_somebody_else_count_against_the_value_on_a_venue(
+    desk: Desk, venue: str
+) -> None:
+    foreign_order(desk, venue, THEIRS, symbol="BTC")
+    await desk.world.pass_time(LAG_PASSED_S)
+
+    refused = await desk.open("ETH", 300)
+
+    assert refused.state is State.REFUSED
+    assert f"USD are held on {venue}; with 300 more" in refused.reason
+    assert desk.events("objected")[0]["data"]["codes"] == ["max_venue_usd"]
+
+
+@pytest.mark.config(account=SHARED)
+@either_venue
+@pytest.mark.parametrize("priced", [True, False])
+async def test_what_a_balance_does_not_tell_is_asked_of_the_positions_or_unknown(
+    desk: Desk, venue: str, monkeypatch: pytest.MonkeyPatch, *, priced: bool
+) -> None:
+    """Unknown is never zero: nothing is opened beside a position that has no price."""
+    foreign_order(desk, venue, THEIRS, symbol="BTC")
+    await desk.world.pass_time(LAG_PASSED_S)
+    port = next(port for id_, port in desk.trader.venues.items() if id_ == venue)
+    balance, positions = port.balance, port.positions
+
+    async def silent() -> Balance:
+        return replace(await balance(), held_usd=None)
+
+    async def bare() -> dict[Symbol, Position]:
+        return {s: replace(p, mark_price=None) for s, p in (await positions()).items()}
+
+    monkeypatch.setattr(port, "balance", silent)
+    if not priced:
+        monkeypatch.setattr(port, "positions", bare)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is (State.OPEN if priced else State.REFUSED)
+    assert priced or "from liquidation is unknown" in hedge.reason
 
 
 @pytest.mark.sandbox(balance_usd=Decimal(150))

@@ -223,13 +223,16 @@ def test_the_tables_are_exact_sums_of_their_shares() -> None:
     assert model.expected_sum(symbol, spread, H_MAX + 50) == total * Decimal("0.00005")
 
 
-def test_of_a_large_spread_the_part_above_the_knee_counts_less_and_a_loss_counts_in_full() -> None:
+def test_the_part_above_the_knee_counts_less_whoever_pays_it() -> None:
+    """A large spread against us reverts like one for us: the fit knows sizes, and no sides."""
     form = Form(fast=0.5, fast_h=2.0, slow=0.1, slow_h=8.0, floor=0.2, last_lag=40, excess=0.25)
     model = replace(decayfile.shipped(), form=form)
 
     assert model.counted(Decimal("0.000061")) == KNEE_1H
     assert model.counted(Decimal("0.000101")) == Decimal("0.00007")
-    assert model.counted(Decimal("-0.0001")) == Decimal("-0.0001")
+    assert model.counted(Decimal("-0.00006")) == -KNEE_1H
+    assert model.counted(Decimal("-0.0001")) == Decimal("-0.00007")
+    assert model.counted(Decimal("-0.000001")) == Decimal("-0.000001")  # a step is no gain
 
 
 def test_an_excess_that_does_not_stay_is_found() -> None:

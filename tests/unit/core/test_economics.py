@@ -56,10 +56,11 @@ models = st.builds(a_model, shares, shares, shares, st.integers(1, 72), shares)
 
 def counted(model: DecayModel, spread: Decimal) -> Decimal:
     """Less a rounding step; and what lies above the knee only in part."""
-    if spread <= RESOLUTION_1H:
-        return min(spread, Decimal(0))
-    below = min(spread - RESOLUTION_1H, KNEE_1H)
-    return below + (spread - RESOLUTION_1H - below) * Decimal(str(model.form.excess))
+    gain = spread > 0
+    size = max(spread - RESOLUTION_1H, Decimal(0)) if gain else -spread
+    below = min(size, KNEE_1H)
+    left = below + (size - below) * Decimal(str(model.form.excess))
+    return left if gain else -left
 
 
 def simulated(model: DecayModel, symbol: Symbol, spread: Decimal, cost: Decimal) -> int | None:

@@ -280,6 +280,61 @@ def test_whatever_is_seen_nothing_urgent_waits_and_no_waiting_loses(
         assert found.new <= found.texts.keys() == found.memory.fired
 
 
+ELSEWHERE = Alternative(symbol=Symbol("BTC"), value_usd=Decimal(90), cost_usd=Decimal(1))
+BY_A_RATE: dict[Code, dict[str, object]] = {
+    Code.VALUE: {"spread": "-0.01"},
+    Code.FLIP: {"spread": "-0.000002", "hours": 9},
+    Code.TARGET: {"earned_usd": Decimal(100)},
+    Code.BASIS: {"basis_bps": Decimal(900)},
+    Code.ROTATION: {"alternative": ELSEWHERE},
+}
+FLIPPED = Memory(flipped_since=NOW)
+
+
+@pytest.mark.parametrize("code", BY_A_RATE)
+def test_a_rate_in_doubt_is_no_reason_to_leave(code: Code) -> None:
+    """A unit error reverses a spread; the hedge would be closed at full cost, and reopened."""
+    look = held(**BY_A_RATE[code])  # type: ignore[arg-type]  # a test names real fields
+
+    assert code in judged(look, FLIPPED).texts
+    doubted = judged(replace(look, doubted="a unit error of 8"), FLIPPED)
+
+    assert doubted.action is Action.HOLD
+    assert doubted.texts == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "changes"),
+    [
+        (Code.OPERATOR, {"operator": "asked for"}),
+        (Code.LEAVING_MARKET, {"legs": (LegView(venue=X10, leaving="delisted"),)}),
+        (
+            Code.LIQUIDATION,
+            {"legs": (LegView(venue=X10, liquidation_distance=Decimal("0.04")),)},
+        ),
+        (Code.MARGIN, {"legs": (LegView(venue=X10, margin_ratio=Decimal("0.4")),)}),
+        (Code.HELD, {"hours": 48, "settles_in_s": 60.0}),
+    ],
+)
+def test_what_needs_no_rate_leaves_although_the_rates_are_in_doubt(
+    code: Code, changes: dict[str, object]
+) -> None:
+    """Nor is a settlement waited for that only a doubted rate promises."""
+    found = judged(held(**changes, doubted="a unit error"))  # type: ignore[arg-type]  # real fields
+
+    assert found.action is Action.LEAVE
+    assert found.code is code
+
+
+def test_what_was_counted_before_a_doubt_is_counted_anew_after_it() -> None:
+    """Nobody knows what the spread was meanwhile."""
+    flipped = "-0.000002"
+    looks = [held(1, flipped), held(3, flipped, doubted="?"), held(4, flipped), held(6, flipped)]
+
+    assert all(Code.FLIP not in found.texts for found in told(*looks))
+    assert Code.FLIP in told(*looks, held(7, flipped))[-1].texts
+
+
 def test_the_venues_own_liquidation_price_counts_and_not_our_estimate() -> None:
     legs = (
         LegView(venue=X10, liquidation_distance=Decimal("0.9")),

@@ -266,6 +266,7 @@ def some_funds(**changes: object) -> Funds:
         "available_usd": Decimal(1000),
         "needed_usd": Decimal(200),
         "value_usd": Decimal(1000),
+        "asked_usd": Decimal(1000),
         "other_usd": Decimal(0),
         "maintenance": Decimal("0.01"),
     }
@@ -286,10 +287,26 @@ def some_funds(**changes: object) -> Funds:
 def test_a_limit_of_the_account_holds_on_both_sides(
     inside: dict[str, object], outside: dict[str, object], code: str
 ) -> None:
-    assert risk.account_objections([some_funds(**inside)], None, LIMITS) == ()
-    (objection,) = risk.account_objections([some_funds(**outside)], None, LIMITS)
+    limits = replace(LIMITS, max_venue_usd=Decimal(9000))
+    assert risk.account_objections([some_funds(**inside)], None, limits) == ()
+    (objection,) = risk.account_objections([some_funds(**outside)], None, limits)
     assert objection.code == code
     assert "x10" in objection.text
+
+
+def test_what_a_venue_says_is_held_there_counts_against_its_limit() -> None:
+    """Positions of somebody else and adopted ones count, which no row of ours has a value for."""
+    limits = replace(LIMITS, min_liquidation_distance_bps=Decimal(0))
+    inside, outside = some_funds(other_usd=Decimal(4000)), some_funds(other_usd=Decimal(4001))
+    assert risk.account_objections([inside], None, limits) == ()
+    (objection,) = risk.account_objections([outside], None, limits)
+    assert objection.code == "max_venue_usd"
+
+
+def test_a_distance_that_cannot_be_known_is_an_objection_and_never_far_enough() -> None:
+    (objection,) = risk.account_objections([some_funds(other_usd=None)], None, LIMITS)
+    assert objection.code == "liquidation_distance"
+    assert "x10 would be from liquidation is unknown" in objection.text
 
 
 def test_the_distance_is_where_equity_meets_maintenance() -> None:

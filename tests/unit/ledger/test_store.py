@@ -237,6 +237,8 @@ def test_a_burn_stands_beside_its_order_and_counts_for_the_lane(store: Store) ->
     store.intend_burn(original, burn)
 
     assert store.burns_of(original) == [burn]
+    hour_ago = original.order.expires_at - timedelta(hours=1)
+    assert store.orders_since(hour_ago)[LIGHTER] == 3  # leg 2 of a planned hedge is to come
     assert store.open_intents() == [original]
     assert store.lane_high(original.lane) == 8  # type: ignore[arg-type]  # it has a lane
 

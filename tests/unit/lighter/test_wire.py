@@ -145,6 +145,20 @@ def test_the_balance_is_free_margin_and_value() -> None:
     )
 
 
+def test_what_is_held_is_the_value_of_both_sides_or_unknown() -> None:
+    account = {"available_balance": "1", "total_asset_value": "1"}
+    flat = {"position": "0.0000", "position_value": "0"}
+    rows = [{"position": "2", "position_value": "30.5"}, {"position": "1", "position_value": "9"}]
+
+    def held(**more: object) -> Decimal | None:
+        return wire.balance(account | more, LIGHTER, NOW).held_usd
+
+    assert held(positions=[]) == 0
+    assert held(positions=[*rows, flat]) == Decimal("39.5")
+    assert held(positions=[*rows, {"position": "1"}]) is None
+    assert held() is None
+
+
 def test_fee_ticks_are_parts_per_million() -> None:
     fees = wire.fees({"current_maker_fee_tick": 40, "current_taker_fee_tick": 280})
     assert (fees.maker, fees.taker) == (Decimal("0.00004"), Decimal("0.00028"))

@@ -150,6 +150,8 @@ def test_balance_and_fees_are_exact() -> None:
     assert wire.balance(X10, data, NOW) == Balance(
         venue=X10, available_usd=Decimal("9999.000001"), equity_usd=Decimal("10000.10"), as_of=NOW
     )
+    told = wire.balance(X10, data | {"exposure": "1234.5"}, NOW)
+    assert told.held_usd == Decimal("1234.5")
     fees = [{"market": "BTC-USD", "makerFeeRate": "0", "takerFeeRate": "0.000225"}]
     assert wire.fees(X10, fees, "BTC-USD") == Fees(maker=Decimal(0), taker=Decimal("0.000225"))
     with pytest.raises(DriftError, match="ETH-USD is not in the answer"):
