@@ -147,9 +147,10 @@ def charge(books: Books, size: Decimal, per_coin_usd: Decimal) -> Decimal:
 def _held(at: str, found: LegRows) -> list[Decimal]:
     """Every size that we can have held at a settlement; one where no order was under way."""
     instant = parse_instant(at)
-    seen = {parse_instant(key): parse_instant(when) for key, when in found.seen.items()}
-    before = max((when for key, when in seen.items() if key <= instant), default=None)
-    after = min((when for key, when in seen.items() if key > instant), default=None)
+    came = {parse_instant(key): parse_instant(when) for key, when in found.still.items()}
+    gone = {parse_instant(key): parse_instant(when) for key, when in found.seen.items()}
+    before = max((when for key, when in came.items() if key <= instant), default=None)
+    after = min((when for key, when in gone.items() if key > instant), default=None)
     held, possible = ZERO, [ZERO]
     for fill in found.fills:
         held = EXACT.add(held, signed(fill))

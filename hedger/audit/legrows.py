@@ -23,6 +23,9 @@ LOOK_BACK = timedelta(hours=3)
 SEEN = "settlements_seen:"
 """Meta key ``settlements_seen:venue``: JSON, each settlement and when it was first the next one."""
 
+STILL = "settlements_still:"
+"""Meta key ``settlements_still:venue``: the same, and when it was last seen to be the next one."""
+
 LAST = "9999"  # after every instant
 Row = dict[str, Any]
 
@@ -39,6 +42,7 @@ class LegRows:
     fee_rates: list[Row]  # oldest first
     settled: list[Row]  # settled rates of its market, oldest first
     seen: Mapping[str, str]  # settlement: when it was first seen as the next one, on our clock
+    still: Mapping[str, str]  # and when it was last
     books: Books
     problems: list[str] = field(default_factory=list)
 
@@ -90,6 +94,7 @@ def rows_of_leg(connection: sqlite3.Connection, row: Row, venue: str, account: s
         ),
         settled=_settled(connection, venue, symbol, row, "ab"[venue == row["venue_b"]]),
         seen=_meta(connection, SEEN + venue),
+        still=_meta(connection, STILL + venue),
         books=_books(connection, venue),
     )
 

@@ -41,11 +41,6 @@ class AccountStore(Writer):
         with self._writing("note_check") as session:
             accounts.check(session, hedge, problem)
 
-    def fee_rates(self, market: own_rates.Market) -> Fees | None:
-        """The account's latest fee rates on one market that were kept; None: none were."""
-        with self._reading() as conn:
-            return own_rates.fees(conn, market)
-
     def note_fees(self, market: own_rates.Market, told: Fees, asked_at: datetime) -> None:
         """Keep the account's fee rates on one market, as they were told when asked then."""
         with self._writing("note_fees") as session:

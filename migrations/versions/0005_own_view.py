@@ -33,13 +33,18 @@ def upgrade() -> None:
             name="uq_settled_rates_venue_symbol_settlement_at",
         ),
     )
-    op.add_column("fills", sa.Column("is_maker", sa.Boolean(), nullable=True))
-    op.add_column("funding_payments", sa.Column("mark_price", sa.Text(), nullable=True))
+    # built anew, so that the statement in the file is the one that the code declares
+    with op.batch_alter_table("fills", recreate="always") as fills:
+        fills.add_column(sa.Column("is_maker", sa.Boolean(), nullable=True))
+    with op.batch_alter_table("funding_payments", recreate="always") as payments:
+        payments.add_column(sa.Column("mark_price", sa.Text(), nullable=True))
 
 
 def downgrade() -> None:
-    op.drop_column("funding_payments", "mark_price")
-    op.drop_column("fills", "is_maker")
+    with op.batch_alter_table("funding_payments") as payments:
+        payments.drop_column("mark_price")
+    with op.batch_alter_table("fills") as fills:
+        fills.drop_column("is_maker")
     op.drop_table("settled_rates")
     op.drop_table("fee_rates")
 
