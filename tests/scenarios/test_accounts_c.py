@@ -212,9 +212,10 @@ async def test_a_venue_that_charges_another_fee_than_the_account_was_told_is_fou
     """The trade and the venue's list say the same: only our own computation knows better."""
     exchange = desk.world.exchange(venue)
     params = exchange.params
-    for of in (exchange, exchange._state):
-        dearer = replace(params, taker_fee=params.taker_fee + Decimal("0.000001"))
-        monkeypatch.setattr(of, "params", dearer)
+    dearer = replace(params, taker_fee=params.taker_fee + Decimal("0.000001"))
+    monkeypatch.setattr(exchange._state, "params", dearer)  # what is charged
+    if venue == LIGHTER:
+        monkeypatch.setattr(exchange, "params", dearer)  # X10 compares this with the signed fee
 
     async def told(_: Symbol) -> Fees:
         return Fees(maker=params.maker_fee, taker=params.taker_fee)

@@ -87,7 +87,7 @@ def test_before_a_reading_after_the_last_fill_the_fee_is_asked_for() -> None:
     found = charged(fee_rates=[told("0.00025", 9, 149)])
 
     assert found.fees == (Decimal("-0.25"), None)
-    assert (found.fee, found.lacks) == (None, {Lack.FEES})
+    assert (found.fee, found.lacks) == (None, frozenset({Lack.FEES}))
     assert charged(fee_rates=[]).lacks == {Lack.FEES}
 
 
@@ -109,7 +109,7 @@ def test_each_fill_has_the_rate_of_its_own_time() -> None:
 def test_until_the_public_list_has_every_settlement_funding_is_asked_for(settled: Any) -> None:
     found = charged(settled=settled)
 
-    assert (found.funding, found.lacks) == (None, {Lack.RATES})
+    assert (found.funding, found.lacks) == (None, frozenset({Lack.RATES}))
 
 
 def test_a_missing_payment_counts_as_what_we_should_have_been_paid() -> None:
