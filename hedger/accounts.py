@@ -17,13 +17,15 @@ from decimal import Decimal
 from loguru import logger
 
 from hedger.audit import legrows, views
+from hedger.audit.charges import Lack
 from hedger.clock import Clock
 from hedger.domain.account import Books, HistoryPage, Stream
-from hedger.domain.ids import VenueId
+from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import Balance
 from hedger.domain.money import plain
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
+from hedger.ownrates import OwnRates
 from hedger.ports import QuoteSource, Venue
 
 OVERLAP = {
@@ -33,6 +35,7 @@ OVERLAP = {
 }
 """How far back a list is read again: rows that came into it late are not missed."""
 
+QUESTIONS_PER_RUN = 20  # for rates; what is left follows with the next run
 TRIES = 3  # at a moment in which the cash stands still
 WALK_AT_LEAST = timedelta(minutes=10)  # also where the cash says that there is nothing new
 
@@ -107,6 +110,7 @@ class Accounts:
         self._pages = pages_per_run
         self._walked: dict[VenueId, datetime] = {}
         self._looks: dict[VenueId, _Look] = {}
+        self._rates = OwnRates(venues=venues, quotes=quotes, store=store, clock=clock)
 
     async def run(self) -> int:
         """One reading of both venues; the number of entries that were new."""
@@ -118,7 +122,7 @@ class Accounts:
                 new += await self._read(venue)
             except VenueError as error:
                 logger.warning("the books of {} stay unread for now: {}", venue.id, error)
-        self._compare()
+        await self._compare()
         return new
 
     async def _read(self, venue: Venue) -> int:
@@ -219,14 +223,28 @@ class Accounts:
         if self._store.meta(legrows.books_key(venue)) != text:
             self._store.set_meta(legrows.books_key(venue), text)
 
-    def _compare(self) -> None:
+    async def _compare(self) -> None:
         """Every hedge that is over is compared once, as soon as all is known."""
+        questions = QUESTIONS_PER_RUN
         for hedge in self._store.unchecked(self._clock.now()):
             found = list(views.of_hedges(self._store.path, hedge=hedge))
+            for leg in [leg for leg in found if leg.lacks][:questions]:
+                questions -= len(leg.lacks)
+                await self._ask(leg)
+                found = []  # they are looked at anew
+            found = found or list(views.of_hedges(self._store.path, hedge=hedge))
             if not found or any(leg.state is views.State.UNKNOWN for leg in found):
                 continue
             problems = [f"{leg.venue}: {leg.why}" for leg in found if leg.why]
             self._store.note_check(hedge, "; ".join(problems))
+
+    async def _ask(self, leg: views.Leg) -> None:
+        """For what our own view of a leg is computed with."""
+        venue, symbol = VenueId(leg.venue), Symbol(leg.symbol)
+        if Lack.FEES in leg.lacks:
+            await self._rates.fees(venue, leg.account, symbol)
+        if Lack.RATES in leg.lacks and leg.rates_since is not None:
+            await self._rates.settled(venue, symbol, leg.rates_since)
 
 
 def _cash_key(venue: Venue) -> str:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from loguru import logger
 
+from hedger.audit.legrows import SEEN, STILL
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge
 from hedger.domain.ids import VenueId
@@ -79,7 +80,16 @@ class Accruals:
             newest = sorted(seen)[-SIGHTINGS_MAX:]
             text = {at.isoformat(): seen[at].isoformat() for at in newest}
             self._store.set_meta(_key(venue), json.dumps(text))
+        self._note_still(venue, upcoming)
         return upcoming
+
+    def _note_still(self, venue: VenueId, upcoming: datetime) -> None:
+        """When each settlement was last seen to be still to come: what was held at it is known."""
+        key = f"{STILL}{venue}"
+        noted: dict[str, str] = json.loads(self._store.meta(key) or "{}")
+        noted[upcoming.isoformat()] = self._clock.now().isoformat()
+        newest = sorted(noted, key=datetime.fromisoformat)[-SIGHTINGS_MAX:]
+        self._store.set_meta(key, json.dumps({at: noted[at] for at in newest}))
 
     def _seen(self, venue: VenueId) -> dict[datetime, datetime]:
         """When each settlement was first seen as the next one."""
@@ -112,7 +122,7 @@ class Accruals:
 
 
 def _key(venue: VenueId) -> str:
-    return f"settlements_seen:{venue}"
+    return f"{SEEN}{venue}"
 
 
 def _last(hedge: Hedge, venue: VenueId) -> datetime | None:

@@ -49,6 +49,8 @@ STORE_SITES: Final = (
     "book_entries",
     "note_reading",
     "note_check",
+    "note_fees",
+    "note_settled",
     "funding_complete",
     "event",
     "decide",

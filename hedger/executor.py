@@ -18,8 +18,8 @@ from loguru import logger
 from hedger.clock import Clock
 from hedger.dispatcher import Dispatcher, NotPlaced, order_id_for
 from hedger.domain.hedge import Hedge, State, Target
-from hedger.domain.ids import HedgeId, OrderId, VenueId
-from hedger.domain.market import OrderBook, Position
+from hedger.domain.ids import HedgeId, OrderId, Symbol, VenueId
+from hedger.domain.market import Fees, OrderBook, Position
 from hedger.domain.money import ONE, ZERO, common_step, floor_to_step, plain, tidy
 from hedger.domain.order import Order, Purpose
 from hedger.errors import VenueError
@@ -291,7 +291,7 @@ class Executor:
     async def _margin(self, book: OrderBook, size: Decimal) -> Margin:
         """A fresh balance against what ``size`` coins need at the configured leverage."""
         venue = self._venues[book.venue]
-        fees = await venue.fees(book.symbol)
+        fees = await self._fees(venue, book.symbol)
         balance = await venue.balance()
         value = size * (book.mid or ZERO)
         needed = value * (ONE / self._leverage + fees.taker) * MARGIN_RESERVE
@@ -303,6 +303,15 @@ class Executor:
             value_usd=value,
             held_usd=balance.held_usd,
         )
+
+    async def _fees(self, venue: Venue, symbol: Symbol) -> Fees:
+        """The account's fee rates; new ones are kept, and later our fills are held to them."""
+        asked_at = self._clock.now()
+        fees = await venue.fees(symbol)
+        market = (venue.id, venue.account, symbol)
+        if self._store.fee_rates(market) != fees:
+            self._store.note_fees(market, fees, asked_at)
+        return fees
 
     def _fresh_balances(self, hedge: Hedge, needs: list[Margin]) -> str | None:
         """Log every figure; the sentence of the first shortfall, or None."""

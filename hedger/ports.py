@@ -77,11 +77,13 @@ class QuoteSource(Protocol):
         that is kept back from everything else.
         """
 
-    async def settled_rates(self, symbol: Symbol, since: datetime) -> Mapping[datetime, Decimal]:
+    async def settled_rates(
+        self, symbol: Symbol, since: datetime
+    ) -> Mapping[datetime, SettledRate]:
         """
         What was charged on one market at or after ``since``, by settlement (market clock).
 
-        Signed fractions per hour as in ``FundingQuote``, from another endpoint than
+        Rates are in the unit of ``FundingQuote``, from another endpoint than
         ``funding``, so that the units of both can be held against each other. The newest
         settlement may not be listed yet.
         """

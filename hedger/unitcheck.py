@@ -131,7 +131,8 @@ class UnitCheck:
                     problem = error.detail
                     break
                 listed = listed or bool(settled)
-                self._note(venue, id_, symbol, settled)
+                rates = {at: row.rate_1h for at, row in settled.items()}
+                self._note(venue, id_, symbol, rates)
             self._store.set_meta(ESTIMATES + id_, _text(venue.estimates))
         else:
             problem = "its estimates could not be read"

@@ -281,6 +281,7 @@ def _fill(row: Row, order: Order, *, is_ask: bool) -> Fill:
         price=price,
         fee_usd=units.fee_usd(decimal_of(row, "usd_amount"), ticks),
         at=instant(int_of(row, "timestamp")),
+        is_maker=is_maker,
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final
 
 from loguru import logger
@@ -14,7 +13,7 @@ from adapters.lighter.answers import CODE_OK, RATE_CODES
 from adapters.lighter.fields import reading
 from hedger.clock import Clock
 from hedger.domain.ids import Symbol, VenueId
-from hedger.domain.market import FundingQuote, Instrument, MarketStatus, OrderBook
+from hedger.domain.market import FundingQuote, Instrument, MarketStatus, OrderBook, SettledRate
 from hedger.errors import DeniedError, UnavailableError
 
 INTERVAL: Final = timedelta(hours=1)
@@ -121,7 +120,9 @@ class LighterQuotes:
         with reading(self._id, "GET /orderBookOrders"):
             return wire.book(data, self._id, symbol, self._clock.now())
 
-    async def settled_rates(self, symbol: Symbol, since: datetime) -> Mapping[datetime, Decimal]:
+    async def settled_rates(
+        self, symbol: Symbol, since: datetime
+    ) -> Mapping[datetime, SettledRate]:
         """One page: at most a month. The venue leaves out the instant it is asked from."""
         data = await self._get(
             "fundings",
@@ -132,7 +133,8 @@ class LighterQuotes:
             count_back=0,
         )
         with reading(self._id, "GET /fundings"):
-            return {at: rate for at, rate in wire.settled_rates(data).items() if at >= since}
+            found = wire.settled_rates(data, self._id, symbol)
+        return {at: row for at, row in found.items() if at >= since}
 
     async def _last_settled_since(self, market: int, start: datetime) -> datetime | None:
         """Full pages are followed forward, whichever end the venue cuts them at."""

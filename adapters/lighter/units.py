@@ -6,6 +6,7 @@ endpoint and field                      unit                               ours
 ======================================  =================================  ==================
 ``/funding-rates`` ``rate``             fraction per 8 h, signed           / 8
 ``/fundings`` ``rate`` + ``direction``  percent per hour, unsigned         / 100, signed
+``/fundings`` ``value``                 USDC per coin and hour, unsigned   signed
 ``market_stats`` ``*funding_rate``      percent per hour, signed           / 100
 ``/positionFunding`` ``rate``           fraction per hour, sign from cash  sign of the payment
 fee ticks, ``taker_fee``/``maker_fee``  parts per million                  / 1,000,000
@@ -43,13 +44,27 @@ def rate_1h_of_fundings(rate: Decimal, direction: str) -> Decimal:
     Raises:
         UnreadableError: the rate has a sign after all, or the direction is not one we know.
     """
-    if rate < ZERO:
-        raise UnreadableError(f"rate {rate} has a sign, which belongs in direction")
-    if rate == ZERO:
+    return _directed("rate", rate, direction) / PERCENT
+
+
+def per_coin_of_fundings(value: Decimal, direction: str) -> Decimal:
+    """
+    ``GET /fundings`` ``value``: USDC per coin for the hour, unsigned like the rate beside it.
+
+    Raises:
+        UnreadableError: it has a sign after all, or the direction is not one we know.
+    """
+    return _directed("value", value, direction)
+
+
+def _directed(name: str, amount: Decimal, direction: str) -> Decimal:
+    if amount < ZERO:
+        raise UnreadableError(f"{name} {amount} has a sign, which belongs in direction")
+    if amount == ZERO:
         return ZERO
     if direction not in DIRECTIONS:
         raise UnreadableError(f"direction {direction!r} is neither long nor short")
-    return DIRECTIONS[direction] * rate / PERCENT
+    return DIRECTIONS[direction] * amount
 
 
 def rate_1h_of_market_stats(rate: Decimal) -> Decimal:

@@ -29,6 +29,7 @@ from hedger.domain.market import (
     MarketStatus,
     OrderBook,
     Position,
+    SettledRate,
 )
 from hedger.domain.money import ONE, ZERO
 
@@ -211,14 +212,30 @@ def lighter_rates(data: object) -> Mapping[int, Decimal]:
     return rates
 
 
-def settled_rates(data: object) -> Mapping[datetime, Decimal]:
-    """``GET /fundings``: signed fraction per hour by settlement, on the market clock."""
-    return {
-        on_the_hour(instant(int_of(row, "timestamp"))): units.rate_1h_of_fundings(
-            decimal_of(row, "rate"), str(row.get("direction", ""))
+def settled_rates(data: object, venue: VenueId, symbol: Symbol) -> Mapping[datetime, SettledRate]:
+    """
+    ``GET /fundings``: what was charged by settlement, on the market clock.
+
+    ``value`` is USDC per coin without a sign, and the only place that tells a charge in full:
+    ``rate`` is cut to four decimals of a percent.
+    """
+    found: dict[datetime, SettledRate] = {}
+    for row in rows_of(data, "fundings"):
+        at, direction = (
+            on_the_hour(instant(int_of(row, "timestamp"))),
+            str(row.get("direction", "")),
         )
-        for row in rows_of(data, "fundings")
-    }
+        value = row.get("value")
+        found[at] = SettledRate(
+            venue=venue,
+            symbol=symbol,
+            settlement_at=at,
+            rate_1h=units.rate_1h_of_fundings(decimal_of(row, "rate"), direction),
+            per_coin_usd=None
+            if value is None
+            else units.per_coin_of_fundings(decimal_of(row, "value"), direction),
+        )
+    return found
 
 
 def settlements(data: object) -> list[datetime]:

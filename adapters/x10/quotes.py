@@ -7,7 +7,6 @@ so a scan costs one request and a book one more.
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 
 from adapters.budget import Budget
@@ -17,7 +16,7 @@ from adapters.x10.fields import Row, to_ms
 from adapters.x10.names import Names
 from hedger.clock import Clock
 from hedger.domain.ids import Symbol, VenueId
-from hedger.domain.market import FundingQuote, Instrument, MarketStatus, OrderBook
+from hedger.domain.market import FundingQuote, Instrument, MarketStatus, OrderBook, SettledRate
 from hedger.errors import DriftError
 
 MARKETS = "/info/markets"
@@ -85,14 +84,16 @@ class XQuotes:
         now = self._clock.now()
         return wire.book(self._id, symbol, market, page.data, depth=depth, as_of=now)
 
-    async def settled_rates(self, symbol: Symbol, since: datetime) -> Mapping[datetime, Decimal]:
+    async def settled_rates(
+        self, symbol: Symbol, since: datetime
+    ) -> Mapping[datetime, SettledRate]:
         """The applied rates of one market; the venue's clock need not be ours."""
         market = self._names.market(symbol)
         path = f"/info/{market}/funding"
         wanted = {"startTime": to_ms(since), "endTime": FAR_FUTURE_MS, "limit": SETTLED_MAX}
         body = await self._http.get_json(path, wanted)
         page = wire.unwrap(self._id, f"GET {path}", body)
-        return wire.settled_rates(self._id, market, page.data, since)
+        return wire.settled_rates(self._id, symbol, market, page.data, since)
 
     async def close(self) -> None:
         """Give back connections."""

@@ -77,6 +77,7 @@ def fill(venue: VenueId, row: Row, order: Order, market: str) -> Fill:
         price=row.positive("price"),
         fee_usd=row.decimal("fee"),
         at=row.instant("createdTime"),
+        is_maker=not row.flag_or("isTaker", default=True),
     )
 
 

@@ -27,6 +27,7 @@ from hedger.domain.market import (
     MarketStatus,
     OrderBook,
     Position,
+    SettledRate,
 )
 from hedger.domain.money import ZERO
 from hedger.errors import DeniedError, DriftError, UnavailableError
@@ -227,14 +228,20 @@ def _rate_cap_1h(row: Row) -> Decimal:
 
 
 def settled_rates(
-    venue: VenueId, market: str, data: Any, since: datetime
-) -> dict[datetime, Decimal]:
-    """``GET /info/{market}/funding``: what was charged, already a fraction per hour."""
-    found: dict[datetime, Decimal] = {}
+    venue: VenueId, symbol: Symbol, market: str, data: Any, since: datetime
+) -> dict[datetime, SettledRate]:
+    """
+    ``GET /info/{market}/funding``: what was charged, already a fraction per hour.
+
+    The price it was charged on is not in it; only a payment tells that (x10.md §2.4).
+    """
+    found: dict[datetime, SettledRate] = {}
     for row in rows_of(venue, f"funding of {market}", data):
         at = settled_hour(row.instant("T"))
         if at >= since:
-            found[at] = row.decimal("f")
+            found[at] = SettledRate(
+                venue=venue, symbol=symbol, settlement_at=at, rate_1h=row.decimal("f")
+            )
     return found
 
 
@@ -323,6 +330,7 @@ def payment(venue: VenueId, row: Row, names: Names) -> FundingPayment:
         amount_usd=row.decimal("fundingFee"),
         rate_1h=row.decimal("fundingRate"),
         size=abs(row.decimal("size")) * _sign(row),
+        mark_price=row.positive("markPrice") if row.has("markPrice") else None,
     )
 
 

@@ -17,6 +17,16 @@ from hedger.ledger.text import EXACT, instant_text, parse_instant
 SETTLED = timedelta(seconds=5)
 """How long after the end of a hedge a reading of the cash is believed to have seen it."""
 
+LOOK_BACK = timedelta(hours=3)
+"""How far before a leg's first settlement rates are asked for."""
+
+SEEN = "settlements_seen:"
+"""Meta key ``settlements_seen:venue``: JSON, each settlement and when it was first the next one."""
+
+STILL = "settlements_still:"
+"""Meta key ``settlements_still:venue``: the same, and when it was last seen to be the next one."""
+
+LAST = "9999"  # after every instant
 Row = dict[str, Any]
 
 
@@ -29,6 +39,10 @@ class LegRows:
     fills: list[Row]
     payments: list[Row]
     entries: list[Row]
+    fee_rates: list[Row]  # oldest first
+    settled: list[Row]  # settled rates of its market, oldest first
+    seen: Mapping[str, str]  # settlement: when it was first seen as the next one, on our clock
+    still: Mapping[str, str]  # and when it was last
     books: Books
     problems: list[str] = field(default_factory=list)
 
@@ -46,31 +60,63 @@ def books_text(books: Books) -> str:
     )
 
 
-def rows_of_leg(connection: sqlite3.Connection, hedge: str, venue: str, account: str) -> LegRows:
-    """Everything the ledger has of one leg."""
+def rows_of_leg(connection: sqlite3.Connection, row: Row, venue: str, account: str) -> LegRows:
+    """Everything the ledger has of one leg of a hedge, which is a row of the question ``pnl``."""
+    hedge, symbol = row["id"], row["symbol"]
     return LegRows(
         venue=venue,
         account=account,
         fills=ask(
             connection,
-            "SELECT f.trade_id, f.side, f.size, f.price, f.fee_usd, o.purpose FROM fills f"
+            "SELECT f.trade_id, f.side, f.size, f.price, f.fee_usd, f.is_maker, o.purpose,"
+            " o.prepared_at, MAX(o.done_at, f.at) AS done_at FROM fills f"
             " JOIN orders o ON o.id = f.order_id WHERE f.hedge_id = ? AND f.venue = ?"
             " ORDER BY f.at, CAST(f.trade_id AS INTEGER)",
             [hedge, venue],
         ),
         payments=ask(
             connection,
-            "SELECT payment_id, amount_usd, size FROM funding_payments"
+            "SELECT payment_id, amount_usd, size, settlement_at, mark_price FROM funding_payments"
             " WHERE hedge_id = ? AND venue = ?",
             [hedge, venue],
         ),
         entries=ask(
             connection,
-            "SELECT seq, kind, ref, amount_usd, note FROM account_entries"
+            "SELECT seq, kind, ref, amount_usd, note, at FROM account_entries"
             " WHERE hedge_id = ? AND venue = ? AND account = ? ORDER BY seq",
             [hedge, venue, account],
         ),
+        fee_rates=ask(
+            connection,
+            "SELECT maker, taker, as_of, until FROM fee_rates"
+            " WHERE venue = ? AND account = ? AND symbol = ? ORDER BY seq",
+            [venue, account, symbol],
+        ),
+        settled=_settled(connection, venue, symbol, row, "ab"[venue == row["venue_b"]]),
+        seen=_meta(connection, SEEN + venue),
+        still=_meta(connection, STILL + venue),
         books=_books(connection, venue),
+    )
+
+
+def _settled(
+    connection: sqlite3.Connection, venue: str, symbol: str, row: Row, name: str
+) -> list[Row]:
+    """Around the settlements of a leg; those before tell how far they lie apart."""
+    first = row[f"first_settlement_{name}"]
+    if first is None:
+        return []
+    return ask(
+        connection,
+        "SELECT settlement_at, rate_1h, per_coin_usd FROM settled_rates"
+        " WHERE venue = ? AND symbol = ? AND settlement_at >= ? AND settlement_at <= ?"
+        " ORDER BY settlement_at",
+        [
+            venue,
+            symbol,
+            instant_text(parse_instant(first) - LOOK_BACK),
+            row[f"last_settlement_{name}"] or LAST,
+        ],
     )
 
 
@@ -115,7 +161,7 @@ def results(found: LegRows) -> list[tuple[str, Decimal]]:
     """What each of our fills realised, as the venue rounds it."""
     holding = Holding(found.books)
     return [
-        (fill["trade_id"], holding.fill(_signed(fill), Decimal(fill["price"])))
+        (fill["trade_id"], holding.fill(signed(fill), Decimal(fill["price"])))
         for fill in found.fills
     ]
 
@@ -124,7 +170,7 @@ def sizes(found: LegRows) -> list[Decimal]:
     """Flat, and every size that our fills made, the last one last."""
     held = [ZERO]
     for fill in found.fills:
-        held.append(held[-1] + _signed(fill))
+        held.append(held[-1] + signed(fill))
     return held
 
 
@@ -137,7 +183,8 @@ def entry_is_ours(found: LegRows) -> bool:
     )
 
 
-def _signed(fill: Row) -> Decimal:
+def signed(fill: Row) -> Decimal:
+    """The coins of a fill, negative when sold."""
     size = Decimal(fill["size"])
     return size if fill["side"] == "buy" else -size
 
@@ -152,11 +199,25 @@ def by_ref(found: LegRows, kind: EntryKind) -> dict[str, Decimal]:
     return sums
 
 
+def by_settlement(found: LegRows) -> dict[str, Decimal]:
+    """The funding in the venue's books by settlement."""
+    sums: dict[str, Decimal] = {}
+    for entry in found.entries:
+        if entry["kind"] == EntryKind.FUNDING:
+            amount = Decimal(entry["amount_usd"])
+            sums[entry["at"]] = EXACT.add(sums.get(entry["at"], ZERO), amount)
+    return sums
+
+
+def _meta(connection: sqlite3.Connection, key: str) -> Any:
+    rows = ask(connection, "SELECT value FROM meta WHERE key = ?", [key])
+    return json.loads(rows[0]["value"]) if rows else {}
+
+
 def _books(connection: sqlite3.Connection, venue: str) -> Books:
-    rows = ask(connection, "SELECT value FROM meta WHERE key = ?", [books_key(venue)])
-    if not rows:
+    stored: Mapping[str, str | None] = _meta(connection, books_key(venue))
+    if not stored:
         return Books()
-    stored: Mapping[str, str | None] = json.loads(rows[0]["value"])
     step = stored["entry_step"]
     return Books(
         usd_step=Decimal(str(stored["usd_step"])),

@@ -1,8 +1,8 @@
 """
 What one hedge earned on one venue, told three times from rows that none of them shares.
 
-``fills``    our own orders' fills and the funding payments we booked, with the price result
-             computed as the venue books it (average entry, rounding);
+``fills``    our own orders' fills, with fees, price result and funding computed from them as the
+             venue books them (rates, average entry, rounding; ``charges`` says what from);
 ``history``  the venue's own lists: fees, price results and funding as it tells them;
 ``balance``  what the cash of the account was before and after, less the entries of hedges that
              lived beside it.
@@ -14,16 +14,21 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from hedger.audit import charges
+from hedger.audit.charges import Charged, Lack
 from hedger.audit.legrows import (
+    LOOK_BACK,
     LegRows,
     ask,
     balance,
     by_ref,
+    by_settlement,
     entry_is_ours,
     results,
     rows_of_leg,
@@ -38,6 +43,7 @@ from hedger.domain.account import EntryKind
 from hedger.domain.money import ZERO, plain
 from hedger.ledger import sqlite
 from hedger.ledger.records import REVISION
+from hedger.ledger.text import parse_instant
 
 TOLD = 3  # single differences in a sentence
 PARTS = (EntryKind.FEE, EntryKind.REALISED, EntryKind.FUNDING)
@@ -71,7 +77,7 @@ class View:
 
 @dataclass(slots=True, kw_only=True)
 class Leg:
-    """A hedge on one venue. ``why`` is empty unless the views differ."""
+    """A hedge on one venue. ``why`` tells a difference, or what is still asked for."""
 
     hedge: str
     symbol: str
@@ -80,6 +86,9 @@ class Leg:
     history: View
     balance: Decimal | None
     state: State
+    account: str = ""
+    lacks: frozenset[Lack] = frozenset()  # what has to be asked for before it can be judged
+    rates_since: datetime | None = None  # from when settled rates are needed (market clock)
     why: str = ""
 
     def row(self) -> Row:
@@ -138,11 +147,13 @@ def _leg(connection: sqlite3.Connection, hedge: Row, name: str) -> Leg | None:
     )
     if not orders:
         return None
-    found = rows_of_leg(connection, hedge["id"], venue, orders[0]["account"])
+    found = rows_of_leg(connection, hedge, venue, orders[0]["account"])
     if not (found.fills or found.payments or found.entries):
         return None
     over = domain.State(hedge["state"]).terminal
-    ours = _ours(found, hedge, over=over)
+    first, last = (hedge[f"{end}_settlement_{name}"] for end in ("first", "last"))
+    charged = charges.of_leg(found, first, last, over=over)
+    ours = _ours(found, charged, hedge, over=over)
     after = settled(connection, hedge, found) if over else None
     theirs = _theirs(found) if after or not over else View(fee=None, realised=None, funding=None)
     cash = balance(connection, hedge, found, after) if after else None
@@ -154,20 +165,27 @@ def _leg(connection: sqlite3.Connection, hedge: Row, name: str) -> Leg | None:
         history=theirs,
         balance=cash,
         state=State.UNKNOWN if over else State.OPEN,
+        account=found.account,
     )
-    if over and ours.net is not None and theirs.net is not None:
-        _judge(leg, found)
+    if over:
+        paid = _funding_is_known(hedge)  # before that, the rates need not be listed either
+        leg.lacks = charged.lacks if paid else charged.lacks - {Lack.RATES}
+        leg.rates_since = None if first is None else parse_instant(first) - LOOK_BACK
+        leg.why = f"{' and '.join(sorted(leg.lacks))} are not known yet" if leg.lacks else ""
+    if over and theirs.net is not None and (ours.net is not None or charged.problems):
+        _judge(leg, found, charged)
     return leg
 
 
-def _judge(leg: Leg, found: LegRows) -> None:
+def _judge(leg: Leg, found: LegRows, charged: Charged) -> None:
     """Line by line, then the sums; the balance only where there was a reading before, too."""
-    _compare_fees(found)
-    _compare_results(found)
-    _compare_funding(found)
-    for part in PARTS:
+    for part, compare in zip(
+        PARTS, (_compare_fees, _compare_results, _compare_funding), strict=True
+    ):
+        told = len(found.problems)
+        compare(found, charged)
         ours, theirs = getattr(leg.fills, part), getattr(leg.history, part)
-        if ours != theirs and not found.problems:
+        if None not in (ours, theirs) and ours != theirs and len(found.problems) == told:
             found.problems.append(_differ(part, ours, theirs))
     net = leg.history.net
     if leg.balance is not None and net is not None and leg.balance != net:
@@ -180,19 +198,23 @@ def _judge(leg: Leg, found: LegRows) -> None:
     leg.why = ", ".join(found.problems[:TOLD]) + (f", and {more} more" if more > 0 else "")
 
 
-def _compare_fees(found: LegRows) -> None:
+def _compare_fees(found: LegRows, charged: Charged) -> None:
+    """As we compute it, as we were told it with the fill, and as the venue's list has it."""
     theirs = by_ref(found, EntryKind.FEE)
-    for fill in found.fills:
+    for fill, computed in zip(found.fills, charged.fees, strict=True):
         fee = theirs.pop(fill["trade_id"], None)
-        ours = -Decimal(fill["fee_usd"])
+        told = -Decimal(fill["fee_usd"])
         if fee is None:
             found.problems.append(f"the venue's list lacks trade {fill['trade_id']}")
-        elif fee != ours:
-            found.problems.append(_differ(f"fee of trade {fill['trade_id']}", ours, fee))
+        elif fee != told:
+            found.problems.append(_differ(f"fee of trade {fill['trade_id']}", told, fee))
+        elif fee != computed and computed is not None:
+            what = f"fee of trade {fill['trade_id']} at our rates"
+            found.problems.append(_differ(what, computed, fee))
     found.problems += [f"we know nothing of trade {ref}" for ref in theirs]
 
 
-def _compare_results(found: LegRows) -> None:
+def _compare_results(found: LegRows, _: Charged) -> None:
     """One by one where the venue tells them by trade; sums are compared in any case."""
     theirs = by_ref(found, EntryKind.REALISED)
     known = {fill["trade_id"] for fill in found.fills}
@@ -204,7 +226,15 @@ def _compare_results(found: LegRows) -> None:
             found.problems.append(_differ(f"result of trade {ref}", ours, result))
 
 
-def _compare_funding(found: LegRows) -> None:
+def _compare_funding(found: LegRows, charged: Charged) -> None:
+    """By the venue's ids as it told us twice, and by settlement as we compute it."""
+    found.problems += charged.problems
+    entries = by_settlement(found)
+    for at, computed in charged.payments.items():
+        listed = entries.pop(at, ZERO)
+        if computed is not None and listed != computed:
+            found.problems.append(_differ(f"payment at {at} by our position", computed, listed))
+    found.problems += [f"we held nothing at {at}" for at in entries]
     theirs = by_ref(found, EntryKind.FUNDING)
     held = sizes(found)
     for payment in found.payments:
@@ -219,15 +249,18 @@ def _compare_funding(found: LegRows) -> None:
     found.problems += [f"payment {ref} is not in our books" for ref in theirs]
 
 
-def _ours(found: LegRows, hedge: Row, *, over: bool) -> View:
+def _ours(found: LegRows, charged: Charged, hedge: Row, *, over: bool) -> View:
     booked = results(found)
-    funding = of_hedge(dict(hedge))["funding_usd"] if over else ""
-    known = funding is not None
+    known = not over or _funding_is_known(hedge)
     return View(
-        fee=-total(Decimal(fill["fee_usd"]) for fill in found.fills),
+        fee=charged.fee,
         realised=total(result for _, result in booked) if entry_is_ours(found) else None,
-        funding=total(Decimal(row["amount_usd"]) for row in found.payments) if known else None,
+        funding=charged.funding if known else None,
     )
+
+
+def _funding_is_known(hedge: Row) -> bool:
+    return of_hedge(dict(hedge))["funding_usd"] is not None
 
 
 def _theirs(found: LegRows) -> View:

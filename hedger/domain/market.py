@@ -170,13 +170,20 @@ class FundingPayment:
     amount_usd: Decimal
     rate_1h: Decimal
     size: Decimal  # signed coins held at the settlement
+    mark_price: Decimal | None = None  # it was computed with; None: the venue does not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledRate:
-    """A rate that was charged: signed fraction per hour, positive when longs paid."""
+    """
+    A rate that was charged: signed fraction per hour, positive when longs paid.
+
+    ``per_coin_usd`` is what one coin was charged, rate times price, with the same sign; None
+    where the venue's public list does not tell it.
+    """
 
     venue: VenueId
     symbol: Symbol
     settlement_at: datetime  # on the venue's market clock, rounded to the settlement
     rate_1h: Decimal
+    per_coin_usd: Decimal | None = None

@@ -173,7 +173,11 @@ Answer = Accepted | Declined | NeverSent | NoProof
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
-    """One execution. ``fee_usd`` is positive when we paid it."""
+    """
+    One execution. ``fee_usd`` is positive when we paid it.
+
+    ``is_maker`` tells that our order was the one in the book, which has a rate of its own.
+    """
 
     venue: VenueId
     trade_id: str
@@ -184,6 +188,7 @@ class Fill:
     price: Decimal
     fee_usd: Decimal
     at: datetime
+    is_maker: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

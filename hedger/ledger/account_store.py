@@ -5,8 +5,8 @@ from datetime import datetime
 
 from hedger.domain.account import Entry
 from hedger.domain.ids import HedgeId
-from hedger.domain.market import Balance
-from hedger.ledger import accounts, events
+from hedger.domain.market import Balance, Fees, SettledRate
+from hedger.ledger import accounts, events, own_rates
 from hedger.ledger.accounts import Reading
 from hedger.ledger.writer import Writer
 
@@ -40,3 +40,13 @@ class AccountStore(Writer):
         """Note that the three views of a hedge were compared; ``problem`` is empty or alerted."""
         with self._writing("note_check") as session:
             accounts.check(session, hedge, problem)
+
+    def note_fees(self, market: own_rates.Market, told: Fees, asked_at: datetime) -> None:
+        """Keep the account's fee rates on one market, as they were told when asked then."""
+        with self._writing("note_fees") as session:
+            own_rates.note_fees(session, market, told, asked_at)
+
+    def note_settled(self, rates: Sequence[SettledRate]) -> int:
+        """Keep settled rates of one market of one venue; how many were new."""
+        with self._writing("note_settled") as session:
+            return own_rates.note_settled(session, rates)

@@ -55,3 +55,30 @@ account_checks = sa.Table(  # hedges that are over, once their three views are k
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
 )
+
+fee_rates = sa.Table(  # a new row where they differ from the one before
+    "fee_rates",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("venue", sa.Text, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("symbol", sa.Text, nullable=False),
+    sa.Column("maker", Exact, nullable=False),  # fractions of the value traded
+    sa.Column("taker", Exact, nullable=False),
+    sa.Column("as_of", Instant, nullable=False),
+    sa.Column("until", Instant, nullable=False),  # the last reading that was kept and said the same
+    sa.Index("ix_fee_rates_venue_account_symbol", "venue", "account", "symbol"),
+)
+
+settled_rates = sa.Table(  # from the public lists, of markets and hours in which we held something
+    "settled_rates",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("venue", sa.Text, nullable=False),
+    sa.Column("symbol", sa.Text, nullable=False),
+    sa.Column("settlement_at", Instant, nullable=False),  # market clock
+    sa.Column("rate_1h", Exact, nullable=False),
+    sa.Column("per_coin_usd", Exact, nullable=True),  # where the venue tells rate times price
+    sa.Column("read_at", Instant, nullable=False),
+    sa.UniqueConstraint("venue", "symbol", "settlement_at"),
+)

@@ -171,6 +171,7 @@ def _insert(session: Session, payment: FundingPayment) -> None:
         rate_1h=payment.rate_1h,
         size=payment.size,
         booked_at=session.now,
+        mark_price=payment.mark_price,
     )
     totals.add_payment(session, payment)
     _assign(session, number, payment)

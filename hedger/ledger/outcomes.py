@@ -133,6 +133,7 @@ def _book(session: Session, row: Any, fills: Sequence[Fill]) -> int:
             price=fill.price,
             fee_usd=fill.fee_usd,
             at=fill.at,
+            is_maker=fill.is_maker,
         )
         totals.add_fill(session, row.hedge_id, Purpose(row.purpose), fill)
         booked += 1

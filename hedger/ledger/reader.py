@@ -12,7 +12,7 @@ from typing import Self
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, LaneId, Symbol, VenueId
-from hedger.domain.market import Position, RateSeen
+from hedger.domain.market import Fees, Position, RateSeen
 from hedger.domain.order import Prepared
 from hedger.ledger import (
     accounts,
@@ -23,6 +23,7 @@ from hedger.ledger import (
     intents,
     lanes,
     limits,
+    own_rates,
     sqlite,
 )
 from hedger.ledger.connection import Connection
@@ -212,6 +213,11 @@ class Reader:
         """Hedges of the last days that are over and were not compared yet, oldest first."""
         with self._reading() as conn:
             return accounts.unchecked(conn, now - timedelta(days=accounts.CHECK_DAYS))
+
+    def fee_rates(self, market: own_rates.Market) -> Fees | None:
+        """The account's latest fee rates on one market that were kept; None: none were."""
+        with self._reading() as conn:
+            return own_rates.fees(conn, market)
 
     def beginnings(self, venue: VenueId) -> tuple[datetime | None, datetime | None]:
         """When our first hedge was made, and its first settlement on a venue (market clock)."""

@@ -12,7 +12,7 @@ from hedger.domain.ids import HedgeId, LaneId, Symbol, VenueId
 from hedger.domain.order import Prepared
 from hedger.errors import UsageError
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration: four digits that count up, so that newer and older can be told apart."""
 
 

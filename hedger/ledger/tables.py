@@ -294,6 +294,7 @@ fills = sa.Table(
     _exact("price"),
     _exact("fee_usd"),
     _instant("at"),
+    sa.Column("is_maker", sa.Boolean, nullable=True),  # null: not recorded
     sa.UniqueConstraint("venue", "trade_id"),
     sa.Index("ix_fills_hedge_id", "hedge_id"),
     sa.Index("ix_fills_at", "at"),
@@ -351,6 +352,7 @@ funding_payments = sa.Table(
     _exact("size"),
     _hedge(null=True),
     _instant("booked_at"),
+    _exact("mark_price", null=True),  # where the venue tells what it was computed with
     sa.UniqueConstraint("venue", "payment_id"),
     sa.UniqueConstraint("venue", "symbol", "settlement_at"),
     sa.Index("ix_funding_payments_hedge_id", "hedge_id"),

@@ -103,7 +103,7 @@ async def test_settled_rates_are_the_venues_own_by_hour_and_in_our_unit(account:
     for symbol in (ETH, Symbol("AVNT"), Symbol("PENGU")):  # both signs
         settled = await account.quotes.settled_rates(symbol, upcoming)
         assert list(settled) == [upcoming]
-        assert abs(settled[upcoming] - quoted[symbol].rate_1h) < RATE_PLACES
+        assert abs(settled[upcoming].rate_1h - quoted[symbol].rate_1h) < RATE_PLACES
 
 
 async def test_settled_rates_before_the_first_one_asked_for_are_left_out(

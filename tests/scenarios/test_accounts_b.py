@@ -1,7 +1,7 @@
 """
 What hedges cost and earned, where the public bots' books were wrong.
 
-S41 waits for the break-even of issue C. S47 is in ``test_risk_c.py``.
+S41 is in ``test_break_even.py``, S47 in ``test_risk_c.py``.
 """
 
 from datetime import datetime

@@ -2,15 +2,23 @@
 
 import itertools
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from adapters.sandbox.engine import funding
+from adapters.sandbox.engine.account_types import PaymentView
+from adapters.sandbox.engine.market_types import FundingRow
+from adapters.sandbox.engine.state import VenueState
 from hedger.audit.statement import By
 from hedger.domain.hedge import Hedge, State
+from hedger.domain.ids import Symbol, VenueId
+from hedger.domain.market import Fees
 from hedger.domain.money import ZERO
+from hedger.errors import UnavailableError
 from tests.desk import Desk
 from tests.scenarios import facts
 from tests.scenarios.books import (
@@ -113,6 +121,7 @@ async def test_48_market_hours_end_with_three_views_in_agreement_and_a_true_stat
 
     assert len(desk.rows("hedges")) >= 12
     assert len(desk.rows("funding")) >= 60
+    assert _computed(desk) >= 60  # payments, from our own fills and the public lists
     assert any(Decimal(row["rollback_cost_usd"]) < 0 for row in desk.rows("pnl"))
     assert_all_agree(desk)
     assert_statement_is_the_balance(desk)
@@ -176,6 +185,14 @@ async def test_money_that_goes_while_a_hedge_lives_shows_in_its_balance_view(des
         ("UPDATE funding_payments SET size = '7' WHERE venue = 'lighter'", "never held"),
         ("DELETE FROM account_entries WHERE kind = 'fee' AND venue = 'x10'", "lacks trade"),
         ("UPDATE account_entries SET amount_usd = '1' WHERE kind = 'funding'", "payment"),
+        ("UPDATE fee_rates SET taker = '0.00026' WHERE venue = 'x10'", "at our rates"),
+        ("UPDATE fee_rates SET taker = '0.000281' WHERE venue = 'lighter'", "at our rates"),
+        ("UPDATE settled_rates SET rate_1h = rate_1h * 2 WHERE venue = 'x10'", "by our position"),
+        (
+            "UPDATE settled_rates SET per_coin_usd = per_coin_usd * 2 WHERE venue = 'lighter'",
+            "by our position",
+        ),
+        ("UPDATE funding_payments SET mark_price = mark_price * 2", "by our position"),
     ],
 )
 async def test_a_single_wrong_line_makes_the_views_differ(desk: Desk, sql: str, told: str) -> None:
@@ -186,6 +203,86 @@ async def test_a_single_wrong_line_makes_the_views_differ(desk: Desk, sql: str, 
         session.conn.execute(sql)
 
     assert any(row["state"] == "differ" and told in row["why"] for row in legs(desk))
+
+
+@either_venue
+async def test_a_venue_that_charges_another_fee_than_the_account_was_told_is_found_out(
+    desk: Desk, venue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trade and the venue's list say the same: only our own computation knows better."""
+    exchange = desk.world.exchange(venue)
+    params = exchange.params
+    dearer = replace(params, taker_fee=params.taker_fee + Decimal("0.000001"))
+    monkeypatch.setattr(exchange._state, "params", dearer)  # what is charged
+    if venue == LIGHTER:
+        monkeypatch.setattr(exchange, "params", dearer)  # X10 compares this with the signed fee
+
+    async def told(_: Symbol) -> Fees:
+        return Fees(maker=params.maker_fee, taker=params.taker_fee)
+
+    monkeypatch.setattr(desk._venues[VenueId(venue)], "fees", told)
+
+    await held_for(desk, hours=1)
+
+    assert_only_our_view_differs(desk, venue, "fee of trade")
+
+
+@either_venue
+async def test_a_venue_that_settles_at_another_rate_than_it_publishes_is_found_out(
+    desk: Desk, venue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Payment and list agree, and the cash, too; the public rate and our position do not."""
+
+    def dearer(state: VenueState, number: int, row: FundingRow) -> PaymentView:
+        return pay(state, number, replace(row, rate=row.rate * (2 if state.venue == venue else 1)))
+
+    pay = funding._pay
+    monkeypatch.setattr(funding, "_pay", dearer)
+
+    await held_for(desk, hours=2)
+
+    assert_only_our_view_differs(desk, venue, "by our position")
+
+
+def assert_only_our_view_differs(desk: Desk, venue: str, told: str) -> None:
+    """The venue's list and the change of the cash say one thing, what we compute another."""
+    by_venue = {row["venue"]: row for row in legs(desk)}
+    wrong = by_venue.pop(venue)
+    assert (wrong["state"], told in wrong["why"]) == ("differ", True), wrong
+    assert wrong["history_usd"] == wrong["balance_usd"] != wrong["fills_usd"]
+    assert {row["state"] for row in by_venue.values()} == {"agree"}
+    assert any("the books of hedge" in text for text in alerts(desk))
+
+
+@either_venue
+@pytest.mark.parametrize("missing", ["fees", "settled_rates"])
+async def test_what_our_view_is_computed_with_is_waited_for_and_never_taken_for_zero(
+    desk: Desk, venue: str, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.trader.accounts.run()
+    hedge = await desk.open("ETH", 300)
+    desk.world.advance_market(hours=1.05)
+    await read_books(desk)
+    source = desk._venues[VenueId(venue)] if missing == "fees" else desk._quotes[VenueId(venue)]
+    with monkeypatch.context() as patch:
+        patch.setattr(source, missing, unreadable)
+        await desk.close(hedge)
+        await read_books(desk)
+
+        row = {row["venue"]: row for row in legs(desk)}[venue]
+        assert (row["state"], row["fills_usd"]) == ("unknown", None)
+        part = "fee" if missing == "fees" else "funding"
+        assert row[f"{part}_fills_usd"] is None
+        assert "not known yet" in row["why"]
+
+    await read_books(desk)
+    assert_all_agree(desk)
+    assert alerts(desk) == []
+
+
+async def unreadable(*_: Any) -> Any:
+    """A read that fails."""
+    raise UnavailableError(X10, "no answer")
 
 
 async def test_what_somebody_else_traded_on_our_account_is_listed_as_nobodys(desk: Desk) -> None:
@@ -344,6 +441,17 @@ async def test_reading_again_and_again_books_nothing_twice(desk: Desk) -> None:
     assert len(stated(desk, By.ENTRY)) == entries
     assert _readings(desk) == readings  # the same cash is the same row
     assert_all_agree(desk)
+
+
+def _computed(desk: Desk) -> int:
+    """For how many payments of ours a settled rate is kept."""
+    sql = (
+        "SELECT count(*) FROM funding_payments p JOIN settled_rates s ON s.venue = p.venue"
+        " AND s.symbol = p.symbol AND s.settlement_at = p.settlement_at"
+        " WHERE p.hedge_id IS NOT NULL"
+    )
+    with desk.store._reading() as conn:
+        return int(conn.execute(sql).fetchone()[0])
 
 
 def _readings(desk: Desk) -> int:

@@ -172,7 +172,7 @@ async def test_s28_every_endpoint_that_tells_a_rate_comes_out_as_the_same_fracti
             end_timestamp=5_000_000_000_000,
             count_back=0,
         )
-        settled = list(wire.settled_rates(said).values())[-1]
+        settled = list(wire.settled_rates(said, LIGHTER, Symbol(symbol)).values())[-1].rate_1h
         assert abs(settled - quoted[Symbol(symbol)]) < RATE_PLACES
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from hedger import decayfile, scanner
 from hedger.domain.ids import Symbol, VenueId
-from hedger.domain.market import FundingQuote, Instrument, OrderBook
+from hedger.domain.market import FundingQuote, Instrument, OrderBook, SettledRate
 from hedger.opportunity import Terms
 from hedger.ports import QuoteSource
 from hedger.scanner import ScanResult, ScanRules
@@ -56,7 +56,9 @@ class Counted:
         self.books.append(symbol)
         return await self._source.book(symbol, depth, urgent=urgent)
 
-    async def settled_rates(self, symbol: Symbol, since: datetime) -> Mapping[datetime, Decimal]:
+    async def settled_rates(
+        self, symbol: Symbol, since: datetime
+    ) -> Mapping[datetime, SettledRate]:
         return await self._source.settled_rates(symbol, since)
 
     async def close(self) -> None:

@@ -182,10 +182,15 @@ def funding_rate_rows(rules: Rules, rate_1h: Decimal) -> list[dict[str, Any]]:
 
 
 def funding_row_json(row: FundingRow) -> dict[str, Any]:
-    """A row of ``/fundings``: percent per hour without a sign, cut to four places."""
+    """
+    A row of ``/fundings``: percent per hour without a sign, cut to four places.
+
+    ``value`` is what a coin is charged, in full, so that payments follow from it exactly. How
+    many places the venue gives it is not documented.
+    """
     return {
         "timestamp": row.settlement_ms // 1000,
-        "value": f"{abs(row.rate) * row.price:.12f}",
+        "value": f"{abs(row.rate) * row.price:f}",
         "rate": truncated(abs(row.rate) * 100, RATE_PLACES),
         "direction": "short" if row.rate < 0 else "long",
     }

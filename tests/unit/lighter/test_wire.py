@@ -77,8 +77,8 @@ def test_only_rows_of_lighter_are_its_rates() -> None:
 
 
 def test_settled_rates_carry_the_sign_of_their_direction() -> None:
-    settled = wire.settled_rates(SHAPES["fundings"])
-    assert list(settled.values()) == [Decimal("0.000012"), Decimal("-0.000004")]
+    settled = wire.settled_rates(SHAPES["fundings"], LIGHTER, ETH)
+    assert [row.rate_1h for row in settled.values()] == [Decimal("0.000012"), Decimal("-0.000004")]
     assert wire.settlements(SHAPES["fundings"])[-1] == datetime(2025, 11, 30, 2, tzinfo=UTC)
 
 
