@@ -15,6 +15,12 @@ from tests.crash import hand
 from tests.crash.rig import Rig
 
 SYMBOLS = ("ETH", "SOL", "BNB", "XRP", "DOGE", "AVAX", "LINK", "LTC", "SUI", "HYPE")
+RARE = (
+    "AAVE", "ADA", "APT", "ARB", "CRV", "ENA", "JUP", "LDO", "MNT", "NEAR", "ONDO", "OP", "PENDLE",
+    "SEI", "STRK", "TAO", "TIA", "TON", "TRX", "UNI", "WIF", "WLD", "ZEC", "ZRO",
+)  # fmt: skip
+"""Markets that no other scene opens, so that their leverage was never set."""
+
 USD = "300"
 
 Scene = Callable[[Rig, random.Random], Awaitable[None]]
@@ -97,7 +103,23 @@ async def kept_working(rig: Rig, chance: random.Random) -> None:
     await _open(rig, chance)
 
 
+async def leverage_changed(rig: Rig, chance: random.Random) -> None:
+    """Somebody has set another leverage: it is set right before anything is opened."""
+    await hand.change_leverage(rig, SYMBOLS)
+    if hedge := await _open(rig, chance):
+        await rig.ask("close", hedge=hedge)
+
+
+async def rare_market(rig: Rig, chance: random.Random) -> None:
+    """A market that was probably never opened: its leverage is set on both venues."""
+    row = await rig.ask("open", symbol=chance.choice(RARE), usd=USD)
+    if row and row["state"] == "open":
+        await rig.ask("close", hedge=row["hedge"])
+
+
 SCENES: dict[str, Scene] = {
+    "set_leverage": leverage_changed,
+    "prepare_leverage": rare_market,
     "cancel": kept_working,
     "prepare_cancel": kept_working,
     "prepare_filler": second_leg_refused,  # the next order finds a refused nonce
