@@ -62,6 +62,10 @@ class Oracle:
     def _available_s(self) -> float:
         return self.truth.availability.look()
 
+    def close(self) -> None:
+        """Give back the file; nothing is judged any more."""
+        self._conn.close()
+
     def reopen(self) -> None:
         """The file was replaced by what was left of it."""
         self._conn.close()

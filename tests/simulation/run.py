@@ -91,6 +91,7 @@ async def _run(setup: Setup, engines: Engines) -> Result:
     world.truth.finish()
     world.oracle.finish()
     hedges, orders, alerts = world.oracle.counts()
+    world.oracle.close()
     return Result(
         seed=setup.seed,
         hours=setup.hours,

@@ -49,11 +49,16 @@ def _migrated() -> bytes:
         return path.read_bytes()
 
 
+OPENED: list[Store] = []
+"""What ``a_store`` has opened in the present test; it is closed with it (see conftest.py)."""
+
+
 def a_store(folder: Path, clock: Clock | None = None) -> Store:
     path = folder / "ledger.db"
     if not path.exists():
         path.write_bytes(_migrated())
-    return open_store(path, clock or StepClock())
+    OPENED.append(open_store(path, clock or StepClock()))
+    return OPENED[-1]
 
 
 def a_hedge(name: str = "eth-1", symbol: str = "ETH", **other: Any) -> Hedge:
