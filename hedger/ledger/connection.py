@@ -29,6 +29,10 @@ class Connection(sqlite3.Connection):
         self._answers: dict[Tables, Answers] = {}
         self._of_table: dict[str, list[Answers]] = {}
 
+    def __del__(self) -> None:
+        """A killed life in the simulation closes nothing; whoever holds the file last gives it back."""
+        self.close()
+
     def look(self) -> None:
         """Forget what may be otherwise by now: when a transaction begins, or a reader's turn."""
         (version,) = self.execute("PRAGMA data_version").fetchone()
