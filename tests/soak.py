@@ -54,6 +54,7 @@ def sandbox_settings(seed: int, hour_s: float = 3600.0) -> settings.Settings:
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
     data["sandbox"] |= {"seed": seed, "tier": "none", "hour_s": hour_s, "balance_usd": 100_000}
     data["circuit_breaker"] = {"consecutive_failures_threshold": 100}
+    data["risk"] |= {"rollback_cooldown_s_per_usd": 0}  # rollbacks are what is tried here
     return settings.parse(data, str(path))
 
 

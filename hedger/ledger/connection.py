@@ -30,7 +30,7 @@ class Connection(sqlite3.Connection):
         self._of_table: dict[str, list[Answers]] = {}
 
     def __del__(self) -> None:
-        """A killed life in the simulation closes nothing; whoever holds the file last gives it back."""
+        """Whoever held it last may have been killed before it could give the file back."""
         self.close()
 
     def look(self) -> None:
