@@ -15,6 +15,7 @@ from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.market import Position
 from hedger.domain.money import ZERO, plain
+from hedger.domain.order import Purpose
 from hedger.ledger.records import taken_key
 from hedger.ledger.store import Store
 
@@ -51,6 +52,20 @@ def own_size(store: Store, hedge: HedgeId, venue: VenueId) -> Decimal:
     booked = store.leg_size(hedge, venue)
     own = booked - taken(store, hedge, venue)
     return own if own * booked > ZERO else ZERO
+
+
+def proven_empty(store: Store, hedge: HedgeId, venue: VenueId) -> bool:
+    """
+    Whether our own record alone proves that the hedge holds nothing on ``venue``.
+
+    Every order of ours there has a proven end, and together they make nothing. Only for hedges
+    that we opened: what a found position may be, no order of ours tells.
+    """
+    orders = store.orders_of(hedge)
+    if not any(record.prepared.order.purpose is Purpose.OPEN for record in orders):
+        return False
+    there = [record for record in orders if record.prepared.order.venue == venue]
+    return all(record.state.terminal for record in there) and not store.leg_size(hedge, venue)
 
 
 def taken(store: Store, hedge: HedgeId, venue: VenueId) -> Decimal:

@@ -24,7 +24,7 @@ from hedger.domain.money import ZERO, floor_to_step, plain, tidy
 from hedger.domain.order import Filled, Order, Outcome, Purpose, Refused, Side, Unresolved
 from hedger.errors import UnavailableError, UnwritableError, VenueError
 from hedger.ledger.store import Store
-from hedger.owned import note_taken, ours, own_size, shrunk, tell_unaccounted
+from hedger.owned import note_taken, ours, own_size, proven_empty, shrunk, tell_unaccounted
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.pricing import worst_price
@@ -32,7 +32,7 @@ from hedger.readlag import ReadLag, Watch
 from hedger.secondsource import SinceOpened, traded_since_opened
 from hedger.settings import Rollback as Rules
 from hedger.together import together
-from hedger.urgency import soon
+from hedger.urgency import once, soon
 
 SECOND_LOOK_S = 1.0
 LOOK_S = 0.35
@@ -47,8 +47,9 @@ class Legs:
     Both signed sizes in coins, with the rules of their markets.
 
     Where they are not ``sure``, a venue contradicts itself: what they say may be taken off, and
-    nothing may be concluded from them. On the venues ``beside``, the position holds more than
-    what is ours.
+    nothing may be concluded from them. The same goes for one that is ``unread``: its venue could
+    not be asked, and our own record proves that nothing of this hedge is there. On the venues
+    ``beside``, the position holds more than what is ours.
     """
 
     a: Decimal
@@ -56,6 +57,7 @@ class Legs:
     rules_a: Instrument
     rules_b: Instrument
     sure: bool = True
+    unread: VenueError | None = None
     beside: frozenset[VenueId] = frozenset()
 
     @property
@@ -71,12 +73,17 @@ class Legs:
 
 @dataclass(frozen=True, slots=True)
 class _Leg:
-    """One leg: its size, its market's rules, if nothing speaks against it, if others are there."""
+    """
+    One leg: its size, its market's rules, if nothing speaks against it, if others are there.
+
+    ``unread`` is why it could not be read.
+    """
 
     size: Decimal
     rules: Instrument
-    sure: bool
-    beside: bool
+    sure: bool = True
+    beside: bool = False
+    unread: VenueError | None = None
 
 
 class _Same:
@@ -231,9 +238,8 @@ class RollbackEngine:
                     return self._escalate(hedge, unknown[0].detail)
                 legs = await self.legs(hedge)
                 step = next_reduction(legs, hedge.target)
-                if isinstance(step, Reached) and not legs.sure:
-                    raise UnavailableError(hedge.venue_a, CONTRADICTED)
                 if isinstance(step, Reached):
+                    _assure(hedge, legs)
                     return self._reached(hedge, step, legs)
                 if attempts.total() >= self._rules.max_attempts:
                     break  # looked at once more: the last attempt may have been enough
@@ -261,6 +267,9 @@ class RollbackEngine:
         """
         Both real sizes, fresh, as far as they are this hedge's; read side by side.
 
+        A venue that does not answer does not keep the other leg standing alone, where our own
+        record proves that it holds nothing of this hedge (reliability.md §2.3, park policy).
+
         Raises:
             VenueError: a venue could not be read; its leg is unknown.
         """
@@ -272,15 +281,21 @@ class RollbackEngine:
             rules_a=a.rules,
             rules_b=b.rules,
             sure=a.sure and b.sure,
+            unread=a.unread or b.unread,
             beside=frozenset(leg.rules.venue for leg in looks if leg.beside),
         )
 
     async def _leg(self, hedge: Hedge, venue: VenueId) -> _Leg:
-        position, sure = await self._settled(hedge, venue)
+        rules = await self._venues[venue].instrument(hedge.symbol)
+        try:
+            position, sure = await self._settled(hedge, venue)
+        except VenueError as error:
+            if not proven_empty(self._store, hedge.id, venue):
+                raise
+            return _Leg(ZERO, rules, unread=error)
         size = ours(
             position.size, own_size(self._store, hedge.id, venue), dedicated=self._dedicated
         )
-        rules = await self._venues[venue].instrument(hedge.symbol)
         return _Leg(size, rules, sure=sure, beside=position.size != size)
 
     async def _settled(self, hedge: Hedge, venue: VenueId) -> tuple[Position, bool]:
@@ -297,12 +312,14 @@ class RollbackEngine:
         last = self._last_change(hedge, venue)
         same = _Same()
         watch = Watch()
+        # the other leg may stand alone meanwhile: what is proven empty is asked for only once
+        in_passing = proven_empty(self._store, hedge.id, venue)
 
         async def look() -> Position:
             return await self._positions.get(venue, hedge.symbol, max_age_s=0, hedge=hedge.id)
 
         for _ in range(LOOKS_MAX):
-            position = await soon(look, self._clock)
+            position = await (once(look, venue) if in_passing else soon(look, self._clock))
             asked_at = position.read_started_at
             if position.size == booked:
                 if last is not None:
@@ -432,6 +449,19 @@ class RollbackEngine:
             hedge=hedge.id,
         )
         return self._store.move(hedge, State.ESCALATED, why)
+
+
+def _assure(hedge: Hedge, legs: Legs) -> None:
+    """
+    Nothing is over before both venues say so.
+
+    Raises:
+        VenueError: one of them was not asked, or contradicts itself.
+    """
+    if legs.unread is not None:
+        raise legs.unread
+    if not legs.sure:
+        raise UnavailableError(hedge.venue_a, CONTRADICTED)
 
 
 def _why(outcome: Outcome | NotPlaced | None) -> str:

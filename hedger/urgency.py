@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from hedger.clock import Clock
+from hedger.domain.ids import VenueId
 from hedger.errors import UnavailableError
 
 T = TypeVar("T")
@@ -36,3 +37,18 @@ async def soon(question: Callable[[], Awaitable[T]], clock: Clock) -> T:
         except UnavailableError:
             await clock.sleep(PAUSE_S)
     return await question()
+
+
+async def once(question: Callable[[], Awaitable[T]], venue: VenueId) -> T:
+    """
+    The answer to a question that others must not wait for: asked one time, for a short time.
+
+    Raises:
+        VenueError: there was no usable answer in time.
+    """
+    limit_s = TRIES_S[0]
+    try:
+        async with asyncio.timeout(limit_s):
+            return await question()
+    except TimeoutError as error:
+        raise UnavailableError(venue, f"no answer within {limit_s} s") from error
