@@ -30,12 +30,14 @@ def path(tmp_path: Path) -> Path:
 @contextlib.contextmanager
 def alembic(path: Path) -> Iterator[Config]:
     engine = sqlite.engine(path, foreign_keys=False)
-    with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(resources.migrations()))
-        config.attributes["connection"] = connection
-        yield config
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            config = Config()
+            config.set_main_option("script_location", str(resources.migrations()))
+            config.attributes["connection"] = connection
+            yield config
+    finally:
+        engine.dispose()
 
 
 def schema(path: Path) -> set[tuple[str, str, frozenset[str]]]:
