@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hedger.ledger.tables import Exact, Instant
+from hedger.ledger.columns import Exact, Instant
 from hedger.ledger.text import EXACT, decimal_text, instant_text, parse_instant, sum_texts
 
 decimals = st.builds(
