@@ -59,7 +59,7 @@ class App:
         exact_context()
         try:
             await self._enter()
-        except BaseException:
+        except BaseException:  # interrupted, too: what was not entered is not left either
             await self._stack.aclose()
             raise
         return self

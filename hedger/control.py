@@ -81,14 +81,9 @@ class ControlServer:
         self._handlers = handlers
         self._environment = environment
         self._grace_s = grace_s
-        self._end_by_s: float | None = None
         self._calls: set[asyncio.Task[None]] = set()
         self._bound: Path | None = None
         self._server: asyncio.Server | None = None
-
-    def end_by(self, at_s: float) -> None:
-        """Give running commands until this time of the loop, whatever ``grace_s`` says."""
-        self._end_by_s = at_s
 
     async def __aenter__(self) -> Self:
         self._bound = self._choose()
@@ -123,16 +118,11 @@ class ControlServer:
                 self._bound.parent.rmdir()
         running = set(self._calls)
         if running:
-            patience_s = self._left_s() if kind is None else 0  # else our own time is up
+            patience_s = self._grace_s if kind is None else 0  # else our own time is up
             _, late = await asyncio.wait(running, timeout=patience_s)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-
-    def _left_s(self) -> float:
-        if self._end_by_s is None:
-            return self._grace_s
-        return max(0.0, self._end_by_s - asyncio.get_running_loop().time())
 
     def _choose(self) -> Path:
         self._path.unlink(missing_ok=True)

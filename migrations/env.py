@@ -11,8 +11,8 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-from hedger.ledger.account_tables import metadata  # with the tables of both modules
-from hedger.ledger.tables import Exact, Instant
+from hedger.ledger import account_tables, tables  # noqa: F401 - they fill the metadata
+from hedger.ledger.columns import Exact, Instant, metadata
 
 
 def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]:

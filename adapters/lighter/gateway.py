@@ -112,7 +112,7 @@ class Gateway:
             await self._own_session()
             for key in sorted(self._access.keys):
                 await self._check(key)
-        except BaseException:
+        except BaseException:  # cancelled, too: who did not get it started closes nothing
             await self.close()
             raise
 

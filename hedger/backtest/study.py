@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from hedger.backtest.account import Hedge
 from hedger.backtest.costs import Assumptions, terms
 from hedger.backtest.loading import Record
 from hedger.backtest.oracle import ORACLE, Oracle
@@ -223,8 +222,3 @@ def together(results: Sequence[Result]) -> Result:
         for name, outcome in result.outcomes.items():
             add(whole.outcomes[name], outcome)
     return whole
-
-
-def hedges_of(results: Sequence[Result], name: str) -> list[Hedge]:
-    """Every hedge of a rule."""
-    return [one for result in results for one in result.outcomes[name].hedges]

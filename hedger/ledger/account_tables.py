@@ -1,8 +1,8 @@
-"""What the venues' own books say, as tables; see ``tables.py`` for how amounts are kept."""
+"""What the venues' own books say, as tables; see ``columns.py`` for how amounts are kept."""
 
 import sqlalchemy as sa
 
-from hedger.ledger.tables import Exact, Instant, metadata
+from hedger.ledger.columns import Exact, Instant, metadata
 
 account_entries = sa.Table(  # append only: what grows is booked as its increase, in parts
     "account_entries",

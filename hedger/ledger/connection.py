@@ -29,10 +29,6 @@ class Connection(sqlite3.Connection):
         self._answers: dict[Tables, Answers] = {}
         self._of_table: dict[str, list[Answers]] = {}
 
-    def __del__(self) -> None:
-        """Whoever held it last may have been killed before it could give the file back."""
-        self.close()
-
     def look(self) -> None:
         """Forget what may be otherwise by now: when a transaction begins, or a reader's turn."""
         (version,) = self.execute("PRAGMA data_version").fetchone()

@@ -288,7 +288,7 @@ class _Turn:
         if not self.alone:
             try:
                 self._conn.look()
-            except BaseException as error:
+            except BaseException as error:  # no ``with`` has begun yet that would do this
                 self.__exit__(None, error, None)
                 raise
         return self._conn

@@ -127,7 +127,7 @@ def connect(path: Path, *, readonly: bool, foreign_keys: bool = True) -> Connect
                 connection.execute("PRAGMA journal_mode = WAL").fetchone()
                 connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
-        except BaseException:
+        except BaseException:  # interrupted, too: nobody else has it yet, so nobody closes it
             connection.close()
             raise
     return connection
@@ -138,7 +138,7 @@ def explained(path: Path) -> Iterator[None]:
     """Turn the driver's troubles with the file into one sentence; programming errors pass."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # SQLAlchemy's are no sqlite3.Error, and it is not loaded for them
         told = explanation(path, error)
         if told is None:
             raise

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from hedger.ledger import tables as t
+from hedger.ledger.columns import Exact, Instant
 from hedger.ledger.connection import Connection
 from hedger.ledger.sqlite import Cursor, dialect
 from hedger.ledger.text import decimal_text, instant_text
@@ -215,9 +215,9 @@ def beginning(prefix: str) -> str:
 
 def _to_text(kind: sa.types.TypeEngine[Any]) -> Convert | None:
     """How a value of this type is written; None: as it is."""
-    if isinstance(kind, t.Exact):
+    if isinstance(kind, Exact):
         return _amount
-    return instant_text if isinstance(kind, t.Instant) else None
+    return instant_text if isinstance(kind, Instant) else None
 
 
 def _amount(value: Decimal) -> str:
@@ -227,9 +227,9 @@ def _amount(value: Decimal) -> str:
 
 def _reader(kind: sa.types.TypeEngine[Any]) -> Convert | None:
     """How a value of this type is read; None: as it is."""
-    if isinstance(kind, t.Exact):
+    if isinstance(kind, Exact):
         return Decimal
-    if isinstance(kind, t.Instant):
+    if isinstance(kind, Instant):
         return datetime.fromisoformat
     if isinstance(kind, sa.Boolean):
         return bool

@@ -43,7 +43,7 @@ def open_store(
     try:
         if not readonly:
             store.begin_epoch()
-    except BaseException:
+    except BaseException:  # interrupted or killed by a test, too: nobody else has it yet
         store.close()
         raise
     return store

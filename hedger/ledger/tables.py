@@ -1,61 +1,15 @@
 """
 The schema, as SQLAlchemy declares it. ``migrations/`` builds exactly this; a test holds them
-together.
-
-Amounts are text: ``sa.Numeric`` on SQLite goes through a float. Instants are text of a fixed
-width, see ``text.py``. Nothing here is SQLite's alone except the names of two options that
-other databases have under their own.
+together. How amounts and instants are kept: see ``columns.py``.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
 from hedger.domain.hedge import TERMINAL
+from hedger.ledger.columns import exact, hedge, instant, metadata, number, text, where
 from hedger.ledger.records import NONCE_FREE_STATES, OPEN_STATES
-from hedger.ledger.text import decimal_text, instant_text, parse_instant
-
-metadata = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
-
-
-class Exact(sa.types.TypeDecorator[Decimal]):
-    """An exact decimal as plain text."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Decimal | None, dialect: sa.Dialect) -> str | None:
-        if value is None:
-            return None
-        assert isinstance(value, Decimal)
-        return decimal_text(value)
-
-    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> Decimal | None:
-        return None if value is None else Decimal(value)
-
-
-class Instant(sa.types.TypeDecorator[datetime]):
-    """An aware instant, UTC, to the microsecond, as text that sorts."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> str | None:
-        return None if value is None else instant_text(value)
-
-    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> datetime | None:
-        return None if value is None else parse_instant(value)
 
 
 def _in(values: frozenset[Any]) -> str:
@@ -71,60 +25,33 @@ Conditions of partial indexes. A query has to say them word for word, without bo
 the database to see that the index answers it.
 """
 
-
-def _where(condition: str) -> Mapping[str, Any]:
-    """A partial index, for both databases that have them."""
-    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
-
-
-def _text(name: str, *, null: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=null)
-
-
-def _exact(name: str, *, null: bool = False) -> sa.Column[Decimal]:
-    return sa.Column(name, Exact, nullable=null)
-
-
-def _instant(name: str, *, null: bool = False) -> sa.Column[datetime]:
-    return sa.Column(name, Instant, nullable=null)
-
-
-def _number(name: str = "seq") -> sa.Column[int]:
-    """Counts up in the order of recording."""
-    return sa.Column(name, sa.Integer, primary_key=True)
-
-
-def _hedge(*, null: bool = False) -> sa.Column[str]:
-    return sa.Column("hedge_id", sa.Text, sa.ForeignKey("hedges.id"), nullable=null)
-
-
 meta = sa.Table(
-    "meta", metadata, sa.Column("key", sa.Text, primary_key=True), _text("value"), _instant("at")
+    "meta", metadata, sa.Column("key", sa.Text, primary_key=True), text("value"), instant("at")
 )
 
 hedges = sa.Table(
     "hedges",
     metadata,
-    _number(),
+    number(),
     sa.Column("id", sa.Text, nullable=False, unique=True),
-    _text("symbol"),
-    _text("venue_a"),
-    _text("venue_b"),
-    _text("side_a"),
-    _exact("requested_usd"),
-    _exact("planned_size"),
-    _text("state"),
-    _text("target"),
-    _text("reason"),
-    _instant("created_at"),
-    _instant("updated_at"),
-    _instant("opened_at", null=True),
-    _instant("closed_at", null=True),
-    _instant("first_settlement_a", null=True),
-    _instant("first_settlement_b", null=True),
-    _instant("last_settlement_a", null=True),
-    _instant("last_settlement_b", null=True),
-    _exact("expected_net_bps", null=True),
+    text("symbol"),
+    text("venue_a"),
+    text("venue_b"),
+    text("side_a"),
+    exact("requested_usd"),
+    exact("planned_size"),
+    text("state"),
+    text("target"),
+    text("reason"),
+    instant("created_at"),
+    instant("updated_at"),
+    instant("opened_at", null=True),
+    instant("closed_at", null=True),
+    instant("first_settlement_a", null=True),
+    instant("first_settlement_b", null=True),
+    instant("last_settlement_a", null=True),
+    instant("last_settlement_b", null=True),
+    exact("expected_net_bps", null=True),
     sa.Index("ix_hedges_created_at", "created_at"),
     sa.Index("ix_hedges_symbol", "symbol"),
     # one hedge per market: the venue nets positions, so two could not be told apart
@@ -132,7 +59,7 @@ hedges = sa.Table(
         "uq_hedges_live_symbol",
         "symbol",
         unique=True,
-        **_where(LIVE),
+        **where(LIVE),
     ),
 )
 
@@ -143,14 +70,14 @@ legs = sa.Table(
     sa.Column("venue", sa.Text, primary_key=True),
     # per purpose of the order: signed coins, signed cash (a buy is negative), fees paid
     *(
-        _exact(f"{purpose}_{what}")
+        exact(f"{purpose}_{what}")
         for purpose in ("open", "close", "rollback")
         for what in ("size", "usd", "fees_usd")
     ),
-    _exact("funding_usd"),
-    _instant("funding_through", null=True),  # market clock: complete up to here
+    exact("funding_usd"),
+    instant("funding_through", null=True),  # market clock: complete up to here
     sa.Column("funding_due", sa.Boolean, nullable=False),  # some of it is not known yet
-    sa.Index("ix_legs_funding_due", "hedge_id", **_where(FUNDING_DUE)),
+    sa.Index("ix_legs_funding_due", "hedge_id", **where(FUNDING_DUE)),
 )
 
 days = sa.Table(
@@ -159,11 +86,11 @@ days = sa.Table(
     sa.Column("day", sa.Text, primary_key=True),  # UTC date of the fill, or of the settlement
     sa.Column("venue", sa.Text, primary_key=True),
     sa.Column("fills", sa.Integer, nullable=False),
-    _exact("traded_usd"),
-    _exact("cash_usd"),
-    _exact("fees_usd"),
+    exact("traded_usd"),
+    exact("cash_usd"),
+    exact("fees_usd"),
     sa.Column("payments", sa.Integer, nullable=False),
-    _exact("funding_usd"),
+    exact("funding_usd"),
 )
 
 reservations = sa.Table(
@@ -171,43 +98,43 @@ reservations = sa.Table(
     metadata,
     sa.Column("hedge_id", sa.Text, sa.ForeignKey("hedges.id"), primary_key=True),
     sa.Column("venue", sa.Text, primary_key=True),
-    _exact("amount_usd"),
-    _instant("at"),
+    exact("amount_usd"),
+    instant("at"),
 )
 
 orders = sa.Table(
     "orders",
     metadata,
-    _number(),
+    number(),
     sa.Column("id", sa.Text, nullable=False, unique=True),
-    _hedge(),
-    _text("venue"),
-    _text("symbol"),
-    _text("purpose"),
+    hedge(),
+    text("venue"),
+    text("symbol"),
+    text("purpose"),
     sa.Column("attempt", sa.Integer, nullable=False),
-    _text("side"),
-    _exact("size"),
-    _exact("limit_price"),
-    _instant("order_expires_at"),
-    _text("state"),
-    _exact("filled_size"),
-    _exact("filled_usd"),
-    _exact("avg_price", null=True),
-    _exact("fee_usd"),
-    _text("venue_order_id", null=True),
-    _text("status", null=True),
-    _text("detail", null=True),
-    _instant("prepared_at"),
-    _instant("done_at", null=True),
+    text("side"),
+    exact("size"),
+    exact("limit_price"),
+    instant("order_expires_at"),
+    text("state"),
+    exact("filled_size"),
+    exact("filled_usd"),
+    exact("avg_price", null=True),
+    exact("fee_usd"),
+    text("venue_order_id", null=True),
+    text("status", null=True),
+    text("detail", null=True),
+    instant("prepared_at"),
+    instant("done_at", null=True),
     sa.Column("epoch", sa.Integer, nullable=False),
-    _text("account"),
-    _text("client_id"),
-    _instant("expires_at"),
-    _text("lane", null=True),
+    text("account"),
+    text("client_id"),
+    instant("expires_at"),
+    text("lane", null=True),
     sa.Column("nonce", sa.BigInteger, nullable=True),
-    _text("tx_hash", null=True),
-    _text("payload_sha256"),
-    _text("payload"),  # long, and last, so that a scan need not read it
+    text("tx_hash", null=True),
+    text("payload_sha256"),
+    text("payload"),  # long, and last, so that a scan need not read it
     sa.UniqueConstraint("venue", "client_id"),
     sa.Index("ix_orders_hedge_id", "hedge_id"),
     sa.Index("ix_orders_prepared_at", "prepared_at"),
@@ -219,7 +146,7 @@ orders = sa.Table(
         "lane",
         "nonce",
         unique=True,
-        **_where(NONCE_TAKEN),
+        **where(NONCE_TAKEN),
     ),
     # nothing new on a leg while it is unknown what an earlier order did
     sa.Index(
@@ -227,23 +154,23 @@ orders = sa.Table(
         "hedge_id",
         "venue",
         unique=True,
-        **_where(UNSETTLED),
+        **where(UNSETTLED),
     ),
 )
 
 burns = sa.Table(
     "burns",
     metadata,
-    _number(),
+    number(),
     sa.Column("order_id", sa.Text, sa.ForeignKey("orders.id"), nullable=False, index=True),
-    _text("client_id"),
-    _instant("expires_at"),
-    _text("lane", null=True),
+    text("client_id"),
+    instant("expires_at"),
+    text("lane", null=True),
     sa.Column("nonce", sa.BigInteger, nullable=True),
-    _text("tx_hash", null=True),
-    _text("payload"),
-    _text("state"),  # prepared | settled, with the order it stands for
-    _instant("prepared_at"),
+    text("tx_hash", null=True),
+    text("payload"),
+    text("state"),  # prepared | settled, with the order it stands for
+    instant("prepared_at"),
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Index("ix_burns_lane", "lane"),
 )
@@ -251,13 +178,13 @@ burns = sa.Table(
 fillers = sa.Table(  # harmless transactions under nonces that no order of ours has
     "fillers",
     metadata,
-    _number(),
-    _text("lane"),
+    number(),
+    text("lane"),
     sa.Column("nonce", sa.BigInteger, nullable=False),
-    _text("tx_hash"),
-    _text("payload"),
-    _instant("expires_at"),
-    _instant("prepared_at"),
+    text("tx_hash"),
+    text("payload"),
+    instant("expires_at"),
+    instant("prepared_at"),
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Index("ix_fillers_lane_nonce", "lane", "nonce"),
 )
@@ -265,14 +192,14 @@ fillers = sa.Table(  # harmless transactions under nonces that no order of ours 
 lanes = sa.Table(
     "lanes",
     metadata,
-    _number(),
+    number(),
     sa.Column("lane", sa.Text, nullable=False, unique=True),
-    _text("venue"),
-    _text("carries"),
-    _text("state"),
-    _text("reason"),
-    _instant("changed_at"),
-    _instant("cool_down_until", null=True),
+    text("venue"),
+    text("carries"),
+    text("state"),
+    text("reason"),
+    instant("changed_at"),
+    instant("cool_down_until", null=True),
     *(
         sa.Column(name, sa.Integer, nullable=False)
         for name in ("mismatches", "resyncs", "drifts", "gaps", "cool_downs")
@@ -283,17 +210,17 @@ lanes = sa.Table(
 fills = sa.Table(
     "fills",
     metadata,
-    _number(),
-    _text("venue"),
-    _text("trade_id"),
+    number(),
+    text("venue"),
+    text("trade_id"),
     sa.Column("order_id", sa.Text, sa.ForeignKey("orders.id"), nullable=False, index=True),
-    _hedge(),
-    _text("symbol"),
-    _text("side"),
-    _exact("size"),
-    _exact("price"),
-    _exact("fee_usd"),
-    _instant("at"),
+    hedge(),
+    text("symbol"),
+    text("side"),
+    exact("size"),
+    exact("price"),
+    exact("fee_usd"),
+    instant("at"),
     sa.Column("is_maker", sa.Boolean, nullable=True),  # null: not recorded
     sa.UniqueConstraint("venue", "trade_id"),
     sa.Index("ix_fills_hedge_id", "hedge_id"),
@@ -303,15 +230,15 @@ fills = sa.Table(
 position_observations = sa.Table(
     "position_observations",
     metadata,
-    _number(),
-    _hedge(null=True),
-    _text("venue"),
-    _text("symbol"),
-    _exact("size"),
-    _exact("entry_price", null=True),
-    _instant("read_started_at"),
-    _instant("as_of"),
-    _text("source"),
+    number(),
+    hedge(null=True),
+    text("venue"),
+    text("symbol"),
+    exact("size"),
+    exact("entry_price", null=True),
+    instant("read_started_at"),
+    instant("as_of"),
+    text("source"),
     sa.Index(
         "ix_position_observations_venue_symbol_read_started_at",
         "venue",
@@ -325,34 +252,34 @@ position_observations = sa.Table(
 funding_observations = sa.Table(
     "funding_observations",
     metadata,
-    _number(),
-    _text("venue"),
-    _text("symbol"),
-    _exact("rate_1h"),
-    _instant("next_settlement_at"),
+    number(),
+    text("venue"),
+    text("symbol"),
+    exact("rate_1h"),
+    instant("next_settlement_at"),
     sa.Column("interval_s", sa.Integer, nullable=False),
-    _exact("mark_price"),
-    _exact("index_price", null=True),
-    _exact("open_interest_usd", null=True),
-    _instant("as_of"),
-    _text("source"),
+    exact("mark_price"),
+    exact("index_price", null=True),
+    exact("open_interest_usd", null=True),
+    instant("as_of"),
+    text("source"),
     sa.Index("ix_funding_observations_as_of", "as_of"),
 )
 
 funding_payments = sa.Table(
     "funding_payments",
     metadata,
-    _number(),
-    _text("venue"),
-    _text("symbol"),
-    _text("payment_id"),
-    _instant("settlement_at"),
-    _exact("amount_usd"),
-    _exact("rate_1h"),
-    _exact("size"),
-    _hedge(null=True),
-    _instant("booked_at"),
-    _exact("mark_price", null=True),  # where the venue tells what it was computed with
+    number(),
+    text("venue"),
+    text("symbol"),
+    text("payment_id"),
+    instant("settlement_at"),
+    exact("amount_usd"),
+    exact("rate_1h"),
+    exact("size"),
+    hedge(null=True),
+    instant("booked_at"),
+    exact("mark_price", null=True),  # where the venue tells what it was computed with
     sa.UniqueConstraint("venue", "payment_id"),
     sa.UniqueConstraint("venue", "symbol", "settlement_at"),
     sa.Index("ix_funding_payments_hedge_id", "hedge_id"),
@@ -362,16 +289,16 @@ funding_payments = sa.Table(
 events = sa.Table(
     "events",
     metadata,
-    _number(),
-    _instant("at"),
+    number(),
+    instant("at"),
     sa.Column("epoch", sa.Integer, nullable=False),
-    _text("level"),
-    _text("kind"),
-    _hedge(null=True),
-    _text("from_state", null=True),
-    _text("to_state", null=True),
-    _text("text"),
-    _text("data"),  # one JSON object
+    text("level"),
+    text("kind"),
+    hedge(null=True),
+    text("from_state", null=True),
+    text("to_state", null=True),
+    text("text"),
+    text("data"),  # one JSON object
     sa.Index("ix_events_hedge_id", "hedge_id"),
     sa.Index("ix_events_at", "at"),
 )
@@ -379,27 +306,27 @@ events = sa.Table(
 alerts = sa.Table(
     "alerts",
     metadata,
-    _number(),
-    _instant("at"),
-    _hedge(null=True),
-    _text("text"),
-    _text("data"),
-    _instant("acknowledged_at", null=True),
+    number(),
+    instant("at"),
+    hedge(null=True),
+    text("text"),
+    text("data"),
+    instant("acknowledged_at", null=True),
 )
 
 decisions = sa.Table(  # one row is an hour of one reason on one market
     "decisions",
     metadata,
-    _number(),
-    _instant("hour"),
-    _text("symbol"),
-    _text("about"),
-    _text("code"),
-    _instant("first_at"),
-    _instant("last_at"),
-    _text("text"),
+    number(),
+    instant("hour"),
+    text("symbol"),
+    text("about"),
+    text("code"),
+    instant("first_at"),
+    instant("last_at"),
+    text("text"),
     sa.Column("times", sa.Integer, nullable=False),
-    _exact("value_usd", null=True),
+    exact("value_usd", null=True),
     sa.UniqueConstraint("hour", "symbol", "about", "code"),
     sa.Index("ix_decisions_last_at", "last_at"),
 )

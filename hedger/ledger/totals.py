@@ -16,12 +16,13 @@ from hedger.domain.money import ZERO
 from hedger.domain.order import Fill, Purpose
 from hedger.errors import StateError
 from hedger.ledger import tables as t
+from hedger.ledger.columns import Exact
 from hedger.ledger.session import Session
 from hedger.ledger.statements import Change, Query, given, inserting
 from hedger.ledger.text import EXACT, instant_text
 
-EMPTY_LEG = {c.name: ZERO for c in t.legs.c if isinstance(c.type, t.Exact)}
-EMPTY_DAY = {c.name: ZERO if isinstance(c.type, t.Exact) else 0 for c in t.days.c}
+EMPTY_LEG = {c.name: ZERO for c in t.legs.c if isinstance(c.type, Exact)}
+EMPTY_DAY = {c.name: ZERO if isinstance(c.type, Exact) else 0 for c in t.days.c}
 
 _THIS_LEG = (t.legs.c.hedge_id == given("hedge"), t.legs.c.venue == given("of_venue"))
 _LEG = Query(sa.select(t.legs).where(*_THIS_LEG))

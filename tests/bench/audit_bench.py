@@ -8,10 +8,12 @@ finds the ledger in HEDGER_HOME. Without it, the audit module itself is run.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -64,8 +66,11 @@ json_array(rows(Path(__import__("os").environ["HEDGER_HOME"]) / "ledger.db", kin
 def generate(path: Path, orders: int, seed: int = 1) -> None:
     """A ledger of hedges that were opened and closed on two venues, with all that belongs to it."""
     upgrade(path, SystemClock())
-    chance = random.Random(seed)
-    connection = sqlite.connect(path, readonly=False)
+    with contextlib.closing(sqlite.connect(path, readonly=False)) as connection:
+        _fill(connection, orders, random.Random(seed))
+
+
+def _fill(connection: sqlite3.Connection, orders: int, chance: random.Random) -> None:
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("BEGIN")
     for number in range(orders // ORDERS_PER_HEDGE):
@@ -82,7 +87,6 @@ def generate(path: Path, orders: int, seed: int = 1) -> None:
         [instant_text(START)],
     )
     connection.execute("COMMIT")
-    connection.close()
 
 
 def _hedge(number: int, chance: random.Random) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -154,16 +154,14 @@ async def test_an_order_from_the_ledger_is_found_by_a_new_process(
     sent = await account.prepared()
     ledger, clock = tmp_path / "ledger.db", account.world.clock
     migrate.upgrade(ledger, clock)
-    store = open_store(ledger, clock)
-    store.plan(a_hedge(State.PLANNED, id=HEDGE))
-    store.intend(sent, move_to=(State.OPENING_A, "sent"))
-    store.close()
+    with open_store(ledger, clock) as store:
+        store.plan(a_hedge(State.PLANNED, id=HEDGE))
+        store.intend(sent, move_to=(State.OPENING_A, "sent"))
     assert isinstance(await account.venue.submit(sent), Accepted)
     await account.world.pass_time(SETTLED_S)
 
-    store = open_store(ledger, clock)
-    (loaded,) = store.open_intents(HEDGE)
-    store.close()
+    with open_store(ledger, clock) as store:
+        (loaded,) = store.open_intents(HEDGE)
     venue = account.another()
     await venue.start()
     sighting = await venue.find(loaded)

@@ -14,11 +14,11 @@ from alembic.script import ScriptDirectory
 
 from hedger import resources
 from hedger.errors import StateError
-from hedger.ledger import sqlite
+from hedger.ledger import account_tables, sqlite, tables  # noqa: F401 - they fill the metadata
+from hedger.ledger.columns import metadata
 from hedger.ledger.migrate import KEPT_BACKUPS, MIN_AGE, backups, upgrade
 from hedger.ledger.records import REVISION
 from hedger.ledger.store import open_store
-from hedger.ledger.tables import metadata
 from tests.unit.ledger.build import StepClock, a_hedge, a_store
 
 
@@ -30,12 +30,14 @@ def path(tmp_path: Path) -> Path:
 @contextlib.contextmanager
 def alembic(path: Path) -> Iterator[Config]:
     engine = sqlite.engine(path, foreign_keys=False)
-    with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(resources.migrations()))
-        config.attributes["connection"] = connection
-        yield config
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            config = Config()
+            config.set_main_option("script_location", str(resources.migrations()))
+            config.attributes["connection"] = connection
+            yield config
+    finally:
+        engine.dispose()
 
 
 def schema(path: Path) -> set[tuple[str, str, frozenset[str]]]:
@@ -63,8 +65,10 @@ def test_the_migrations_build_exactly_the_schema_that_the_code_declares(path: Pa
     # autogenerate does not look at the conditions of partial indexes: compare the statements
     declared = path.with_name("declared.db")
     engine = sa.create_engine(f"sqlite:///{declared}")
-    metadata.create_all(engine)
-    engine.dispose()
+    try:
+        metadata.create_all(engine)
+    finally:
+        engine.dispose()
     assert schema(path) == schema(declared)
 
 

@@ -8,7 +8,6 @@ import asyncio
 import itertools
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,13 +19,15 @@ from hedger.home import Home
 from hedger.settling import left_key
 from hedger.standing import standing
 from tests.desk import Desk
+from tests.scenarios.scenes import (
+    FOR_EVER,
+    LAG_PASSED_S,
+    a_pair_at_rest,
+    either_venue,
+    reconcile,
+)
 from tests.scenarios.test_reconciling import foreign_order
 from tests.world import LIGHTER, X10
-
-FOR_EVER: dict[str, Any] = {"times": 0}
-LAG_PASSED_S = 11.0
-
-either_venue = pytest.mark.parametrize("venue", [X10, LIGHTER])
 
 
 async def escalated(desk: Desk) -> str:
@@ -52,7 +53,7 @@ async def test_s57_a_market_that_takes_no_orders_is_settled_by_hand_and_left_alo
         await settle(desk, name)
     await settle(desk, name, force=True)
     orders = len(desk.rows("orders"))
-    row = await desk.trader.reconcile(desk.said.append)
+    row = await reconcile(desk)
 
     assert (row["differences"], row["blocked"]) == ([], ["x10:ETH"])
     assert len(desk.rows("orders")) == orders
@@ -79,7 +80,7 @@ async def test_what_a_person_took_over_is_ours_again_when_it_changes(desk: Desk)
     foreign_order(desk, X10, Decimal("0.1") * (1 if desk.position(X10) > 0 else -1))
     await desk.world.pass_time(LAG_PASSED_S)
 
-    await desk.trader.reconcile(desk.said.append)
+    await reconcile(desk)
 
     desk.assert_flat()
 
@@ -134,11 +135,10 @@ async def test_a_venue_in_doubt_beside_an_open_hedge_is_alerted_and_named(
     desk: Desk, venue: str
 ) -> None:
     """New hedges wait, exits go on, and a person hears of it when it lasts."""
-    hedge = await desk.open("ETH", 300)
-    await desk.world.pass_time(LAG_PASSED_S)
+    hedge = await a_pair_at_rest(desk)
     desk.world.fault(venue, "bad_reads", what=["positions"], **FOR_EVER)
     for _ in range(3):
-        await desk.trader.reconcile(desk.said.append)
+        await reconcile(desk)
         desk.trader.naked.look()
         await desk.world.pass_time(50)
 
@@ -146,7 +146,7 @@ async def test_a_venue_in_doubt_beside_an_open_hedge_is_alerted_and_named(
     assert alert.text.startswith(f"{venue} is in doubt for")
     assert standing(desk.store)["in_doubt"][0]["venue"] == venue
     desk.world.no_faults()
-    await desk.trader.reconcile(desk.said.append)
+    await reconcile(desk)
     assert standing(desk.store)["in_doubt"] == []
     assert desk.store.hedge(hedge.id).state is State.OPEN
 

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -19,16 +18,14 @@ from hedger.errors import UsageError
 from hedger.ledger.records import OrderState
 from tests.desk import Desk
 from tests.scenarios import facts
+from tests.scenarios.scenes import (
+    FOR_EVER,
+    a_pair_at_rest,
+    a_working_order_believed_dead,
+    either_venue,
+    reconcile,
+)
 from tests.world import LIGHTER, X10
-
-FOR_EVER: dict[str, Any] = {"times": 0}
-LAG_PASSED_S = 11.0
-either_venue = pytest.mark.parametrize("venue", [X10, LIGHTER])
-
-
-async def reconcile(desk: Desk) -> dict[str, Any]:
-    return dict(await desk.trader.reconcile(desk.said.append))
-
 
 # -- reads that are not the truth (S3, S4, S5, S34) ----------------------------------------------
 
@@ -54,8 +51,7 @@ async def test_s4_one_unreadable_venue_does_not_make_the_other_leg_a_stray(
     desk: Desk, venue: str
 ) -> None:
     """One venue's 503 turned the other venue's healthy leg into a "zombie" that was closed."""
-    hedge = await desk.open("ETH", 300)
-    await desk.world.pass_time(LAG_PASSED_S)
+    hedge = await a_pair_at_rest(desk)
     desk.world.fault(venue, "bad_reads", what=["positions"], **FOR_EVER)
 
     row = await reconcile(desk)
@@ -71,8 +67,7 @@ async def test_s5_empty_answers_that_the_trades_contradict_close_nothing(
     desk: Desk, venue: str
 ) -> None:
     """Two bad reads closed a healthy hedge; here no number of them does against the trades."""
-    hedge = await desk.open("ETH", 300)
-    await desk.world.pass_time(LAG_PASSED_S)
+    hedge = await a_pair_at_rest(desk)
     desk.world.fault(venue, "empty_reads", what=["positions"], **FOR_EVER)
 
     row = await reconcile(desk)
@@ -88,8 +83,7 @@ async def test_s5_empty_answers_that_the_trades_contradict_close_nothing(
 @either_venue
 async def test_s5_a_close_does_not_take_empty_answers_for_its_end(desk: Desk, venue: str) -> None:
     """The same in a close: "flat already" for as long as the answers are empty, and alerted."""
-    hedge = await desk.open("ETH", 300)
-    await desk.world.pass_time(LAG_PASSED_S)
+    hedge = await a_pair_at_rest(desk)
     desk.world.fault(venue, "empty_reads", what=["positions"], **FOR_EVER)
 
     hedge = await desk.close(hedge)
@@ -106,8 +100,7 @@ async def test_s48_a_vanished_leg_is_believed_in_the_end_when_its_trades_cannot_
     desk: Desk, venue: str
 ) -> None:
     """The second source must not become the reason why a leg stays alone."""
-    hedge = await desk.open("ETH", 300)
-    await desk.world.pass_time(LAG_PASSED_S)
+    hedge = await a_pair_at_rest(desk)
     desk.world.fault(venue, "liquidate", market="ETH")
     desk.world.fault(venue, "bad_reads", what=["orders"], **FOR_EVER)
     await desk.world.pass_time(1)
@@ -217,10 +210,7 @@ async def test_s12_a_working_order_of_ours_that_the_ledger_has_ended_is_cancelle
     desk: Desk,
 ) -> None:
     """The account is watched, not only the hedges: what still works there is found."""
-    desk.world.fault(X10, "keep_working", reduce_only=False)
-    desk.world.fault(X10, "empty_reads", what=["orders"], **FOR_EVER)  # it looks dead
-    hedge = await desk.open("ETH", 300)
-    assert hedge.state is State.CLOSED_FLAT
+    await a_working_order_believed_dead(desk)
     assert [r["state"] for r in desk.rows("orders")] == [OrderState.DEAD]
     desk.world.no_faults()
 
@@ -257,10 +247,7 @@ async def test_s60_a_stop_leaves_no_opening_order_and_keeps_a_protective_close(d
 
 async def test_a_late_fill_of_a_dead_order_is_booked_alerted_and_taken_off(desk: Desk) -> None:
     """A venue that breaks its own bound: dead behind its fence, and filled all the same."""
-    desk.world.fault(X10, "keep_working", reduce_only=False, seconds=40)
-    desk.world.fault(X10, "empty_reads", what=["orders"], **FOR_EVER)
-    hedge = await desk.open("ETH", 300)
-    assert hedge.state is State.CLOSED_FLAT
+    hedge = await a_working_order_believed_dead(desk, seconds=40)
     await desk.world.pass_time(30)
     assert desk.naked() != ZERO
     desk.world.no_faults()
@@ -283,8 +270,7 @@ async def test_s48_a_liquidated_leg_is_trimmed_on_the_other_side_at_once(
     desk: Desk, venue: str, fraction: str
 ) -> None:
     """One leg was liquidated, the other rode naked; the trades say so, so no lag is waited out."""
-    hedge = await desk.open("ETH", 300)
-    await desk.world.pass_time(LAG_PASSED_S)
+    hedge = await a_pair_at_rest(desk)
     desk.world.fault(venue, "liquidate", market="ETH", fraction=fraction)
     await desk.world.pass_time(0.5)
     began = desk.world.clock.now()

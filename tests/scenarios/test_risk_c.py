@@ -32,13 +32,16 @@ from hedger.standing import sentences, standing
 from hedger.units import QUORUM
 from tests.desk import Desk
 from tests.scenarios import facts
+from tests.scenarios.scenes import (
+    FOR_EVER,
+    LAG_PASSED_S,
+    a_pair_at_rest,
+    either_venue,
+)
 from tests.scenarios.test_reconciling import foreign_order
 from tests.world import LIGHTER, X10
 
 ETH = Symbol("ETH")
-FOR_EVER: dict[str, Any] = {"times": 0}
-LAG_PASSED_S = 11.0
-either_venue = pytest.mark.parametrize("venue", [X10, LIGHTER])
 with_leverage = pytest.mark.config(trading={"manage_leverage": True})
 
 
@@ -373,8 +376,7 @@ async def test_s48_a_deleveraged_leg_is_trimmed_on_the_other_side_at_once(
     desk: Desk, venue: str, share: str
 ) -> None:
     """Auto-deleveraging took a part or all of one leg, and the other rode naked."""
-    hedge = await desk.open("ETH", 300)
-    await desk.world.pass_time(LAG_PASSED_S)
+    hedge = await a_pair_at_rest(desk)
     desk.world.exchange(venue).liquidate(
         desk.world.account(venue), "ETH", Decimal(share), kind=TradeKind.DELEVERAGE
     )
@@ -436,19 +438,31 @@ async def test_a_guard_that_cannot_read_changes_nothing(desk: Desk) -> None:
 # -- accounts and losses ------------------------------------------------------------------------
 
 
+SHARED: dict[str, Any] = {"dedicated": False}
+THEIRS = Decimal("0.02")  # BTC: 1,500 USD and more
+
+
+async def hold_theirs(desk: Desk, venue: str) -> None:
+    """Somebody else buys on our account, so long ago that every reading shows it."""
+    foreign_order(desk, venue, THEIRS, symbol="BTC")
+    await desk.world.pass_time(LAG_PASSED_S)
+
+
+async def why_refused(desk: Desk, usd: int, *codes: str) -> str:
+    """Why no hedge of that size on ETH is opened; ``codes`` are all objections to it."""
+    hedge = await desk.open("ETH", usd)
+    assert hedge.state is State.REFUSED
+    assert desk.events("objected")[0]["data"]["codes"] == [*codes]
+    return hedge.reason
+
+
 @pytest.mark.sandbox(balance_usd=Decimal(150))
 @pytest.mark.config(risk={"min_liquidation_distance_bps": 2800, "min_free_margin_share": 0})
 async def test_a_hedge_that_would_be_too_near_to_liquidation_is_refused(desk: Desk) -> None:
     """150 USD carry 500 at 30 % less maintenance, and not 520."""
-    refused = await desk.open("ETH", 540)
-    assert refused.state is State.REFUSED
-    assert "bps from liquidation, risk.min_liquidation_distance_bps is 2800" in refused.reason
-    assert desk.events("objected")[0]["data"]["codes"] == ["liquidation_distance"] * 2
+    why = await why_refused(desk, 540, "liquidation_distance", "liquidation_distance")
+    assert "bps from liquidation, risk.min_liquidation_distance_bps is 2800" in why
     assert (await desk.open("ETH", 480)).state is State.OPEN
-
-
-SHARED: dict[str, Any] = {"dedicated": False}
-THEIRS = Decimal("0.02")  # BTC: 1,500 USD and more
 
 
 @pytest.mark.sandbox(balance_usd=Decimal(500))
@@ -458,14 +472,8 @@ async def test_positions_of_somebody_else_count_in_the_distance_from_liquidation
     desk: Desk, venue: str
 ) -> None:
     """Only our own rows were counted: 500 USD behind 300, while they stood behind 2,000."""
-    foreign_order(desk, venue, THEIRS, symbol="BTC")
-    await desk.world.pass_time(LAG_PASSED_S)
-
-    refused = await desk.open("ETH", 300)
-
-    assert refused.state is State.REFUSED
-    assert f"{venue} would be" in refused.reason
-    assert desk.events("objected")[0]["data"]["codes"] == ["liquidation_distance"]
+    await hold_theirs(desk, venue)
+    assert f"{venue} would be" in await why_refused(desk, 300, "liquidation_distance")
 
 
 @pytest.mark.sandbox(balance_usd=Decimal(300))
@@ -483,10 +491,7 @@ async def test_our_own_legs_count_before_the_venue_shows_them(desk: Desk, *, at_
     else:
         await desk.world.pass_time(1)
 
-    refused = await desk.open("ETH", 400)
-
-    assert refused.state is State.REFUSED
-    assert desk.events("objected")[0]["data"]["codes"] == ["liquidation_distance"] * 2
+    await why_refused(desk, 400, "liquidation_distance", "liquidation_distance")
     await first
 
 
@@ -495,14 +500,9 @@ async def test_our_own_legs_count_before_the_venue_shows_them(desk: Desk, *, at_
 async def test_positions_of_somebody_else_count_against_the_value_on_a_venue(
     desk: Desk, venue: str
 ) -> None:
-    foreign_order(desk, venue, THEIRS, symbol="BTC")
-    await desk.world.pass_time(LAG_PASSED_S)
-
-    refused = await desk.open("ETH", 300)
-
-    assert refused.state is State.REFUSED
-    assert f"USD are held on {venue}; with 300 more" in refused.reason
-    assert desk.events("objected")[0]["data"]["codes"] == ["max_venue_usd"]
+    await hold_theirs(desk, venue)
+    why = await why_refused(desk, 300, "max_venue_usd")
+    assert f"USD are held on {venue}; with 300 more" in why
 
 
 @pytest.mark.config(account=SHARED)
@@ -512,8 +512,7 @@ async def test_what_a_balance_does_not_tell_is_asked_of_the_positions_or_unknown
     desk: Desk, venue: str, monkeypatch: pytest.MonkeyPatch, *, priced: bool
 ) -> None:
     """Unknown is never zero: nothing is opened beside a position that has no price."""
-    foreign_order(desk, venue, THEIRS, symbol="BTC")
-    await desk.world.pass_time(LAG_PASSED_S)
+    await hold_theirs(desk, venue)
     port = next(port for id_, port in desk.trader.venues.items() if id_ == venue)
     balance, positions = port.balance, port.positions
 

@@ -169,8 +169,8 @@ class _Message:
             if back_s is not None:
                 self._fail(BrokenError())
             return
-        except Exception:
-            self._lost()  # for its sender as any other; the loop tells the judge of it
+        except Exception:  # a bug of the venue's, whichever: the loop tells the judge of it
+            self._lost()  # and for its sender it is a lost answer, as any other
             raise
         self._refused = reply[0] in REFUSALS
         if self._order:

@@ -87,11 +87,17 @@ def _unhandled(world: World, context: dict[str, Any]) -> None:
 async def _run(setup: Setup, engines: Engines) -> Result:
     world = World(setup, engines)
     asyncio.get_running_loop().set_exception_handler(lambda _, told: _unhandled(world, told))
-    await _day(world)
+    try:
+        await _day(world)
+        return _judged(setup, world)
+    finally:
+        world.oracle.close()
+
+
+def _judged(setup: Setup, world: World) -> Result:
     world.truth.finish()
     world.oracle.finish()
     hedges, orders, alerts = world.oracle.counts()
-    world.oracle.close()
     return Result(
         seed=setup.seed,
         hours=setup.hours,
@@ -129,7 +135,9 @@ def _engines(pid: int) -> Engines:
     folder = _base() / str(pid)
     folder.mkdir()
     gc.freeze()  # what was imported stays
-    return Engines(folder)
+    engines = Engines(folder)
+    atexit.register(engines.close)
+    return engines
 
 
 @cache

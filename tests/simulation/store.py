@@ -115,12 +115,16 @@ class Engines:
 
     def lay_out(self, empty: Path) -> None:
         """A new world: its ledger is a copy of ``empty``."""
-        while self._free:
-            self._free.pop().close()
+        self.close()
         for end in ("", "-wal", "-shm", ".synced"):
             self.path.with_name(self.path.name + end).unlink(missing_ok=True)
         shutil.copyfile(empty, self.path)
         self.checked = False
+
+    def close(self) -> None:
+        """Close what nobody uses at present."""
+        while self._free:
+            self._free.pop().close()
 
     def take(self) -> Connection:
         return self._free.pop() if self._free else sqlite.connect(self.path, readonly=False)
@@ -142,5 +146,9 @@ def open_store(engines: Engines, clock: Clock, process: Process, trouble: Troubl
         sqlite.check_revision(engines.path, REVISION)
         engines.checked = True
     store = SimStore(engines, clock, process, trouble)
-    store.begin_epoch()
+    try:
+        store.begin_epoch()
+    except BaseException:  # killed on the way, too: nobody else could give the file back
+        store.close()
+        raise
     return store

@@ -6,6 +6,7 @@ The budget here is a sample: ``HEDGER_SIM_SEEDS`` worlds (150 unless said otherw
 """
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -122,19 +123,17 @@ def test_a_power_cut_takes_what_was_not_synced(tmp_path):
     kept: dict[str, int] = {}
     for mode in ("FULL", "NORMAL"):
         path.unlink(missing_ok=True)
-        conn = sqlite3.connect(path, isolation_level=None)
-        conn.execute("PRAGMA journal_mode = WAL")
-        conn.execute(f"PRAGMA synchronous = {mode}")
-        conn.execute("CREATE TABLE t (a)")
-        disk = Disk(path, conn)
-        for number in range(10):
-            conn.execute("INSERT INTO t VALUES (?)", (number,))
-            disk.committed()
-        conn.close()
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as conn:
+            conn.execute("PRAGMA journal_mode = WAL")
+            conn.execute(f"PRAGMA synchronous = {mode}")
+            conn.execute("CREATE TABLE t (a)")
+            disk = Disk(path, conn)
+            for number in range(10):
+                conn.execute("INSERT INTO t VALUES (?)", (number,))
+                disk.committed()
         cut_power(path)
-        with sqlite3.connect(path) as after:
+        with contextlib.closing(sqlite3.connect(path)) as after:
             kept[mode] = after.execute("SELECT count(*) FROM t").fetchone()[0]
-        after.close()
     assert kept["FULL"] == 10
     assert kept["NORMAL"] < 10
 

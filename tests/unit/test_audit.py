@@ -1,5 +1,6 @@
 """What the ledger answers when it is asked."""
 
+import contextlib
 import io
 import json
 import sqlite3
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from hedger.audit import KINDS, Filters, columns, json_array, rows
+from hedger.audit import KINDS, Filters, accounts, columns, json_array, rows
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId, LaneId, VenueId
 from hedger.domain.market import FundingQuote
@@ -35,6 +36,7 @@ from tests.unit.ledger.build import (
     filled,
     settlement,
 )
+from tests.unit.ledger.connections import every_connection_closed
 
 
 @pytest.fixture
@@ -348,6 +350,15 @@ def test_an_audit_without_a_ledger_makes_none(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_answer_that_is_left_half_way_gives_the_file_back(
+    busy: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was to read it has raised, or does not want the rest."""
+    with every_connection_closed(monkeypatch):
+        next(rows(busy.path, "hedges", Filters(limit=0)))
+        next(accounts.rows(busy.path, Filters(limit=0)))
+
+
 def test_an_audit_sees_what_a_running_writer_has_committed_and_changes_nothing(
     tmp_path: Path,
 ) -> None:
@@ -370,13 +381,10 @@ def test_the_file_is_read_without_sqlalchemy() -> None:
 
 
 def test_an_answer_is_streamed_and_not_gathered(store: Store) -> None:
-    connection = sqlite3.connect(store.path)
-    connection.execute("PRAGMA synchronous = OFF")
     values = [("2026-01-01T00:00:00.000000Z", 1, "info", "x", "y" * 500, "{}")] * 20_000
     columns_ = "at, epoch, level, kind, text, data"
-    with connection:
+    with contextlib.closing(sqlite3.connect(store.path)) as connection, connection:
         connection.executemany(f"INSERT INTO events ({columns_}) VALUES (?,?,?,?,?,?)", values)
-    connection.close()
     peak_kb = subprocess.run(
         [sys.executable, "-c", STREAM, str(store.path)], capture_output=True, text=True, check=True
     ).stdout

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from hedger.clock import SystemClock
 from hedger.daemon import Daemon
 from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol
-from hedger.errors import ConfigError, StateError, UsageError
+from hedger.errors import ConfigError, UsageError
 from hedger.home import Home
 from hedger.settings import Job
 from tests.desk import Desk, at_desk
@@ -128,42 +127,6 @@ def test_a_wrong_cron_expression_is_refused_before_anything_runs(cron: str) -> N
 
 def test_intervals_and_cron_expressions_are_both_schedules() -> None:
     scheduler.check({"scan": Job(interval_s=10), "funding": Job(cron="*/5 * * * *")})
-
-
-async def test_a_command_that_does_not_end_is_left_to_the_next_start_at_the_common_deadline(
-    tmp_path: Path,
-) -> None:
-    """Jobs and commands share one grace: one after the other would double it."""
-    begun, never = asyncio.Event(), asyncio.Event()
-    cut_off: list[str] = []
-
-    async def endless(args: Mapping[str, Any], _progress: control.Progress) -> Mapping[str, Any]:
-        begun.set()
-        try:
-            await never.wait()
-        except asyncio.CancelledError:
-            cut_off.append("open")
-            raise
-        return args
-
-    path = tmp_path / "control.sock"
-    clock = SystemClock()
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-        async with control.ControlServer(path, {"open": endless}, environment="e") as server:
-            asked = tasks.create_task(asking(path))
-            await once(begun)
-            began_s = clock.monotonic_s()
-            server.end_by(asyncio.get_running_loop().time() + 0.05)
-        assert cut_off == ["open"]
-        assert clock.monotonic_s() - began_s < 5  # its own grace would be 30 s
-        assert await asked is StateError
-
-
-async def asking(path: Path) -> type[Exception]:
-    """What a command gets that the daemon does not finish."""
-    with pytest.raises(StateError) as caught:
-        await control.call(path, "open", {}, lambda _: None, environment="e")
-    return caught.type
 
 
 # -- the daemon's jobs, one by one, over both venues in virtual time -----------------------------

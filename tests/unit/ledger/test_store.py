@@ -1,5 +1,6 @@
 """What the ledger promises to those who write to it."""
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,6 +32,7 @@ from tests.unit.ledger.build import (
     margin,
     settlement,
 )
+from tests.unit.ledger.connections import every_connection_closed
 
 
 @pytest.fixture
@@ -40,11 +42,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def rows(store: Store, sql: str) -> list[tuple[object, ...]]:
-    connection = sqlite3.connect(store.path)
-    try:
+    with contextlib.closing(sqlite3.connect(store.path)) as connection:
         return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
 
 
 # -- hedges ---------------------------------------------------------------------------------
@@ -74,15 +73,16 @@ def test_a_market_takes_one_live_hedge_at_a_time(store: Store) -> None:
 
 def test_the_file_itself_refuses_a_second_live_hedge_on_a_market(store: Store) -> None:
     store.plan(a_hedge("eth-1"))
-    connection = sqlite3.connect(store.path)
     columns = "symbol,venue_a,venue_b,side_a,requested_usd,planned_size,state,target,reason"
 
-    with pytest.raises(sqlite3.IntegrityError, match=r"hedges\.symbol"):
+    with (
+        contextlib.closing(sqlite3.connect(store.path)) as connection,
+        pytest.raises(sqlite3.IntegrityError, match=r"hedges\.symbol"),
+    ):
         connection.execute(
             f"INSERT INTO hedges (id,{columns},created_at,updated_at) "
             f"SELECT 'other',{columns},created_at,updated_at FROM hedges"
         )
-    connection.close()
 
 
 def test_a_move_changes_the_row_and_tells_why_in_one_event(store: Store) -> None:
@@ -611,6 +611,34 @@ def test_a_writer_that_was_overtaken_can_write_no_longer(tmp_path: Path) -> None
         second.plan(a_hedge())
 
 
+@pytest.mark.parametrize("table", ["meta", "alembic_version"])
+def test_an_opening_that_fails_gives_the_file_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    """Whether it fails in the look at the schema or in the first transaction."""
+    a_store(tmp_path).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
+        other.execute(f"DROP TABLE {table}")
+
+    with every_connection_closed(monkeypatch) as made, pytest.raises((StateError, sqlite3.Error)):
+        open_store(tmp_path / "ledger.db", StepClock())
+
+    assert len(made) == (2 if table == "meta" else 1)
+
+
+def test_a_file_that_is_no_ledger_is_not_kept_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"this is not a database at all" * 200)
+
+    with (
+        every_connection_closed(monkeypatch),
+        pytest.raises(StateError, match="is not a ledger"),
+    ):
+        sqlite.connect(path, readonly=False)
+
+
 def test_a_reader_sees_what_a_writer_has_committed(tmp_path: Path) -> None:
     with a_store(tmp_path) as store:
         store.plan(a_hedge())
@@ -626,22 +654,25 @@ def test_the_file_and_its_side_files_are_for_the_owner_alone(tmp_path: Path) -> 
 
 
 def test_the_database_is_opened_for_durability(store: Store) -> None:
-    connection = sqlite.connect(store.path, readonly=False)
-    found = [
-        connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-    ]
-    connection.close()
+    with contextlib.closing(sqlite.connect(store.path, readonly=False)) as connection:
+        found = [
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        ]
     assert found == ["wal", 2, 1, 5000]
 
 
 def test_a_writer_holds_the_write_lock_from_the_first_statement(store: Store) -> None:
     engine = sqlite.engine(store.path)
-    other = sqlite3.connect(store.path, timeout=0)
-    with engine.begin(), pytest.raises(sqlite3.OperationalError, match="locked"):
-        other.execute("BEGIN IMMEDIATE")
-    other.close()
-    engine.dispose()
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(store.path, timeout=0)) as other,
+            engine.begin(),
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
+            other.execute("BEGIN IMMEDIATE")
+    finally:
+        engine.dispose()
 
 
 def test_an_event_for_a_hedge_that_is_not_there_is_refused(store: Store) -> None:

@@ -1,5 +1,6 @@
 """Exact values survive the database."""
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hedger.ledger.tables import Exact, Instant
+from hedger.ledger.columns import Exact, Instant
 from hedger.ledger.text import EXACT, decimal_text, instant_text, parse_instant, sum_texts
 
 decimals = st.builds(
@@ -94,10 +95,9 @@ def test_an_instant_without_a_zone_is_refused() -> None:
 
 
 def test_the_sum_of_sqlite_is_the_float_that_the_totals_are_for(tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / "sum.db")
-    connection.execute("CREATE TABLE v (x TEXT)")
-    connection.executemany("INSERT INTO v VALUES (?)", [("0.1",), ("0.2",)])
-    (total,) = connection.execute("SELECT sum(x) FROM v").fetchone()
-    connection.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "sum.db")) as connection:
+        connection.execute("CREATE TABLE v (x TEXT)")
+        connection.executemany("INSERT INTO v VALUES (?)", [("0.1",), ("0.2",)])
+        (total,) = connection.execute("SELECT sum(x) FROM v").fetchone()
     assert total == 0.1 + 0.2 != 0.3
     assert sum_texts(["0.1", "0.2"]) == "0.3"

@@ -1,6 +1,7 @@
 """The seeds' own stories, replayed on intents in the real ledger."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ def books(tmp_path: Path, clock: ManualClock) -> Iterator[Books]:
 
 
 def events(books: Books, kind: str) -> list[str]:
-    with sqlite3.connect(books.store.path) as connection:
+    with contextlib.closing(sqlite3.connect(books.store.path)) as connection:
         found = connection.execute("SELECT text FROM events WHERE kind = ? ORDER BY seq", [kind])
         return [text for (text,) in found]
 
