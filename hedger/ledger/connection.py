@@ -4,17 +4,24 @@ A connection that remembers answers.
 The ledger is asked the same questions again and again, most of which nothing has changed the
 answer of: an answer is kept until a row of its tables changes. What this connection changes is
 told to it; whether another process has committed something, SQLite says at each look.
+
+A table may have parts, say the rows of one hedge: an answer from one part outlives the changes of
+others.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, Final
 
 KEPT_MAX: Final = 256
-"""Answers kept of one set of tables; one more, and they are forgotten together."""
+"""Answers kept of one set of tables or one part; one more, and they are forgotten together."""
+
+PARTS_MAX: Final = 256
+"""Parts of one table of which answers are kept; the same."""
 
 Tables = tuple[str, ...]
-Values = dict[str, Any]
+Part = object
+Values = Sequence[Any]
 Answers = dict[tuple[object, ...], Any]
 Rows = list[tuple[Any, ...]]
 
@@ -26,8 +33,9 @@ class Connection(sqlite3.Connection):
         super().__init__(*args, **options)
         self._version = -1
         self._counted = 0
-        self._answers: dict[Tables, Answers] = {}
+        self._whole: dict[Tables, Answers] = {}
         self._of_table: dict[str, list[Answers]] = {}
+        self._parts: dict[str, dict[Part, Answers]] = {}
 
     def __del__(self) -> None:
         """Whoever held it last may have been killed before it could give the file back."""
@@ -42,35 +50,69 @@ class Connection(sqlite3.Connection):
 
     def forget(self) -> None:
         """Every answer has to be had anew."""
-        for answers in self._answers.values():
+        for answers in self._whole.values():
             answers.clear()
+        for parts in self._parts.values():
+            parts.clear()
         self._counted = self.total_changes
 
     def rollback(self) -> None:
         super().rollback()
         self.forget()
 
-    def known(self, tables: Tables) -> Answers:
-        """The answers from these tables that still hold."""
+    def known(self, tables: Tables, part: Part = None) -> Answers:
+        """The answers that still hold: from these tables, or from a part of the only one."""
         if self.total_changes != self._counted:  # by a statement that nobody told of
             self.forget()
-        answers = self._answers.get(tables)
+        if part is None:
+            answers = self._whole.get(tables)
+        else:
+            answers = self._parts[tables[0]].get(part) if tables[0] in self._parts else None
         if answers is None:
-            answers = self._answers[tables] = {}
-            for table in tables:
-                self._of_table.setdefault(table, []).append(answers)
+            answers = self._begun(tables, part)
         if len(answers) >= KEPT_MAX:
             answers.clear()
         return answers
 
-    def change(
-        self, table: str, sql: str, values: Values, result: Callable[[sqlite3.Cursor], Any]
-    ) -> Any:
-        """Change rows of a table; what ``result`` takes from the cursor."""
+    def _begun(self, tables: Tables, part: Part) -> Answers:
+        """Where answers are going to be kept."""
+        answers: Answers = {}
+        if part is not None:
+            (table,) = tables
+            parts = self._parts.setdefault(table, {})
+            if len(parts) >= PARTS_MAX:
+                parts.clear()
+            parts[part] = answers
+            return answers
+        self._whole[tables] = answers
+        for table in tables:
+            self._of_table.setdefault(table, []).append(answers)
+        return answers
+
+    def change(self, table: str, part: Part, sql: str, values: Values) -> sqlite3.Cursor:
+        """Change rows of a table; of one part of it alone, unless that is None."""
         if self.total_changes != self._counted:
             self.forget()
-        found = result(self.execute(sql, values))
+        cursor = self.execute(sql, values)
+        self._changed(table, part)
+        return cursor
+
+    def changed_rows(self, table: str, part: Part, sql: str, values: Values) -> Rows:
+        """The same of a statement that answers with the rows it changed."""
+        if self.total_changes != self._counted:
+            self.forget()
+        rows = self.execute(sql, values).fetchall()
+        self._changed(table, part)
+        return rows
+
+    def _changed(self, table: str, part: Part) -> None:
         self._counted = self.total_changes
         for answers in self._of_table.get(table, ()):
             answers.clear()
-        return found
+        parts = self._parts.get(table)
+        if parts is None:
+            return
+        if part is None:
+            parts.clear()
+        else:
+            parts.pop(part, None)

@@ -55,10 +55,10 @@ def engine(path: Path, *, readonly: bool = False, foreign_keys: bool = True) -> 
 
 @cache
 def dialect() -> "sa.Dialect":
-    """How SQLAlchemy writes a statement for this database: with values told by name."""
+    """How SQLAlchemy writes a statement for this database: with values told by their places."""
     from sqlalchemy.dialects import sqlite
 
-    return sqlite.dialect(paramstyle="named")
+    return sqlite.dialect(paramstyle="qmark")
 
 
 class Transaction:

@@ -11,15 +11,15 @@ for a disk.
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar, TypeVarTuple
 from urllib.parse import quote
 
 from hedger.clock import Clock
 from hedger.ledger import sqlite
 from hedger.ledger.connection import Connection
 from hedger.ledger.records import REVISION
-from hedger.ledger.session import Session
 from hedger.ledger.store import Store
 from tests.simulation.process import Killed, Process
 
@@ -27,6 +27,8 @@ FULL = 2
 UNSYNCED_MAX = 20  # commits that a disk may still hold back (reliability.md §0.5)
 
 Trouble = Callable[[], str | None]
+Answer = TypeVar("Answer")
+_Args = TypeVarTuple("_Args")
 
 
 def memory(path: Path) -> str:
@@ -47,7 +49,10 @@ def writing(path: Path) -> sqlite3.Connection:
 
 def laid_down(path: Path) -> Path:
     """What was committed, as a file at ``path``: for what reads files."""
-    with contextlib.closing(reading(path)) as source, contextlib.closing(sqlite3.connect(path)) as to:
+    with (
+        contextlib.closing(reading(path)) as source,
+        contextlib.closing(sqlite3.connect(path)) as to,
+    ):
         source.backup(to)
     return path
 
@@ -68,16 +73,20 @@ class SimStore(Store):
         """The process is gone; what it had not committed is lost."""
         self._engines.give_back(self._conn)
 
-    @contextlib.contextmanager
-    def _writing(self, *site: str) -> Iterator[Session]:
+    def _begin(self) -> None:
         self._process.effect("before commit")
         if (text := self._trouble()) is not None:
             with sqlite.explained(self._path):
                 raise sqlite3.OperationalError(text)
-        with super()._writing(*site) as session:
-            yield session
+
+    def _committed(self) -> None:
         self._disk.committed()
         self._process.effect("after commit")
+
+    def _ask(self, read: Callable[[Connection, *_Args], Answer], *args: *_Args) -> Answer:
+        if not self._process.alive:
+            raise Killed
+        return super()._ask(read, *args)
 
     def _reading(self) -> contextlib.AbstractContextManager[Connection]:
         if not self._process.alive:
