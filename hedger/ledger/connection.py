@@ -6,12 +6,12 @@ answer of: an answer is kept until a row of its tables changes. What this connec
 told to it; whether another process has committed something, SQLite says at each look.
 
 A table may have parts, say the rows of one hedge: an answer from one part outlives the changes of
-others.
+others. And what a function made of answers is kept for as long as each of them.
 """
 
 import sqlite3
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar, TypeVarTuple
 
 KEPT_MAX: Final = 256
 """Answers kept of one set of tables or one part; one more, and they are forgotten together."""
@@ -19,11 +19,39 @@ KEPT_MAX: Final = 256
 PARTS_MAX: Final = 256
 """Parts of one table of which answers are kept; the same."""
 
+CONCLUDED_MAX: Final = 2_048
+"""Functions and arguments of which it is kept what they found; the same."""
+
 Tables = tuple[str, ...]
 Part = object
 Values = Sequence[Any]
-Answers = dict[tuple[object, ...], Any]
 Rows = list[tuple[Any, ...]]
+Found = TypeVar("Found")
+_Args = TypeVarTuple("_Args")
+
+
+class Answers(dict[tuple[object, ...], Any]):
+    """
+    Answers from the same rows.
+
+    Attributes:
+        ended: how often they have ceased to hold.
+    """
+
+    __slots__ = ("ended",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended = 0
+
+    def end(self) -> None:
+        """They hold no longer."""
+        self.clear()
+        self.ended += 1
+
+
+Conclusion = tuple[Any, tuple[tuple[Answers, int], ...]]
+"""What was made of answers, and of which: it holds while none of them has ended since."""
 
 
 class Connection(sqlite3.Connection):
@@ -36,6 +64,8 @@ class Connection(sqlite3.Connection):
         self._whole: dict[Tables, Answers] = {}
         self._of_table: dict[str, list[Answers]] = {}
         self._parts: dict[str, dict[Part, Answers]] = {}
+        self._concluded: dict[tuple[object, ...], Conclusion] = {}
+        self._asked: list[Answers] | None = None  # by the function that is running
 
     def __del__(self) -> None:
         """Whoever held it last may have been killed before it could give the file back."""
@@ -51,14 +81,46 @@ class Connection(sqlite3.Connection):
     def forget(self) -> None:
         """Every answer has to be had anew."""
         for answers in self._whole.values():
-            answers.clear()
+            answers.end()
         for parts in self._parts.values():
-            parts.clear()
+            _end(parts)
         self._counted = self.total_changes
 
     def rollback(self) -> None:
         super().rollback()
         self.forget()
+
+    def concluded(
+        self, read: Callable[["Connection", *_Args], Found], args: tuple[*_Args]
+    ) -> Found:
+        """
+        What a function finds, which asks nothing but this connection.
+
+        Lists and mappings are the caller's own.
+        """
+        if self.total_changes != self._counted:  # by a statement that nobody told of
+            self.forget()
+        question = (read, args)
+        known = self._concluded.get(question)
+        if known is not None:
+            for answers, ended in known[1]:
+                if answers.ended != ended:
+                    break
+            else:
+                return _own(known[0])
+        outer, self._asked = self._asked, []
+        try:
+            found = read(self, *args)
+            reasons = tuple((answers, answers.ended) for answers in self._asked)
+        finally:
+            asked, self._asked = self._asked, outer
+        if outer is not None:
+            outer.extend(asked)
+        if len(self._concluded) >= CONCLUDED_MAX:
+            self._concluded.clear()
+        if reasons:
+            self._concluded[question] = found, reasons
+        return _own(found)
 
     def known(self, tables: Tables, part: Part = None) -> Answers:
         """The answers that still hold: from these tables, or from a part of the only one."""
@@ -72,16 +134,18 @@ class Connection(sqlite3.Connection):
             answers = self._begun(tables, part)
         if len(answers) >= KEPT_MAX:
             answers.clear()
+        if self._asked is not None:
+            self._asked.append(answers)
         return answers
 
     def _begun(self, tables: Tables, part: Part) -> Answers:
         """Where answers are going to be kept."""
-        answers: Answers = {}
+        answers = Answers()
         if part is not None:
             (table,) = tables
             parts = self._parts.setdefault(table, {})
             if len(parts) >= PARTS_MAX:
-                parts.clear()
+                _end(parts)
             parts[part] = answers
             return answers
         self._whole[tables] = answers
@@ -108,11 +172,23 @@ class Connection(sqlite3.Connection):
     def _changed(self, table: str, part: Part) -> None:
         self._counted = self.total_changes
         for answers in self._of_table.get(table, ()):
-            answers.clear()
+            answers.end()
         parts = self._parts.get(table)
         if parts is None:
             return
         if part is None:
-            parts.clear()
-        else:
-            parts.pop(part, None)
+            _end(parts)
+        elif part in parts:
+            parts[part].end()
+
+
+def _own(found: Any) -> Any:
+    """For a caller who may change it."""
+    return found.copy() if isinstance(found, (list, dict)) else found
+
+
+def _end(parts: dict[Part, Answers]) -> None:
+    """No part is known any more."""
+    for answers in parts.values():
+        answers.end()
+    parts.clear()

@@ -221,7 +221,7 @@ class Reader:
 
     def epoch_in(self, conn: Connection) -> int:
         """The epoch the file is in, also inside a transaction."""
-        return int(events.meta(conn, EPOCH) or 0)
+        return int(conn.concluded(events.meta, (EPOCH,)) or 0)
 
     def _ask(self, read: Callable[[Connection, *_Args], Answer], *args: *_Args) -> Answer:
         """What a function reads, as ``_reading``; questions are so many that its way is felt."""
@@ -229,7 +229,7 @@ class Reader:
             try:
                 if not self._turn.alone:
                     self._conn.look()
-                return read(self._conn, *args)
+                return self._conn.concluded(read, args)
             except Exception as error:
                 if (told := self._explained(error)) is None:
                     raise

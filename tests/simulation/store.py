@@ -13,7 +13,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, TypeVarTuple
+from typing import Any
 from urllib.parse import quote
 
 from hedger.clock import Clock
@@ -24,11 +24,10 @@ from hedger.ledger.store import Store
 from tests.simulation.process import Killed, Process
 
 FULL = 2
+PAGE_BYTES = 1024  # the less is copied at each commit
 UNSYNCED_MAX = 20  # commits that a disk may still hold back (reliability.md §0.5)
 
 Trouble = Callable[[], str | None]
-Answer = TypeVar("Answer")
-_Args = TypeVarTuple("_Args")
 
 
 def memory(path: Path) -> str:
@@ -68,6 +67,7 @@ class SimStore(Store):
         self._engines = engines
         super().__init__(engines.take(), engines.path, clock)
         self._disk = Disk(engines.path, self._conn)
+        process.at_death.append(self._die)
 
     def close(self) -> None:
         """The process is gone; what it had not committed is lost."""
@@ -83,15 +83,13 @@ class SimStore(Store):
         self._disk.committed()
         self._process.effect("after commit")
 
-    def _ask(self, read: Callable[[Connection, *_Args], Answer], *args: *_Args) -> Answer:
-        if not self._process.alive:
-            raise Killed
-        return super()._ask(read, *args)
+    def _die(self) -> None:
+        """From now on this process reads nothing either."""
+        self._ask = self._reading = _killed  # type: ignore[method-assign,assignment]
 
-    def _reading(self) -> contextlib.AbstractContextManager[Connection]:
-        if not self._process.alive:
-            raise Killed
-        return super()._reading()
+
+def _killed(*_: object) -> Any:
+    raise Killed
 
 
 class Disk:
@@ -167,6 +165,9 @@ class Engines:
             file.unlink(missing_ok=True)
         if not self._empty.exists():
             sqlite.copy(empty, self._empty)  # without a write-ahead log, which memory has not
+            with contextlib.closing(sqlite3.connect(self._empty, isolation_level=None)) as made:
+                made.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+                made.execute("VACUUM")
         self._disk = writing(self.path)  # while it is open the memory lasts
         with contextlib.closing(sqlite3.connect(self._empty)) as source:
             source.backup(self._disk)
