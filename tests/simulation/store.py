@@ -5,8 +5,8 @@ What was committed is durable, because the ledger asks for ``synchronous = FULL`
 not, a power cut would take the last commits with it, and here it does.
 
 The memory is one of SQLite's own (``vfs=memdb``): every connection of this OS process that names
-it sees it, and what one has not committed no other sees. There is no write-ahead log, and no wait
-for a disk.
+it sees it, and while one has a transaction under way the others are refused. There is no
+write-ahead log, and no wait for a disk.
 """
 
 import contextlib
