@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,7 +49,7 @@ _RATES = Query(
     .order_by(_RATE.as_of.desc(), _RATE.seq.desc())
     .limit(RATES_MAX)
 )
-_LEGS = Query(sa.select(t.legs).where(_LEG.hedge_id == given("hedge")))
+_LEGS = Query(sa.select(t.legs).where(_LEG.hedge_id == given("hedge")), part=itemgetter("hedge"))
 _TRIED = (
     sa.select(_HEDGE.id)
     .where(

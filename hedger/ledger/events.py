@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,6 +43,7 @@ def _by_state(table: sa.Table) -> Query:
     return Query(sa.select(table.c.state, number).group_by(table.c.state))
 
 
+_ENCODE = json.JSONEncoder(default=str, separators=(",", ":"), sort_keys=True).encode
 _LIMIT = given("limit", type_=sa.Integer)
 _UNSEEN = t.alerts.c.acknowledged_at.is_(None)
 
@@ -59,7 +61,8 @@ _ALERTS_AFTER = Query(
 _ACKNOWLEDGE = Statement(
     t.alerts.update().where(t.alerts.c.seq == given("number"), _UNSEEN), ["acknowledged_at"]
 )
-_OBSERVE = inserting(t.position_observations)
+_MARKET = itemgetter("venue", "symbol")
+_OBSERVE = inserting(t.position_observations, part=_MARKET)
 _LAST_OBSERVATION = Query(
     sa.select(t.position_observations)
     .where(
@@ -69,16 +72,24 @@ _LAST_OBSERVATION = Query(
     .order_by(
         t.position_observations.c.read_started_at.desc(), t.position_observations.c.seq.desc()
     )
-    .limit(1)
+    .limit(1),
+    part=_MARKET,
 )
-_META = Query(sa.select(t.meta.c.value).where(t.meta.c.key == given("key")))
+_META = Query(
+    sa.select(t.meta.c.value).where(t.meta.c.key == given("key")), part=itemgetter("kind")
+)
 _METAS = Query(
     sa.select(t.meta.c.key, t.meta.c.value)
     .where(t.meta.c.key.between(given("prefix"), given("last")))
-    .order_by(t.meta.c.key)
+    .order_by(t.meta.c.key),
+    part=itemgetter("kind"),
 )
-_SET_META = Statement(t.meta.update().where(t.meta.c.key == given("this")), ["value", "at"])
-_NEW_META = inserting(t.meta)
+_SET_META = Statement(
+    t.meta.update().where(t.meta.c.key == given("this")),
+    ["value", "at"],
+    part=itemgetter("kind"),
+)
+_NEW_META = inserting(t.meta, part=itemgetter("kind"))
 _OLD_EVENTS = older(t.events, t.events.c.to_state.is_(None))
 _OLD_ALERTS = older(t.alerts)
 _OLD_OBSERVATIONS = older(t.position_observations)
@@ -173,9 +184,10 @@ def observe(session: Session, positions: Sequence[Position], hedge: HedgeId | No
 
 def last_observation(conn: Connection, venue: VenueId, symbol: Symbol) -> Position | None:
     """The reading of a position that started last."""
-    row = _LAST_OBSERVATION.first(conn, venue=venue, symbol=symbol)
-    if row is None:
-        return None
+    return _LAST_OBSERVATION.one(conn, _position, venue=venue, symbol=symbol)
+
+
+def _position(row: Any) -> Position:
     return Position(
         venue=row.venue,
         symbol=row.symbol,
@@ -195,20 +207,22 @@ def prune(session: Session) -> None:
 
 def meta(conn: Connection, key: str) -> str | None:
     """A small value."""
-    return _META.value(conn, key=key)
+    return _META.value(conn, key=key, kind=key.partition(":")[0])
 
 
 def metas(conn: Connection, prefix: str) -> dict[str, str]:
     """The small values whose keys begin so; an emptied one is left out."""
-    found = _METAS.all(conn, prefix=prefix, last=prefix + LAST)
+    kind, colon, _ = prefix.partition(":")
+    found = _METAS.all(conn, prefix=prefix, last=prefix + LAST, kind=kind if colon else None)
     return {row.key: row.value for row in found if row.value}
 
 
 def set_meta(session: Session, key: str, value: str) -> None:
-    """Keep a small value."""
-    changed = _SET_META.run(session.conn, this=key, value=value, at=session.now)
+    """Keep a small value. What stands before its key's first colon is its kind."""
+    kind = key.partition(":")[0]
+    changed = _SET_META.run(session.conn, this=key, value=value, at=session.now, kind=kind)
     if changed.rowcount == 0:
-        _NEW_META.run(session.conn, key=key, value=value, at=session.now)
+        _NEW_META.run(session.conn, key=key, value=value, at=session.now, kind=kind)
 
 
 def stats(conn: Connection, database_bytes: int, epoch: int) -> Stats:
@@ -227,4 +241,4 @@ def stats(conn: Connection, database_bytes: int, epoch: int) -> Stats:
 
 
 def _json(data: Mapping[str, object] | None) -> str:
-    return json.dumps(data or {}, default=str, separators=(",", ":"), sort_keys=True)
+    return _ENCODE(data) if data else "{}"

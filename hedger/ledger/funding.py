@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,13 +38,17 @@ _SAME_SETTLEMENT = sa.and_(
 
 _OBSERVE = inserting(t.funding_observations)
 _OLD_OBSERVATIONS = events.older(t.funding_observations)
-_THROUGH = Query(sa.select(t.legs.c.funding_through).where(*_THIS_LEG))
-_SET_THROUGH = Statement(t.legs.update().where(*_THIS_LEG), ["funding_through"])
+_OF_HEDGE = itemgetter("hedge")
+_THROUGH = Query(sa.select(t.legs.c.funding_through).where(*_THIS_LEG), part=_OF_HEDGE)
+_SET_THROUGH = Statement(t.legs.update().where(*_THIS_LEG), ["funding_through"], part=_OF_HEDGE)
 _AWAITING = Query(
-    sa.select(t.hedges).where(
+    sa.select(t.hedges)
+    .where(
         _HEDGE.id.in_(sa.select(t.legs.c.hedge_id).where(sa.text(t.FUNDING_DUE))),
         _HEDGE.first_settlement_a.is_not(None),
     )
+    .order_by(_HEDGE.seq)
+    .limit(AWAITING_MAX)
 )
 _KNOWN = Query(
     sa.select(t.funding_payments)
@@ -126,8 +131,7 @@ def awaiting(conn: Connection) -> list[Hedge]:
     Told by a flag of their legs (``hedges.review_funding``), because comparing the settlements
     of every hedge that ever was would hold up the daemon.
     """
-    due = sorted(_AWAITING.all(conn), key=lambda row: row.seq)
-    return [hedges.of_row(row) for row in due[:AWAITING_MAX]]
+    return _AWAITING.made(conn, hedges.of_row)
 
 
 def _known(conn: Connection, payment: FundingPayment) -> Any | None:

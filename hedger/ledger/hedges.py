@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,12 +32,14 @@ _FILL = t.fills.c
 _THIS = _HEDGE.id == given("this")
 _AS_IT_WAS = (_THIS, _HEDGE.state == given("before"))
 
-_INSERT = inserting(t.hedges)
-_NEW_LEG = inserting(t.legs)
-_NOTE = Change(t.hedges, _THIS, returning=True)
-_MOVE = Change(t.hedges, *_AS_IT_WAS, returning=True)
-_REOPEN = Change(t.hedges, *_AS_IT_WAS, sa.text(f"NOT ({t.LIVE})"), returning=True)
-_GET = Query(sa.select(t.hedges).where(_THIS))
+_BY_ID, _OF_HEDGE, _AGE = itemgetter("this"), itemgetter("hedge"), attrgetter("created_at")
+
+_INSERT = inserting(t.hedges, part=itemgetter("id"))
+_NEW_LEG = inserting(t.legs, part=itemgetter("hedge_id"))
+_NOTE = Change(t.hedges, _THIS, returning=True, part=_BY_ID)
+_MOVE = Change(t.hedges, *_AS_IT_WAS, returning=True, part=_BY_ID)
+_REOPEN = Change(t.hedges, *_AS_IT_WAS, sa.text(f"NOT ({t.LIVE})"), returning=True, part=_BY_ID)
+_GET = Query(sa.select(t.hedges).where(_THIS), part=_BY_ID)
 _LIVE = Query(sa.select(t.hedges).where(sa.text(t.LIVE)))
 _LIVE_ON = Query(sa.select(t.hedges).where(sa.text(t.LIVE), _HEDGE.symbol == given("on_symbol")))
 _FIND = Query(
@@ -45,15 +48,18 @@ _FIND = Query(
     .order_by(_HEDGE.id)
     .limit(SHOWN + 1)
 )
-_LEGS_OF = Query(sa.select(t.legs).where(_LEG.hedge_id == given("hedge")))
+_LEGS_OF = Query(sa.select(t.legs).where(_LEG.hedge_id == given("hedge")), part=_OF_HEDGE)
 _THIS_LEG = (_LEG.hedge_id == given("hedge"), _LEG.venue == given("on_venue"))
-_SIZES = Query(sa.select(_LEG.open_size, _LEG.close_size, _LEG.rollback_size).where(*_THIS_LEG))
+_SIZES = Query(
+    sa.select(_LEG.open_size, _LEG.close_size, _LEG.rollback_size).where(*_THIS_LEG),
+    part=_OF_HEDGE,
+)
 _TRADES = Query(
     sa.select(_FILL.trade_id, _FILL.at)
     .where(_FILL.hedge_id == given("hedge"), _FILL.venue == given("on_venue"))
     .order_by(_FILL.at, _FILL.trade_id)
 )
-_SET_DUE = Statement(t.legs.update().where(*_THIS_LEG), ["funding_due"])
+_SET_DUE = Statement(t.legs.update().where(*_THIS_LEG), ["funding_due"], part=_OF_HEDGE)
 _RESERVED = Query(
     sa.select(_RESERVATION.amount_usd)
     .join(t.hedges, _HEDGE.id == _RESERVATION.hedge_id)
@@ -106,12 +112,11 @@ def move(
     """Compare and set the state, with its event; returns the hedge as it is now."""
     check_transition(hedge, to)
     values = {**(changes or {}), "state": to, "reason": reason, "updated_at": session.now}
-    moved = _MOVE.of(values).first(session.conn, this=hedge.id, before=hedge.state, **values)
-    if moved is None:
+    now = _MOVE.of(values).one(session.conn, of_row, this=hedge.id, before=hedge.state, **values)
+    if now is None:
         raise IllegalTransitionError(
             f"hedge {hedge.id} is no longer {hedge.state}: it cannot go to {to} from there"
         )
-    now = of_row(moved)
     if to.at_rest:
         release(session, hedge.id)
     if to.terminal:
@@ -140,10 +145,9 @@ def reopen(session: Session, hedge: Hedge, reason: str) -> Hedge:
     ended = {"closed_at": None, "last_settlement_a": None, "last_settlement_b": None}
     after = {"state": State.CONVERGING, "target": Target.FLAT, "reason": reason}
     values = {**ended, **after, "updated_at": session.now}
-    taken_up = _REOPEN.of(values).first(session.conn, this=hedge.id, before=hedge.state, **values)
-    if taken_up is None:
+    now = _REOPEN.of(values).one(session.conn, of_row, this=hedge.id, before=hedge.state, **values)
+    if now is None:
         raise IllegalTransitionError(f"hedge {hedge.id} is no longer {hedge.state}")
-    now = of_row(taken_up)
     review_funding(session, now)
     step = (hedge.state, State.CONVERGING)
     events.append(session, "transition", reason, hedge=hedge.id, level="error", step=step)
@@ -153,10 +157,9 @@ def reopen(session: Session, hedge: Hedge, reason: str) -> Hedge:
 def note(session: Session, hedge: Hedge, changes: Changes) -> Hedge:
     """Change what does not belong to a state."""
     values = {**changes, "updated_at": session.now}
-    noted = _NOTE.of(values).first(session.conn, this=hedge.id, **values)
-    if noted is None:
+    now = _NOTE.of(values).one(session.conn, of_row, this=hedge.id, **values)
+    if now is None:
         raise _unknown(hedge.id)
-    now = of_row(noted)
     if now.state.terminal:
         review_funding(session, now)
     return now
@@ -183,10 +186,9 @@ def review_funding(session: Session, hedge: Hedge) -> None:
 
 def get(conn: Connection, hedge_id: HedgeId) -> Hedge:
     """One hedge by its full id."""
-    found = _GET.made(conn, of_row, this=hedge_id)
-    if not found:
+    if (found := _GET.one(conn, of_row, this=hedge_id)) is None:
         raise _unknown(hedge_id)
-    return found[0]
+    return found
 
 
 def _unknown(hedge_id: HedgeId) -> StateError:
@@ -195,8 +197,8 @@ def _unknown(hedge_id: HedgeId) -> StateError:
 
 def find(conn: Connection, prefix: str) -> Hedge:
     """One hedge by its id or the beginning of it."""
-    if whole := _GET.made(conn, of_row, this=prefix):
-        return whole[0]
+    if (whole := _GET.one(conn, of_row, this=prefix)) is not None:
+        return whole
     found = _FIND.made(conn, of_row, pattern=beginning(prefix))
     if not prefix or not found:
         raise UsageError(f"no hedge begins with {prefix!r}; `hedger audit hedges` lists them")
@@ -208,13 +210,12 @@ def find(conn: Connection, prefix: str) -> Hedge:
 
 def live(conn: Connection) -> list[Hedge]:
     """Every hedge that is not terminal, oldest first."""
-    return sorted(_LIVE.made(conn, of_row), key=lambda hedge: hedge.created_at)
+    return sorted(_LIVE.made(conn, of_row), key=_AGE)
 
 
 def live_on(conn: Connection, symbol: Symbol) -> Hedge | None:
     """The hedge on one market that is not terminal; there is at most one."""
-    found = _LIVE_ON.made(conn, of_row, on_symbol=symbol)
-    return found[0] if found else None
+    return _LIVE_ON.one(conn, of_row, on_symbol=symbol)
 
 
 def trades_of(conn: Connection, hedge_id: HedgeId, venue: VenueId) -> dict[str, datetime]:
@@ -224,10 +225,9 @@ def trades_of(conn: Connection, hedge_id: HedgeId, venue: VenueId) -> dict[str, 
 
 def leg_size(conn: Connection, hedge_id: HedgeId, venue: VenueId) -> Decimal:
     """The signed sum of our fills on one leg."""
-    found = _SIZES.made(conn, total, hedge=hedge_id, on_venue=venue)
-    if not found:
+    if (found := _SIZES.one(conn, total, hedge=hedge_id, on_venue=venue)) is None:
         raise StateError(f"hedge {hedge_id} has no leg on {venue}")
-    return found[0]
+    return found
 
 
 def total(values: Sequence[Any]) -> Decimal:

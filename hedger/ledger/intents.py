@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,11 +50,12 @@ _OPEN = (
 )
 _OF_HEDGE = _ROW.hedge_id == given("hedge")
 
-_INSERT = inserting(t.orders)
+_BY_HEDGE = itemgetter("hedge")
+_INSERT = inserting(t.orders, part=itemgetter("hedge_id"))
 _NEW_BURN = inserting(t.burns)
 _BURNS_OF = Query(sa.select(t.burns).where(_BURN.order_id == given("order")).order_by(_BURN.seq))
 _OPEN_INTENTS = Query(_OPEN)
-_OPEN_INTENTS_OF = Query(_OPEN.where(_OF_HEDGE))
+_OPEN_INTENTS_OF = Query(_OPEN.where(_OF_HEDGE), part=_BY_HEDGE)
 _DEAD_SINCE = Query(
     _ORDERS.where(
         sa.or_(_ROW.state == OrderState.DEAD, _ROW.state == OrderState.REFUSED),
@@ -66,9 +68,9 @@ _DEAD_SINCE = Query(
 _BY_CLIENT_ID = Query(
     _ORDERS.where(_ROW.venue == given("venue"), _ROW.client_id == given("client_id"))
 )
-_ORDERS_OF = Query(_ORDERS.where(_OF_HEDGE).order_by(_ROW.seq))
+_ORDERS_OF = Query(_ORDERS.where(_OF_HEDGE).order_by(_ROW.seq), part=_BY_HEDGE)
 _BY_ID = Query(_ORDERS.where(_ROW.id == given("order")))
-_COUNT_OF = Query(sa.select(sa.func.count()).select_from(t.orders).where(_OF_HEDGE))
+_COUNT_OF = Query(sa.select(sa.func.count()).select_from(t.orders).where(_OF_HEDGE), part=_BY_HEDGE)
 _USED = sa.union_all(
     sa.select(sa.func.max(_ROW.nonce).label("nonce")).where(
         _ROW.lane == given("lane"), sa.text(t.NONCE_TAKEN)
@@ -220,8 +222,7 @@ def dead_since(conn: Connection, since: datetime, limit: int) -> list[OrderRecor
 
 def by_client_id(conn: Connection, venue: VenueId, client_id: str) -> OrderRecord | None:
     """The order that a venue knows by this id; None when it is none of ours."""
-    row = _BY_CLIENT_ID.first(conn, venue=venue, client_id=client_id)
-    return None if row is None else _record(row)
+    return _BY_CLIENT_ID.one(conn, _record, venue=venue, client_id=client_id)
 
 
 def orders_of(conn: Connection, hedge: HedgeId) -> list[OrderRecord]:

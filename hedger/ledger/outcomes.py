@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Context
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,7 +33,7 @@ _FILLS_OF = Query(
 _BURNS_SETTLED = Statement(
     t.burns.update().where(t.burns.c.order_id == given("order")).values(state="settled")
 )
-_ORDER = Change(t.orders, t.orders.c.id == given("order"))
+_ORDER = Change(t.orders, t.orders.c.id == given("order"), part=itemgetter("hedge"))
 
 
 def settle(session: Session, outcome: Outcome) -> None:
@@ -176,7 +177,7 @@ def _finish(
             hedges.release(session, row.hedge_id, row.venue)
         _BURNS_SETTLED.run(session.conn, order=row.id)
     values = {**values, "state": after}
-    _ORDER.of(values).run(session.conn, order=row.id, **values)
+    _ORDER.of(values).run(session.conn, order=row.id, hedge=row.hedge_id, **values)
     events.append(
         session,
         "outcome",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar, TypeVarTuple
 
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge
@@ -30,6 +30,9 @@ from hedger.ledger.connection import Connection
 from hedger.ledger.records import Alert, LegCash, OrderRecord, Rollbacks, Stats
 
 EPOCH = "epoch"
+
+Answer = TypeVar("Answer")
+_Args = TypeVarTuple("_Args")
 
 
 class Reader:
@@ -71,8 +74,7 @@ class Reader:
         Raises:
             StateError: there is none with this id.
         """
-        with self._reading() as conn:
-            return hedges.get(conn, hedge_id)
+        return self._ask(hedges.get, hedge_id)
 
     def find(self, prefix: str) -> Hedge:
         """
@@ -81,68 +83,55 @@ class Reader:
         Raises:
             UsageError: none does, or several do.
         """
-        with self._reading() as conn:
-            return hedges.find(conn, prefix)
+        return self._ask(hedges.find, prefix)
 
     def live(self) -> list[Hedge]:
         """Every hedge that is not terminal, oldest first."""
-        with self._reading() as conn:
-            return hedges.live(conn)
+        return self._ask(hedges.live)
 
     def unfinished(self) -> list[Hedge]:
         """Every hedge that is not at rest, oldest first."""
-        with self._reading() as conn:
-            return [hedge for hedge in hedges.live(conn) if not hedge.state.at_rest]
+        return [hedge for hedge in self.live() if not hedge.state.at_rest]
 
     def live_on(self, symbol: Symbol) -> Hedge | None:
         """The live hedge on ``symbol``; there is at most one."""
-        with self._reading() as conn:
-            return hedges.live_on(conn, symbol)
+        return self._ask(hedges.live_on, symbol)
 
     def leg_size(self, hedge_id: HedgeId, venue: VenueId) -> Decimal:
         """The signed sum of our own fills of the hedge on ``venue``, in coins."""
-        with self._reading() as conn:
-            return hedges.leg_size(conn, hedge_id, venue)
+        return self._ask(hedges.leg_size, hedge_id, venue)
 
     def trades_of(self, hedge_id: HedgeId, venue: VenueId) -> dict[str, datetime]:
         """The venue's names and stamps of our own fills of the hedge there, oldest first."""
-        with self._reading() as conn:
-            return hedges.trades_of(conn, hedge_id, venue)
+        return self._ask(hedges.trades_of, hedge_id, venue)
 
     def leg_cash(self, hedge: HedgeId) -> dict[VenueId, LegCash]:
         """What the fills of a hedge came to on each venue, and its funding so far."""
-        with self._reading() as conn:
-            return decisions.leg_cash(conn, hedge)
+        return self._ask(decisions.leg_cash, hedge)
 
     def rollbacks(self) -> Rollbacks:
         """How often the latest hedges were rolled back, and what that cost."""
-        with self._reading() as conn:
-            return decisions.rollbacks(conn)
+        return self._ask(decisions.rollbacks)
 
     def rates_seen(self, symbol: Symbol, since: datetime) -> list[RateSeen]:
         """Funding estimates of one market since an instant of our clock, the newest first."""
-        with self._reading() as conn:
-            return decisions.rates_seen(conn, symbol, since)
+        return self._ask(decisions.rates_seen, symbol, since)
 
     def reserved(self, venue: VenueId, excluding: HedgeId | None = None) -> Decimal:
         """Free margin promised to unfinished hedges on ``venue``, except to ``excluding``."""
-        with self._reading() as conn:
-            return hedges.reserved(conn, venue, excluding)
+        return self._ask(hedges.reserved, venue, excluding)
 
     def burns_of(self, original: Prepared) -> list[Prepared]:
         """Every burn committed for ``original``, oldest first."""
-        with self._reading() as conn:
-            return intents.burns_of(conn, original)
+        return self._ask(intents.burns_of, original)
 
     def open_intents(self, hedge: HedgeId | None = None) -> list[Prepared]:
         """Orders whose end is not proven, oldest first, exactly as they were committed."""
-        with self._reading() as conn:
-            return intents.open_intents(conn, hedge)
+        return self._ask(intents.open_intents, hedge)
 
     def orders_of(self, hedge: HedgeId) -> list[OrderRecord]:
         """Every order of a hedge, oldest first."""
-        with self._reading() as conn:
-            return intents.orders_of(conn, hedge)
+        return self._ask(intents.orders_of, hedge)
 
     def order(self, prepared: Prepared) -> OrderRecord:
         """
@@ -151,98 +140,79 @@ class Reader:
         Raises:
             StateError: it was never intended.
         """
-        with self._reading() as conn:
-            return intents.get(conn, prepared.order.id)
+        return self._ask(intents.get, prepared.order.id)
 
     def dead_since(self, since: datetime, limit: int = 200) -> list[OrderRecord]:
         """Orders that were sent and should have no effect, since an instant, the newest first."""
-        with self._reading() as conn:
-            return intents.dead_since(conn, since, limit)
+        return self._ask(intents.dead_since, since, limit)
 
     def order_known_as(self, venue: VenueId, client_id: str) -> OrderRecord | None:
         """The order that ``venue`` knows by our id; None when it is none of ours."""
-        with self._reading() as conn:
-            return intents.by_client_id(conn, venue, client_id)
+        return self._ask(intents.by_client_id, venue, client_id)
 
     def next_order_number(self, hedge: HedgeId) -> int:
         """The number for the next order of a hedge: 1, 2, 3."""
-        with self._reading() as conn:
-            return intents.next_number(conn, hedge)
+        return self._ask(intents.next_number, hedge)
 
     def lane_high(self, lane: LaneId) -> int | None:
         """The highest nonce of a lane that was or may have been used; None when there is none."""
-        with self._reading() as conn:
-            return intents.lane_high(conn, lane)
+        return self._ask(intents.lane_high, lane)
 
     def lane_refused(self, lane: LaneId) -> int | None:
         """The highest nonce of an order that reached the venue and was refused there."""
-        with self._reading() as conn:
-            return intents.lane_refused(conn, lane)
+        return self._ask(intents.lane_refused, lane)
 
     def reserved_values(self, lane: LaneId) -> int | None:
         """The highest value reserved on a lane where gaps are legal; None when there is none."""
-        with self._reading() as conn:
-            return lanes.reserved(conn, lane)
+        return self._ask(lanes.reserved, lane)
 
     def last_observation(self, venue: VenueId, symbol: Symbol) -> Position | None:
         """The reading that started last."""
-        with self._reading() as conn:
-            return events.last_observation(conn, venue, symbol)
+        return self._ask(events.last_observation, venue, symbol)
 
     def asked_since(self, since: datetime) -> list[limits.Asked]:
         """Hedges begun since an instant that were not refused."""
-        with self._reading() as conn:
-            return limits.asked_since(conn, since)
+        return self._ask(limits.asked_since, since)
 
     def orders_since(self, since: datetime) -> Mapping[VenueId, int]:
         """Orders since an instant by venue, with those that live hedges still need to open."""
-        with self._reading() as conn:
-            return limits.orders_since(conn, since)
+        return self._ask(limits.orders_since, since)
 
     def unwound_since(self, since: datetime) -> Sequence[limits.Unwound]:
         """Hedges taken back since an instant without ever having been open."""
-        with self._reading() as conn:
-            return limits.unwound_since(conn, since)
+        return self._ask(limits.unwound_since, since)
 
     def awaiting_funding(self) -> list[Hedge]:
         """Hedges whose funding is not yet known through their last settlement."""
-        with self._reading() as conn:
-            return funding.awaiting(conn)
+        return self._ask(funding.awaiting)
 
     def unchecked(self, now: datetime) -> list[HedgeId]:
         """Hedges of the last days that are over and were not compared yet, oldest first."""
-        with self._reading() as conn:
-            return accounts.unchecked(conn, now - timedelta(days=accounts.CHECK_DAYS))
+        return self._ask(accounts.unchecked, now - timedelta(days=accounts.CHECK_DAYS))
 
     def fee_rates(self, market: own_rates.Market) -> Fees | None:
         """The account's latest fee rates on one market that were kept; None: none were."""
-        with self._reading() as conn:
-            return own_rates.fees(conn, market)
+        return self._ask(own_rates.fees, market)
 
     def beginnings(self, venue: VenueId) -> tuple[datetime | None, datetime | None]:
         """When our first hedge was made, and its first settlement on a venue (market clock)."""
-        with self._reading() as conn:
-            return accounts.beginnings(conn, venue)
+        return self._ask(accounts.beginnings, venue)
 
     def unacknowledged(self, limit: int = 20) -> list[Alert]:
         """The newest alerts nobody has acknowledged, oldest first."""
-        with self._reading() as conn:
-            return events.unacknowledged(conn, limit)
+        return self._ask(events.unacknowledged, limit)
 
     def alerts_after(self, number: int, limit: int = 200) -> list[Alert]:
         """The oldest alerts that came after one, in their order."""
-        with self._reading() as conn:
-            return events.alerts_after(conn, number, limit)
+        return self._ask(events.alerts_after, number, limit)
 
     def metas(self, prefix: str) -> dict[str, str]:
         """The small values whose keys begin with ``prefix``."""
-        with self._reading() as conn:
-            return events.metas(conn, prefix)
+        return self._ask(events.metas, prefix)
 
     def meta(self, key: str) -> str | None:
         """A small value kept across restarts."""
-        with self._reading() as conn:
-            return events.meta(conn, key)
+        return self._ask(events.meta, key)
 
     def stats(self) -> Stats:
         """Counts and the size of the database."""
@@ -251,7 +221,19 @@ class Reader:
 
     def epoch_in(self, conn: Connection) -> int:
         """The epoch the file is in, also inside a transaction."""
-        return int(events.meta(conn, EPOCH) or 0)
+        return int(conn.concluded(events.meta, (EPOCH,)) or 0)
+
+    def _ask(self, read: Callable[[Connection, *_Args], Answer], *args: *_Args) -> Answer:
+        """What a function reads, as ``_reading``; questions are so many that its way is felt."""
+        with self._turn.lock:
+            try:
+                if not self._turn.alone:
+                    self._conn.look()
+                return self._conn.concluded(read, args)
+            except Exception as error:
+                if (told := self._explained(error)) is None:
+                    raise
+                raise told from error
 
     def _reading(self) -> AbstractContextManager[Connection]:
         """The turn of this thread. One query is one consistent view; several are a snapshot."""
@@ -266,14 +248,13 @@ class _Turn:
     """
     One thread after the other at the connection, and its troubles told in one sentence.
 
-    A class, and one for all: queries are so many that a generator for each would be felt.
-
     Attributes:
+        lock: who has it may use the connection.
         alone: nobody else writes, so that what is remembered holds. A transaction finds out
             should somebody do it all the same.
     """
 
-    __slots__ = ("_conn", "_explain", "_lock", "alone")
+    __slots__ = ("_conn", "_explain", "alone", "lock")
 
     def __init__(
         self, conn: Connection, explain: Callable[[BaseException], Exception | None]
@@ -281,10 +262,10 @@ class _Turn:
         self._conn = conn
         self._explain = explain
         self.alone = False
-        self._lock = threading.RLock()  # values are taken by threads too
+        self.lock = threading.RLock()  # values are taken by threads too
 
     def __enter__(self) -> Connection:
-        self._lock.acquire()
+        self.lock.acquire()
         if not self.alone:
             try:
                 self._conn.look()
@@ -296,6 +277,6 @@ class _Turn:
     def __exit__(
         self, kind: object, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lock.release()
+        self.lock.release()
         if error is not None and (told := self._explain(error)) is not None:
             raise told from error

@@ -1,13 +1,12 @@
 """What one writing transaction carries around."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from hedger.ledger.connection import Connection
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """An open transaction, the instant it began and the epoch it writes in."""
 
     conn: Connection

@@ -55,10 +55,10 @@ def engine(path: Path, *, readonly: bool = False, foreign_keys: bool = True) -> 
 
 @cache
 def dialect() -> "sa.Dialect":
-    """How SQLAlchemy writes a statement for this database: with values told by name."""
+    """How SQLAlchemy writes a statement for this database: with values told by their places."""
     from sqlalchemy.dialects import sqlite
 
-    return sqlite.dialect(paramstyle="named")
+    return sqlite.dialect(paramstyle="qmark")
 
 
 class Transaction:
@@ -106,30 +106,40 @@ def connect(path: Path, *, readonly: bool, foreign_keys: bool = True) -> Connect
     Raises:
         StateError: the file cannot be opened.
     """
+    address = f"file:{quote(str(path.resolve()))}?mode={'ro' if readonly else 'rw'}"
+    with explained(path):
+        return opened(address, readonly=readonly, foreign_keys=foreign_keys)
+
+
+def opened(address: str, *, readonly: bool, foreign_keys: bool = True) -> Connection:
+    """
+    The same of what an address of SQLite names, which need not be a file.
+
+    Raises:
+        StateError: this SQLite is too old.
+    """
     if sqlite3.sqlite_version_info < MIN_VERSION:
         raise StateError(
             f"SQLite {sqlite3.sqlite_version} is too old; use a Python built with 3.35 or newer"
         )
-    mode = "ro" if readonly else "rw"
-    with explained(path):
-        connection = sqlite3.connect(
-            f"file:{quote(str(path.resolve()))}?mode={mode}",
-            uri=True,
-            isolation_level=None,
-            timeout=BUSY_TIMEOUT_MS / 1000,
-            check_same_thread=False,  # ``Store`` lets one thread in at a time
-            cached_statements=STATEMENTS_KEPT,
-            factory=Connection,
-        )
-        try:
-            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-            if not readonly:
-                connection.execute("PRAGMA journal_mode = WAL").fetchone()
-                connection.execute("PRAGMA synchronous = FULL")
-            connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
-        except BaseException:  # interrupted, too: nobody else has it yet, so nobody closes it
-            connection.close()
-            raise
+    connection = sqlite3.connect(
+        address,
+        uri=True,
+        isolation_level=None,
+        timeout=BUSY_TIMEOUT_MS / 1000,
+        check_same_thread=False,  # ``Store`` lets one thread in at a time
+        cached_statements=STATEMENTS_KEPT,
+        factory=Connection,
+    )
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        if not readonly:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+    except BaseException:  # interrupted, too: nobody else has it yet, so nobody closes it
+        connection.close()
+        raise
     return connection
 
 

@@ -7,6 +7,7 @@ negative. Fees are what we paid, so they are subtracted from cash.
 
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 
 import sqlalchemy as sa
 
@@ -25,8 +26,9 @@ EMPTY_LEG = {c.name: ZERO for c in t.legs.c if isinstance(c.type, Exact)}
 EMPTY_DAY = {c.name: ZERO if isinstance(c.type, Exact) else 0 for c in t.days.c}
 
 _THIS_LEG = (t.legs.c.hedge_id == given("hedge"), t.legs.c.venue == given("of_venue"))
-_LEG = Query(sa.select(t.legs).where(*_THIS_LEG))
-_CHANGE_LEG = Change(t.legs, *_THIS_LEG)
+_OF_HEDGE = itemgetter("hedge")
+_LEG = Query(sa.select(t.legs).where(*_THIS_LEG), part=_OF_HEDGE)
+_CHANGE_LEG = Change(t.legs, *_THIS_LEG, part=_OF_HEDGE)
 _THIS_DAY = (t.days.c.day == given("of_day"), t.days.c.venue == given("of_venue"))
 _DAY = Query(sa.select(t.days).where(*_THIS_DAY))
 _NEW_DAY = inserting(t.days)

@@ -22,6 +22,7 @@ class Writer(Reader):
     ) -> None:
         super().__init__(conn, path, clock)
         self._room = room
+        self._transaction = sqlite.Transaction(conn)
         self._untold: str | None = None
         self._refused: str | None = None
 
@@ -43,7 +44,7 @@ class Writer(Reader):
             UnwritableError: the disk is full or somebody else holds the file.
         """
         self._look()
-        with self._turn, sqlite.Transaction(self._conn):
+        with self._turn, self._transaction:
             number = int(events.meta(self._conn, EPOCH) or 0) + 1
             session = Session(self._conn, self._clock.now(), number)
             events.set_meta(session, EPOCH, str(number))
@@ -64,18 +65,28 @@ class Writer(Reader):
         """
         if self._epoch is None:
             raise StateError(f"{self._path} was opened to read only")
-        self._look()
-        with self._turn, sqlite.Transaction(self._conn):
+        self._begin()
+        with self._turn, self._transaction:
             if self.epoch_in(self._conn) != self._epoch:
                 raise StateError(
                     f"{self._path} was opened for writing by another process; stop one of them"
                 )
             session = Session(self._conn, self._clock.now(), self._epoch)
             yield session
-            self._tell(session)
+            if self._untold is not None:
+                self._tell(session)
             crashpoints.reach(site, "before")
         self._refused = None
+        self._committed()
         crashpoints.reach(site, "after")
+
+    def _begin(self) -> None:
+        """What comes before a transaction."""
+        if self._room is not None:
+            self._look()
+
+    def _committed(self) -> None:
+        """What comes after one: it is on the disk."""
 
     def _explained(self, error: BaseException) -> Exception | None:
         """Remember that the file cannot be used, until something is written again."""

@@ -6,7 +6,6 @@ They read the database over a connection of their own, which sees only what is d
 
 import hashlib
 import json
-import sqlite3
 from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,6 +19,7 @@ from tests.simulation.alarms import Alarms
 from tests.simulation.exchange import MARKETS, Venues
 from tests.simulation.lanefacts import LaneWatch
 from tests.simulation.process import Process, now_s
+from tests.simulation.store import laid_down, reading
 from tests.simulation.truth import Span, Truth
 
 NAKED_MAX_S = 120.0
@@ -48,7 +48,7 @@ class Oracle:
         self._venues = venues
         self._dedicated = dedicated
         self._beyond = beyond
-        self._conn = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+        self._conn = reading(path)
         self._payloads: dict[tuple[str, str], str] = {}
         self._nonces: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
         self._intents: dict[tuple[str, str], tuple[str, str, str]] = {}
@@ -69,7 +69,7 @@ class Oracle:
     def reopen(self) -> None:
         """The file was replaced by what was left of it."""
         self._conn.close()
-        self._conn = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, isolation_level=None)
+        self._conn = reading(self._path)
 
     def broken(self, promise: str, text: str) -> None:
         """Note a violation; the same sentence once."""
@@ -272,7 +272,7 @@ class Oracle:
             self.broken("0 sound", f"the ledger is damaged: {sound}")
         if not self._beyond:
             self._no_false_proof()
-        twice, differences = books.compared(self._path, self._venues, self._payloads)
+        twice, differences = books.compared(laid_down(self._path), self._venues, self._payloads)
         for text in twice:
             self.broken("2 once", text)
         if differences and self._beyond:

@@ -25,6 +25,7 @@ class Process:
     Attributes:
         number: 1 for the first.
         alive: whether its effects still count.
+        at_death: what is done when it is killed.
         skew_s: how far this machine's wall clock is off, in seconds.
         stalled_until_s: loop time before which it does not run on.
     """
@@ -37,6 +38,7 @@ class Process:
         self.skew_s = skew_s
         self.stalled_until_s = 0.0
         self.dead: asyncio.Event = asyncio.Event()
+        self.at_death: list[Callable[[], None]] = []
         self.on_death: Callable[[Process], None] | None = None
         self._hook = hook
 
@@ -44,6 +46,8 @@ class Process:
         """From now on nothing it does has an effect."""
         self.alive = False
         self.dead.set()
+        for last in self.at_death:
+            last()
         if self.on_death is not None:
             self.on_death(self)
 

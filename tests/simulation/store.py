@@ -1,28 +1,59 @@
 """
-The ledger's own code on a file in memory, with the troubles of a disk.
+The ledger's own code on a database in memory, with the troubles of a disk.
 
 What was committed is durable, because the ledger asks for ``synchronous = FULL``; if it did
 not, a power cut would take the last commits with it, and here it does.
+
+The memory is one of SQLite's own (``vfs=memdb``): every connection of this OS process that names
+it sees it, and while one has a transaction under way the others are refused. There is no
+write-ahead log, and no wait for a disk.
 """
 
 import contextlib
-import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from hedger.clock import Clock
 from hedger.ledger import sqlite
 from hedger.ledger.connection import Connection
 from hedger.ledger.records import REVISION
-from hedger.ledger.session import Session
 from hedger.ledger.store import Store
 from tests.simulation.process import Killed, Process
 
 FULL = 2
+PAGE_BYTES = 1024  # the less is copied at each commit
 UNSYNCED_MAX = 20  # commits that a disk may still hold back (reliability.md §0.5)
 
 Trouble = Callable[[], str | None]
+
+
+def memory(path: Path) -> str:
+    """The address of the memory that stands for a file; it lasts while somebody has it open."""
+    assert sqlite3.sqlite_version_info >= (3, 36), "the simulation needs SQLite 3.36 or newer"
+    return f"file:{quote(str(path.resolve()))}?vfs=memdb"
+
+
+def reading(path: Path) -> sqlite3.Connection:
+    """A connection that sees what was committed, and changes nothing."""
+    return sqlite3.connect(f"{memory(path)}&mode=ro", uri=True, isolation_level=None)
+
+
+def writing(path: Path) -> sqlite3.Connection:
+    """A bare connection, for what happens to a disk."""
+    return sqlite3.connect(memory(path), uri=True, isolation_level=None)
+
+
+def laid_down(path: Path) -> Path:
+    """What was committed, as a file at ``path``: for what reads files."""
+    with (
+        contextlib.closing(reading(path)) as source,
+        contextlib.closing(sqlite3.connect(path)) as to,
+    ):
+        source.backup(to)
+    return path
 
 
 class SimStore(Store):
@@ -36,26 +67,29 @@ class SimStore(Store):
         self._engines = engines
         super().__init__(engines.take(), engines.path, clock)
         self._disk = Disk(engines.path, self._conn)
+        process.at_death.append(self._die)
 
     def close(self) -> None:
         """The process is gone; what it had not committed is lost."""
         self._engines.give_back(self._conn)
 
-    @contextlib.contextmanager
-    def _writing(self, *site: str) -> Iterator[Session]:
+    def _begin(self) -> None:
         self._process.effect("before commit")
         if (text := self._trouble()) is not None:
             with sqlite.explained(self._path):
                 raise sqlite3.OperationalError(text)
-        with super()._writing(*site) as session:
-            yield session
+
+    def _committed(self) -> None:
         self._disk.committed()
         self._process.effect("after commit")
 
-    def _reading(self) -> contextlib.AbstractContextManager[Connection]:
-        if not self._process.alive:
-            raise Killed
-        return super()._reading()
+    def _die(self) -> None:
+        """From now on this process reads nothing either."""
+        self._ask = self._reading = _killed  # type: ignore[method-assign,assignment]
+
+
+def _killed(*_: object) -> Any:
+    raise Killed
 
 
 class Disk:
@@ -63,7 +97,6 @@ class Disk:
 
     def __init__(self, path: Path, conn: sqlite3.Connection) -> None:
         self._path = path
-        self._kept = path.with_name(path.name + ".synced")
         self._safe = safe(conn)
         self._since = 0
 
@@ -79,8 +112,8 @@ class Disk:
         """Everything so far is on the disk."""
         self._since = 1
         with (
-            contextlib.closing(sqlite3.connect(self._path)) as source,
-            contextlib.closing(sqlite3.connect(self._kept)) as target,
+            contextlib.closing(reading(self._path)) as source,
+            contextlib.closing(sqlite3.connect(_synced(self._path))) as target,
         ):
             source.backup(target)
 
@@ -90,13 +123,20 @@ def safe(conn: sqlite3.Connection) -> bool:
     return bool(conn.execute("PRAGMA synchronous").fetchone()[0] >= FULL)
 
 
+def _synced(path: Path) -> Path:
+    """What a power cut leaves, where that is not everything."""
+    return path.with_name(path.name + ".synced")
+
+
 def cut_power(path: Path) -> None:
-    """Everything that was not synced is gone; the process must be dead and the file closed."""
-    kept = path.with_name(path.name + ".synced")
+    """Everything that was not synced is gone; the process must be dead and its ledger closed."""
+    kept = _synced(path)
     if kept.exists():
-        for end in ("-wal", "-shm"):
-            path.with_name(path.name + end).unlink(missing_ok=True)
-        shutil.copyfile(kept, path)
+        with (
+            contextlib.closing(sqlite3.connect(kept)) as source,
+            contextlib.closing(writing(path)) as target,
+        ):
+            source.backup(target)
 
 
 class Engines:
@@ -111,26 +151,39 @@ class Engines:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "ledger.db"
         self.checked = False
+        self._empty = folder / "empty.db"
+        self._disk: sqlite3.Connection | None = None
         self._free: list[Connection] = []
 
     def lay_out(self, empty: Path) -> None:
         """A new world: its ledger is a copy of ``empty``."""
         self.close()
-        for end in ("", "-wal", "-shm", ".synced"):
-            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
-        shutil.copyfile(empty, self.path)
-        self.checked = False
+        for file in (self.path, _synced(self.path)):
+            file.unlink(missing_ok=True)
+        if not self._empty.exists():
+            sqlite.copy(empty, self._empty)  # without a write-ahead log, which memory has not
+            with contextlib.closing(sqlite3.connect(self._empty, isolation_level=None)) as made:
+                made.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+                made.execute("VACUUM")
+        self._disk = writing(self.path)  # while it is open the memory lasts
+        with contextlib.closing(sqlite3.connect(self._empty)) as source:
+            source.backup(self._disk)
 
     def close(self) -> None:
-        """Close what nobody uses at present."""
+        """Close what nobody uses at present; the memory goes with the last that is open."""
         while self._free:
             self._free.pop().close()
+        if self._disk is not None:
+            self._disk.close()
+            self._disk = None
 
     def take(self) -> Connection:
-        return self._free.pop() if self._free else sqlite.connect(self.path, readonly=False)
+        if self._free:
+            return self._free.pop()
+        return sqlite.opened(memory(self.path), readonly=False)
 
     def give_back(self, connection: Connection) -> None:
-        """A transaction under way is lost; before a power cut the file has to be closed."""
+        """A transaction under way is lost; before a power cut the ledger has to be closed."""
         if connection.in_transaction:
             connection.rollback()
         if safe(connection):
@@ -138,13 +191,17 @@ class Engines:
         else:
             connection.close()
 
+    def check(self) -> None:
+        """As a daemon checks its file before it opens it; nothing here changes a schema."""
+        if not self.checked:
+            sqlite.make_private(self._empty)
+            sqlite.check_revision(self._empty, REVISION)
+            self.checked = True
+
 
 def open_store(engines: Engines, clock: Clock, process: Process, trouble: Trouble) -> SimStore:
     """As ``hedger.ledger.store.open_store``: checked, private, and a new epoch."""
-    if not engines.checked:  # nothing here changes a schema
-        sqlite.make_private(engines.path)
-        sqlite.check_revision(engines.path, REVISION)
-        engines.checked = True
+    engines.check()
     store = SimStore(engines, clock, process, trouble)
     try:
         store.begin_epoch()

@@ -6,16 +6,16 @@ The budget here is a sample: ``HEDGER_SIM_SEEDS`` worlds (150 unless said otherw
 """
 
 import asyncio
-import contextlib
 import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.simulation import matrix, report
+from tests.simulation import matrix, report, store
 from tests.simulation.faults import NOTHING, Ill, drawn
 from tests.simulation.loop import DeadlockError, SimLoop
 from tests.simulation.regressions import REGRESSIONS, Regression
@@ -115,27 +115,36 @@ def test_there_are_at_least_twenty_stories_of_sixty_boundaries():
 
 def test_a_power_cut_takes_what_was_not_synced(tmp_path):
     """The disk of the simulation: without a full sync the last commits are lost."""
-    import sqlite3
-
-    from tests.simulation.store import Disk, cut_power
-
-    path = tmp_path / "x.db"
     kept: dict[str, int] = {}
     for mode in ("FULL", "NORMAL"):
-        path.unlink(missing_ok=True)
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as conn:
-            conn.execute("PRAGMA journal_mode = WAL")
+        path = tmp_path / f"{mode}.db"
+        with closing(store.writing(path)) as conn:
             conn.execute(f"PRAGMA synchronous = {mode}")
             conn.execute("CREATE TABLE t (a)")
-            disk = Disk(path, conn)
+            disk = store.Disk(path, conn)
             for number in range(10):
                 conn.execute("INSERT INTO t VALUES (?)", (number,))
                 disk.committed()
-        cut_power(path)
-        with contextlib.closing(sqlite3.connect(path)) as after:
-            kept[mode] = after.execute("SELECT count(*) FROM t").fetchone()[0]
+            store.cut_power(path)
+            kept[mode] = conn.execute("SELECT count(*) FROM t").fetchone()[0]
     assert kept["FULL"] == 10
     assert kept["NORMAL"] < 10
+
+
+def test_what_was_not_committed_is_seen_by_nobody_and_dies_with_its_process(tmp_path):
+    path = tmp_path / "x.db"
+    count = "SELECT count(*) FROM t"
+    with closing(store.reading(path)) as judge, closing(store.writing(path)) as conn:
+        judge.execute("PRAGMA busy_timeout = 0")
+        conn.execute("CREATE TABLE t (a)")
+        conn.execute("BEGIN IMMEDIATE")
+        conn.execute("INSERT INTO t VALUES (1)")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            judge.execute(count)
+        conn.close()
+        assert judge.execute(count).fetchone() == (0,)
+        with closing(sqlite3.connect(store.laid_down(path))) as file:
+            assert file.execute(count).fetchone() == (0,)
 
 
 def test_time_passes_only_when_nobody_has_anything_to_do():
