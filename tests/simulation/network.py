@@ -65,11 +65,16 @@ class Link:
 
 
 class _Message:
-    """One request on its way, and its answer."""
+    """
+    One request on its way, and its answer.
+
+    Where nothing else happens meanwhile it travels at once (``SimLoop.passes``); otherwise its
+    sender waits for ``_answer``, which is made only then.
+    """
 
     __slots__ = (
-        "_answer", "_ask", "_loop", "_order", "_refused", "_until_s", "_venue", "_what", "_words",
-        "_world",
+        "_answer", "_ask", "_loop", "_order", "_outcome", "_refused", "_until_s", "_venue",
+        "_what", "_words", "_world",
     )  # fmt: skip
 
     def __init__(
@@ -89,31 +94,46 @@ class _Message:
         self._what = what
         self._order = order
         self._refused = False
-        self._loop = asyncio.get_running_loop()
-        self._until_s = self._loop.time() + TIMEOUT_S
-        self._answer: Answer = self._loop.create_future()
+        self._loop = world.loop
+        self._until_s = self._loop.now_s + TIMEOUT_S
+        self._answer: Answer | None = None
+        self._outcome: Reply | Exception | None = None
 
     async def travel(self) -> Reply:
         """
         Raises:
             NoConnectionError, BrokenError, TimeoutError: as an HTTP client would.
         """
-        chance = self._world.chance
+        self._set_out()
+        outcome = self._outcome
+        if outcome is None:
+            self._answer = self._loop.create_future()
+            return await self._answer
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def _set_out(self) -> None:
+        world, chance = self._world, self._world.chance
         go_s, back_s = chance.between(*GO_S), chance.between(*GO_S)
-        if (mode := self._world.down(self._venue)) is not None:
+        if (mode := world.down(self._venue)) is not None:
             if mode == "refused":
                 self._later(go_s, self._fail, NoConnectionError())
             else:
                 self._lost()
-            return await self._answer
+            return
         if self._order:
             chance.next_order()
         ill = chance.first_of(REQUESTS, ORDER_WEIGHT if self._order else 1.0, order=self._order)
-        if ill is None:
+        if ill is not None:
+            self._meet(ill, go_s, back_s)
+        elif not self._loop.passes(go_s):
             self._later(go_s, self._arrive, back_s)
         else:
-            self._meet(ill, go_s, back_s)
-        return await self._answer
+            try:
+                self._arrive(back_s)
+            except Exception as error:  # noqa: BLE001 - as the loop does
+                self._loop.raised(self._arrive, error)
 
     def _lost(self) -> None:
         """An answer may not come at all: its sender waits until the time is over."""
@@ -151,7 +171,7 @@ class _Message:
                 raise AssertionError(ill)
 
     def _later(self, seconds: float, what: Callable[..., None], *args: object) -> None:
-        self._loop.call_later(seconds, what, *args)
+        self._loop.after(seconds, what, *args)
 
     def _arrive(self, back_s: float | None) -> None:
         """At the venue. ``back_s`` None: its answer is lost; negative: the connection is cut."""
@@ -184,17 +204,23 @@ class _Message:
             return
         if back_s < 0:
             self._fail(BrokenError())
+        elif self._loop.passes(back_s):
+            self._give(reply)
         else:
             self._later(back_s, self._give, reply)
 
     def _give(self, reply: Reply) -> None:
         if self._world.down(self._venue) is not None:
             self._lost()
+        elif self._answer is None:
+            self._outcome = self._outcome or reply
         elif not self._answer.done():
             self._answer.set_result(reply)
 
     def _fail(self, error: Exception) -> None:
-        if not self._answer.done():
+        if self._answer is None:
+            self._outcome = self._outcome or error
+        elif not self._answer.done():
             self._answer.set_exception(error)
 
 

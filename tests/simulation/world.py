@@ -14,7 +14,6 @@ from adapters.sandbox.clock import http_date
 from tests.simulation import daemon, nemesis
 from tests.simulation.exchange import Venues
 from tests.simulation.faults import AIMED, Chance, Ill, drawn
-from tests.simulation.loop import SimLoop
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
 from tests.simulation.process import Process, now_s, running
@@ -77,6 +76,7 @@ class World:
         self.setup = setup
         self.engines = engines
         self.path = path = engines.path
+        self.loop = running()
         self.plan = drawn(source, setup.without) if setup.plan is None else setup.plan
         self.dedicated = (
             setup.seed % SHARED_EVERY != 0 if setup.dedicated is None else setup.dedicated
@@ -144,7 +144,7 @@ class World:
         self.truth.availability.look()
         self._outages[venue] = mode
         self.truth.availability.look()
-        asyncio.get_running_loop().call_later(seconds, self._end_outage, venue)
+        self.loop.call_later(seconds, self._end_outage, venue)
 
     def _end_outage(self, venue: str) -> None:
         self._outages.pop(venue, None)
@@ -163,7 +163,7 @@ class World:
         if self._disk_trouble is not None:
             return False
         self._disk_trouble = text
-        asyncio.get_running_loop().call_later(seconds, self.end_trouble)
+        self.loop.call_later(seconds, self.end_trouble)
         return True
 
     def end_trouble(self) -> None:
@@ -191,9 +191,7 @@ class World:
         ):
             self.kill(process, label)
         if label == "after commit" and self.chance.strikes(Ill.STALL_AT_COMMIT, STALLS):
-            loop = asyncio.get_running_loop()
-            assert isinstance(loop, SimLoop)
-            loop.stall(self.chance.between(1.0, 8.0))
+            self.loop.stall(self.chance.between(1.0, 8.0))
 
     def _is_due(self) -> bool:
         """Whether the countdown to the next death has ended."""
@@ -228,14 +226,13 @@ class World:
         first = self.processes[-1]
         if not first.alive:
             return False
-        loop = asyncio.get_running_loop()
-        loop.call_later(self.chance.between(5.0, 40.0), self.kill, first, "replaced")
+        self.loop.call_later(self.chance.between(5.0, 40.0), self.kill, first, "replaced")
         self._wake.set()
         return True
 
     async def live(self) -> None:
         """Start the daemon, and again whenever it has died, until the world is over."""
-        loop = asyncio.get_running_loop()
+        loop = self.loop
         while True:
             process = self.born()
             task = loop.create_task(daemon.life(self, process))
@@ -266,7 +263,7 @@ class World:
 
     async def _bury(self, process: Process, task: "asyncio.Task[None]") -> None:
         """Wait for the end of a life and clear away what is left of it."""
-        waiting = asyncio.get_running_loop().create_task(process.dead.wait())
+        waiting = self.loop.create_task(process.dead.wait())
         await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if process.alive:  # it ended by itself
             self.trace(f"end {process.number}")
