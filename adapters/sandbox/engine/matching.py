@@ -133,7 +133,7 @@ def _cut(plan: Plan, limit: Decimal) -> Plan:
         piece = min(left, fill.size)
         if piece <= ZERO:
             break
-        fills.append(replace(fill, size=piece))
+        fills.append(fill._replace(size=piece))
         left -= piece
     return replace(plan, fills=tuple(fills))
 

@@ -139,6 +139,10 @@ class ExchangeReads:
         book = state.book(symbol)
         return book.view(state.ladder(symbol), state.resting_orders(symbol), depth)
 
+    def book_version(self, symbol: str) -> int:
+        """Another one whenever the book is."""
+        return self._public().book(symbol).version
+
     def stats(self, symbol: str) -> MarketStats:
         """Figures of the last 24 market hours."""
         state = self._public()

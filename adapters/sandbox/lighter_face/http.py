@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
@@ -144,7 +145,8 @@ class Query:
         return rows[at : at + limit], {"next_cursor": str(at + limit)} if more else {}
 
 
-ReadHandler = Callable[[Query], Mapping[str, Any]]
+ReadHandler = Callable[[Query], Mapping[str, Any] | str]
+"""From a query to a JSON object, or to its text where that is at hand."""
 
 
 def read(
@@ -170,7 +172,8 @@ def read(
             def make() -> Reply:
                 lag_ms = round(face.options.read_lag_s * 1000)
                 look = Look(face.now_ms(), lag_ms, taken)
-                return of_json(handler(Query(request, face, look)))
+                body = handler(Query(request, face, look))
+                return Reply(HTTPStatus.OK, body) if isinstance(body, str) else of_json(body)
 
             if of_tick:
                 question = (handler, *request.query.items())

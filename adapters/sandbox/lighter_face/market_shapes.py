@@ -97,23 +97,23 @@ def order_book_detail_json(
     }
 
 
-def book_orders_json(
-    rules: Rules, levels: Iterable[Level], version: int, now_ms: int
-) -> list[dict[str, Any]]:
-    """One side of ``/orderBookOrders``: one synthetic order per level, best first."""
-    return [
-        {
-            "order_index": (version << 12) + place,
-            "order_id": str((version << 12) + place),
-            "owner_account_index": MARKET_MAKER,
-            "initial_base_amount": fixed(level.size, rules.size_decimals),
-            "remaining_base_amount": fixed(level.size, rules.size_decimals),
-            "price": fixed(level.price, rules.price_decimals),
-            "order_expiry": now_ms + ORDER_LIFE_MS,
-            "transaction_time": now_ms * 1000,
-        }
-        for place, level in enumerate(levels)
-    ]
+def book_orders_text(rules: Rules, levels: Iterable[Level], version: int, now_ms: int) -> str:
+    """
+    The rows of one side of ``/orderBookOrders`` as JSON: one synthetic order per level, best first.
+
+    They are written straight: a book is asked for before every order, and is long.
+    """
+    first, sizes, prices = version << 12, rules.size_decimals, rules.price_decimals
+    stamps = f'"order_expiry": {now_ms + ORDER_LIFE_MS}, "transaction_time": {now_ms * 1000}}}'
+    rows: list[str] = []
+    for index, (price, coins) in enumerate(levels, first):
+        size = fixed(coins, sizes)
+        rows.append(
+            f'{{"order_index": {index}, "order_id": "{index}",'
+            f' "owner_account_index": {MARKET_MAKER}, "initial_base_amount": "{size}",'
+            f' "remaining_base_amount": "{size}", "price": "{fixed(price, prices)}", {stamps}'
+        )
+    return ", ".join(rows)
 
 
 def levels_json(rules: Rules, levels: Iterable[Level]) -> list[dict[str, str]]:

@@ -91,15 +91,18 @@ def order_book_details(query: Query) -> Mapping[str, Any]:
 
 @route(routes.get, "/api/v1/orderBookOrders")
 @read(Op.PUBLIC)
-def order_book_orders(query: Query) -> Mapping[str, Any]:
+def order_book_orders(query: Query) -> str:
     rules = query.face.rules(query.whole("market_id"))
     limit = query.whole("limit", low=1, high=MAX_BOOK)
     book = query.face.exchange.book(rules.symbol, limit)
     bids, asks = (
-        shapes.book_orders_json(rules, levels, book.version, query.look.now_ms)
+        shapes.book_orders_text(rules, levels, book.version, query.look.now_ms)
         for levels in (book.bids, book.asks)
     )
-    return ok(total_asks=len(asks), asks=asks, total_bids=len(bids), bids=bids)
+    return (
+        f'{{"code": 200, "total_asks": {len(book.asks)}, "asks": [{asks}],'
+        f' "total_bids": {len(book.bids)}, "bids": [{bids}]}}'
+    )
 
 
 @route(routes.get, "/api/v1/recentTrades")

@@ -64,8 +64,14 @@ async def orderbook(request: web.Request) -> Reply:
     """GET /info/markets/{market}/orderbook; ``depth`` cuts it."""
 
     def effect(face: Face, symbol: str) -> Reply:
-        bids, asks = face.exchange.book(symbol, count(request, "depth", _BOOK_DEPTH))
-        return ok(shapes.book(face.exchange.rules_of(symbol).name, bids, asks))
+        depth = count(request, "depth", _BOOK_DEPTH)
+
+        def make() -> Reply:
+            bids, asks = face.exchange.book(symbol, depth)
+            return ok(shapes.book(face.exchange.rules_of(symbol).name, bids, asks))
+
+        question = ("orderbook", symbol, depth)
+        return face.shown.reply(question, face.exchange.book_version(symbol), make)
 
     return await _of_market(request, effect)
 
