@@ -155,6 +155,10 @@ class ExchangeReads:
         """The market instant of every public figure: they change with it and never within it."""
         return self._public().bucket
 
+    def hour(self) -> int:
+        """The market hour: the rates that are charged change with it and never within it."""
+        return self._public().hour
+
     def edition(self, lag_ms: int, *, at_marks: bool) -> tuple[int, int] | None:
         """
         What accounts and orders look like to everybody who is at most ``lag_ms`` behind.

@@ -12,7 +12,7 @@ from adapters.sandbox.lighter_face.options import LighterOptions
 from adapters.sandbox.lighter_face.orders import OrderDirectory
 from adapters.sandbox.lighter_face.tasks import Background
 from adapters.sandbox.lighter_face.txlog import TxLog
-from adapters.sandbox.reply import Shown
+from adapters.sandbox.reply import Rows, Shown
 from hedger.clock import Clock
 
 VENUE = "lighter"
@@ -42,6 +42,7 @@ class Face:
         self.directory = OrderDirectory()
         self.background = Background()
         self.shown = Shown()
+        self.rows = Rows()
         self.cancel_all_ms: int | None = None  # when a scheduled cancel-all is due
 
     @property

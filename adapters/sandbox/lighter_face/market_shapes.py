@@ -57,10 +57,8 @@ def order_book_json(rules: Rules, maker_fee: Decimal, taker_fee: Decimal) -> dic
     }
 
 
-def order_book_detail_json(
-    rules: Rules, stats: MarketStats, maker_fee: Decimal, taker_fee: Decimal
-) -> dict[str, Any]:
-    """A row of ``/orderBookDetails``. Margin fractions are basis points."""
+def detail_rules_json(rules: Rules, maker_fee: Decimal, taker_fee: Decimal) -> dict[str, Any]:
+    """What never changes in a row of ``/orderBookDetails``. Margin fractions are basis points."""
     return {
         **order_book_json(rules, maker_fee, taker_fee),
         "size_decimals": rules.size_decimals,
@@ -72,12 +70,7 @@ def order_book_detail_json(
         "min_initial_margin_fraction": int(_BPS / rules.max_leverage),
         "maintenance_margin_fraction": int(rules.maintenance_fraction * _BPS),
         "closeout_margin_fraction": int(rules.closeout_fraction * _BPS),
-        **_daily(stats),
         "daily_trades_count": 0,
-        "last_trade_price": float(stats.last_price),
-        "open_interest": float(stats.open_interest_base),
-        "mark_price": fixed(stats.mark, rules.price_decimals),
-        "index_price": fixed(stats.index, rules.price_decimals),
         "daily_chart": {},
         "market_config": {
             "market_margin_mode": 0,
@@ -94,6 +87,17 @@ def order_book_detail_json(
         "funding_clamp_big": "4.0000",
         "base_interest_rate": "0.0100",
         "funding_premium_multiplier": 100,
+    }
+
+
+def detail_figures_json(rules: Rules, stats: MarketStats) -> dict[str, Any]:
+    """The rest of that row."""
+    return {
+        **_daily(stats),
+        "last_trade_price": float(stats.last_price),
+        "open_interest": float(stats.open_interest_base),
+        "mark_price": fixed(stats.mark, rules.price_decimals),
+        "index_price": fixed(stats.index, rules.price_decimals),
     }
 
 

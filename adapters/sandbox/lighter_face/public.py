@@ -13,7 +13,7 @@ from adapters.sandbox.lighter_face.errors import ApiError, Code
 from adapters.sandbox.lighter_face.face import Face, block_at
 from adapters.sandbox.lighter_face.http import Query, read
 from adapters.sandbox.lighter_face.shapes import MARKET_MAKER, ok
-from adapters.sandbox.reply import route
+from adapters.sandbox.reply import json_text, route
 
 MAX_BOOK = 250
 MAX_TRADES = 100
@@ -76,17 +76,17 @@ def order_books(query: Query) -> Mapping[str, Any]:
 
 @route(routes.get, "/api/v1/orderBookDetails")
 @read(Op.PUBLIC, of_tick=True)
-def order_book_details(query: Query) -> Mapping[str, Any]:
-    exchange = query.face.exchange
-    return ok(
-        order_book_details=[
-            shapes.order_book_detail_json(
-                exchange.rules_of(symbol), exchange.stats(symbol), *_fees(query.face, symbol)
-            )
-            for symbol in _symbols(query)
-        ],
-        spot_order_book_details=[],
-    )
+def order_book_details(query: Query) -> str:
+    rows = ", ".join(_detail(query.face, symbol) for symbol in _symbols(query))
+    return f'{{"code": 200, "order_book_details": [{rows}], "spot_order_book_details": []}}'
+
+
+def _detail(face: Face, symbol: str) -> str:
+    """The JSON of one market, of which only the figures change."""
+    rules, fees = face.exchange.rules_of(symbol), _fees(face, symbol)
+    lasting = face.rows.text(rules, lambda: shapes.detail_rules_json(rules, *fees))
+    figures = json_text(shapes.detail_figures_json(rules, face.exchange.stats(symbol)))
+    return f"{lasting[:-1]}, {figures[1:]}"
 
 
 @route(routes.get, "/api/v1/orderBookOrders")
@@ -115,7 +115,7 @@ def recent_trades(query: Query) -> Mapping[str, Any]:
 
 
 @route(routes.get, "/api/v1/funding-rates")
-@read(Op.PUBLIC, of_tick=True)
+@read(Op.PUBLIC, of_hour=True)
 def funding_rates(query: Query) -> Mapping[str, Any]:
     """All markets, whatever is asked: the venue may ignore a market parameter (scenario S63)."""
     exchange = query.face.exchange
