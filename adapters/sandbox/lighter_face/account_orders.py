@@ -1,6 +1,6 @@
 """Orders and fills of an account (lighter.md §2). Orders need an auth token."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -27,16 +27,20 @@ def seen_orders(
     face: Face, look: Look, account: int, *, open_only: bool = False
 ) -> list[OrderView]:
     """The orders this read may see, oldest first."""
+    return _seen(look, lambda as_of_ms: face.orders(account, as_of_ms, open_only=open_only))
+
+
+def _seen(look: Look, read: Callable[[int], list[OrderView]]) -> list[OrderView]:
+    """What a read of orders shows, oldest first; ``read`` is asked for an instant."""
     if look.is_empty(Op.ORDERS):
         return []
     special = look.markets(Op.ORDERS)
-    orders = face.orders(account, look.as_of_ms(Op.ORDERS), open_only=open_only)
+    orders = read(look.as_of_ms(Op.ORDERS))
     rest = [order for order in orders if order.new.symbol not in special]
     for symbol in special:
         if not look.is_empty(Op.ORDERS, symbol):
             as_of_ms = look.as_of_ms(Op.ORDERS, symbol)
-            orders = face.orders(account, as_of_ms, open_only=open_only)
-            rest += [order for order in orders if order.new.symbol == symbol]
+            rest += [order for order in read(as_of_ms) if order.new.symbol == symbol]
     return sorted(rest, key=lambda order: order.id)
 
 
@@ -59,11 +63,15 @@ def account_orders(query: Query) -> str:
     index = _owner(query)
     wanted = _client_indexes(query.text("client_order_indexes"))
     since_ms = query.look.now_ms - KEPT_MS
+    face = query.face
+
+    def read(as_of_ms: int) -> list[OrderView]:
+        return [o for one in wanted for o in face.orders_of_client(index, one, as_of_ms)]
+
     rows = [
-        shapes.order_text(query.face, order)
-        for order in reversed(seen_orders(query.face, query.look, index))
-        if shapes.client_index(order.new.client_id) in wanted
-        and (order.is_open or order.updated_ms >= since_ms)
+        shapes.order_text(face, order)
+        for order in reversed(_seen(query.look, read))
+        if order.is_open or order.updated_ms >= since_ms
     ]
     return ok_rows("orders", rows)
 

@@ -102,6 +102,11 @@ class Face:
         orders = self.exchange.orders(account, as_of_ms, open_only=open_only)
         return self.directory.visible(orders, as_of_ms)
 
+    def orders_of_client(self, account: int, index: int, as_of_ms: int) -> list[OrderView]:
+        """The same with one client order index."""
+        orders = self.exchange.orders_of_client(account, str(index), as_of_ms)
+        return self.directory.visible(orders, as_of_ms)
+
 
 FACE: web.AppKey[Face] = web.AppKey("lighter_face", Face)
 
