@@ -114,7 +114,7 @@ class SimClock:
         if seconds <= 0:
             await asyncio.sleep(0)
         elif not loop.passes(seconds):
-            awoken = loop.create_future()
+            awoken: asyncio.Future[None] = asyncio.Future(loop=loop)
             loop.after(seconds, _wake, awoken)
             await awoken
         if process.stalled_until_s:

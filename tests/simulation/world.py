@@ -102,10 +102,13 @@ class World:
         self._disk_trouble: str | None = None
         self._lives: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
-        self._trace = Trace()
+        self._trace = Trace(self.loop)
         if setup.keep_trace:
             self._trace.lines = []
-        self._outages: dict[str, str] = {}
+        self.trace = self._trace.add
+        self.outages: dict[str, str] = {}  # how a venue does not answer: refused, or silent
+        self._crash_at = setup.crash_at
+        self._stalls = Ill.STALL_AT_COMMIT in self.plan.ills
         self.oracle = Oracle(path, self.venues, dedicated=self.dedicated, beyond=self.plan.beyond)
         self.truth = Truth(
             self.venues, Availability(self.is_up), self.oracle.ended, self.oracle.began
@@ -114,9 +117,6 @@ class World:
         self.truth.watch()
 
     # -- what happens in it -----------------------------------------------------------------
-
-    def trace(self, text: str) -> None:
-        self._trace.add(text)
 
     @property
     def digest(self) -> str:
@@ -130,28 +130,24 @@ class World:
         """Whether a process runs and both venues answer."""
         now = now_s()
         running = any(p.alive and p.stalled_until_s <= now for p in self.processes[-1:])
-        return running and not self._outages
-
-    def down(self, venue: str) -> str | None:
-        """How a venue does not answer (``refused``, ``silent``); None when it does."""
-        return self._outages.get(venue)
+        return running and not self.outages
 
     def begin_outage(self, venue: str, mode: str, seconds: float) -> None:
         """Nobody reaches a venue for that long."""
-        if venue in self._outages:
+        if venue in self.outages:
             return
         self.trace(f"outage {venue}")
         self.truth.availability.look()
-        self._outages[venue] = mode
+        self.outages[venue] = mode
         self.truth.availability.look()
         self.loop.call_later(seconds, self._end_outage, venue)
 
     def _end_outage(self, venue: str) -> None:
-        self._outages.pop(venue, None)
+        self.outages.pop(venue, None)
         self.truth.availability.look()
 
     def end_outages(self) -> None:
-        for venue in tuple(self._outages):
+        for venue in tuple(self.outages):
             self._end_outage(venue)
 
     def trouble(self) -> str | None:
@@ -180,25 +176,25 @@ class World:
         """The process passes a boundary; it may be its last."""
         self.passed += 1
         self.boundaries[label] += 1
-        if self.setup.crash_at and self.passed in self.setup.crash_at:
+        if self._crash_at and self.passed in self._crash_at:
             self.kill(process, label)
-        elif self.kill_in is not None and self._is_due():
+        elif self.kill_in == 1 and not self.chance.quiet:
             self.kill_in = nemesis.next_kill(self)
             self.chance.fired[Ill.KILL] += 1
             self.kill(process, label)
-        elif process is self.recovering and self.chance.strikes(
-            Ill.KILL_IN_RECOVERY, AIMED[Ill.KILL_IN_RECOVERY]
+        else:
+            if self.kill_in is not None and not self.chance.quiet:
+                self.kill_in -= 1
+            if process is self.recovering and self.chance.strikes(
+                Ill.KILL_IN_RECOVERY, AIMED[Ill.KILL_IN_RECOVERY]
+            ):
+                self.kill(process, label)
+        if (
+            self._stalls
+            and label == "after commit"
+            and self.chance.strikes(Ill.STALL_AT_COMMIT, STALLS)
         ):
-            self.kill(process, label)
-        if label == "after commit" and self.chance.strikes(Ill.STALL_AT_COMMIT, STALLS):
             self.loop.stall(self.chance.between(1.0, 8.0))
-
-    def _is_due(self) -> bool:
-        """Whether the countdown to the next death has ended."""
-        if self.kill_in is None or self.chance.quiet:
-            return False
-        self.kill_in -= 1
-        return self.kill_in <= 0
 
     def kill(self, process: Process, label: str) -> None:
         """``kill -9``."""

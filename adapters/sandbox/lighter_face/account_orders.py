@@ -123,9 +123,7 @@ def account_inactive_orders(query: Query) -> str:
     return ok_rows("orders", page, cursor)
 
 
-def _order_rows(
-    face: Face, orders: Sequence[OrderView], market: str | None
-) -> list[str]:
+def _order_rows(face: Face, orders: Sequence[OrderView], market: str | None) -> list[str]:
     return [
         shapes.order_text(face, order)
         for order in orders

@@ -137,9 +137,7 @@ class Query:
         self.authorise(account)
         return self.face.known_account(account)
 
-    def page(
-        self, rows: list[T], limit: int
-    ) -> tuple[list[T], dict[str, str]]:
+    def page(self, rows: list[T], limit: int) -> tuple[list[T], dict[str, str]]:
         """One page and, unless it is the last, the cursor of the next."""
         at = self.whole("cursor", 0) if self.get("cursor") else 0
         more = at + limit < len(rows)
