@@ -15,7 +15,10 @@ JSON = "application/json"
 HTML = "text/html"
 SHOWN_MAX = 64
 
-_text_of = json.JSONEncoder(check_circular=False).encode  # what a face makes holds no circle
+ROWS_MAX = 4_096
+
+json_text = json.JSONEncoder(check_circular=False).encode
+"""A JSON document or a part of one; what a face makes holds no circle."""
 
 
 @dataclass(slots=True)
@@ -40,7 +43,7 @@ HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def of_json(body: object, status: int = 200) -> Reply:
     """A JSON document."""
-    return Reply(status, _text_of(body))
+    return Reply(status, json_text(body))
 
 
 def spoken(handler: Handler) -> HttpHandler:
@@ -84,3 +87,25 @@ class Shown:
             self._replies.clear()
         self._replies[question] = (edition, reply)
         return reply
+
+
+class Rows:
+    """The JSON of what never changes (a version of an order, a fill), each made once."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[object, ...], tuple[object, str]] = {}
+
+    def text(self, view: object, make: Callable[[], object], *beside: object) -> str:
+        """
+        The JSON of ``view``, which ``make`` gives.
+
+        ``beside`` is what it depends on besides. The view is known by its place in memory, which
+        nothing else can take as long as it is kept here.
+        """
+        key = (id(view), *beside)
+        found = self._texts.get(key)
+        if found is None:
+            if len(self._texts) >= ROWS_MAX:
+                self._texts.clear()
+            found = self._texts[key] = (view, json_text(make()))
+        return found[1]

@@ -11,7 +11,7 @@ successor: in it the path returns to the level at which its window began, and th
 rebased to that level. So the path is continuous at the seams and does not drift for ever.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -60,25 +60,34 @@ class Tape:
     The market path of a sandbox.
 
     ``bridge_bps`` is the standard deviation of the modelled noise half way between two recorded
-    hours; 0 gives straight lines.
+    hours; 0 gives straight lines. ``tracks`` are those of another tape of the same recording,
+    which need not be made twice.
     """
 
     def __init__(
-        self, *, seed: int = 1, bridge_bps: Decimal = Decimal(8), recording: Recording | None = None
+        self,
+        *,
+        seed: int = 1,
+        bridge_bps: Decimal = Decimal(8),
+        recording: Recording | None = None,
+        tracks: Mapping[str, _Track] | None = None,
     ) -> None:
         self.seed = seed
         self.recording = recording or load_recording()
         self._amplitude = _as_int(bridge_bps, UNIT // 10_000)
         self._hours = len(self.recording.hour_names)
-        pooled = tuple(s for samples in self.recording.basis_bps.values() for s in samples)
-        self._tracks = {
-            symbol: self._track(symbol, rows, pooled)
-            for symbol, rows in self.recording.hours.items()
-        }
+        self.tracks = self._made_tracks() if tracks is None else tracks
         self._bridges: dict[tuple[str, int], list[int]] = {}
         self._bases: dict[tuple[str, int], int] = {}
         self._hour_reached = 0
         self._on_seam: list[Callable[[Seam], None]] = []
+
+    def _made_tracks(self) -> Mapping[str, _Track]:
+        pooled = tuple(s for samples in self.recording.basis_bps.values() for s in samples)
+        return {
+            symbol: self._track(symbol, rows, pooled)
+            for symbol, rows in self.recording.hours.items()
+        }
 
     def _track(
         self, symbol: str, rows: tuple[RecordedHour, ...], pooled: tuple[Decimal, ...]
@@ -105,7 +114,7 @@ class Tape:
     @property
     def symbols(self) -> tuple[str, ...]:
         """Every market of the recording."""
-        return tuple(self._tracks)
+        return tuple(self.tracks)
 
     @staticmethod
     def bucket(market_ms: int) -> int:
@@ -126,7 +135,7 @@ class Tape:
 
     def index(self, venue: VenueName, symbol: str, bucket: int) -> Decimal:
         """The venue's index price, unrounded: its mark by the recorded ratio."""
-        track = self._tracks[symbol]
+        track = self.tracks[symbol]
         ratios = track.x10_index if venue == "x10" else track.lighter_index
         hour, step = divmod(bucket, STEPS)
         first, second = ratios[hour % self._hours], ratios[(hour + 1) % self._hours]
@@ -157,7 +166,7 @@ class Tape:
         return price * (_BASIS_ONE + basis) // _BASIS_ONE
 
     def _path(self, symbol: str, bucket: int) -> int:
-        path = self._tracks[symbol].path
+        path = self.tracks[symbol].path
         hour, step = divmod(bucket, STEPS)
         place = hour % self._hours
         first = path[place]
@@ -184,7 +193,7 @@ class Tape:
         if found is None:
             if len(self._bases) >= _BRIDGES_KEPT:
                 self._bases.clear()
-            samples = self._tracks[symbol].basis
+            samples = self.tracks[symbol].basis
             found = samples[draw_below(self.seed, f"basis|{symbol}|{hour}", len(samples))]
             self._bases[key] = found
         return found

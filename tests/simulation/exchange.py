@@ -10,6 +10,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cache
 from hashlib import blake2b
 from typing import Any, Protocol
 
@@ -28,7 +29,7 @@ from adapters.sandbox.lighter_face.keyring import KeyRing
 from adapters.sandbox.lighter_face.options import LighterOptions
 from adapters.sandbox.lighter_face.sequencer import Sequencer
 from adapters.sandbox.lighter_face.txinfo import Tx, TxType, parse
-from adapters.sandbox.recording import Recording, load_recording
+from adapters.sandbox.recording import load_recording
 from adapters.sandbox.reply import of_json
 from adapters.sandbox.tape import START_MS, Tape
 from adapters.sandbox.x10_face import orders as x10_orders
@@ -148,7 +149,8 @@ class Venues:
         self.clock = clock
         self.wire = clock
         self.market = MarketClock(self.wire, start_ms=START_MS, hour_s=3600.0)
-        tape = Tape(seed=seed, recording=_few_markets())
+        few = _tape()
+        tape = Tape(seed=seed, recording=few.recording, tracks=few.tracks)
         self.x10 = self._exchange("x10", tape, KEYS.x10.vault)
         self.lighter = self._exchange("lighter", tape, KEYS.lighter.account_index)
         options = X10Options(read_lag_s=LAG_S, verify_signatures=False)
@@ -238,10 +240,13 @@ class Venues:
             return text_of(of_json(error.body(), error.status))
 
 
-def _few_markets() -> Recording:
+@cache
+def _tape() -> Tape:
+    """That of a few markets; every world has its own, with its seed."""
     whole = load_recording()
-    return replace(
+    few = replace(
         whole,
         hours={name: whole.hours[name] for name in MARKETS},
         markets={name: whole.markets[name] for name in MARKETS},
     )
+    return Tape(recording=few)

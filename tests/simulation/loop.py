@@ -23,6 +23,16 @@ class DeadlockError(RuntimeError):
     """Everything waits and nothing is due: the simulation can never go on."""
 
 
+_Ready = tuple[contextvars.Context | None, Callable[..., object], tuple[Any, ...]]
+"""A call at the present instant; without a context it is made in the loop's own."""
+
+_Due = tuple[float, int, Callable[..., object] | None, Any]
+"""
+A call at an instant to come: that, a number, the callback and its arguments. Where there is no
+callback it is a ``_Call``, which may have been cancelled.
+"""
+
+
 class SimTask(asyncio.Task[Any]):
     """A task whose place in a set does not depend on where it lies in memory."""
 
@@ -36,49 +46,22 @@ class SimTask(asyncio.Task[Any]):
         return self._number
 
 
-class _Soon(asyncio.Handle):
-    """A call at the present instant; made without asking the loop for its debug mode."""
+class _Call:
+    """A call that may be cancelled before it is made."""
 
-    __slots__ = ()
+    __slots__ = ("args", "callback")
 
-    def __init__(
-        self, callback: Any, args: Any, loop: "SimLoop", context: contextvars.Context | None
-    ) -> None:
-        self._context = contextvars.copy_context() if context is None else context
-        self._loop = loop
-        self._cancelled = False
-        self._callback = callback
-        self._args = args
-        self._repr = None
-        self._source_traceback = None
-
-
-class _Timer(asyncio.TimerHandle):
-    """A call at an instant to come."""
-
-    __slots__ = ()
-
-    def __init__(
-        self,
-        when_s: float,
-        callback: Any,
-        args: Any,
-        loop: "SimLoop",
-        context: contextvars.Context | None,
-    ) -> None:
-        self._context = contextvars.copy_context() if context is None else context
-        self._loop = loop
-        self._cancelled = False
-        self._callback = callback
-        self._args = args
-        self._repr = None
-        self._source_traceback = None
-        self._when = when_s
-        self._scheduled = False
+    def __init__(self, callback: Any, args: tuple[Any, ...]) -> None:
+        self.callback = callback
+        self.args = args
 
     def cancel(self) -> None:
-        self._cancelled = True
-        self._callback = self._args = None  # type: ignore[assignment]
+        self.callback = None
+        self.args = ()
+
+    def make(self) -> None:
+        if self.callback is not None:
+            self.callback(*self.args)
 
 
 class SimLoop(asyncio.BaseEventLoop):
@@ -87,11 +70,10 @@ class SimLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.now_s = 0.0
-        self._ready: deque[Any] = deque()  # handles, with all that they are made of
-        self._timers: list[tuple[float, int, _Timer]] = []  # a heap, the earliest first
+        self._ready: deque[_Ready] = deque()
+        self._timers: list[_Due] = []  # a heap, the earliest first
         self._numbers = itertools.count(1)
         self._stopping = False
-        self.set_task_factory(_task)
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
@@ -101,40 +83,75 @@ class SimLoop(asyncio.BaseEventLoop):
         """The machine stands still: time passes and nothing runs."""
         self.now_s += seconds
 
+    def passes(self, seconds: float) -> bool:
+        """
+        Let so much time go by at once, where nothing else happens in it; whether it did.
+
+        Whoever runs now may ask for this instead of waiting: it comes to the same.
+        """
+        if self._ready:
+            return False
+        until_s = self.now_s + seconds
+        timers = self._timers
+        while timers and timers[0][0] <= until_s + RESOLUTION_S:
+            if timers[0][2] is not None or timers[0][3].callback is not None:
+                return False
+            heappop(timers)  # was cancelled
+        self.now_s = until_s
+        return True
+
+    def after(self, seconds: float, callback: Callable[..., object], *args: object) -> None:
+        """As ``call_later``, for good: it cannot be cancelled."""
+        heappush(self._timers, (self.now_s + seconds, next(self._numbers), callback, args))
+
     # -- what asyncio asks of a loop, without its checks for threads and debugging ------------
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]  # it is asked for no more than this
         self,
         callback: Callable[[*_Args], object],
         *args: *_Args,
         context: contextvars.Context | None = None,
-    ) -> asyncio.Handle:
-        handle = _Soon(callback, args, self, context)
-        self._ready.append(handle)
-        return handle
+    ) -> _Call | None:
+        if context is not None:  # futures and tasks, which never cancel it
+            self._ready.append((context, callback, args))
+            return None
+        call = _Call(callback, args)
+        self._ready.append((None, call.make, ()))
+        return call
 
-    def call_later(
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]  # there is one thread
+
+    def call_later(  # type: ignore[override]
         self,
         delay: float,
         callback: Callable[[*_Args], object],
         *args: *_Args,
         context: contextvars.Context | None = None,
-    ) -> asyncio.TimerHandle:
-        when_s = self.now_s + delay
-        timer = _Timer(when_s, callback, args, self, context)
-        heappush(self._timers, (when_s, next(self._numbers), timer))
-        return timer
+    ) -> _Call:
+        return self.call_at(self.now_s + delay, callback, *args)
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self,
         when: float,
         callback: Callable[[*_Args], object],
         *args: *_Args,
         context: contextvars.Context | None = None,
-    ) -> asyncio.TimerHandle:
-        timer = _Timer(when, callback, args, self, context)
-        heappush(self._timers, (when, next(self._numbers), timer))
-        return timer
+    ) -> _Call:
+        call = _Call(callback, args)
+        heappush(self._timers, (when, next(self._numbers), None, call))
+        return call
+
+    def create_task(  # type: ignore[override]  # asked for no more than this
+        self,
+        coro: Any,
+        *,
+        name: str | None = None,
+        context: contextvars.Context | None = None,
+    ) -> SimTask:
+        return SimTask(coro, loop=self, name=name, context=context)
+
+    # False, as futures ask for each of them, and without a call that is written in Python
+    get_debug = staticmethod(bool)
 
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)
@@ -143,40 +160,34 @@ class SimLoop(asyncio.BaseEventLoop):
         """Everything until somebody stops the loop; asyncio would ask again and again."""
         ready, timers = self._ready, self._timers
         while not self._stopping:
-            if not ready:
-                self._wait()
+            if not ready:  # nobody has anything to do: time passes until the next timer
+                while timers and timers[0][2] is None and timers[0][3].callback is None:
+                    heappop(timers)  # was cancelled
+                if not timers:
+                    raise DeadlockError("nothing is due any more")
+                self.now_s = max(self.now_s, timers[0][0])
             due_s = self.now_s + RESOLUTION_S
             while timers and timers[0][0] < due_s:
-                timer = heappop(timers)[2]
-                if not timer._cancelled:
-                    ready.append(timer)
+                _, _, callback, args = heappop(timers)
+                if callback is None:
+                    callback, args = args.make, ()
+                ready.append((None, callback, args))
             for _ in range(len(ready)):
-                handle = ready.popleft()
-                if not handle._cancelled:
-                    try:
-                        handle._context.run(handle._callback, *handle._args)
-                    except (SystemExit, KeyboardInterrupt):
-                        raise
-                    except BaseException as error:  # noqa: BLE001 - as a handle does
-                        self._raised(handle, error)
+                context, callback, args = ready.popleft()
+                try:
+                    if context is None:
+                        callback(*args)
+                    else:
+                        context.run(callback, *args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001 - as a handle does
+                    self.raised(callback, error)
 
-    def _raised(self, handle: Any, error: BaseException) -> None:
-        name = getattr(handle._callback, "__qualname__", type(handle._callback).__name__)
-        text = f"{name} raised"
-        self.call_exception_handler({"message": text, "exception": error, "handle": handle})
-
-    def _wait(self) -> None:
-        """Nobody has anything to do: let time pass until the next timer."""
-        timers = self._timers
-        while timers and timers[0][2]._cancelled:
-            heappop(timers)
-        if not timers:
-            raise DeadlockError("nothing is due any more")
-        self.now_s = max(self.now_s, timers[0][0])
+    def raised(self, callback: Callable[..., object], error: BaseException) -> None:
+        """A call has raised where nobody waits for it: as a handle does."""
+        name = getattr(callback, "__qualname__", type(callback).__name__)
+        self.call_exception_handler({"message": f"{name} raised", "exception": error})
 
     def _write_to_self(self) -> None:
         """Nobody sleeps who had to be woken: there is one thread."""
-
-
-def _task(loop: asyncio.AbstractEventLoop, work: Any, **rest: Any) -> SimTask:
-    return SimTask(work, loop=loop, **rest)

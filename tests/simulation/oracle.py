@@ -57,7 +57,7 @@ class Oracle:
         self.disturbed_s: dict[str, float] = {}
         self._legs: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         for name in ("x10", "lighter"):
-            venues.exchange(name).subscribe(self._event)
+            venues.exchange(name).subscribe(self._event, TradeMade)
 
     def _available_s(self) -> float:
         return self.truth.availability.look()

@@ -70,9 +70,10 @@ class Process:
         Raises:
             Killed: the process is dead, or dies here.
         """
-        # its end may move, and a dead one does not wait
-        while self.alive and (left_s := self.stalled_until_s - now_s()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(left_s)
+        if self.stalled_until_s:
+            # its end may move, and a dead one does not wait
+            while self.alive and (left_s := self.stalled_until_s - now_s()) > 0:  # noqa: ASYNC110
+                await asyncio.sleep(left_s)
         self.effect(label)
 
 
@@ -84,27 +85,43 @@ def now_s() -> float:
     return running().now_s
 
 
+def _wake(sleeper: "asyncio.Future[None]") -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)
+
+
 class SimClock:
     """The clock of one process: the loop's time, with that machine's error of the wall clock."""
 
     def __init__(self, epoch: datetime, process: Process) -> None:
         self._epoch = epoch
         self._process = process
+        self._skew_s = process.skew_s
         self._loop = running()
         self._read_s = 0.0
-        self._shown = epoch
+        self._shown = epoch + timedelta(seconds=self._skew_s)
 
     def now(self) -> datetime:
-        seconds = self._loop.now_s + self._process.skew_s
+        seconds = self._loop.now_s
         if seconds != self._read_s:  # it is read many times at one instant
-            self._read_s, self._shown = seconds, self._epoch + timedelta(seconds=seconds)
+            self._read_s = seconds
+            self._shown = self._epoch + timedelta(seconds=seconds + self._skew_s)
         return self._shown
 
     def monotonic_s(self) -> float:
         return self._loop.now_s
 
     async def sleep(self, seconds: float) -> None:
-        if not self._process.alive:
+        process, loop = self._process, self._loop
+        if not process.alive:
             raise Killed
-        await asyncio.sleep(seconds)
-        await self._process.resumed("sleep")
+        if seconds <= 0:
+            await asyncio.sleep(0)
+        elif not loop.passes(seconds):
+            awoken: asyncio.Future[None] = asyncio.Future(loop=loop)
+            loop.after(seconds, _wake, awoken)
+            await awoken
+        if process.stalled_until_s:
+            await process.resumed("sleep")
+        else:
+            process.effect("sleep")

@@ -12,28 +12,25 @@ class Cut(Exception):  # noqa: N818 - no error: an answer that does not come
     """The venue closed the connection without an answer."""
 
 
-class _Params:
+class _Params(tuple[tuple[str, str], ...]):
     """A query as the faces read it: one value of a name, or all of them."""
 
-    __slots__ = ("_pairs",)
-
-    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
-        self._pairs = pairs
+    __slots__ = ()
 
     def get(self, name: str, default: Any = None) -> Any:
-        for key, value in self._pairs:
+        for key, value in self:
             if key == name:
                 return value
         return default
 
     def getall(self, name: str, default: Any = None) -> Any:
-        return [value for key, value in self._pairs if key == name] or default
+        return [value for key, value in self if key == name] or default
 
-    def items(self) -> Sequence[tuple[str, str]]:
-        return self._pairs
+    def items(self) -> "_Params":
+        return self
 
     def __contains__(self, name: object) -> bool:
-        return any(key == name for key, _ in self._pairs)
+        return any(key == name for key, _ in self)
 
 
 class Request:
@@ -79,7 +76,8 @@ def answered(handler: Handler, request: Request) -> tuple[int, str]:
     except StopIteration as done:
         if request.cut:
             raise Cut from None
-        return text_of(done.value)
+        reply = done.value
+        return reply.status, reply.text
     raise AssertionError("a face waited")
 
 

@@ -72,7 +72,7 @@ class Truth:
     def watch(self) -> None:
         """Be told of every change of a position."""
         for name in ("x10", "lighter"):
-            self.venues.exchange(name).subscribe(self._event)
+            self.venues.exchange(name).subscribe(self._event, PositionChanged)
 
     def ours(self, venue: str, symbol: str) -> Decimal:
         """The part of a position that is not somebody else's."""

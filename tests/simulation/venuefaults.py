@@ -22,6 +22,9 @@ _STALE: Mapping[str, Ill] = {
     Op.BALANCE: Ill.STALE_BALANCE,
 }
 
+LAG_BROKEN = 0.15
+"""How likely a read is to be older than its venue declares, in a world where that happens."""
+
 
 class SimFaults(FaultBox):
     """The faces' fault box, filled by chance at the moment it is asked."""
@@ -29,6 +32,7 @@ class SimFaults(FaultBox):
     def __init__(self, clock: Clock, chance: Chance) -> None:
         super().__init__(clock)
         self._chance = chance
+        self._reads = {op: self._rates(op) for op in _STALE}
         self.dry_until_s: dict[str, float] = {}  # per venue: nobody trades there until then
 
     def outage(self, venue: str) -> bool:
@@ -45,16 +49,24 @@ class SimFaults(FaultBox):
     ) -> list[Fault]:
         if op == Op.ORDER:
             return self._for_order(venue, reduce_only=bool(reduce_only))
-        return self._for_read(venue, op) if op in _STALE else []
+        return self._for_read(venue, op) if self._reads.get(op) else []
+
+    def _rates(self, op: str) -> list[tuple[Ill, float]]:
+        """What a read may meet in this world, in this order, and how likely each is."""
+        rates = [(Ill.READ_FAILED, READS[Ill.READ_FAILED])]
+        if op in {Op.POSITIONS, Op.ORDERS}:
+            rates.append((Ill.LAG_BROKEN, LAG_BROKEN))
+        rates.append((_STALE[op], READS[_STALE[op]]))
+        return [(ill, rate) for ill, rate in rates if ill in self._chance.plan.ills]
 
     def _for_read(self, venue: str, op: str) -> list[Fault]:
         chance = self._chance
-        if chance.strikes(Ill.READ_FAILED, READS[Ill.READ_FAILED]):
-            return [_fault(venue, Kind.BAD_READS, status=503)]
-        if op in {Op.POSITIONS, Op.ORDERS} and chance.strikes(Ill.LAG_BROKEN, 0.15):
-            return [_fault(venue, Kind.LAG, seconds=chance.between(*STALE_BROKEN_S))]
-        if chance.strikes(_STALE[op], READS[_STALE[op]]):
-            return [_fault(venue, Kind.LAG, seconds=chance.between(*STALE_S))]
+        for ill, rate in self._reads[op]:
+            if chance.strikes(ill, rate):
+                if ill is Ill.READ_FAILED:
+                    return [_fault(venue, Kind.BAD_READS, status=503)]
+                lag_s = STALE_BROKEN_S if ill is Ill.LAG_BROKEN else STALE_S
+                return [_fault(venue, Kind.LAG, seconds=chance.between(*lag_s))]
         return []
 
     def _for_order(self, venue: str, *, reduce_only: bool) -> list[Fault]:

@@ -14,7 +14,6 @@ from adapters.sandbox.clock import http_date
 from tests.simulation import daemon, nemesis
 from tests.simulation.exchange import Venues
 from tests.simulation.faults import AIMED, Chance, Ill, drawn
-from tests.simulation.loop import SimLoop
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
 from tests.simulation.process import Process, now_s, running
@@ -77,6 +76,7 @@ class World:
         self.setup = setup
         self.engines = engines
         self.path = path = engines.path
+        self.loop = running()
         self.plan = drawn(source, setup.without) if setup.plan is None else setup.plan
         self.dedicated = (
             setup.seed % SHARED_EVERY != 0 if setup.dedicated is None else setup.dedicated
@@ -102,10 +102,13 @@ class World:
         self._disk_trouble: str | None = None
         self._lives: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
-        self._trace = Trace()
+        self._trace = Trace(self.loop)
         if setup.keep_trace:
             self._trace.lines = []
-        self._outages: dict[str, str] = {}
+        self.trace = self._trace.add
+        self.outages: dict[str, str] = {}  # how a venue does not answer: refused, or silent
+        self._crash_at = setup.crash_at
+        self._stalls = Ill.STALL_AT_COMMIT in self.plan.ills
         self.oracle = Oracle(path, self.venues, dedicated=self.dedicated, beyond=self.plan.beyond)
         self.truth = Truth(
             self.venues, Availability(self.is_up), self.oracle.ended, self.oracle.began
@@ -114,9 +117,6 @@ class World:
         self.truth.watch()
 
     # -- what happens in it -----------------------------------------------------------------
-
-    def trace(self, text: str) -> None:
-        self._trace.add(text)
 
     @property
     def digest(self) -> str:
@@ -130,28 +130,24 @@ class World:
         """Whether a process runs and both venues answer."""
         now = now_s()
         running = any(p.alive and p.stalled_until_s <= now for p in self.processes[-1:])
-        return running and not self._outages
-
-    def down(self, venue: str) -> str | None:
-        """How a venue does not answer (``refused``, ``silent``); None when it does."""
-        return self._outages.get(venue)
+        return running and not self.outages
 
     def begin_outage(self, venue: str, mode: str, seconds: float) -> None:
         """Nobody reaches a venue for that long."""
-        if venue in self._outages:
+        if venue in self.outages:
             return
         self.trace(f"outage {venue}")
         self.truth.availability.look()
-        self._outages[venue] = mode
+        self.outages[venue] = mode
         self.truth.availability.look()
-        asyncio.get_running_loop().call_later(seconds, self._end_outage, venue)
+        self.loop.call_later(seconds, self._end_outage, venue)
 
     def _end_outage(self, venue: str) -> None:
-        self._outages.pop(venue, None)
+        self.outages.pop(venue, None)
         self.truth.availability.look()
 
     def end_outages(self) -> None:
-        for venue in tuple(self._outages):
+        for venue in tuple(self.outages):
             self._end_outage(venue)
 
     def trouble(self) -> str | None:
@@ -163,7 +159,7 @@ class World:
         if self._disk_trouble is not None:
             return False
         self._disk_trouble = text
-        asyncio.get_running_loop().call_later(seconds, self.end_trouble)
+        self.loop.call_later(seconds, self.end_trouble)
         return True
 
     def end_trouble(self) -> None:
@@ -180,27 +176,25 @@ class World:
         """The process passes a boundary; it may be its last."""
         self.passed += 1
         self.boundaries[label] += 1
-        if self.setup.crash_at and self.passed in self.setup.crash_at:
+        if self._crash_at and self.passed in self._crash_at:
             self.kill(process, label)
-        elif self.kill_in is not None and self._is_due():
+        elif self.kill_in == 1 and not self.chance.quiet:
             self.kill_in = nemesis.next_kill(self)
             self.chance.fired[Ill.KILL] += 1
             self.kill(process, label)
-        elif process is self.recovering and self.chance.strikes(
-            Ill.KILL_IN_RECOVERY, AIMED[Ill.KILL_IN_RECOVERY]
+        else:
+            if self.kill_in is not None and not self.chance.quiet:
+                self.kill_in -= 1
+            if process is self.recovering and self.chance.strikes(
+                Ill.KILL_IN_RECOVERY, AIMED[Ill.KILL_IN_RECOVERY]
+            ):
+                self.kill(process, label)
+        if (
+            self._stalls
+            and label == "after commit"
+            and self.chance.strikes(Ill.STALL_AT_COMMIT, STALLS)
         ):
-            self.kill(process, label)
-        if label == "after commit" and self.chance.strikes(Ill.STALL_AT_COMMIT, STALLS):
-            loop = asyncio.get_running_loop()
-            assert isinstance(loop, SimLoop)
-            loop.stall(self.chance.between(1.0, 8.0))
-
-    def _is_due(self) -> bool:
-        """Whether the countdown to the next death has ended."""
-        if self.kill_in is None or self.chance.quiet:
-            return False
-        self.kill_in -= 1
-        return self.kill_in <= 0
+            self.loop.stall(self.chance.between(1.0, 8.0))
 
     def kill(self, process: Process, label: str) -> None:
         """``kill -9``."""
@@ -228,14 +222,13 @@ class World:
         first = self.processes[-1]
         if not first.alive:
             return False
-        loop = asyncio.get_running_loop()
-        loop.call_later(self.chance.between(5.0, 40.0), self.kill, first, "replaced")
+        self.loop.call_later(self.chance.between(5.0, 40.0), self.kill, first, "replaced")
         self._wake.set()
         return True
 
     async def live(self) -> None:
         """Start the daemon, and again whenever it has died, until the world is over."""
-        loop = asyncio.get_running_loop()
+        loop = self.loop
         while True:
             process = self.born()
             task = loop.create_task(daemon.life(self, process))
@@ -266,7 +259,7 @@ class World:
 
     async def _bury(self, process: Process, task: "asyncio.Task[None]") -> None:
         """Wait for the end of a life and clear away what is left of it."""
-        waiting = asyncio.get_running_loop().create_task(process.dead.wait())
+        waiting = self.loop.create_task(process.dead.wait())
         await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if process.alive:  # it ended by itself
             self.trace(f"end {process.number}")

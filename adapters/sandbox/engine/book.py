@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from adapters.sandbox.engine.amounts import ZERO
 from adapters.sandbox.engine.ladder import Ladder
@@ -10,8 +11,7 @@ from adapters.sandbox.engine.market_types import Book, Level
 from adapters.sandbox.engine.order_types import OrderView
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(NamedTuple):
     """A piece of a taker order: at this price, from this order of ours or from the ladder."""
 
     price: Decimal
@@ -80,12 +80,17 @@ class MarketBook:
     def synthetic(self, ladder: Ladder, *, asks: bool) -> Iterator[Level]:
         """What is left of the ladder on one side, best price first."""
         for level in ladder.asks if asks else ladder.bids:
-            left = level.size - self._taken.get((asks, level.price), ZERO)
-            if left > ZERO:
-                yield Level(level.price, left)
+            taken = self._taken.get((asks, level.price)) if self._taken else None
+            if taken is None:
+                yield level
+            elif level.size > taken:
+                yield Level(level.price, level.size - taken)
 
     def view(self, ladder: Ladder, resting: Iterable[OrderView], depth: int) -> Book:
         """The whole book, levels of one price merged, best ``depth`` of each side."""
+        resting = tuple(resting)
+        if not self._taken and not resting:  # as it is most of the time
+            return Book(ladder.bids[:depth], ladder.asks[:depth], self.version)
         sides: dict[bool, dict[Decimal, Decimal]] = {
             asks: {level.price: level.size for level in self.synthetic(ladder, asks=asks)}
             for asks in (False, True)

@@ -1,6 +1,7 @@
 """What subscribers of an exchange are told."""
 
 from dataclasses import dataclass
+from typing import get_args
 
 from adapters.sandbox.engine.account_types import BalanceView, PaymentView, PositionView
 from adapters.sandbox.engine.market_types import FundingRow
@@ -67,3 +68,6 @@ Event = (
     | BookChanged
     | MarkChanged
 )
+
+EVENTS = get_args(Event)
+"""Every kind of them."""

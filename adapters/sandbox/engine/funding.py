@@ -36,7 +36,7 @@ def settle(state: VenueState, hour: int) -> None:
         if paid:
             payments += paid
             note_balance(state, account.number)
-    if state.announces:
+    if FundingSettled in state.announced:
         rows = tuple(settled_row(state, symbol, hour) for symbol in state.rules)
         settlement_ms = state.tape.bucket_ms(hour * STEPS)
         state.emit(FundingSettled(settlement_ms, rows, tuple(payments)))

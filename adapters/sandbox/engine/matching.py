@@ -133,7 +133,7 @@ def _cut(plan: Plan, limit: Decimal) -> Plan:
         piece = min(left, fill.size)
         if piece <= ZERO:
             break
-        fills.append(replace(fill, size=piece))
+        fills.append(fill._replace(size=piece))
         left -= piece
     return replace(plan, fills=tuple(fills))
 
@@ -166,9 +166,8 @@ def _execute(state: VenueState, order: OrderView, fill: Fill) -> OrderView:
     """One fill of a taker, and of its maker if that is one of our accounts."""
     trade_id = state.next_id()
     if fill.maker_id is None:
-        state.book(order.new.symbol).take(
-            asks=order.new.is_buy, price=fill.price, size=fill.size, now_ms=state.now_ms
-        )
+        symbol, asks = order.new.symbol, order.new.is_buy
+        state.take(symbol, asks=asks, price=fill.price, size=fill.size)
         _book_changed(state, order.new.symbol)
         return apply_fill(state, order, fill.price, fill.size, is_taker=True, trade_id=trade_id)
     maker = state.orders.get(fill.maker_id)
@@ -286,8 +285,6 @@ def finish(
 
 def expire_orders(state: VenueState) -> None:
     """End every open order whose expiry has come."""
-    if not state.orders.any_open:
-        return
     for order in state.orders.open():
         if order.new.expires_ms is not None and order.new.expires_ms <= state.now_ms:
             finish(state, order, OrderStatus.EXPIRED, CancelReason.EXPIRED)
@@ -320,7 +317,7 @@ def _fill_resting(state: VenueState, order: OrderView) -> None:
     if not plan.fills:
         return
     for fill in plan.fills:
-        book.take(asks=new.is_buy, price=fill.price, size=fill.size, now_ms=state.now_ms)
+        state.take(new.symbol, asks=new.is_buy, price=fill.price, size=fill.size)
     apply_fill(state, order, new.price, plan.size, is_taker=False, trade_id=state.next_id())
     _book_changed(state, new.symbol)
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from adapters.sandbox.clock import MarketClock, WireClock
 from adapters.sandbox.engine import liquidation, margin, market_data, prints, timeline
+from adapters.sandbox.engine.events import EVENTS
 from adapters.sandbox.engine.params import VenueParams, default_params
 from adapters.sandbox.engine.state import VenueState
 from adapters.sandbox.engine.types import (
@@ -47,18 +48,21 @@ class ExchangeReads:
         self._symbols = {rules.name: symbol for symbol, rules in self._state.rules.items()}
         self._by_id = {rules.market_id: symbol for symbol, rules in self._state.rules.items()}
         self._stats: dict[str, tuple[int, MarketStats]] = {}
-        self._callbacks: list[Callable[[Event], None]] = []
+        self._callbacks: list[tuple[Callable[[Event], None], tuple[type[Event], ...]]] = []
         self._busy = False
 
     # Time and events
 
     def sync(self) -> None:
         """Bring marks, settlements, resting orders, expiries and liquidations up to now."""
-        if self._busy or self._state.market.instant() is self._state.instant:
+        if self._busy:
             return  # a callback that asks something sees the state as it is
+        instant = self._state.market.instant()
+        if instant is self._state.instant:
+            return
         self._busy = True
         try:
-            timeline.bring_up(self._state)
+            timeline.bring_up(self._state, instant)
         finally:
             self._busy = False
         self._flush()
@@ -72,26 +76,35 @@ class ExchangeReads:
         try:
             while pending:
                 event = pending.popleft()
-                for callback in tuple(self._callbacks):
-                    callback(event)
+                for callback, kinds in tuple(self._callbacks):
+                    if not kinds or isinstance(event, kinds):
+                        callback(event)
         finally:
             self._busy = False
 
-    def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+    def subscribe(
+        self, callback: Callable[[Event], None], *kinds: type[Event]
+    ) -> Callable[[], None]:
         """
-        Be told of every event, in order, after the state has changed.
+        Be told of every event (or only of some kinds), in order, after the state has changed.
 
         Returns what ends the subscription. A callback must not raise: its error would surface in
         the call that caused the event.
         """
-        self._callbacks.append(callback)
-        self._state.announces = True
+        subscriber = (callback, kinds)
+        self._callbacks.append(subscriber)
+        self._announce()
 
         def unsubscribe() -> None:
-            self._callbacks.remove(callback)
-            self._state.announces = bool(self._callbacks)
+            self._callbacks.remove(subscriber)
+            self._announce()
 
         return unsubscribe
+
+    def _announce(self) -> None:
+        """Let the state queue what somebody wants to hear, and nothing else."""
+        wanted = [kinds or EVENTS for _, kinds in self._callbacks]
+        self._state.announced = frozenset(kind for kinds in wanted for kind in kinds)
 
     def wire_now_ms(self) -> int:
         """Wire time."""
@@ -139,6 +152,10 @@ class ExchangeReads:
         book = state.book(symbol)
         return book.view(state.ladder(symbol), state.resting_orders(symbol), depth)
 
+    def book_version(self, symbol: str) -> int:
+        """Another one whenever the book is."""
+        return self._public().book(symbol).version
+
     def stats(self, symbol: str) -> MarketStats:
         """Figures of the last 24 market hours."""
         state = self._public()
@@ -150,6 +167,10 @@ class ExchangeReads:
     def tick(self) -> int:
         """The market instant of every public figure: they change with it and never within it."""
         return self._public().bucket
+
+    def hour(self) -> int:
+        """The market hour: the rates that are charged change with it and never within it."""
+        return self._public().hour
 
     def edition(self, lag_ms: int, *, at_marks: bool) -> tuple[int, int] | None:
         """

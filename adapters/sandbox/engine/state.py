@@ -58,10 +58,11 @@ class VenueState:
         self.prints: dict[str, deque[PublicTrade]] = {}
         self.printed: dict[str, int] = {}  # bucket of the last modelled public trade
         self.books = {symbol: MarketBook() for symbol in self.rules}
+        self.worn: dict[str, None] = {}  # markets whose book may have something to come back
         self.pending: deque[Event] = deque()
         self.version = 0  # grows with every change of an account or an order
         self.changed_ms = 0  # wire time of the last one
-        self.announces = False  # whether anybody listens to events
+        self.announced: frozenset[type] = frozenset()  # kinds of events somebody listens to
         self._marks: dict[str, tuple[int, Decimal]] = {}
         self._indexes: dict[str, tuple[int, Decimal]] = {}
         self._ladders: dict[str, tuple[int, Ladder]] = {}
@@ -159,6 +160,22 @@ class VenueState:
         orders = (self.orders.get(order_id) for order_id in self.resting)
         return [order for order in orders if order.new.symbol == symbol]
 
+    def take(self, symbol: str, *, asks: bool, price: Decimal, size: Decimal) -> None:
+        """Remove coins from a synthetic level of a book."""
+        self.book(symbol).take(asks=asks, price=price, size=size, now_ms=self.now_ms)
+        self.worn[symbol] = None
+
+    def restored(self) -> list[str]:
+        """Books in which what was taken has come back by now."""
+        found: list[str] = []
+        for symbol in tuple(self.worn):
+            book = self.books[symbol]
+            if book.is_worn and book.renew(self.bucket, self.now_ms, self.params.refresh_ms):
+                found.append(symbol)
+            if not book.is_worn:
+                del self.worn[symbol]
+        return found
+
     def reached(self, order: OrderView) -> bool:
         """Whether the other side of the ladder has come to a resting order's price."""
         ladder = self.ladder(order.new.symbol)
@@ -189,5 +206,5 @@ class VenueState:
         if not isinstance(event, MarkChanged | BookChanged | FundingSettled):
             self.version += 1
             self.changed_ms = self.now_ms
-        if self.announces:
+        if type(event) in self.announced:
             self.pending.append(event)

@@ -8,35 +8,33 @@ from adapters.sandbox.engine.state import VenueState
 from adapters.sandbox.noise import STEPS
 
 
-def bring_up(state: VenueState) -> None:
+def bring_up(state: VenueState, instant: tuple[int, int]) -> None:
     """
-    Walk from the last known instant to now.
+    Walk from the last known instant to ``instant``, which is what the market clock shows.
 
     Buckets are walked one by one while anything can happen in them (an open position, an order
     in the book), otherwise from hour to hour, because every hour is settled. So the result does
     not depend on how often somebody looks.
     """
-    instant = state.market.instant()
-    if instant is state.instant:
-        return
     state.instant = instant
     now_ms, market_ms = instant
     target = state.tape.bucket(market_ms)
     if now_ms == state.now_ms and target == state.bucket:
         return
     state.now_ms = max(state.now_ms, now_ms)
-    expire_orders(state)
+    if state.orders.any_open:
+        expire_orders(state)
     moved = target > state.bucket
     while state.bucket < target:
         _step(state, target)
     if moved:
-        if state.announces:
+        if MarkChanged in state.announced or BookChanged in state.announced:
             for symbol in state.rules:
                 state.emit(MarkChanged(symbol))
                 state.emit(BookChanged(symbol))
         return
-    for symbol, book in state.books.items():
-        if book.is_worn and book.renew(state.bucket, state.now_ms, state.params.refresh_ms):
+    if state.worn:
+        for symbol in state.restored():
             state.emit(BookChanged(symbol))
     if state.resting:
         cross_resting(state)

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
-from adapters.sandbox.engine.types import BalanceView, TradeKind
+from adapters.sandbox.engine.types import BalanceView, PositionView, TradeKind
 from adapters.sandbox.faults import Op
 from adapters.sandbox.lighter_face import shapes
 from adapters.sandbox.lighter_face.errors import ApiError, Code
 from adapters.sandbox.lighter_face.face import Face
 from adapters.sandbox.lighter_face.http import Look, Query, read
 from adapters.sandbox.lighter_face.shapes import ok
-from adapters.sandbox.reply import route
+from adapters.sandbox.reply import json_text, route
 
 PAGE = 100
 ALL_KEYS = 255
@@ -33,9 +34,31 @@ def position_rows(face: Face, look: Look, account: int) -> list[dict[str, Any]]:
     And for each whose leverage was chosen: that a venue shows it before the first trade is not
     recorded anywhere, so this is modelled.
     """
+    return [
+        shapes.position_json(face, account, *row) for row in _position_views(face, look, account)
+    ]
+
+
+def _position_texts(face: Face, look: Look, account: int, *, active_only: bool) -> list[str]:
+    """The same as JSON; a market in which nothing is held has the same row again and again."""
+    texts: list[str] = []
+    for symbol, position, count in _position_views(face, look, account):
+        make = partial(shapes.position_json, face, account, symbol, position, count)
+        if position is not None:
+            texts.append(json_text(make()))
+        elif not active_only:
+            leverage = face.exchange.leverage(account, symbol)
+            texts.append(face.rows.text(face.exchange.rules_of(symbol), make, leverage, count))
+    return texts
+
+
+def _position_views(
+    face: Face, look: Look, account: int
+) -> list[tuple[str, PositionView | None, int]]:
+    """Market, what is held there (None when nothing is), and how many orders work there."""
     exchange = face.exchange
     working = exchange.orders(account, open_only=True)
-    rows = []
+    views: list[tuple[str, PositionView | None, int]] = []
     traded = exchange.traded_symbols(account, look.as_of_ms(Op.POSITIONS))
     for symbol in dict.fromkeys([*traded, *exchange.chosen_leverages(account)]):
         position = None
@@ -43,12 +66,17 @@ def position_rows(face: Face, look: Look, account: int) -> list[dict[str, Any]]:
             as_of_ms = look.as_of_ms(Op.POSITIONS, symbol)
             position = exchange.position(account, symbol, as_of_ms)
         count = sum(1 for order in working if order.new.symbol == symbol)
-        rows.append(shapes.position_json(face, account, symbol, position, count))
-    return rows
+        views.append((symbol, position, count))
+    return views
 
 
 def account_json(face: Face, look: Look, account: int) -> dict[str, Any]:
     """A detailed account."""
+    return _details(face, look, account) | {"positions": position_rows(face, look, account)}
+
+
+def _details(face: Face, look: Look, account: int) -> dict[str, Any]:
+    """The same, but for the positions."""
     as_of_ms = look.as_of_ms(Op.BALANCE)
     balance = face.exchange.balance(account, as_of_ms)
     summary = _summary(face, look, account, balance)
@@ -58,7 +86,7 @@ def account_json(face: Face, look: Look, account: int) -> dict[str, Any]:
         "description": "",
         "can_invite": False,
         "referral_points_percentage": "",
-        "positions": position_rows(face, look, account),
+        "positions": [],
         "assets": [
             {
                 "symbol": "USDC",
@@ -107,7 +135,7 @@ def _summary(face: Face, look: Look, account: int, balance: BalanceView) -> dict
 
 @route(routes.get, "/api/v1/account")
 @read(Op.POSITIONS, Op.BALANCE, of_edition=True)
-def account(query: Query) -> Mapping[str, Any]:
+def account(query: Query) -> str:
     by, value = query.text("by"), query.text("value")
     if by == "l1_address":
         index = query.face.account if value.lower() == l1_address(query.face) else -1
@@ -116,10 +144,11 @@ def account(query: Query) -> Mapping[str, Any]:
     else:
         raise ApiError(Code.INVALID_PARAM, "by must be index or l1_address")
     query.face.known_account(index)
-    row = account_json(query.face, query.look, index)
-    if query.get("active_only") == "true":
-        row["positions"] = [p for p in row["positions"] if Decimal(p["position"])]
-    return ok(total=1, accounts=[row])
+    active_only = query.get("active_only") == "true"
+    positions = ", ".join(_position_texts(query.face, query.look, index, active_only=active_only))
+    row = json_text(_details(query.face, query.look, index))
+    row = row.replace('"positions": []', f'"positions": [{positions}]')
+    return f'{{"code": 200, "total": 1, "accounts": [{row}]}}'
 
 
 @route(routes.get, "/api/v1/accountsByL1Address")

@@ -1,6 +1,6 @@
 """Orders and fills of an account (lighter.md §2). Orders need an auth token."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -12,7 +12,7 @@ from adapters.sandbox.lighter_face.errors import ApiError, Code
 from adapters.sandbox.lighter_face.face import Face
 from adapters.sandbox.lighter_face.http import Look, Query, read
 from adapters.sandbox.lighter_face.market_shapes import public_trade_json
-from adapters.sandbox.lighter_face.shapes import ok
+from adapters.sandbox.lighter_face.shapes import ok, ok_rows
 from adapters.sandbox.reply import route
 
 PAGE = 100
@@ -27,16 +27,20 @@ def seen_orders(
     face: Face, look: Look, account: int, *, open_only: bool = False
 ) -> list[OrderView]:
     """The orders this read may see, oldest first."""
+    return _seen(look, lambda as_of_ms: face.orders(account, as_of_ms, open_only=open_only))
+
+
+def _seen(look: Look, read: Callable[[int], list[OrderView]]) -> list[OrderView]:
+    """What a read of orders shows, oldest first; ``read`` is asked for an instant."""
     if look.is_empty(Op.ORDERS):
         return []
     special = look.markets(Op.ORDERS)
-    orders = face.orders(account, look.as_of_ms(Op.ORDERS), open_only=open_only)
+    orders = read(look.as_of_ms(Op.ORDERS))
     rest = [order for order in orders if order.new.symbol not in special]
     for symbol in special:
         if not look.is_empty(Op.ORDERS, symbol):
             as_of_ms = look.as_of_ms(Op.ORDERS, symbol)
-            orders = face.orders(account, as_of_ms, open_only=open_only)
-            rest += [order for order in orders if order.new.symbol == symbol]
+            rest += [order for order in read(as_of_ms) if order.new.symbol == symbol]
     return sorted(rest, key=lambda order: order.id)
 
 
@@ -54,18 +58,22 @@ def seen_trades(face: Face, look: Look, account: int) -> list[TradeView]:
 
 @route(routes.get, "/api/v1/accountOrders")
 @read(Op.ORDERS)
-def account_orders(query: Query) -> Mapping[str, Any]:
+def account_orders(query: Query) -> str:
     """Orders by client order index; finished ones for 24 hours, newest first."""
     index = _owner(query)
     wanted = _client_indexes(query.text("client_order_indexes"))
     since_ms = query.look.now_ms - KEPT_MS
+    face = query.face
+
+    def read(as_of_ms: int) -> list[OrderView]:
+        return [o for one in wanted for o in face.orders_of_client(index, one, as_of_ms)]
+
     rows = [
-        shapes.order_json(query.face, order)
-        for order in reversed(seen_orders(query.face, query.look, index))
-        if shapes.client_index(order.new.client_id) in wanted
-        and (order.is_open or order.updated_ms >= since_ms)
+        shapes.order_text(face, order)
+        for order in reversed(_seen(query.look, read))
+        if order.is_open or order.updated_ms >= since_ms
     ]
-    return ok(orders=rows)
+    return ok_rows("orders", rows)
 
 
 def _owner(query: Query) -> int:
@@ -91,16 +99,16 @@ def _client_indexes(listed: str) -> set[int]:
 
 @route(routes.get, "/api/v1/accountActiveOrders")
 @read(Op.ORDERS)
-def account_active_orders(query: Query) -> Mapping[str, Any]:
+def account_active_orders(query: Query) -> str:
     index = query.private_account()
     market = query.market()
     orders = seen_orders(query.face, query.look, index, open_only=True)
-    return ok(orders=_order_rows(query.face, orders, market))
+    return ok_rows("orders", _order_rows(query.face, orders, market))
 
 
 @route(routes.get, "/api/v1/accountInactiveOrders")
 @read(Op.ORDERS)
-def account_inactive_orders(query: Query) -> Mapping[str, Any]:
+def account_inactive_orders(query: Query) -> str:
     """Finished orders, newest first, by pages."""
     index = query.private_account()
     market = query.market()
@@ -112,14 +120,12 @@ def account_inactive_orders(query: Query) -> Mapping[str, Any]:
         finished = [o for o in finished if start_ms <= o.updated_ms <= end_ms]
     rows = _order_rows(query.face, finished[::-1], market)
     page, cursor = query.page(rows, limit)
-    return ok(orders=page, **cursor)
+    return ok_rows("orders", page, cursor)
 
 
-def _order_rows(
-    face: Face, orders: Sequence[OrderView], market: str | None
-) -> list[dict[str, Any]]:
+def _order_rows(face: Face, orders: Sequence[OrderView], market: str | None) -> list[str]:
     return [
-        shapes.order_json(face, order)
+        shapes.order_text(face, order)
         for order in orders
         if market is None or order.new.symbol == market
     ]
@@ -135,7 +141,7 @@ def _between(value: str) -> tuple[int, int]:
 
 @route(routes.get, "/api/v1/trades")
 @read(Op.ORDERS)
-def trades(query: Query) -> Mapping[str, Any]:
+def trades(query: Query) -> Mapping[str, Any] | str:
     """Fills of an account, newest first, by pages."""
     query.text("sort_by")
     limit = query.whole("limit", low=1, high=PAGE)
@@ -146,14 +152,14 @@ def trades(query: Query) -> Mapping[str, Any]:
     order_index = query.whole("order_index", 0)
     from_ms = query.whole("from", 0, low=-1)
     rows = [
-        shapes.trade_json(query.face, trade)
+        trade
         for trade in reversed(seen_trades(query.face, query.look, index))
         if (market is None or trade.symbol == market)
         and order_index in {0, query.face.directory.index(trade.order_id)}
         and trade.at_ms >= from_ms
     ]
     page, cursor = query.page(rows, limit)
-    return ok(trades=page, **cursor)
+    return ok_rows("trades", [shapes.trade_text(query.face, trade) for trade in page], cursor)
 
 
 def _public_trades(face: Face, market: str | None, limit: int) -> list[dict[str, Any]]:

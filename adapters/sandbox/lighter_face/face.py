@@ -12,7 +12,7 @@ from adapters.sandbox.lighter_face.options import LighterOptions
 from adapters.sandbox.lighter_face.orders import OrderDirectory
 from adapters.sandbox.lighter_face.tasks import Background
 from adapters.sandbox.lighter_face.txlog import TxLog
-from adapters.sandbox.reply import Shown
+from adapters.sandbox.reply import Rows, Shown
 from hedger.clock import Clock
 
 VENUE = "lighter"
@@ -42,6 +42,7 @@ class Face:
         self.directory = OrderDirectory()
         self.background = Background()
         self.shown = Shown()
+        self.rows = Rows()
         self.cancel_all_ms: int | None = None  # when a scheduled cancel-all is due
 
     @property
@@ -99,6 +100,11 @@ class Face:
     def orders(self, account: int, as_of_ms: int, *, open_only: bool = False) -> list[OrderView]:
         """The orders that a reader saw at that instant, oldest first."""
         orders = self.exchange.orders(account, as_of_ms, open_only=open_only)
+        return self.directory.visible(orders, as_of_ms)
+
+    def orders_of_client(self, account: int, index: int, as_of_ms: int) -> list[OrderView]:
+        """The same with one client order index."""
+        orders = self.exchange.orders_of_client(account, str(index), as_of_ms)
         return self.directory.visible(orders, as_of_ms)
 
 

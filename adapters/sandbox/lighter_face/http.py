@@ -3,7 +3,8 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -14,6 +15,7 @@ from adapters.sandbox.lighter_face.txinfo import NIL_MARKET_INDEX
 from adapters.sandbox.reply import HTML, Handler, HttpHandler, Reply, of_json
 
 SERVER_ERROR = 500
+T = TypeVar("T")
 _HTML_HEADERS = {"Server": "awselb/2.0"}
 
 
@@ -135,26 +137,26 @@ class Query:
         self.authorise(account)
         return self.face.known_account(account)
 
-    def page(
-        self, rows: list[dict[str, Any]], limit: int
-    ) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    def page(self, rows: list[T], limit: int) -> tuple[list[T], dict[str, str]]:
         """One page and, unless it is the last, the cursor of the next."""
         at = self.whole("cursor", 0) if self.get("cursor") else 0
         more = at + limit < len(rows)
         return rows[at : at + limit], {"next_cursor": str(at + limit)} if more else {}
 
 
-ReadHandler = Callable[[Query], Mapping[str, Any]]
+ReadHandler = Callable[[Query], Mapping[str, Any] | str]
+"""From a query to a JSON object, or to its text where that is at hand."""
 
 
 def read(
-    *ops: Op, of_tick: bool = False, of_edition: bool = False
+    *ops: Op, of_hour: bool = False, of_tick: bool = False, of_edition: bool = False
 ) -> Callable[[ReadHandler], Handler]:
     """
     Make a GET endpoint of a function from a query to a JSON object.
 
-    ``of_tick``: the object follows from the query and the market instant alone; ``of_edition``:
-    from the query, the marks and what the account and its orders look like.
+    ``of_tick``: the object follows from the query and the market instant alone; ``of_hour``:
+    from the query and the market hour; ``of_edition``: from the query, the marks and what the
+    account and its orders look like.
     """
 
     def decorate(handler: ReadHandler) -> Handler:
@@ -170,11 +172,13 @@ def read(
             def make() -> Reply:
                 lag_ms = round(face.options.read_lag_s * 1000)
                 look = Look(face.now_ms(), lag_ms, taken)
-                return of_json(handler(Query(request, face, look)))
+                body = handler(Query(request, face, look))
+                return Reply(HTTPStatus.OK, body) if isinstance(body, str) else of_json(body)
 
-            if of_tick:
+            if of_tick or of_hour:
                 question = (handler, *request.query.items())
-                reply = face.shown.reply(question, face.exchange.tick(), make)
+                edition = face.exchange.hour() if of_hour else face.exchange.tick()
+                reply = face.shown.reply(question, edition, make)
             elif of_edition and not everything:
                 question = (handler, *request.query.items())
                 reply = face.shown.reply(question, face.edition(), make)

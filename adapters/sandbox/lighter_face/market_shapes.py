@@ -57,10 +57,8 @@ def order_book_json(rules: Rules, maker_fee: Decimal, taker_fee: Decimal) -> dic
     }
 
 
-def order_book_detail_json(
-    rules: Rules, stats: MarketStats, maker_fee: Decimal, taker_fee: Decimal
-) -> dict[str, Any]:
-    """A row of ``/orderBookDetails``. Margin fractions are basis points."""
+def detail_rules_json(rules: Rules, maker_fee: Decimal, taker_fee: Decimal) -> dict[str, Any]:
+    """What never changes in a row of ``/orderBookDetails``. Margin fractions are basis points."""
     return {
         **order_book_json(rules, maker_fee, taker_fee),
         "size_decimals": rules.size_decimals,
@@ -72,12 +70,7 @@ def order_book_detail_json(
         "min_initial_margin_fraction": int(_BPS / rules.max_leverage),
         "maintenance_margin_fraction": int(rules.maintenance_fraction * _BPS),
         "closeout_margin_fraction": int(rules.closeout_fraction * _BPS),
-        **_daily(stats),
         "daily_trades_count": 0,
-        "last_trade_price": float(stats.last_price),
-        "open_interest": float(stats.open_interest_base),
-        "mark_price": fixed(stats.mark, rules.price_decimals),
-        "index_price": fixed(stats.index, rules.price_decimals),
         "daily_chart": {},
         "market_config": {
             "market_margin_mode": 0,
@@ -97,23 +90,34 @@ def order_book_detail_json(
     }
 
 
-def book_orders_json(
-    rules: Rules, levels: Iterable[Level], version: int, now_ms: int
-) -> list[dict[str, Any]]:
-    """One side of ``/orderBookOrders``: one synthetic order per level, best first."""
-    return [
-        {
-            "order_index": (version << 12) + place,
-            "order_id": str((version << 12) + place),
-            "owner_account_index": MARKET_MAKER,
-            "initial_base_amount": fixed(level.size, rules.size_decimals),
-            "remaining_base_amount": fixed(level.size, rules.size_decimals),
-            "price": fixed(level.price, rules.price_decimals),
-            "order_expiry": now_ms + ORDER_LIFE_MS,
-            "transaction_time": now_ms * 1000,
-        }
-        for place, level in enumerate(levels)
-    ]
+def detail_figures_json(rules: Rules, stats: MarketStats) -> dict[str, Any]:
+    """The rest of that row."""
+    return {
+        **_daily(stats),
+        "last_trade_price": float(stats.last_price),
+        "open_interest": float(stats.open_interest_base),
+        "mark_price": fixed(stats.mark, rules.price_decimals),
+        "index_price": fixed(stats.index, rules.price_decimals),
+    }
+
+
+def book_orders_text(rules: Rules, levels: Iterable[Level], version: int, now_ms: int) -> str:
+    """
+    The rows of one side of ``/orderBookOrders`` as JSON: one synthetic order per level, best first.
+
+    They are written straight: a book is asked for before every order, and is long.
+    """
+    first, sizes, prices = version << 12, rules.size_decimals, rules.price_decimals
+    stamps = f'"order_expiry": {now_ms + ORDER_LIFE_MS}, "transaction_time": {now_ms * 1000}}}'
+    rows: list[str] = []
+    for index, (price, coins) in enumerate(levels, first):
+        size = fixed(coins, sizes)
+        rows.append(
+            f'{{"order_index": {index}, "order_id": "{index}",'
+            f' "owner_account_index": {MARKET_MAKER}, "initial_base_amount": "{size}",'
+            f' "remaining_base_amount": "{size}", "price": "{fixed(price, prices)}", {stamps}'
+        )
+    return ", ".join(rows)
 
 
 def levels_json(rules: Rules, levels: Iterable[Level]) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from adapters.sandbox.lighter_face.errors import ApiError, Code
 from adapters.sandbox.lighter_face.face import Face, block_at
 from adapters.sandbox.lighter_face.http import Query, read
 from adapters.sandbox.lighter_face.shapes import MARKET_MAKER, ok
-from adapters.sandbox.reply import route
+from adapters.sandbox.reply import json_text, route
 
 MAX_BOOK = 250
 MAX_TRADES = 100
@@ -76,30 +76,33 @@ def order_books(query: Query) -> Mapping[str, Any]:
 
 @route(routes.get, "/api/v1/orderBookDetails")
 @read(Op.PUBLIC, of_tick=True)
-def order_book_details(query: Query) -> Mapping[str, Any]:
-    exchange = query.face.exchange
-    return ok(
-        order_book_details=[
-            shapes.order_book_detail_json(
-                exchange.rules_of(symbol), exchange.stats(symbol), *_fees(query.face, symbol)
-            )
-            for symbol in _symbols(query)
-        ],
-        spot_order_book_details=[],
-    )
+def order_book_details(query: Query) -> str:
+    rows = ", ".join(_detail(query.face, symbol) for symbol in _symbols(query))
+    return f'{{"code": 200, "order_book_details": [{rows}], "spot_order_book_details": []}}'
+
+
+def _detail(face: Face, symbol: str) -> str:
+    """The JSON of one market, of which only the figures change."""
+    rules, fees = face.exchange.rules_of(symbol), _fees(face, symbol)
+    lasting = face.rows.text(rules, lambda: shapes.detail_rules_json(rules, *fees))
+    figures = json_text(shapes.detail_figures_json(rules, face.exchange.stats(symbol)))
+    return f"{lasting[:-1]}, {figures[1:]}"
 
 
 @route(routes.get, "/api/v1/orderBookOrders")
 @read(Op.PUBLIC)
-def order_book_orders(query: Query) -> Mapping[str, Any]:
+def order_book_orders(query: Query) -> str:
     rules = query.face.rules(query.whole("market_id"))
     limit = query.whole("limit", low=1, high=MAX_BOOK)
     book = query.face.exchange.book(rules.symbol, limit)
     bids, asks = (
-        shapes.book_orders_json(rules, levels, book.version, query.look.now_ms)
+        shapes.book_orders_text(rules, levels, book.version, query.look.now_ms)
         for levels in (book.bids, book.asks)
     )
-    return ok(total_asks=len(asks), asks=asks, total_bids=len(bids), bids=bids)
+    return (
+        f'{{"code": 200, "total_asks": {len(book.asks)}, "asks": [{asks}],'
+        f' "total_bids": {len(book.bids)}, "bids": [{bids}]}}'
+    )
 
 
 @route(routes.get, "/api/v1/recentTrades")
@@ -112,7 +115,7 @@ def recent_trades(query: Query) -> Mapping[str, Any]:
 
 
 @route(routes.get, "/api/v1/funding-rates")
-@read(Op.PUBLIC, of_tick=True)
+@read(Op.PUBLIC, of_hour=True)
 def funding_rates(query: Query) -> Mapping[str, Any]:
     """All markets, whatever is asked: the venue may ignore a market parameter (scenario S63)."""
     exchange = query.face.exchange

@@ -153,6 +153,18 @@ def order_json(face: Face, order: OrderView) -> dict[str, Any]:
     }
 
 
+def order_text(face: Face, order: OrderView) -> str:
+    """The JSON of a version of an order, which changes with its index alone."""
+    index = face.directory.index(order.id)
+    return face.rows.text(order, lambda: order_json(face, order), index)
+
+
+def trade_text(face: Face, trade: TradeView) -> str:
+    """The JSON of a fill, which changes with the index of its order alone."""
+    index = face.directory.index(trade.order_id)
+    return face.rows.text(trade, lambda: trade_json(face, trade), index)
+
+
 def trade_json(face: Face, trade: TradeView) -> dict[str, Any]:
     """One fill of an account. Fees are parts per million and left out when zero."""
     rules = face.exchange.rules_of(trade.symbol)
@@ -272,3 +284,9 @@ def by_market(face: Face, symbols_and_rows: Iterable[tuple[str, Any]]) -> dict[s
 def ok(**fields: Any) -> Mapping[str, Any]:
     """The envelope of every successful answer."""
     return {"code": 200, **fields}
+
+
+def ok_rows(name: str, rows: Iterable[str], more: Mapping[str, str] | None = None) -> str:
+    """The same with a list, whose rows are JSON already, and what follows it."""
+    after = "".join(f', "{key}": "{value}"' for key, value in (more or {}).items())
+    return f'{{"code": 200, "{name}": [{", ".join(rows)}]{after}}}'

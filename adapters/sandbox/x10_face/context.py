@@ -10,7 +10,7 @@ from loguru import logger
 
 from adapters.sandbox.engine.exchange import Exchange
 from adapters.sandbox.faults import FaultBox
-from adapters.sandbox.reply import Shown
+from adapters.sandbox.reply import Rows, Shown
 from hedger.clock import Clock
 
 VENUE = "x10"
@@ -100,7 +100,7 @@ class Face:
         self.options = options
         self.background = Background()
         self.shown = Shown()
-        self.trade_rows: dict[int, dict[str, Any]] = {}  # see private_orders
+        self.rows = Rows()
 
     @property
     def account(self) -> int:

@@ -66,12 +66,13 @@ def read_as_of_ms(face: Face, taken: Sequence[Fault], *, fresh: bool = False) ->
 
     As old as reads here usually are, or as a fault says. ``fresh`` reads lag only by fault.
     """
-    return face.as_of_ms(lag_s(taken, 0 if fresh else face.options.read_lag_s))
+    normal_s = 0.0 if fresh else face.options.read_lag_s
+    return face.as_of_ms(lag_s(taken, normal_s) if taken else normal_s)
 
 
 def is_emptied(taken: Sequence[Fault]) -> bool:
     """Whether this read is to find nothing."""
-    return first(taken, Kind.EMPTY_READS) is not None
+    return bool(taken) and first(taken, Kind.EMPTY_READS) is not None
 
 
 def observed(
@@ -91,6 +92,8 @@ def observed(
         return fault.market in {None, symbol_of(view)}
 
     views = list(read(read_as_of_ms(face, ())))
+    if not taken:
+        return views
     lagging, emptied = first(taken, Kind.LAG), first(taken, Kind.EMPTY_READS)
     if lagging is not None:
         old = read(read_as_of_ms(face, taken))

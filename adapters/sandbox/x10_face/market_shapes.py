@@ -18,7 +18,7 @@ LISTED_MS: Final = 1_752_829_532_673  # createdAt of BTC-USD in the recorded ans
 _HUGE_USD: Final = Decimal(10_000_000)  # where the recording has no limit
 
 
-def market(rules: Rules, stats: MarketStats) -> Json:
+def market(rules: Rules, stats: Json | None) -> Json:
     """One market with its rules, statistics and settlement constants."""
     return {
         "name": rules.name,
@@ -36,7 +36,7 @@ def market(rules: Rules, stats: MarketStats) -> Json:
         "isRfq": False,
         "isOffHours": False,
         "tradingHours": "CONTINUOUS",
-        "marketStats": market_stats(stats),
+        "marketStats": stats,
         "tradingConfig": _trading_config(rules),
         "l2Config": {
             "type": "STARKX",

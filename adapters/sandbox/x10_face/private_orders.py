@@ -17,29 +17,29 @@ from adapters.sandbox.x10_face.requests import (
     choice,
     market_filter,
     ok,
+    ok_rows,
     one_symbol,
     paged,
     whole,
 )
-from adapters.sandbox.x10_face.shapes import Json
-
-TRADES_KEPT = 1_000
 
 
 async def open_orders(request: web.Request) -> Reply:
     """GET /user/orders: those that may still fill."""
+    face = request.app[FACE]
 
     def effect(taken: Sequence[Fault]) -> Reply:
         found = _orders(request, taken, open_only=True)
-        return ok([row for _, row in found])
+        return ok_rows([_order(face, view) for view in found])
 
     question = (open_orders, *request.query.items())
-    symbol = one_symbol(request, request.app[FACE])
+    symbol = one_symbol(request, face)
     return await through(request, "orders", effect, symbol=symbol, question=question)
 
 
 async def orders_history(request: web.Request) -> Reply:
     """GET /user/orders/history: every order, newest first; ``sort`` by id or by last change."""
+    face = request.app[FACE]
 
     def effect(taken: Sequence[Fault]) -> Reply:
         order_id, client_id = whole(request, "id"), request.query.get("externalId")
@@ -49,13 +49,13 @@ async def orders_history(request: web.Request) -> Reply:
             return order_id in {None, view.id} and client_id in {None, view.new.client_id}
 
         found = [
-            (_change_key(key, row["updatedTime"]) if by_change else key, row)
-            for key, row in _orders(request, taken, open_only=False, asked_for=asked_for)
+            (_change_key(view.id, view.updated_ms) if by_change else view.id, view)
+            for view in _orders(request, taken, open_only=False, asked_for=asked_for)
         ]
-        return paged(request, found, default_limit=PAGE)
+        return paged(request, found, default_limit=PAGE, shown=lambda view: _order(face, view))
 
     question = (orders_history, *request.query.items())
-    symbol = one_symbol(request, request.app[FACE])
+    symbol = one_symbol(request, face)
     return await through(request, "orders", effect, symbol=symbol, question=question)
 
 
@@ -68,7 +68,7 @@ async def order_by_id(request: web.Request) -> Reply:
         view = face.exchange.order(face.account, order_id, read_as_of_ms(face, taken))
         if view is None or is_emptied(taken):
             raise not_found("Order")
-        return ok(_order(face, view))
+        return ok(shapes.order(view, face.exchange.rules_of(view.new.symbol).name))
 
     return await through(request, "orders", effect)
 
@@ -84,7 +84,7 @@ async def orders_by_external_id(request: web.Request) -> Reply:
             taken,
             lambda as_of_ms: exchange.orders_of_client(face.account, client_id, as_of_ms),
         )
-        return ok([_order(face, view) for view in found])
+        return ok_rows([_order(face, view) for view in found])
 
     question = (orders_by_external_id, client_id)
     return await through(request, "orders", effect, question=question)
@@ -107,13 +107,13 @@ async def trades(request: web.Request) -> Reply:
         )
         names = {symbol: rules.name for symbol, rules in exchange.rules.items()}
         kept = [
-            (view.id, _trade(face, view, names[view.symbol]))
+            (view.id, view)
             for view in views
             if wanted(names[view.symbol])
             and wanted_side in {None, shapes.side(is_buy=view.is_buy)}
             and wanted_type in {None, view.kind.value.upper()}
         ]
-        return paged(request, kept, default_limit=PAGE)
+        return paged(request, kept, default_limit=PAGE, shown=lambda view: _trade(face, view))
 
     question = (trades, *request.query.items())
     symbol = one_symbol(request, face)
@@ -125,18 +125,16 @@ def _change_key(order_id: int, updated_ms: int) -> int:
     return ((updated_ms - SNOWFLAKE_EPOCH_MS) << 22) | (order_id & 0x3FFFFF)
 
 
-def _trade(face: Face, view: TradeView, market: str) -> Json:
-    """The row of a fill, which never changes; made once, and nobody changes it."""
-    row = face.trade_rows.get(view.id)
-    if row is None:
-        if len(face.trade_rows) >= TRADES_KEPT:
-            face.trade_rows.clear()
-        row = face.trade_rows[view.id] = shapes.trade(view, market)
-    return row
+def _trade(face: Face, view: TradeView) -> str:
+    """The JSON of a fill, which never changes."""
+    market = face.exchange.rules_of(view.symbol).name
+    return face.rows.text(view, lambda: shapes.trade(view, market))
 
 
-def _order(face: Face, view: OrderView) -> Json:
-    return shapes.order(view, face.exchange.rules_of(view.new.symbol).name)
+def _order(face: Face, view: OrderView) -> str:
+    """The JSON of a version of an order, which never changes."""
+    market = face.exchange.rules_of(view.new.symbol).name
+    return face.rows.text(view, lambda: shapes.order(view, market))
 
 
 def _views(
@@ -153,8 +151,8 @@ def _orders(
     *,
     open_only: bool,
     asked_for: Callable[[OrderView], bool] = lambda _: True,
-) -> list[tuple[int, Json]]:
-    """Orders of the account that the query asks for, newest first, with their ids."""
+) -> list[OrderView]:
+    """Orders of the account that the query asks for, newest first."""
     face = request.app[FACE]
     wanted = market_filter(request)
     wanted_type, wanted_side = request.query.get("type"), choice(request, "side", ("BUY", "SELL"))
@@ -164,7 +162,7 @@ def _orders(
         lambda as_of_ms: face.exchange.orders(face.account, as_of_ms, open_only=open_only),
     )
     return [
-        (view.id, _order(face, view))
+        view
         for view in views
         if asked_for(view)
         and wanted(face.exchange.rules_of(view.new.symbol).name)

@@ -6,9 +6,9 @@ from typing import Final
 from aiohttp import web
 
 from adapters.sandbox.clock import HOUR_MS
-from adapters.sandbox.engine.types import FundingRow
+from adapters.sandbox.engine.types import FundingRow, Rules
 from adapters.sandbox.faults import Fault
-from adapters.sandbox.reply import Reply
+from adapters.sandbox.reply import Reply, json_text
 from adapters.sandbox.x10_face import market_shapes as shapes
 from adapters.sandbox.x10_face.candles import INTERVALS_MS, candles
 from adapters.sandbox.x10_face.context import FACE, Face
@@ -22,6 +22,7 @@ from adapters.sandbox.x10_face.requests import (
     market_filter,
     needed,
     ok,
+    ok_rows,
     paged,
     path_symbol,
     whole,
@@ -42,7 +43,7 @@ async def markets(request: web.Request) -> Reply:
     def make() -> Reply:
         wanted = market_filter(request)
         rules = [rule for rule in face.exchange.rules.values() if wanted(rule.name)]
-        return ok([shapes.market(rule, face.exchange.stats(rule.symbol)) for rule in rules])
+        return ok_rows([_market(face, rule) for rule in rules])
 
     def effect(_taken: Sequence[Fault]) -> Reply:
         question = ("markets", *request.query.getall("market", []))
@@ -64,8 +65,14 @@ async def orderbook(request: web.Request) -> Reply:
     """GET /info/markets/{market}/orderbook; ``depth`` cuts it."""
 
     def effect(face: Face, symbol: str) -> Reply:
-        bids, asks = face.exchange.book(symbol, count(request, "depth", _BOOK_DEPTH))
-        return ok(shapes.book(face.exchange.rules_of(symbol).name, bids, asks))
+        depth = count(request, "depth", _BOOK_DEPTH)
+
+        def make() -> Reply:
+            bids, asks = face.exchange.book(symbol, depth)
+            return ok(shapes.book(face.exchange.rules_of(symbol).name, bids, asks))
+
+        question = ("orderbook", symbol, depth)
+        return face.shown.reply(question, face.exchange.book_version(symbol), make)
 
     return await _of_market(request, effect)
 
@@ -203,6 +210,13 @@ async def _of_market(request: web.Request, effect: MarketEffect) -> Reply:
         return effect(face, path_symbol(request, face))
 
     return await through(request, "public", whole_effect, symbol=symbol)
+
+
+def _market(face: Face, rules: Rules) -> str:
+    """The JSON of one market, of which only the figures change."""
+    stats = json_text(shapes.market_stats(face.exchange.stats(rules.symbol)))
+    whole = face.rows.text(rules, lambda: shapes.market(rules, None))
+    return whole.replace('"marketStats": null', f'"marketStats": {stats}')
 
 
 def _funding_id(stamp_ms: int) -> int:

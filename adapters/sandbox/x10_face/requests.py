@@ -1,13 +1,14 @@
 """Reading queries and bodies, and the success envelope with its pages (x10.md §2.1)."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
 
-from adapters.sandbox.reply import Reply, of_json
+from adapters.sandbox.reply import Reply, json_text, of_json
 from adapters.sandbox.x10_face.context import Face
 from adapters.sandbox.x10_face.errors import (
     INVALID_PARAMETERS,
@@ -24,8 +25,9 @@ SNOWFLAKE_EPOCH_MS: Final = 1_288_834_974_657
 
 _UNSAID: Final = object()
 
-Row = tuple[int, Any]
-"""A row's id, by which pages are cut, and its JSON."""
+T = TypeVar("T")
+Row = tuple[int, T]
+"""A row's id, by which pages are cut, and what it shows."""
 
 
 def ok(data: object = _UNSAID, **more: object) -> Reply:
@@ -34,6 +36,11 @@ def ok(data: object = _UNSAID, **more: object) -> Reply:
     if data is not _UNSAID:
         body["data"] = data
     return of_json(body | more)
+
+
+def ok_rows(rows: Iterable[str], more: str = "") -> Reply:
+    """A success with a list, whose rows are JSON already; ``more`` is what follows it."""
+    return Reply(HTTPStatus.OK, f'{{"status": "OK", "data": [{", ".join(rows)}]{more}}}')
 
 
 def whole(request: web.Request, *names: str) -> int | None:
@@ -114,19 +121,25 @@ def path_symbol(request: web.Request, face: Face) -> str:
     return symbol
 
 
-def paged(request: web.Request, rows: Sequence[Row], *, default_limit: int) -> Reply:
+def paged(
+    request: web.Request,
+    rows: Sequence[Row[T]],
+    *,
+    default_limit: int,
+    shown: Callable[[T], str] = json_text,
+) -> Reply:
     """
     One page of rows, newest first by id.
 
     ``cursor`` is the id after which to go on; the answer gives the id of its last row, and
-    null when it has none.
+    null when it has none. ``shown`` gives the JSON of a row; only those of the page are made.
     """
     cursor = whole(request, "cursor")
     limit = count(request, "limit", default_limit)
     newest_first = sorted(rows, key=lambda row: row[0], reverse=True)
     page = [row for row in newest_first if cursor is None or row[0] < cursor][:limit]
-    pagination = {"cursor": page[-1][0] if page else None, "count": len(page)}
-    return ok([row[1] for row in page], pagination=pagination)
+    pagination = json_text({"cursor": page[-1][0] if page else None, "count": len(page)})
+    return ok_rows([shown(row[1]) for row in page], f', "pagination": {pagination}')
 
 
 def one_symbol(request: web.Request, face: Face) -> str | None:

@@ -124,6 +124,7 @@ def trade(view: TradeView, market: str, *, streamed: bool = False) -> Json:
 def position(view: PositionView, market: str, mark: Decimal, liquidation: Decimal | None) -> Json:
     """One open position; ``size`` is absolute, ``side`` has the sign."""
     size = abs(view.size)
+    value, profit = size * mark, usd(view.size * (mark - view.entry_price))
     return {
         "id": view.id,
         "accountId": view.account,
@@ -132,13 +133,13 @@ def position(view: PositionView, market: str, mark: Decimal, liquidation: Decima
         "side": position_side(is_long=view.size > 0),
         "leverage": text(view.leverage),
         "size": text(size),
-        "value": usd(size * mark),
+        "value": usd(value),
         "openPrice": mean(view.entry_price),
         "markPrice": text(mark),
         "liquidationPrice": "0" if liquidation is None else mean(liquidation),
-        "margin": usd(size * mark / view.leverage),
-        "unrealisedPnl": usd(view.size * (mark - view.entry_price)),
-        "midPriceUnrealisedPnl": usd(view.size * (mark - view.entry_price)),
+        "margin": usd(value / view.leverage),
+        "unrealisedPnl": profit,
+        "midPriceUnrealisedPnl": profit,
         "realisedPnl": usd(view.realised_pnl),
         "adl": 1,
         "createdAt": view.opened_ms,
