@@ -27,6 +27,7 @@ from hedger.ports import Venue
 from hedger.sequence import Lanes
 
 PROVEN_FOR_S: Final = 300.0  # then it is read again, and changed only where it is not right
+READ_FOR_S: Final = 30.0  # what was read for something else so lately proves it, too
 LOOK_S: Final = 0.5
 PATIENCE_S: Final = 5.0  # for the lane: an opening order may be on it
 
@@ -82,7 +83,7 @@ class LeverageKeeper:
                 f"{symbol} on {venue.id} allows a leverage of {_shown(most)} at most,"
                 f" trading.leverage is {plain(self._leverage)}"
             )
-        read = await venue.leverage(symbol)
+        read = await venue.leverage(symbol, max_age_s=READ_FOR_S)
         if not self._right(venue, read):
             logger.info("leverage of {} on {}: {} to {}", symbol, venue.id, read, self._leverage)
             read = await self._changed(venue, symbol)
