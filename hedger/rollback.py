@@ -68,6 +68,11 @@ class Legs:
         """Nothing on either venue."""
         return self.a == ZERO and self.b == ZERO
 
+    def is_whole(self, step: "Reduction", filled: Decimal) -> bool:
+        """Whether what was filled of a step is all that its leg was."""
+        size = self.a if step.venue == self.rules_a.venue else self.b
+        return filled == step.size == abs(size)
+
 
 @dataclass(frozen=True, slots=True)
 class _Leg:
@@ -225,20 +230,18 @@ class RollbackEngine:
         began_s = self._clock.monotonic_s()
         attempts: Counter[VenueId] = Counter()
         trouble = "nothing was tried"
+        gone: VenueId | None = None
         while self._clock.monotonic_s() - began_s < self._rules.budget_s:
             try:
                 if unknown := await self._dispatcher.finish(hedge.id):
                     return self._escalate(hedge, unknown[0].detail)
-                legs = await self.legs(hedge)
-                step = next_reduction(legs, hedge.target)
-                if isinstance(step, Reached) and not legs.sure:
-                    raise UnavailableError(hedge.venue_a, CONTRADICTED)
+                legs, step = await self._next(hedge, gone)
                 if isinstance(step, Reached):
                     return self._reached(hedge, step, legs)
                 if attempts.total() >= self._rules.max_attempts:
                     break  # looked at once more: the last attempt may have been enough
                 attempts[step.venue] += 1
-                outcome = await self._reduce(hedge, step, attempts[step.venue])
+                outcome, gone = await self._reduce(hedge, step, attempts[step.venue]), None
             except (VenueError, UnwritableError) as error:
                 trouble = str(error)
                 logger.warning("hedge {}: rollback waits, {}", hedge.id, error)
@@ -247,6 +250,7 @@ class RollbackEngine:
             match outcome:
                 case Filled(_, size) if size > ZERO:
                     trouble = ""
+                    gone = step.venue if legs.is_whole(step, size) else None
                 case Unresolved(_, detail):
                     return self._escalate(hedge, detail)
                 case Refused(dead=True):
@@ -257,14 +261,31 @@ class RollbackEngine:
         spent_s = self._clock.monotonic_s() - began_s
         return self._escalate(hedge, f"{attempts.total()} attempts in {spent_s:.0f} s; {trouble}")
 
-    async def legs(self, hedge: Hedge) -> Legs:
+    async def _next(self, hedge: Hedge, gone: VenueId | None) -> tuple[Legs, Reduction | Reached]:
+        """What to do next; nothing is concluded before both legs were read."""
+        legs = await self.legs(hedge, gone)
+        step = next_reduction(legs, hedge.target)
+        if isinstance(step, Reached) and gone is not None:
+            legs = await self.legs(hedge)
+            step = next_reduction(legs, hedge.target)
+        if isinstance(step, Reached) and not legs.sure:
+            raise UnavailableError(hedge.venue_a, CONTRADICTED)
+        return legs, step
+
+    async def legs(self, hedge: Hedge, gone: VenueId | None = None) -> Legs:
         """
         Both real sizes, fresh, as far as they are this hedge's; read side by side.
+
+        The leg that our last order provably took off as a whole is ``gone`` and not read: the
+        other one is alone now and does not wait for a reading that is late.
 
         Raises:
             VenueError: a venue could not be read; its leg is unknown.
         """
-        looks = await together(self._leg(hedge, venue) for venue in hedge.venues)
+        looks = await together(
+            self._gone(hedge, venue) if venue == gone else self._leg(hedge, venue)
+            for venue in hedge.venues
+        )
         a, b = looks
         return Legs(
             a=a.size,
@@ -282,6 +303,10 @@ class RollbackEngine:
         )
         rules = await self._venues[venue].instrument(hedge.symbol)
         return _Leg(size, rules, sure=sure, beside=position.size != size)
+
+    async def _gone(self, hedge: Hedge, venue: VenueId) -> _Leg:
+        rules = await self._venues[venue].instrument(hedge.symbol)
+        return _Leg(ZERO, rules, sure=True, beside=False)
 
     async def _settled(self, hedge: Hedge, venue: VenueId) -> tuple[Position, bool]:
         """
