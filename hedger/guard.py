@@ -25,7 +25,7 @@ from hedger.ledger.records import Decision
 from hedger.ledger.store import Store
 from hedger.ports import Venue
 
-HELD_FOR_S: Final = 5.0
+HELD_FOR_S: Final = 2.0
 """While something is held, answers that other jobs had so lately are not asked for again."""
 
 NOTHING_FOR_S: Final = 30.0
@@ -71,12 +71,14 @@ class Guard:
         self.distances_bps: Mapping[tuple[VenueId, Symbol], Decimal] = {}
         self._quiet = 0  # turns in a row that read both accounts and found nothing held
         self._read_s = float("-inf")
+        self._readings = 0
 
     async def run(self) -> None:
         """Read, judge, tell, and close what is too near."""
         live = self._store.live()
-        quiet = not live and self._quiet >= QUIET_TURNS
-        if quiet and self._clock.monotonic_s() - self._read_s < QUIET_S:
+        if live or self._equity.readings != self._readings:
+            self._quiet = 0  # something is held, or was begun since the last turn
+        if self._quiet >= QUIET_TURNS and self._clock.monotonic_s() - self._read_s < QUIET_S:
             self._tell_losses()  # a new day may have begun
             return
         read_s = self._clock.monotonic_s()
@@ -86,7 +88,8 @@ class Guard:
         balances = {found[0].venue: found[0].equity_usd for found in read if found is not None}
         if len(balances) == len(self._venues):
             self._equity.note(balances)
-            self._read_s, self._quiet = read_s, 0 if live else self._quiet + 1
+            self._read_s, self._quiet = read_s, self._quiet + 1
+        self._readings = self._equity.readings
         self._tell_losses()
         distances = {
             (position.venue, symbol): distance

@@ -68,10 +68,11 @@ class Legs:
         """Nothing on either venue."""
         return self.a == ZERO and self.b == ZERO
 
-    def is_whole(self, step: "Reduction", filled: Decimal) -> bool:
-        """Whether what was filled of a step is all that its leg was."""
-        size = self.a if step.venue == self.rules_a.venue else self.b
-        return filled == step.size == abs(size)
+    def leaves_other(self, step: "Reduction", filled: Decimal) -> bool:
+        """Whether what was filled of a step is all that its leg was, and the other one is there."""
+        first = step.venue == self.rules_a.venue
+        size, other = (self.a, self.b) if first else (self.b, self.a)
+        return filled == step.size == abs(size) and other != ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +251,7 @@ class RollbackEngine:
             match outcome:
                 case Filled(_, size) if size > ZERO:
                     trouble = ""
-                    gone = step.venue if legs.is_whole(step, size) else None
+                    gone = step.venue if legs.leaves_other(step, size) else None
                 case Unresolved(_, detail):
                     return self._escalate(hedge, detail)
                 case Refused(dead=True):
