@@ -56,6 +56,14 @@ class LeverageKeeper:
         self._proven: dict[tuple[VenueId, Symbol], float] = {}
         self._locks = {venue: asyncio.Lock() for venue in venues}
 
+    def proven(self, symbol: Symbol, venues: Sequence[VenueId]) -> bool:
+        """Whether nothing has to be asked before a hedge may open."""
+        if not self._enabled:
+            return True
+        now_s = self._clock.monotonic_s()
+        known = [self._proven.get((venue, symbol)) for venue in venues]
+        return all(at_s is not None and now_s - at_s < PROVEN_FOR_S for at_s in known)
+
     async def doubts(self, symbol: Symbol, venues: Sequence[VenueId]) -> Mapping[VenueId, str]:
         """Why the leverage of a market is not what it has to be, by venue; empty when it is."""
         if not self._enabled:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from hedger.clock import Clock
 
@@ -60,13 +60,24 @@ class Offset:
         return ours + timedelta(seconds=self.low_s)
 
 
-class _Answer(NamedTuple):
+@dataclass(slots=True)
+class _Answer:
     """When one question was asked and answered on our clock, and the date in the answer."""
 
     at_s: float  # on the steady clock
     date: str
     sent_at: datetime
     came_at: datetime
+    bounds_s: tuple[float, float] | None = None  # of the offset, once it was asked for
+
+    def bounds(self) -> tuple[float, float] | None:
+        """How far ahead their clock was, at least and at most; None where the date is none."""
+        if self.bounds_s is None and (made_at := _instant(self.date)) is not None:
+            self.bounds_s = (
+                (made_at - self.came_at).total_seconds(),
+                (made_at - self.sent_at).total_seconds() + RESOLUTION_S,
+            )
+        return self.bounds_s
 
 
 class VenueClock:
@@ -97,11 +108,9 @@ class VenueClock:
         oldest_s = self._clock.monotonic_s() - REMEMBERED_S
         low_s, high_s, measured_at = float("-inf"), float("inf"), None
         for one in reversed(self._seen):
-            made_at = _instant(one.date)
-            if made_at is None:
+            if (bounds := one.bounds()) is None:
                 continue
-            lower = max(low_s, (made_at - one.came_at).total_seconds())
-            upper = min(high_s, (made_at - one.sent_at).total_seconds() + RESOLUTION_S)
+            lower, upper = max(low_s, bounds[0]), min(high_s, bounds[1])
             if measured_at is None:
                 measured_at = one.came_at  # the newest counts whatever its age
             elif one.at_s < oldest_s or lower > upper:
