@@ -237,6 +237,7 @@ def compose(
             store=store,
             executor=executor,
             equity=equity,
+            clock=clock,
             limits=limits,
             exit_distance_bps=settings.risk.exit_liquidation_distance_bps,
         ),

@@ -35,6 +35,8 @@ from hedger.settings import Execution as Rules
 from hedger.urgency import soon
 
 LOOK_S = 0.25
+WITH_BALANCE_S = 1.0
+FEES_FOR_S = 600.0
 Against = Callable[[Hedge, Sequence[Margin]], Awaitable[str]]
 """Risk's word on the freshly read accounts: every objection, or nothing (``hedger/funds.py``)."""
 
@@ -179,15 +181,17 @@ class Executor:
             return await self._mark_end(hedge)
 
     async def _open_a(self, hedge: Hedge) -> Hedge:
-        """Leg A, after every precondition; nothing was sent before. Balances are read last."""
+        """Leg A, after every precondition; nothing was sent before. Accounts are read last."""
+        needs = []
         try:
-            if (held := await self._held(hedge)) is not None:
-                return self._store.move(hedge, State.REFUSED, held)
             books = {v: await self._quotes[v].book(hedge.symbol) for v in hedge.venues}
             order = await self._opening_order(hedge, books[hedge.venue_a], hedge.planned_size)
             if isinstance(order, _NoOrder):
                 return self._store.move(hedge, State.REFUSED, order.detail)
-            needs = [await self._margin(books[v], hedge.planned_size) for v in hedge.venues]
+            for venue in hedge.venues:
+                needs.append(await self._margin(books[venue], hedge.planned_size))
+                if (held := await self._held(hedge, venue)) is not None:
+                    return self._store.move(hedge, State.REFUSED, held)
         except VenueError as error:
             return self._store.move(hedge, State.REFUSED, f"not opened: {error}")
         if (short := self._fresh_balances(hedge, needs)) is not None:
@@ -277,16 +281,20 @@ class Executor:
 
     # -- preconditions ----------------------------------------------------------------------
 
-    async def _held(self, hedge: Hedge) -> str | None:
-        """Why the market is not free: a position that was there before is never touched."""
-        for venue in hedge.venues:
-            position = await self._positions.get(venue, hedge.symbol, max_age_s=0, hedge=hedge.id)
-            if position.size != ZERO:
-                return (
-                    f"{venue} already holds {plain(position.size)} {hedge.symbol}"
-                    " that no hedge explains; close it or block the symbol"
-                )
-        return None
+    async def _held(self, hedge: Hedge, venue: VenueId) -> str | None:
+        """
+        Why the market is not free: a position that was there before is never touched.
+
+        It may be in the very answer that has just told the balance.
+        """
+        position = await self._venues[venue].position(hedge.symbol, max_age_s=WITH_BALANCE_S)
+        self._store.observe([position], hedge=hedge.id)
+        if position.size == ZERO:
+            return None
+        return (
+            f"{venue} already holds {plain(position.size)} {hedge.symbol}"
+            " that no hedge explains; close it or block the symbol"
+        )
 
     async def _margin(self, book: OrderBook, size: Decimal) -> Margin:
         """A fresh balance against what ``size`` coins need at the configured leverage."""
@@ -307,7 +315,7 @@ class Executor:
     async def _fees(self, venue: Venue, symbol: Symbol) -> Fees:
         """The account's fee rates; new ones are kept, and later our fills are held to them."""
         asked_at = self._clock.now()
-        fees = await venue.fees(symbol)
+        fees = await venue.fees(symbol, max_age_s=FEES_FOR_S)
         market = (venue.id, venue.account, symbol)
         if self._store.fee_rates(market) != fees:
             self._store.note_fees(market, fees, asked_at)

@@ -27,9 +27,15 @@ UNDER_WAY: Final = frozenset({State.PLANNED, State.OPENING_A, State.OPENING_B})
 
 
 class EquityBook:
-    """Equity of both venues together, from every reading of all of them."""
+    """
+    Equity of both venues together, from every reading of all of them.
+
+    Attributes:
+        readings: how many were taken into account, for whoever asks if there was one meanwhile.
+    """
 
     def __init__(self, store: Store, clock: Clock) -> None:
+        self.readings = 0
         self._store = store
         self._clock = clock
 
@@ -49,6 +55,7 @@ class EquityBook:
 
     def note(self, equity: Mapping[VenueId, Decimal]) -> Track:
         """Take a reading of every venue into account."""
+        self.readings += 1
         track = tracked(self.track(), self._today(), equity)
         self._keep(track)
         return track

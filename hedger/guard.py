@@ -13,6 +13,7 @@ from typing import Final
 from loguru import logger
 
 from hedger import risk
+from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import Balance, Position
@@ -23,6 +24,19 @@ from hedger.holding import Code
 from hedger.ledger.records import Decision
 from hedger.ledger.store import Store
 from hedger.ports import Venue
+
+HELD_FOR_S: Final = 2.0
+"""While something is held, answers that other jobs had so lately are not asked for again."""
+
+NOTHING_FOR_S: Final = 30.0
+"""The same while nothing is held; an opening reads both accounts anew in any case."""
+
+QUIET_S: Final = 300.0
+"""
+An account that holds nothing changes only by what people move: it is read so often, once
+``QUIET_TURNS`` in a row have found nothing held.
+"""
+QUIET_TURNS: Final = 2
 
 STOP: Final = "stop:"
 """Meta key ``stop:day_loss`` and ``stop:drawdown`` while the stop is reached: its sentence."""
@@ -43,9 +57,11 @@ class Guard:
         store: Store,
         executor: Executor,
         equity: EquityBook,
+        clock: Clock,
         limits: risk.Limits,
         exit_distance_bps: Decimal,
     ) -> None:
+        self._clock = clock
         self._venues = venues
         self._store = store
         self._executor = executor
@@ -53,16 +69,27 @@ class Guard:
         self._limits = limits
         self._exit_distance_bps = exit_distance_bps
         self.distances_bps: Mapping[tuple[VenueId, Symbol], Decimal] = {}
+        self._quiet = 0  # turns in a row that read both accounts and found nothing held
+        self._read_s = float("-inf")
+        self._readings = 0
 
     async def run(self) -> None:
         """Read, judge, tell, and close what is too near."""
         live = self._store.live()
+        if live or self._equity.readings != self._readings:
+            self._quiet = 0  # something is held, or was begun since the last turn
+        if self._quiet >= QUIET_TURNS and self._clock.monotonic_s() - self._read_s < QUIET_S:
+            self._tell_losses()  # a new day may have begun
+            return
+        read_s = self._clock.monotonic_s()
         read = await asyncio.gather(
             *(self._read(v, held=bool(live)) for v in self._venues.values())
         )
         balances = {found[0].venue: found[0].equity_usd for found in read if found is not None}
         if len(balances) == len(self._venues):
             self._equity.note(balances)
+            self._read_s, self._quiet = read_s, self._quiet + 1
+        self._readings = self._equity.readings
         self._tell_losses()
         distances = {
             (position.venue, symbol): distance
@@ -81,7 +108,10 @@ class Guard:
         self, venue: Venue, *, held: bool
     ) -> tuple[Balance, Mapping[Symbol, Position]] | None:
         try:
-            return await venue.balance(), await venue.positions() if held else {}
+            if not held:
+                return await venue.balance(max_age_s=NOTHING_FOR_S), {}
+            balance = await venue.balance(max_age_s=HELD_FOR_S)
+            return balance, await venue.positions(max_age_s=HELD_FOR_S)
         except VenueError as error:
             logger.warning("guard: {} cannot be read: {}", venue.id, error.detail)
             return None

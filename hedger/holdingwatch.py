@@ -65,7 +65,6 @@ class HoldingWatch:
         self._doubt = doubt  # why the rates of a market are not believed
         self._kept_s: dict[HedgeId, float] = {}
         self._fees: dict[tuple[VenueId, Symbol], tuple[float, Decimal]] = {}
-        self._balances: dict[VenueId, tuple[float, Balance]] = {}
 
     async def look(
         self,
@@ -257,16 +256,11 @@ class HoldingWatch:
 
     async def _balance(self, venue: VenueId) -> Balance | None:
         """Not older than a minute: the guard of the account is another job's; this is a value."""
-        now_s, known = self._clock.monotonic_s(), self._balances.get(venue)
-        if known is not None and now_s - known[0] <= BALANCE_FOR_S:
-            return known[1]
         try:
-            found = await self._venues[venue].balance()
+            return await self._venues[venue].balance(max_age_s=BALANCE_FOR_S)
         except VenueError as error:
             logger.info("the margin on {} is not judged now: {}", venue, error)
             return None
-        self._balances[venue] = (now_s, found)
-        return found
 
     def _values(
         self, venue: VenueId, held: Sequence[Hedge], quotes: Mapping[Symbol, FundingQuote]

@@ -27,6 +27,7 @@ from hedger.ports import Venue
 from hedger.sequence import Lanes
 
 PROVEN_FOR_S: Final = 300.0  # then it is read again, and changed only where it is not right
+READ_FOR_S: Final = 30.0  # what was read for something else so lately proves it, too
 LOOK_S: Final = 0.5
 PATIENCE_S: Final = 5.0  # for the lane: an opening order may be on it
 
@@ -55,6 +56,14 @@ class LeverageKeeper:
         self._proven: dict[tuple[VenueId, Symbol], float] = {}
         self._locks = {venue: asyncio.Lock() for venue in venues}
 
+    def proven(self, symbol: Symbol, venues: Sequence[VenueId]) -> bool:
+        """Whether nothing has to be asked before a hedge may open."""
+        if not self._enabled:
+            return True
+        now_s = self._clock.monotonic_s()
+        known = [self._proven.get((venue, symbol)) for venue in venues]
+        return all(at_s is not None and now_s - at_s < PROVEN_FOR_S for at_s in known)
+
     async def doubts(self, symbol: Symbol, venues: Sequence[VenueId]) -> Mapping[VenueId, str]:
         """Why the leverage of a market is not what it has to be, by venue; empty when it is."""
         if not self._enabled:
@@ -82,7 +91,7 @@ class LeverageKeeper:
                 f"{symbol} on {venue.id} allows a leverage of {_shown(most)} at most,"
                 f" trading.leverage is {plain(self._leverage)}"
             )
-        read = await venue.leverage(symbol)
+        read = await venue.leverage(symbol, max_age_s=READ_FOR_S)
         if not self._right(venue, read):
             logger.info("leverage of {} on {}: {} to {}", symbol, venue.id, read, self._leverage)
             read = await self._changed(venue, symbol)

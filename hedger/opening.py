@@ -146,6 +146,8 @@ class Opening:
         verdict = self.review(plan)
         if isinstance(verdict, risk.Objected):
             return verdict
+        if self.riskdesk.leverage.proven(plan.symbol, plan.venues):
+            return verdict  # nothing was awaited since
         doubts = await self.riskdesk.leverage.doubts(plan.symbol, plan.venues)
         return self.review(plan, doubts)
 

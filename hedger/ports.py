@@ -117,6 +117,10 @@ class Venue(Protocol):
 
     Reads raise only ``VenueError`` subclasses. ``submit`` raises nothing but cancellation: what
     it could not learn is a value. No method repeats a request by itself.
+
+    A read with ``max_age_s`` may be answered by an earlier answer that was asked for less than
+    so long ago, and not before anything was last sent for this account; the times in what comes
+    back are those of that answer. 0 always asks.
     """
 
     @property
@@ -148,17 +152,17 @@ class Venue(Protocol):
     async def instrument(self, symbol: Symbol) -> Instrument:
         """The rules of one market, from a cache that is refreshed on a miss."""
 
-    async def balance(self) -> Balance:
-        """Free margin and equity, freshly read."""
+    async def balance(self, *, max_age_s: float = 0.0) -> Balance:
+        """Free margin and equity."""
 
-    async def fees(self, symbol: Symbol) -> Fees:
-        """The account's real fee rates."""
+    async def fees(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Fees:
+        """The account's real fee rates; where they change rarely, they may be an hour old."""
 
-    async def positions(self) -> Mapping[Symbol, Position]:
+    async def positions(self, *, max_age_s: float = 0.0) -> Mapping[Symbol, Position]:
         """Every open position; a symbol that is not there is flat as of this read."""
 
-    async def position(self, symbol: Symbol) -> Position:
-        """One position, freshly read; ``size`` is zero when the venue says flat."""
+    async def position(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Position:
+        """One position; ``size`` is zero when the venue says flat."""
 
     def lane(self, purpose: Purpose) -> LaneId | None:
         """The nonce sequence that orders of this purpose use; None where there is none."""
@@ -190,8 +194,8 @@ class Venue(Protocol):
     async def submit_filler(self, filler: Filler) -> Answer:
         """Send it once; whether it used the nonce is for ``next_nonce`` to say."""
 
-    async def leverage(self, symbol: Symbol) -> Decimal | None:
-        """The leverage of our account on one market, freshly read; None: the venue hides it."""
+    async def leverage(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Decimal | None:
+        """The leverage of our account on one market; None: the venue hides it."""
 
     def leverage_within(self, wanted: Decimal) -> Decimal:
         """
@@ -225,7 +229,7 @@ class Venue(Protocol):
     async def cancel(self, prepared: Prepared) -> None:
         """The same at once, where there is no lane."""
 
-    async def open_orders(self) -> Sequence[str]:
+    async def open_orders(self, *, max_age_s: float = 0.0) -> Sequence[str]:
         """Client ids of every working order of the account."""
 
     async def traded(self, symbol: Symbol, since: datetime) -> Traded:

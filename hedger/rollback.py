@@ -70,6 +70,12 @@ class Legs:
         """Nothing on either venue."""
         return self.a == ZERO and self.b == ZERO
 
+    def leaves_other(self, step: "Reduction", filled: Decimal) -> bool:
+        """Whether what was filled of a step is all that its leg was, and the other one is there."""
+        first = step.venue == self.rules_a.venue
+        size, other = (self.a, self.b) if first else (self.b, self.a)
+        return filled == step.size == abs(size) and other != ZERO
+
 
 @dataclass(frozen=True, slots=True)
 class _Leg:
@@ -232,19 +238,18 @@ class RollbackEngine:
         began_s = self._clock.monotonic_s()
         attempts: Counter[VenueId] = Counter()
         trouble = "nothing was tried"
+        gone: VenueId | None = None
         while self._clock.monotonic_s() - began_s < self._rules.budget_s:
             try:
                 if unknown := await self._dispatcher.finish(hedge.id):
                     return self._escalate(hedge, unknown[0].detail)
-                legs = await self.legs(hedge)
-                step = next_reduction(legs, hedge.target)
+                legs, step = await self._next(hedge, gone)
                 if isinstance(step, Reached):
-                    _assure(hedge, legs)
                     return self._reached(hedge, step, legs)
                 if attempts.total() >= self._rules.max_attempts:
                     break  # looked at once more: the last attempt may have been enough
                 attempts[step.venue] += 1
-                outcome = await self._reduce(hedge, step, attempts[step.venue])
+                outcome, gone = await self._reduce(hedge, step, attempts[step.venue]), None
             except (VenueError, UnwritableError) as error:
                 trouble = str(error)
                 logger.warning("hedge {}: rollback waits, {}", hedge.id, error)
@@ -253,6 +258,7 @@ class RollbackEngine:
             match outcome:
                 case Filled(_, size) if size > ZERO:
                     trouble = ""
+                    gone = step.venue if legs.leaves_other(step, size) else None
                 case Unresolved(_, detail):
                     return self._escalate(hedge, detail)
                 case Refused(dead=True):
@@ -263,17 +269,33 @@ class RollbackEngine:
         spent_s = self._clock.monotonic_s() - began_s
         return self._escalate(hedge, f"{attempts.total()} attempts in {spent_s:.0f} s; {trouble}")
 
-    async def legs(self, hedge: Hedge) -> Legs:
+    async def _next(self, hedge: Hedge, gone: VenueId | None) -> tuple[Legs, Reduction | Reached]:
+        """What to do next; nothing is concluded before both legs were read."""
+        legs = await self.legs(hedge, gone)
+        step = next_reduction(legs, hedge.target)
+        if isinstance(step, Reached) and gone is not None:
+            legs = await self.legs(hedge)
+            step = next_reduction(legs, hedge.target)
+        if isinstance(step, Reached):
+            _assure(hedge, legs)
+        return legs, step
+
+    async def legs(self, hedge: Hedge, gone: VenueId | None = None) -> Legs:
         """
         Both real sizes, fresh, as far as they are this hedge's; read side by side.
 
         A venue that does not answer does not keep the other leg standing alone, where our own
         record proves that it holds nothing of this hedge (reliability.md §2.3, park policy).
+        The leg that our last order provably took off as a whole is ``gone`` and not read: the
+        other one is alone now and does not wait for a reading that is late.
 
         Raises:
             VenueError: a venue could not be read; its leg is unknown.
         """
-        looks = await together(self._leg(hedge, venue) for venue in hedge.venues)
+        looks = await together(
+            self._gone(hedge, venue) if venue == gone else self._leg(hedge, venue)
+            for venue in hedge.venues
+        )
         a, b = looks
         return Legs(
             a=a.size,
@@ -297,6 +319,10 @@ class RollbackEngine:
             position.size, own_size(self._store, hedge.id, venue), dedicated=self._dedicated
         )
         return _Leg(size, rules, sure=sure, beside=position.size != size)
+
+    async def _gone(self, hedge: Hedge, venue: VenueId) -> _Leg:
+        rules = await self._venues[venue].instrument(hedge.symbol)
+        return _Leg(ZERO, rules)
 
     async def _settled(self, hedge: Hedge, venue: VenueId) -> tuple[Position, bool]:
         """

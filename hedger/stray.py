@@ -22,6 +22,8 @@ from hedger.resolver import RESTING_CLOSE_S, cancel
 from hedger.sequence import Lanes
 
 TOLD_MAX = 1_000
+LATELY_S = 2.0
+"""Where the account itself tells that it has no orders, the look just before this one will do."""
 
 
 class StrayOrders:
@@ -48,7 +50,7 @@ class StrayOrders:
         failed: dict[VenueId, str] = {}
         for id_, venue in self._venues.items():
             try:
-                for client_id in await venue.open_orders():
+                for client_id in await venue.open_orders(max_age_s=LATELY_S):
                     await self._judge(venue, client_id)
             except VenueError as error:
                 failed[id_] = f"its working orders: {error.detail}"

@@ -16,7 +16,10 @@ async def together(questions: Iterable[Awaitable[T]]) -> list[T]:
     Raises:
         Exception: the first in that order that was raised.
     """
-    answers = await asyncio.gather(*questions, return_exceptions=True)
+    asked = list(questions)
+    if len(asked) <= 1:  # nothing goes on beside it
+        return [await question for question in asked]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
     found: list[T] = []
     for answer in answers:
         if isinstance(answer, BaseException):

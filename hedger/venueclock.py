@@ -60,30 +60,43 @@ class Offset:
         return ours + timedelta(seconds=self.low_s)
 
 
+@dataclass(slots=True)
+class _Answer:
+    """When one question was asked and answered on our clock, and the date in the answer."""
+
+    at_s: float  # on the steady clock
+    date: str
+    sent_at: datetime
+    came_at: datetime
+    bounds_s: tuple[float, float] | None = None  # of the offset, once it was asked for
+
+    def bounds(self) -> tuple[float, float] | None:
+        """How far ahead their clock was, at least and at most; None where the date is none."""
+        if self.bounds_s is None and (made_at := _instant(self.date)) is not None:
+            self.bounds_s = (
+                (made_at - self.came_at).total_seconds(),
+                (made_at - self.sent_at).total_seconds() + RESOLUTION_S,
+            )
+        return self.bounds_s
+
+
 class VenueClock:
     """The measured offset of one venue. Its adapter shows it every answer."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._seen: deque[tuple[float, Offset]] = deque(maxlen=REMEMBERED_MAX)
+        self._seen: deque[_Answer] = deque(maxlen=REMEMBERED_MAX)
 
     def answered(self, date: str | None, sent_at: datetime) -> None:
         """
         Take note of an answer that has just come to a question asked at ``sent_at``.
 
-        ``date`` is its header as it came. Without a usable one nothing is learned, nor where
-        our own clock was set back meanwhile.
+        ``date`` is its header as it came; it is read when somebody asks for the offset. Without
+        a usable one nothing is learned, nor where our own clock was set back meanwhile.
         """
-        made_at = None if date is None else _instant(date)
         now = self._clock.now()
-        if made_at is None or now < sent_at:
-            return
-        one = Offset(
-            low_s=(made_at - now).total_seconds(),
-            high_s=(made_at - sent_at).total_seconds() + RESOLUTION_S,
-            measured_at=now,
-        )
-        self._seen.append((self._clock.monotonic_s(), one))
+        if date is not None and now >= sent_at:
+            self._seen.append(_Answer(self._clock.monotonic_s(), date, sent_at, now))
 
     @property
     def offset(self) -> Offset | None:
@@ -92,20 +105,23 @@ class VenueClock:
 
         From the newest back to the first that contradicts: a clock was set in between.
         """
-        if not self._seen:
-            return None
-        newest = self._seen[-1][1]
-        low_s, high_s = newest.low_s, newest.high_s
         oldest_s = self._clock.monotonic_s() - REMEMBERED_S
-        for at_s, one in reversed(self._seen):
-            lower, upper = max(low_s, one.low_s), min(high_s, one.high_s)
-            if at_s < oldest_s or lower > upper:
+        low_s, high_s, measured_at = float("-inf"), float("inf"), None
+        for one in reversed(self._seen):
+            if (bounds := one.bounds()) is None:
+                continue
+            lower, upper = max(low_s, bounds[0]), min(high_s, bounds[1])
+            if measured_at is None:
+                measured_at = one.came_at  # the newest counts whatever its age
+            elif one.at_s < oldest_s or lower > upper:
                 break
             low_s, high_s = lower, upper
-        return Offset(low_s=low_s, high_s=high_s, measured_at=newest.measured_at)
+        if measured_at is None:
+            return None
+        return Offset(low_s=low_s, high_s=high_s, measured_at=measured_at)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _instant(date: str) -> datetime | None:
     """The instant of an HTTP date, which is always GMT; None where it is none."""
     if (usual := USUAL.fullmatch(date)) is not None and usual[2] in MONTHS:

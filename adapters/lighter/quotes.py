@@ -11,6 +11,7 @@ from adapters.http_quotes import PublicHttp
 from adapters.lighter import wire
 from adapters.lighter.answers import CODE_OK, RATE_CODES
 from adapters.lighter.fields import reading
+from adapters.upcoming import Upcoming
 from hedger.clock import Clock
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import FundingQuote, Instrument, MarketStatus, OrderBook, SettledRate
@@ -49,6 +50,7 @@ class LighterQuotes:
         self._markets: wire.Markets | None = None
         self._markets_data: Any = None
         self._last_settlement: datetime | None = None
+        self._upcoming = Upcoming(clock, INTERVAL)
 
     @property
     def id(self) -> VenueId:
@@ -61,7 +63,7 @@ class LighterQuotes:
         return (await self._read_markets()).instruments
 
     async def funding(self) -> Mapping[Symbol, FundingQuote]:
-        """Three answers, without any one of which there is no quote."""
+        """Three answers, without any one of which there is no quote; one is remembered."""
         markets = await self._read_markets()
         rates = await self._get("funding-rates")
         settles_at = await self.next_settlement()
@@ -98,6 +100,13 @@ class LighterQuotes:
         ours. The start, which the venue leaves out, is an hour before the last settlement
         known, else a little before now, else the beginning.
         """
+        upcoming = self._upcoming.known()
+        if upcoming is None:
+            upcoming = await self._read_settlement() + INTERVAL
+            self._upcoming.note(upcoming)
+        return upcoming
+
+    async def _read_settlement(self) -> datetime:
         market = await self._reference()
         known = self._last_settlement
         starts = [self._clock.now() - LOOK_BACK] if known is None else [known - INTERVAL]
@@ -105,7 +114,7 @@ class LighterQuotes:
             last = await self._last_settled_since(market, start)
             if last is not None:
                 self._last_settlement = last
-                return last + INTERVAL
+                return last
         raise UnavailableError(self._id, "GET /fundings: no settlement is on record yet")
 
     async def book(self, symbol: Symbol, depth: int = 50, *, urgent: bool = False) -> OrderBook:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from adapters.lately import Lately, Told
 from adapters.lighter import orders, wire
 from adapters.lighter.access import Access
 from adapters.lighter.answers import TX_NOT_FOUND
@@ -36,7 +37,12 @@ PAGE_MARGIN: Final = timedelta(hours=2)
 
 
 class Reads:
-    """Questions of one account. Nothing is repeated; pages are followed to a bound."""
+    """
+    Questions of one account. Nothing is repeated; pages are followed to a bound.
+
+    Balance, positions, leverage and the number of working orders are one answer, ``account``:
+    it is asked for once for all of them where a caller allows its age.
+    """
 
     def __init__(
         self, venue: VenueId, access: Access, gateway: Gateway, names: wire.Names, clock: Clock
@@ -47,6 +53,7 @@ class Reads:
         self._names = names
         self._clock = clock
         self._markets: wire.Markets | None = None
+        self.account = Lately(clock, self._account)
 
     async def instrument(self, symbol: Symbol) -> Instrument:
         """
@@ -63,12 +70,12 @@ class Reads:
         except KeyError:
             raise DeniedError(self._venue, f"market {symbol} is not listed") from None
 
-    async def leverage(self, symbol: Symbol) -> Decimal | None:
+    async def leverage(self, symbol: Symbol, max_age_s: float) -> Decimal | None:
         """What the account has on one market: its own choice, else the market's usual one."""
         name = (await self.instrument(symbol)).name
-        account = await self._account()
+        account = await self.account.get(max_age_s)
         with reading(self._venue, "GET /account"):
-            chosen = wire.leverage(account, name)
+            chosen = wire.leverage(account.answer, name)
         if chosen is not None:
             return chosen
         return (self._markets or await self._read_markets()).leverages.get(symbol)
@@ -79,18 +86,34 @@ class Reads:
         numbers = [i.market_id for i in markets.instruments.values() if i.market_id is not None]
         return min(numbers)
 
-    async def balance(self) -> Balance:
+    async def balance(self, max_age_s: float) -> Balance:
         """Free margin and value."""
-        account = await self._account()
+        account = await self.account.get(max_age_s)
         with reading(self._venue, "GET /account"):
-            return wire.balance(account, self._venue, self._clock.now())
+            return wire.balance(account.answer, self._venue, account.came_at)
 
-    async def positions(self) -> Mapping[Symbol, Position]:
+    async def positions(self, max_age_s: float) -> Mapping[Symbol, Position]:
         """What is open."""
-        started = self._clock.now()
-        account = await self._account()
+        return self._positions(await self.account.get(max_age_s))
+
+    async def position(self, symbol: Symbol, max_age_s: float) -> Position:
+        """A market without a row was never traded by this account, so it is flat."""
+        account = await self.account.get(max_age_s)
+        return self._positions(account).get(symbol) or Position(
+            venue=self._venue,
+            symbol=symbol,
+            size=ZERO,
+            entry_price=None,
+            read_started_at=account.asked_at,
+            as_of=account.came_at,
+            source=wire.POSITION_SOURCE,
+        )
+
+    def _positions(self, account: Told[Row]) -> Mapping[Symbol, Position]:
         with reading(self._venue, "GET /account"):
-            return wire.positions(account, self._venue, self._names, started, self._clock.now())
+            return wire.positions(
+                account.answer, self._venue, self._names, account.asked_at, account.came_at
+            )
 
     async def fees(self) -> Fees:
         """The account's tier, the same for every market."""
@@ -208,8 +231,13 @@ class Reads:
             trades=frozenset(found),
         )
 
-    async def working(self) -> Sequence[str]:
-        """Client ids of working orders."""
+    async def working(self, max_age_s: float) -> Sequence[str]:
+        """Client ids of working orders; the list is not asked for where the account has none."""
+        account = self.account.known(max_age_s)
+        if account is not None:
+            with reading(self._venue, "GET /account"):
+                if wire.has_no_orders(account.answer):
+                    return []
         what = "GET /accountActiveOrders"
         data = await self._gateway.read(
             what,

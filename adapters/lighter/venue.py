@@ -112,32 +112,21 @@ class LighterVenue:
     async def instrument(self, symbol: Symbol) -> Instrument:
         return await self._reads.instrument(symbol)
 
-    async def balance(self) -> Balance:
-        return await self._reads.balance()
+    async def balance(self, *, max_age_s: float = 0.0) -> Balance:
+        return await self._reads.balance(max_age_s)
 
-    async def fees(self, symbol: Symbol) -> Fees:
+    async def fees(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Fees:
         """The account's tier, the same for every market; read once an hour."""
         now_s = self._clock.monotonic_s()
         if self._fees is None or now_s - self._fees[1] > FEES_FOR_S:
             self._fees = (await self._reads.fees(), now_s)
         return self._fees[0]
 
-    async def positions(self) -> Mapping[Symbol, Position]:
-        return await self._reads.positions()
+    async def positions(self, *, max_age_s: float = 0.0) -> Mapping[Symbol, Position]:
+        return await self._reads.positions(max_age_s)
 
-    async def position(self, symbol: Symbol) -> Position:
-        """A market without a row was never traded by this account, so it is flat."""
-        started = self._clock.now()
-        found = (await self.positions()).get(symbol)
-        return found or Position(
-            venue=self._id,
-            symbol=symbol,
-            size=ZERO,
-            entry_price=None,
-            read_started_at=started,
-            as_of=self._clock.now(),
-            source="GET /account positions",
-        )
+    async def position(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Position:
+        return await self._reads.position(symbol, max_age_s)
 
     def lane(self, purpose: Purpose) -> LaneId:
         key = self._access.close_key if purpose.reduces else self._access.open_key
@@ -162,6 +151,7 @@ class LighterVenue:
             payload = orders.Payload.parse(prepared.payload)
         except UnreadableError as error:
             return NeverSent(f"the payload is not ours: {error}")
+        self._reads.account.forget()
         return await self._gateway.send(payload, prepared.tx_hash)
 
     async def prepare_burn(self, prepared: Prepared) -> Prepared:
@@ -201,8 +191,8 @@ class LighterVenue:
             expires_at=expires_at,
         )
 
-    async def leverage(self, symbol: Symbol) -> Decimal | None:
-        return await self._reads.leverage(symbol)
+    async def leverage(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Decimal | None:
+        return await self._reads.leverage(symbol, max_age_s)
 
     def leverage_within(self, wanted: Decimal) -> Decimal:
         """That of whole basis points of margin, rounded up: rounded down would be riskier."""
@@ -231,6 +221,7 @@ class LighterVenue:
     async def submit_filler(self, filler: Filler) -> Answer:
         with reading(self._id, "payload from the ledger"):
             payload = orders.Payload.parse(filler.payload)
+        self._reads.account.forget()
         return await self._gateway.send(payload, filler.tx_hash)
 
     async def find(self, prepared: Prepared) -> Sighting:
@@ -276,8 +267,8 @@ class LighterVenue:
         """Never to be asked: a cancel takes a nonce of a lane here."""
         raise DeniedError(self._id, "a cancel takes a nonce; prepare_cancel has to be given one")
 
-    async def open_orders(self) -> Sequence[str]:
-        return await self._reads.working()
+    async def open_orders(self, *, max_age_s: float = 0.0) -> Sequence[str]:
+        return await self._reads.working(max_age_s)
 
     async def traded(self, symbol: Symbol, since: datetime) -> Traded:
         return await self._reads.traded(symbol, since)

@@ -38,6 +38,9 @@ PRICE_BAND: Final = Decimal("0.05")  # else 21733 or 21734 (lighter.md §3, §10
 FRACTION_UNIT: Final = Decimal(10_000)  # margin fractions of markets are in basis points
 MAX_DECIMALS: Final = 18
 HUNDRED: Final = Decimal(100)
+POSITION_SOURCE: Final = "GET /account positions"
+ORDER_COUNTS: Final = ("total_order_count", "pending_order_count")
+MARKET_ORDER_COUNTS: Final = ("open_order_count", "pending_order_count")
 
 STATUSES: Final = {
     "active": MarketStatus.ACTIVE,
@@ -275,6 +278,18 @@ def account_of(data: object, account_index: int) -> Row:
     raise UnreadableError(f"account {account_index} is not in the answer")
 
 
+def has_no_orders(account: Row) -> bool:
+    """
+    ``GET /account``: whether every count of orders in it is there and zero.
+
+    Only then nothing works; what a count above zero counts is documented nowhere.
+    """
+    counts = [account.get(key) for key in ORDER_COUNTS]
+    for row in rows_of(account, "positions"):
+        counts += [row.get(key) for key in MARKET_ORDER_COUNTS]
+    return all(type(count) is int and count == 0 for count in counts)
+
+
 def balance(account: Row, venue: VenueId, as_of: datetime) -> Balance:
     """Free margin for new orders and the value of everything."""
     return Balance(
@@ -323,7 +338,7 @@ def positions(
             entry_price=decimal_of(row, "avg_entry_price"),
             read_started_at=read_started_at,
             as_of=as_of,
-            source="GET /account positions",
+            source=POSITION_SOURCE,
             mark_price=_positive(row, "position_value", per=size),
             liquidation_price=_positive(row, "liquidation_price"),
         )

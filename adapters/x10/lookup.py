@@ -18,12 +18,17 @@ TRADED_EARLY: Final = timedelta(seconds=2)
 """How much older than its order a trade's stamp may be: they come from different machines."""
 
 
+YOUNG: Final = timedelta(seconds=2)
+"""How long before its expiry an order is taken for one that may have expired."""
+
+
 class Lookup:
     """
     Reads only what the ``Prepared`` itself holds, so that it works after a restart as well.
 
-    The single-order endpoint is asked first. Where it knows nothing, the lists of open and of
-    past orders are asked as a second opinion before the answer is "not found".
+    The single-order endpoint is asked first. Where it knows nothing of an order that may have
+    expired, the lists of open and of past orders are asked as a second opinion: only then "not
+    found" can become a proof, and before, the order is looked up again anyway.
     """
 
     def __init__(self, venue: VenueId, http: AccountHttp, clock: Clock, read_lag_s: float) -> None:
@@ -52,6 +57,8 @@ class Lookup:
 
     async def _rows(self, prepared: Prepared, market: str) -> list[Row]:
         own = await self._own(prepared, f"/user/orders/external/{prepared.client_id}", ())
+        if not own and self._clock.now() < prepared.expires_at - YOUNG:
+            return own
         if not own:
             own = await self._own(prepared, "/user/orders", [("market", market)])
         if not own:

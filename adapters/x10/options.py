@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
 from fast_stark_crypto import get_public_key
@@ -47,7 +48,7 @@ class AccountOptions:
         Raises:
             ConfigError: they do not.
         """
-        if get_public_key(self.private_key) != self.public_key:
+        if _public_key_of(self.private_key) != self.public_key:
             raise ConfigError(
                 f"venues.options.{self.venue}.public_key does not belong to the private_key in "
                 f"the secrets of {self.venue}; take both from the same X10 API key"
@@ -78,6 +79,12 @@ class AccountOptions:
             public_key=hex(self.public_key),
             api_key=self.api_key,
         )
+
+
+@lru_cache(maxsize=4)
+def _public_key_of(private_key: int) -> int:
+    """Takes two milliseconds, and an account is opened more than once in a process."""
+    return int(get_public_key(private_key))
 
 
 def read_options(

@@ -6,11 +6,12 @@ so a scan costs one request and a book one more.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from adapters.budget import Budget
 from adapters.http_quotes import PublicHttp
+from adapters.upcoming import Upcoming
 from adapters.x10 import wire
 from adapters.x10.fields import Row, to_ms
 from adapters.x10.names import Names
@@ -22,6 +23,7 @@ from hedger.errors import DriftError
 MARKETS = "/info/markets"
 FAR_FUTURE_MS = 5_000_000_000_000
 SETTLED_MAX = 1_000
+INTERVAL = timedelta(hours=1)
 
 
 class XQuotes:
@@ -46,6 +48,7 @@ class XQuotes:
         self._names = Names(names)
         self._clock = clock
         self._http = PublicHttp(id, base_url, timeout_s, budget)
+        self._upcoming = Upcoming(clock, INTERVAL)
 
     @property
     def id(self) -> VenueId:
@@ -66,10 +69,15 @@ class XQuotes:
             return wire.funding_quote(self._id, symbol, row, now)
 
         parsed = wire.understood(rows, parse)
-        return {symbol: quote for symbol, quote in parsed.items() if quote is not None}
+        found = {symbol: quote for symbol, quote in parsed.items() if quote is not None}
+        if found:
+            self._upcoming.note(min(quote.next_settlement_at for quote in found.values()))
+        return found
 
     async def next_settlement(self) -> datetime:
         """The earliest next charge of any active market; all of them charge on the hour."""
+        if (upcoming := self._upcoming.known()) is not None:
+            return upcoming
         quotes = await self.funding()
         if not quotes:
             raise DriftError(self._id, "no active market says when funding is next charged")

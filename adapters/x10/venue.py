@@ -16,6 +16,7 @@ from typing import Final
 from loguru import logger
 from x10.clients.rest import RestApiClient
 
+from adapters.lately import Lately
 from adapters.x10 import sightings, wire
 from adapters.x10.books import BOOKS, History
 from adapters.x10.codes import classify
@@ -57,7 +58,7 @@ USUAL_MATCH_S: Final = (
     0.55  # a taker order trades 0.2 s after it is taken (data.md §0), and reads lag
 )
 
-FEES_MAX_AGE: Final = timedelta(hours=1)
+FEES_FOR_S: Final = 3_600.0
 FEE_CEILING: Final = Decimal("0.0005")
 """
 The SDK's own default of the highest fee accepted, twice what X10 charges. It stands in where
@@ -96,7 +97,13 @@ class XVenue:
         self._markets = Markets(id, self._http, self._names, clock)
         self._lookup = Lookup(id, self._http, clock, READ_LAG_S)
         self._history = History(id, self._http, self._names, clock)
-        self._fees: dict[Symbol, tuple[datetime, Fees]] = {}
+        self._remember()
+
+    def _remember(self) -> None:
+        """What is given again while it is young."""
+        self._balance = Lately(self._clock, self._read_balance)
+        self._everything = Lately(self._clock, lambda: self._positions(()))
+        self._fees: dict[Symbol, tuple[float, Fees]] = {}
 
     def __repr__(self) -> str:
         return f"XVenue(id={self._id!r}, account={self.account!r})"
@@ -155,7 +162,10 @@ class XVenue:
         """The rules of one market, from a cache that is refreshed on a miss and with age."""
         return (await self._markets.get(symbol)).instrument
 
-    async def balance(self) -> Balance:
+    async def balance(self, *, max_age_s: float = 0.0) -> Balance:
+        return (await self._balance.get(max_age_s)).answer
+
+    async def _read_balance(self) -> Balance:
         """Free margin and equity. X10 answers 404 where the balance is zero (x10.md §2.2)."""
         page = await self._http.page("/user/balance")
         now = self._clock.now()
@@ -170,20 +180,24 @@ class XVenue:
             )
         return wire.balance(self._id, page.data, now)
 
-    async def fees(self, symbol: Symbol) -> Fees:
-        """The account's real fee rates on one market, freshly read."""
+    async def fees(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Fees:
+        """The account's real fee rates on one market."""
+        known = self._fees.get(symbol)
+        if known is not None and self._clock.monotonic_s() - known[0] < max_age_s:
+            return known[1]
+        asked_s = self._clock.monotonic_s()
         market = self._names.market(symbol)
         page = await self._http.content("/user/fees", [("market", market)])
         fees = wire.fees(self._id, page.data, market)
-        self._fees[symbol] = (self._clock.now(), fees)
+        self._fees[symbol] = (asked_s, fees)
         return fees
 
-    async def positions(self) -> Mapping[Symbol, Position]:
+    async def positions(self, *, max_age_s: float = 0.0) -> Mapping[Symbol, Position]:
         """Every open position; a symbol that is not there is flat as of this read."""
-        return await self._positions(())
+        return (await self._everything.get(max_age_s)).answer
 
-    async def position(self, symbol: Symbol) -> Position:
-        """One position, freshly read; ``size`` is zero when the venue says flat."""
+    async def position(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Position:
+        """One position; ``size`` is zero when the venue says flat. Always asked for by itself."""
         started_at = self._clock.now()
         open_now = await self._positions([("market", self._names.market(symbol))])
         if symbol in open_now:
@@ -222,8 +236,8 @@ class XVenue:
         """Never to be asked: no filler is ever made."""
         return NeverSent("there is no nonce to use up")
 
-    async def leverage(self, symbol: Symbol) -> Decimal | None:
-        """Per market; set before its first order (x10.md §9)."""
+    async def leverage(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Decimal | None:
+        """Per market, always asked for; set before its first order (x10.md §9)."""
         market = self._names.market(symbol)
         page = await self._http.content("/user/leverage", [("market", market)])
         return wire.leverage(self._id, page.data, market)
@@ -235,6 +249,7 @@ class XVenue:
     async def set_leverage(self, symbol: Symbol, leverage: Decimal) -> Decimal | None:
         """The answer to the change may be empty (x10.md §2.2), so it is read again."""
         body = {"market": self._names.market(symbol), "leverage": plain(leverage)}
+        self._balance.forget()
         await self._http.patch("/user/leverage", json.dumps(body))
         return await self.leverage(symbol)
 
@@ -279,6 +294,8 @@ class XVenue:
 
     async def submit(self, prepared: Prepared) -> Answer:
         """Send the exact body once and say what the answer proves."""
+        self._balance.forget()
+        self._everything.forget()
         reply = await self._http.send("/user/order", prepared.payload)
         if isinstance(reply, Reply):
             return classify(reply.status, reply.text, prepared.client_id)
@@ -292,8 +309,8 @@ class XVenue:
         """Ask for the cancellation of a working order. Proves nothing: ``find`` afterwards."""
         await self._http.delete("/user/order", [("externalId", prepared.client_id)])
 
-    async def open_orders(self) -> Sequence[str]:
-        """Client ids of every working order of the account."""
+    async def open_orders(self, *, max_age_s: float = 0.0) -> Sequence[str]:
+        """Client ids of every working order of the account, always asked for."""
         rows = await self._http.rows("/user/orders", ())
         return [row.id("externalId") if row.has("externalId") else row.id("id") for row in rows]
 
@@ -361,12 +378,10 @@ class XVenue:
 
     async def _max_fee(self, order: Order) -> Decimal:
         """The taker rate. A failed read of it never stops an order that takes exposure off."""
-        known = self._fees.get(order.symbol)
-        if known is not None and self._clock.now() - known[0] < FEES_MAX_AGE:
-            return known[1].taker
         try:
-            return (await self.fees(order.symbol)).taker
+            return (await self.fees(order.symbol, max_age_s=FEES_FOR_S)).taker
         except VenueError:
             if not order.reduce_only:
                 raise
+            known = self._fees.get(order.symbol)
             return max(FEE_CEILING, known[1].taker) if known is not None else FEE_CEILING

@@ -217,7 +217,7 @@ async def test_a_venue_that_charges_another_fee_than_the_account_was_told_is_fou
     if venue == LIGHTER:
         monkeypatch.setattr(exchange, "params", dearer)  # X10 compares this with the signed fee
 
-    async def told(_: Symbol) -> Fees:
+    async def told(_: Symbol, **_how: float) -> Fees:
         return Fees(maker=params.maker_fee, taker=params.taker_fee)
 
     monkeypatch.setattr(desk._venues[VenueId(venue)], "fees", told)
@@ -280,7 +280,7 @@ async def test_what_our_view_is_computed_with_is_waited_for_and_never_taken_for_
     assert alerts(desk) == []
 
 
-async def unreadable(*_: Any) -> Any:
+async def unreadable(*_: Any, **_how: Any) -> Any:
     """A read that fails."""
     raise UnavailableError(X10, "no answer")
 

@@ -94,7 +94,7 @@ async def test_a_balance_that_cannot_be_read_before_leg_1_refuses_the_hedge(
 
 async def test_a_balance_that_cannot_be_read_before_leg_2_goes_to_rollback(desk: Desk) -> None:
     """The bot sent leg 2 without knowing whether it could be carried."""
-    reads_before_leg_2 = 2  # the free market and the balance before leg 1: one endpoint
+    reads_before_leg_2 = 1  # the balance and the free market before leg 1: one answer
     desk.world.fault(LIGHTER, "bad_reads", what=["balance"], skip=reads_before_leg_2)
 
     hedge = await desk.open("ETH", 300)

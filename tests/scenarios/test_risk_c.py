@@ -27,6 +27,7 @@ from hedger.domain.money import ZERO
 from hedger.domain.order import Purpose
 from hedger.errors import UsageError
 from hedger.funds import EquityBook
+from hedger.guard import HELD_FOR_S, QUIET_S, QUIET_TURNS
 from hedger.home import Home
 from hedger.standing import sentences, standing
 from hedger.units import QUORUM
@@ -413,6 +414,7 @@ async def test_s48_a_leg_too_near_to_its_liquidation_is_closed_before_the_venue_
     for venue in (X10, LIGHTER):
         desk.world.exchange(venue).deposit(desk.world.account(venue), Decimal(-110))
 
+    await desk.world.pass_time(HELD_FOR_S)
     await desk.trader.guard.run()
 
     ended = desk.store.hedge(hedge.id)
@@ -562,6 +564,32 @@ async def test_losses_stop_new_hedges_and_a_person_lets_them_go_on(desk: Desk) -
     await desk.trader.guard.run()
     assert (await desk.open("BTC", 300)).state is State.OPEN
     assert "no new hedges" not in told(desk).partition("alert")[0]
+
+
+async def test_accounts_that_hold_nothing_are_read_every_five_minutes(desk: Desk) -> None:
+    """Money that a person moves is seen then; what a hedge lost is seen at once."""
+    guard = desk.trader.guard
+    for _ in range(QUIET_TURNS):
+        await guard.run()
+    lost = desk.trader.riskdesk.equity.track
+    before = lost()
+    desk.world.exchange(X10).deposit(desk.world.account(X10), Decimal(-60))
+
+    await desk.world.pass_time(QUIET_S - 1)
+    await guard.run()
+    assert lost() == before
+    await desk.world.pass_time(1)
+    await guard.run()
+    seen = lost()
+    assert before is not None
+    assert seen is not None
+    assert seen.now_usd == before.now_usd - 60
+
+    await desk.close(await desk.open("ETH", 300))
+    await guard.run()
+    ended = lost()
+    assert ended is not None
+    assert ended.now_usd < seen.now_usd
 
 
 # -- switches -----------------------------------------------------------------------------------

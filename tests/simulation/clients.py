@@ -104,7 +104,7 @@ class SimXVenue(XVenue):
         self._http = SimAccountHttp(X10, wire, clock)
         self._markets = markets.Markets(X10, self._http, self._names, clock)
         self._lookup = lookup.Lookup(X10, self._http, clock, READ_LAG_S)
-        self._fees = {}
+        self._remember()
 
     async def close(self) -> None:
         """Nothing is open."""

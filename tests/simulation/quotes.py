@@ -8,7 +8,8 @@ import httpx
 
 from adapters.http_quotes import PublicHttp
 from adapters.lighter import wire as lighter_wire
-from adapters.lighter.quotes import LighterQuotes
+from adapters.lighter.quotes import INTERVAL, LighterQuotes
+from adapters.upcoming import Upcoming
 from adapters.x10.names import Names
 from adapters.x10.quotes import XQuotes
 from hedger.clock import Clock
@@ -75,6 +76,7 @@ class SimXQuotes(XQuotes):
         self._names = Names({})
         self._clock = clock
         self._http = SimPublicHttp(X10, wire)
+        self._upcoming = Upcoming(clock, INTERVAL)
 
 
 class SimLighterQuotes(LighterQuotes):
@@ -86,4 +88,5 @@ class SimLighterQuotes(LighterQuotes):
         self._clock = clock
         self._markets = self._markets_data = None
         self._last_settlement = None
+        self._upcoming = Upcoming(clock, INTERVAL)
         self._http = SimPublicHttp(LIGHTER, wire)

@@ -28,6 +28,30 @@ def legs(
     )
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "filled", "alone"),
+    [
+        ("0.1", "-0.1", "0.1", True),
+        ("0.1", "-0.1", "0.09", False),  # something of it is left
+        ("0.1", "0", "0.1", False),  # nothing else is there: both are looked at again
+    ],
+)
+def test_the_other_leg_is_alone_once_a_whole_leg_is_off(
+    a: str, b: str, filled: str, *, alone: bool
+) -> None:
+    read = legs(a, b)
+    step = next_reduction(read, Target.FLAT)
+    assert isinstance(step, Reduction)
+    assert read.leaves_other(step, Decimal(filled)) is alone
+
+
+def test_a_part_that_was_to_come_off_leaves_nothing_alone() -> None:
+    read = legs("0.100", "-0.060")
+    step = next_reduction(read, Target.MATCH)
+    assert isinstance(step, Reduction)
+    assert not read.leaves_other(step, step.size)
+
+
 @pytest.mark.parametrize("target", Target)
 def test_nothing_on_either_venue_is_flat(target: Target) -> None:
     assert next_reduction(legs("0", "0"), target) == Reached(flat=True)

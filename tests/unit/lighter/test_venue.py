@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any, cast
 
 import pytest
 
@@ -462,3 +463,58 @@ def not_started(world: World, access: Access) -> LighterVenue:
     return LighterVenue(
         id=LIGHTER, options=access.options, secrets=access.secrets, names={}, clock=world.clock
     )
+
+
+def asked_of(venue: LighterVenue, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is read from now on."""
+    asked: list[str] = []
+    read = venue._gateway.read
+
+    async def noted(what: str, *args: Any, **kwargs: Any) -> Any:
+        asked.append(what)
+        return await read(what, *args, **kwargs)
+
+    monkeypatch.setattr(venue._gateway, "read", noted)
+    return asked
+
+
+async def test_one_answer_tells_positions_balance_leverage_and_that_there_are_no_orders(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue = cast("LighterVenue", await world.lighter())
+    await venue.instrument(ETH)
+    asked = asked_of(venue, monkeypatch)
+
+    balance = await venue.balance()
+    position = await venue.position(ETH, max_age_s=1)
+    assert await venue.leverage(ETH, max_age_s=1) is not None
+    assert await venue.open_orders(max_age_s=1) == []
+
+    assert asked == ["GET /account"]
+    assert position.read_started_at <= balance.as_of == position.as_of
+    await venue.balance()
+    await world.pass_time(1)
+    await venue.positions(max_age_s=1)
+    assert await venue.open_orders() == []  # whoever allows no age always asks
+    assert asked[1:] == ["GET /account", "GET /account", "GET /accountActiveOrders"]
+
+
+async def test_a_working_order_is_listed_though_the_account_was_read_just_now(
+    world: World,
+) -> None:
+    venue = await world.lighter()
+    world.fault("lighter", "keep_working", fraction=0, seconds=20)
+    ready, _ = await sent(world, venue, await an_order(world, venue))
+    await venue.positions()
+    assert await venue.open_orders(max_age_s=2) == [ready.client_id]
+
+
+async def test_what_was_read_before_an_order_was_sent_does_not_count_after_it(
+    world: World,
+) -> None:
+    venue = cast("LighterVenue", await world.lighter())
+    ready = await prepared(venue, await an_order(world, venue))
+    assert await venue.positions() == {}
+    await venue.submit(ready)
+    await world.pass_time(SETTLED_S)
+    assert (await venue.position(ETH, max_age_s=60)).size == Decimal("0.1")

@@ -132,6 +132,18 @@ def test_an_account_without_a_list_of_positions_is_not_flat() -> None:
         wire.positions({"collateral": "1"}, LIGHTER, NAMES, NOW, NOW)
 
 
+def test_an_account_without_orders_says_so_in_every_count() -> None:
+    row = {"position": "0", "open_order_count": 0, "pending_order_count": 0}
+    account = {"total_order_count": 0, "pending_order_count": 0, "positions": [row]}
+    assert wire.has_no_orders(account)
+    for key in wire.ORDER_COUNTS:
+        assert not wire.has_no_orders(account | {key: 1})
+        assert not wire.has_no_orders({k: v for k, v in account.items() if k != key})
+    for key in wire.MARKET_ORDER_COUNTS:
+        for unclear in (1, None, "0", False):
+            assert not wire.has_no_orders(account | {"positions": [row | {key: unclear}]})
+
+
 def test_another_account_is_refused() -> None:
     with pytest.raises(UnreadableError):
         wire.account_of(SHAPES["account"], 700002)

@@ -4,10 +4,11 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from adapters.x10.venue import XVenue
 from hedger.domain.ids import Symbol
 from hedger.domain.order import (
     Accepted,
@@ -214,3 +215,41 @@ async def test_a_working_order_is_listed_and_can_be_cancelled(world: World) -> N
     assert sighting.complete
     assert sighting.filled == 0
     assert list(await venue.open_orders()) == []
+
+
+async def test_a_young_order_is_looked_for_at_one_place_and_an_old_one_at_three(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it may have expired, "not found" proves nothing wherever it comes from."""
+    venue = cast("XVenue", await world.x10())
+    never_sent = await prepared(world, venue)
+    page, asked = venue._http.page, []
+
+    async def noted(path: str, *args: Any) -> Any:
+        asked.append(path)
+        return await page(path, *args)
+
+    monkeypatch.setattr(venue._http, "page", noted)
+    external = f"/user/orders/external/{never_sent.client_id}"
+
+    assert isinstance(await venue.find(never_sent), NotFound)
+    assert asked == [external]
+    await world.pass_time(10)
+    assert isinstance(await venue.find(never_sent), NotFound)
+    assert asked[1:] == [external, "/user/orders", "/user/orders/history"]
+
+
+async def test_positions_and_balance_of_just_now_count_until_an_order_is_sent(
+    world: World,
+) -> None:
+    venue = await world.x10()
+    sent = await prepared(world, venue)
+    before = await venue.balance()
+    assert await venue.positions() == {}
+    await world.pass_time(1)
+    assert await venue.balance(max_age_s=1.5) is before
+    assert await venue.balance(max_age_s=1) is not before
+    await venue.submit(sent)
+    await world.pass_time(LATER_S)
+    assert (await venue.positions(max_age_s=60))[ETH].size == SIZE
+    assert (await venue.balance(max_age_s=60)).available_usd < before.available_usd
