@@ -54,6 +54,8 @@ RESEND_YOUNGER_THAN_S = 2.0
 BURN_AGAIN_AFTER_S = 5.0
 CANCEL_AGAIN_AFTER_S = 5.0
 JUST_AFTER_S = 0.01
+SLOT_LOOK_S = 0.3  # between two questions who has a refused nonce: the fence begins with that
+NOT_WORTH_S = 0.5  # a look so shortly before the fence stands would only delay the one that counts
 INNER_SKEW_S = 1.0
 """Between the machine of a venue that dates its answers and the one that judges expiries."""
 
@@ -112,6 +114,7 @@ class _Search:
     burnt_at_s: float = 0.0
     taken_at: datetime | None = None  # when we saw that its nonce is used up
     cancelled_at_s: float | None = None
+    asked_at: datetime | None = None  # when the last look began
     watch: Watch = field(default_factory=Watch)
 
 
@@ -153,7 +156,8 @@ class Resolver:
         search = _Search(prepared, wanted, self._clock.monotonic_s(), coming=coming)
         if (proof := self._said(search, answer)) is not None:
             return proof
-        delay_s = self._venues[prepared.order.venue].capabilities.usual_match_s
+        usual_s = self._venues[prepared.order.venue].capabilities.usual_match_s
+        delay_s = 0.0 if search.refused else usual_s
         looks = 0
         while self._clock.monotonic_s() - search.began_s < self._budget_s:
             await self._clock.sleep(self._until_next(search, delay_s))
@@ -194,7 +198,7 @@ class Resolver:
         return None if search.resent else proof
 
     def _until_next(self, search: _Search, planned_s: float) -> float:
-        """How long to wait for the next look: no longer than until its fence may stand."""
+        """How long to wait for the next look: one begins as soon as its fence may stand."""
         venue = self._venues[search.prepared.order.venue]
         limits = self._lag.limits(venue.id)
         stands_at: datetime | None = None
@@ -202,14 +206,21 @@ class Resolver:
             stands_at = search.prepared.expires_at + fence_margin(limits, venue.offset)
         elif search.taken_at is not None:
             stands_at = search.taken_at + timedelta(seconds=limits.read_lag_s)
-        if stands_at is None:
+        elif search.refused and self._is_young(search):
+            return min(planned_s, SLOT_LOOK_S)
+        if stands_at is None or (search.asked_at is not None and search.asked_at > stands_at):
             return planned_s
-        left_s = (stands_at - self._clock.now()).total_seconds() + JUST_AFTER_S
-        return min(planned_s, left_s) if left_s > 0 else planned_s
+        left_s = max(0.0, (stands_at - self._clock.now()).total_seconds()) + JUST_AFTER_S
+        return left_s if left_s < planned_s + NOT_WORTH_S else planned_s
+
+    def _is_young(self, search: _Search) -> bool:
+        """Whether what happened to it may not be visible yet."""
+        age_s = self._clock.monotonic_s() - search.began_s
+        return age_s < self._lag.bound(search.prepared.order.venue).total_seconds()
 
     async def _look(self, search: _Search) -> Outcome | None:
         venue = self._venues[search.prepared.order.venue]
-        asked_at = self._clock.now()
+        search.asked_at = asked_at = self._clock.now()
         sighting: Sighting = await soon(lambda: venue.find(search.prepared), self._clock)
         match sighting:
             case Found() if sighting.complete:
@@ -292,9 +303,9 @@ class Resolver:
             await self._check_slot(search, venue)
         if search.taken_at is not None:
             return None  # whoever has it: an execution of ours appears within the read lag
+        if (search.accepted or search.refused) and self._is_young(search):
+            return None  # taken in, or its nonce was: that appears within the read lag
         age_s = self._clock.monotonic_s() - search.began_s
-        if search.accepted and age_s < lag.total_seconds():
-            return None  # taken in: it appears within the read lag
         again = search.wanted and not search.resent and not search.refused
         if again and age_s < RESEND_YOUNGER_THAN_S:
             search.resent = True
@@ -351,8 +362,10 @@ class Resolver:
         if search.taken_at is not None or prepared.lane is None or prepared.nonce is None:
             return
         lane = prepared.lane
-        if await soon(lambda: venue.next_nonce(lane), self._clock) > prepared.nonce:
+        expected = await soon(lambda: venue.next_nonce(lane), self._clock)
+        if expected > prepared.nonce:
             search.taken_at = self._clock.now()
+            self._lanes.seen(lane, expected)
 
 
 async def cancel(
