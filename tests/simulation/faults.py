@@ -69,19 +69,19 @@ class Ill(StrEnum):
 
 
 REQUESTS: Mapping[Ill, float] = {
-    Ill.REQUEST_LOST: 0.0033,
-    Ill.REQUEST_LATE: 0.0033,
-    Ill.REQUEST_DOUBLED: 0.0033,
-    Ill.RESPONSE_LOST: 0.0033,
-    Ill.RESPONSE_LATE: 0.0033,
-    Ill.NOT_CONNECTED: 0.0033,
-    Ill.CUT_BEFORE: 0.0033,
-    Ill.CUT_AFTER: 0.0033,
+    Ill.REQUEST_LOST: 0.0022,
+    Ill.REQUEST_LATE: 0.0022,
+    Ill.REQUEST_DOUBLED: 0.0022,
+    Ill.RESPONSE_LOST: 0.0022,
+    Ill.RESPONSE_LATE: 0.0022,
+    Ill.NOT_CONNECTED: 0.0022,
+    Ill.CUT_BEFORE: 0.0022,
+    Ill.CUT_AFTER: 0.0022,
     Ill.SLOW_NET: 0.02,
 }
 """How likely each is for one message. An order counts as ``ORDER_WEIGHT`` messages."""
 
-ORDER_WEIGHT = 10.0
+ORDER_WEIGHT = 13.0
 
 ORDERS: Mapping[Ill, float] = {
     Ill.ERROR_BEFORE: 0.03,
@@ -112,12 +112,12 @@ MOMENTS: Mapping[Ill, float] = {
     Ill.LIQUIDATION: 3.0,
     Ill.MANUAL: 5.0,
     Ill.NO_LIQUIDITY: 1.5,
-    Ill.KILL: 11.8,
+    Ill.KILL: 12.5,
     Ill.POWER: 2.0,
     Ill.STALL: 4.0,
     Ill.SKEW: 0.0,
     Ill.DB_BUSY: 2.0,
-    Ill.DISK_FULL: 1.2,
+    Ill.DISK_FULL: 1.5,
     Ill.TWO_DAEMONS: 1.4,
     Ill.VENUE_CLOCK: 10.0,
     Ill.VENUE_OFF: 6.0,
@@ -125,7 +125,7 @@ MOMENTS: Mapping[Ill, float] = {
 """How often each happens in an hour."""
 
 AIMED: Mapping[Ill, float] = {
-    Ill.OUTAGE_AIMED: 0.06,
+    Ill.OUTAGE_AIMED: 0.05,
     Ill.RACING: 0.15,
     Ill.KILL_IN_RECOVERY: 0.003,
     Ill.STALL_AT_COMMIT: 0.002,
