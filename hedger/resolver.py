@@ -46,6 +46,7 @@ from hedger.ledger.store import Store
 from hedger.ports import Capabilities, Fence, Venue
 from hedger.readlag import ReadLag, Watch
 from hedger.sequence import Lanes
+from hedger.sequence.slots import used_up
 from hedger.urgency import soon
 from hedger.venueclock import Offset
 
@@ -54,7 +55,8 @@ RESEND_YOUNGER_THAN_S = 2.0
 BURN_AGAIN_AFTER_S = 5.0
 CANCEL_AGAIN_AFTER_S = 5.0
 JUST_AFTER_S = 0.01
-SLOT_LOOK_S = 0.3  # between two questions who has a refused nonce: the fence begins with that
+SLOT_WATCH_S = 2.0  # before the order itself is looked up: its fence begins with the slot
+SLOT_LOOK_S = 0.3
 NOT_WORTH_S = 0.5  # a look so shortly before the fence stands would only delay the one that counts
 INNER_SKEW_S = 1.0
 """Between the machine of a venue that dates its answers and the one that judges expiries."""
@@ -220,6 +222,8 @@ class Resolver:
 
     async def _look(self, search: _Search) -> Outcome | None:
         venue = self._venues[search.prepared.order.venue]
+        if search.refused:
+            await self._check_slot(search, venue)
         search.asked_at = asked_at = self._clock.now()
         sighting: Sighting = await soon(lambda: venue.find(search.prepared), self._clock)
         match sighting:
@@ -299,8 +303,6 @@ class Resolver:
             used = await soon(lambda: venue.find(burn), self._clock)
             if isinstance(used, Found):
                 return _dead(search.prepared, "its nonce was burnt")
-        if search.refused:
-            await self._check_slot(search, venue)
         if search.taken_at is not None:
             return None  # whoever has it: an execution of ours appears within the read lag
         if (search.accepted or search.refused) and self._is_young(search):
@@ -362,8 +364,14 @@ class Resolver:
         if search.taken_at is not None or prepared.lane is None or prepared.nonce is None:
             return
         lane = prepared.lane
-        expected = await soon(lambda: venue.next_nonce(lane), self._clock)
-        if expected > prepared.nonce:
+        expected: int | None
+        if search.refused:  # somebody has it, and readings lag: seen as early as can be
+            expected = await used_up(
+                venue, lane, prepared.nonce, clock=self._clock, within_s=SLOT_WATCH_S
+            )
+        else:
+            expected = await soon(lambda: venue.next_nonce(lane), self._clock)
+        if expected is not None and expected > prepared.nonce:
             search.taken_at = self._clock.now()
             self._lanes.seen(lane, expected)
 

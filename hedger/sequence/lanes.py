@@ -310,14 +310,25 @@ class Lanes:
         mine = [other for other in others if other.lane.turns.try_acquire()]
         try:
             ready = [o for o in mine if o.lane.state is LaneState.READY]
-            out = await self._astray(ready)
             why = held.doubt or held.lane.reason
-            await self._recover_all([held, *out], why, patient=False)
+            out, _ = await together((self._astray(ready), self._recovered(held, why)))
+            self._tell_of_several([held, *out] if out else [])
+            await together(self._recover(other, other.doubt or why, patient=False) for other in out)
         finally:
             for other in mine:
                 other.lane.turns.release()
 
+    async def _recovered(self, held: _Held, why: str) -> list[_Held]:
+        """What is left of one lane whose order has ended: nothing."""
+        await self._recover(held, why, patient=False)
+        return []
+
     async def _recover_all(self, out: Sequence[_Held], why: str, *, patient: bool = True) -> None:
+        self._tell_of_several(out)
+        await together(self._recover(held, _reason(held, why), patient=patient) for held in out)
+
+    def _tell_of_several(self, out: Sequence[_Held]) -> None:
+        """The global form: the other lanes of the account are in doubt, too (seed 001)."""
         if len([held for held in out if held.lane.state is not LaneState.SYNCING]) > 1:
             names = ", ".join(held.lane.id for held in out)
             text = f"several lanes of {out[0].venue.id} are out of step, all are read: {names}"
@@ -326,7 +337,6 @@ class Lanes:
             for other in everything:
                 if other not in out:
                     other.doubt = other.doubt or "other lanes of the account were out of step"
-        await together(self._recover(held, _reason(held, why), patient=patient) for held in out)
 
     async def _astray(self, idle: Sequence[_Held]) -> list[_Held]:
         """Those of the lanes, on which nothing is in flight, that have to be resynchronised."""

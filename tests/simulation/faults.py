@@ -109,7 +109,7 @@ READS: Mapping[Ill, float] = {
 MOMENTS: Mapping[Ill, float] = {
     Ill.NONCE_AHEAD: 1.8,
     Ill.OUTAGE: 1.5,
-    Ill.LIQUIDATION: 3.0,
+    Ill.LIQUIDATION: 4.0,
     Ill.MANUAL: 5.0,
     Ill.NO_LIQUIDITY: 1.5,
     Ill.KILL: 12.5,
@@ -118,7 +118,7 @@ MOMENTS: Mapping[Ill, float] = {
     Ill.SKEW: 0.0,
     Ill.DB_BUSY: 2.0,
     Ill.DISK_FULL: 1.5,
-    Ill.TWO_DAEMONS: 1.4,
+    Ill.TWO_DAEMONS: 1.6,
     Ill.VENUE_CLOCK: 10.0,
     Ill.VENUE_OFF: 6.0,
 }
