@@ -46,7 +46,7 @@ from hedger.ledger.store import Store
 from hedger.ports import Capabilities, Fence, Venue
 from hedger.readlag import ReadLag, Watch
 from hedger.sequence import Lanes
-from hedger.sequence.slots import used_up
+from hedger.sequence.slots import overlapping, used_up
 from hedger.urgency import soon
 from hedger.venueclock import Offset
 
@@ -225,7 +225,7 @@ class Resolver:
         if search.refused:
             await self._check_slot(search, venue)
         search.asked_at = asked_at = self._clock.now()
-        sighting: Sighting = await soon(lambda: venue.find(search.prepared), self._clock)
+        sighting: Sighting = await overlapping(lambda: venue.find(search.prepared), self._clock)
         match sighting:
             case Found() if sighting.complete:
                 self._measure(search, sighting, asked_at)

@@ -33,11 +33,11 @@ from hedger.ledger.store import Store
 from hedger.ports import Venue
 from hedger.sequence.gaps import fill, use_up, waited_for
 from hedger.sequence.lane import Lane
+from hedger.sequence.slots import overlapping
 from hedger.sequence.values import Dense
 from hedger.sequence.words import ALL, CLOSES, OPENS, one_key_text
 from hedger.settings_sequence import Sequence as Rules
 from hedger.together import together
-from hedger.urgency import soon
 
 LONG_AGO_S: Final = float("-inf")
 
@@ -374,7 +374,7 @@ class Lanes:
 
     async def _read(self, held: _Held) -> int:
         """What the venue expects next."""
-        return await soon(lambda: held.venue.next_nonce(held.lane.id), self._clock)
+        return await overlapping(lambda: held.venue.next_nonce(held.lane.id), self._clock)
 
     def _differs(self, held: _Held, remote: int, ours: int) -> None:
         """The first sign that a lane is out of step; what it is about is told when it is known."""
