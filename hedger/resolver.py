@@ -15,6 +15,7 @@ the venue keeps working is cancelled and then looked up again: a cancel can lose
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -53,10 +54,12 @@ from hedger.venueclock import Offset
 LOOK_DELAYS_S = (0.3, 0.7, 1.4, 2.0)  # after the first; the last again until the budget ends
 RESEND_YOUNGER_THAN_S = 2.0
 BURN_AGAIN_AFTER_S = 5.0
+BURN_ANSWER_S = 1.5
 CANCEL_AGAIN_AFTER_S = 5.0
 JUST_AFTER_S = 0.01
 SLOT_WATCH_S = 2.0  # before the order itself is looked up: its fence begins with the slot
 SLOT_LOOK_S = 0.3
+SLOT = "slot."  # of a lane: the last nonce that was seen used up while its order was unknown
 NOT_WORTH_S = 0.5  # a look so shortly before the fence stands would only delay the one that counts
 INNER_SKEW_S = 1.0
 """Between the machine of a venue that dates its answers and the one that judges expiries."""
@@ -341,7 +344,10 @@ class Resolver:
             await self._check_slot(search, venue)
             return
         search.burnt_at_s = now_s
-        answer = await venue.submit(search.burn)
+        answer: Answer = NoProof("no answer yet")
+        with contextlib.suppress(TimeoutError):  # the slot tells more, and sooner
+            async with asyncio.timeout(BURN_ANSWER_S):
+                answer = await venue.submit(search.burn)
         logger.info(
             "order {}: burning nonce {} of {}: {}",
             prepared.order.id,
@@ -372,8 +378,23 @@ class Resolver:
         else:
             expected = await soon(lambda: venue.next_nonce(lane), self._clock)
         if expected is not None and expected > prepared.nonce:
-            search.taken_at = self._clock.now()
+            search.taken_at = self._taken_at(lane, prepared.nonce, venue)
             self._lanes.seen(lane, expected)
+
+    def _taken_at(self, lane: LaneId, nonce: int, venue: Venue) -> datetime:
+        """
+        By when a nonce was used up that just now was seen to be: now, or when it was first seen.
+
+        That stands in the ledger, so that a fence goes on over a death. Another life may have
+        had another clock: each of the two is off by no more than the venue declares.
+        """
+        now, key = self._clock.now(), f"{SLOT}{lane}"
+        known, _, seen_at = (self._store.meta(key) or "").partition(" ")
+        if known == str(nonce):
+            skew = timedelta(seconds=2 * venue.capabilities.clock_skew_s)
+            return min(now, datetime.fromisoformat(seen_at) + skew)
+        self._store.set_meta(key, f"{nonce} {now.isoformat()}")
+        return now
 
 
 async def cancel(
