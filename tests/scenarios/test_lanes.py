@@ -345,7 +345,7 @@ async def test_a_filler_that_is_lost_is_sent_again_at_once_and_not_after_the_nex
     missing = await venue.next_nonce(lane)
     desk.store.intend_filler(await venue.prepare_filler(lane, missing))
     rest = {"seconds": 30} if lost == "hang" else {"when": "before"}
-    desk.world.fault(LIGHTER, lost, what=["cancel"], **rest)
+    desk.world.fault(LIGHTER, lost, op="cancel", **rest)
 
     await desk.restart()
 
