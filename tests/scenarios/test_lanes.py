@@ -23,6 +23,7 @@ from tests.world import LIGHTER, World
 
 USABLE_WITHIN_S = 10.0
 REFRESH_S = 30.0
+FENCE_S = 5.0  # the declared read lag
 
 
 def lane_of(desk: Desk, purpose: Purpose = Purpose.OPEN) -> LaneId:
@@ -421,3 +422,21 @@ async def test_a_lane_is_out_of_step_from_the_first_sign_of_it(desk: Desk) -> No
     await desk.trader.lanes.check(now=True)
 
     assert 0.5 <= out_of_step_s(desk) <= 2
+
+
+async def test_the_fence_of_a_refused_nonce_goes_on_over_a_death(desk: Desk) -> None:
+    """It began anew in every life, so that two deaths made it three times as long."""
+    await desk.open("SOL", 300)
+    desk.world.fault(LIGHTER, "steal_nonce")
+    desk.world.fault(LIGHTER, "bad_reads", what=["orders"], times=0)
+    hedge = await desk.open("ETH", 300)
+    assert statistics(desk)["unknown"] == 1
+    desk.world.no_faults()
+    began_s = desk.world.clock.monotonic_s()
+
+    await desk.restart()
+
+    assert desk.store.find(hedge.id).state is State.CLOSED
+    assert desk.world.clock.monotonic_s() - began_s <= FENCE_S
+    assert statistics(desk)["state"] == "ready"
+    desk.assert_ledger_is_true()
