@@ -15,6 +15,7 @@ the venue keeps working is cancelled and then looked up again: a cancel can lose
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -46,14 +47,20 @@ from hedger.ledger.store import Store
 from hedger.ports import Capabilities, Fence, Venue
 from hedger.readlag import ReadLag, Watch
 from hedger.sequence import Lanes
+from hedger.sequence.slots import overlapping, used_up
 from hedger.urgency import soon
 from hedger.venueclock import Offset
 
 LOOK_DELAYS_S = (0.3, 0.7, 1.4, 2.0)  # after the first; the last again until the budget ends
 RESEND_YOUNGER_THAN_S = 2.0
 BURN_AGAIN_AFTER_S = 5.0
+BURN_ANSWER_S = 1.5
 CANCEL_AGAIN_AFTER_S = 5.0
 JUST_AFTER_S = 0.01
+SLOT_WATCH_S = 2.0  # before the order itself is looked up: its fence begins with the slot
+SLOT_LOOK_S = 0.3
+SLOT = "slot."  # of a lane: the last nonce that was seen used up while its order was unknown
+NOT_WORTH_S = 0.5  # a look so shortly before the fence stands would only delay the one that counts
 INNER_SKEW_S = 1.0
 """Between the machine of a venue that dates its answers and the one that judges expiries."""
 
@@ -112,6 +119,7 @@ class _Search:
     burnt_at_s: float = 0.0
     taken_at: datetime | None = None  # when we saw that its nonce is used up
     cancelled_at_s: float | None = None
+    asked_at: datetime | None = None  # when the last look began
     watch: Watch = field(default_factory=Watch)
 
 
@@ -153,7 +161,8 @@ class Resolver:
         search = _Search(prepared, wanted, self._clock.monotonic_s(), coming=coming)
         if (proof := self._said(search, answer)) is not None:
             return proof
-        delay_s = self._venues[prepared.order.venue].capabilities.usual_match_s
+        usual_s = self._venues[prepared.order.venue].capabilities.usual_match_s
+        delay_s = 0.0 if search.refused else usual_s
         looks = 0
         while self._clock.monotonic_s() - search.began_s < self._budget_s:
             await self._clock.sleep(self._until_next(search, delay_s))
@@ -194,7 +203,7 @@ class Resolver:
         return None if search.resent else proof
 
     def _until_next(self, search: _Search, planned_s: float) -> float:
-        """How long to wait for the next look: no longer than until its fence may stand."""
+        """How long to wait for the next look: one begins as soon as its fence may stand."""
         venue = self._venues[search.prepared.order.venue]
         limits = self._lag.limits(venue.id)
         stands_at: datetime | None = None
@@ -202,15 +211,24 @@ class Resolver:
             stands_at = search.prepared.expires_at + fence_margin(limits, venue.offset)
         elif search.taken_at is not None:
             stands_at = search.taken_at + timedelta(seconds=limits.read_lag_s)
-        if stands_at is None:
+        elif search.refused and self._is_young(search):
+            return min(planned_s, SLOT_LOOK_S)
+        if stands_at is None or (search.asked_at is not None and search.asked_at > stands_at):
             return planned_s
-        left_s = (stands_at - self._clock.now()).total_seconds() + JUST_AFTER_S
-        return min(planned_s, left_s) if left_s > 0 else planned_s
+        left_s = max(0.0, (stands_at - self._clock.now()).total_seconds()) + JUST_AFTER_S
+        return left_s if left_s < planned_s + NOT_WORTH_S else planned_s
+
+    def _is_young(self, search: _Search) -> bool:
+        """Whether what happened to it may not be visible yet."""
+        age_s = self._clock.monotonic_s() - search.began_s
+        return age_s < self._lag.bound(search.prepared.order.venue).total_seconds()
 
     async def _look(self, search: _Search) -> Outcome | None:
         venue = self._venues[search.prepared.order.venue]
-        asked_at = self._clock.now()
-        sighting: Sighting = await soon(lambda: venue.find(search.prepared), self._clock)
+        if search.refused:
+            await self._check_slot(search, venue)
+        search.asked_at = asked_at = self._clock.now()
+        sighting: Sighting = await overlapping(lambda: venue.find(search.prepared), self._clock)
         match sighting:
             case Found() if sighting.complete:
                 self._measure(search, sighting, asked_at)
@@ -288,13 +306,11 @@ class Resolver:
             used = await soon(lambda: venue.find(burn), self._clock)
             if isinstance(used, Found):
                 return _dead(search.prepared, "its nonce was burnt")
-        if search.refused:
-            await self._check_slot(search, venue)
         if search.taken_at is not None:
             return None  # whoever has it: an execution of ours appears within the read lag
+        if (search.accepted or search.refused) and self._is_young(search):
+            return None  # taken in, or its nonce was: that appears within the read lag
         age_s = self._clock.monotonic_s() - search.began_s
-        if search.accepted and age_s < lag.total_seconds():
-            return None  # taken in: it appears within the read lag
         again = search.wanted and not search.resent and not search.refused
         if again and age_s < RESEND_YOUNGER_THAN_S:
             search.resent = True
@@ -328,7 +344,10 @@ class Resolver:
             await self._check_slot(search, venue)
             return
         search.burnt_at_s = now_s
-        answer = await venue.submit(search.burn)
+        answer: Answer = NoProof("no answer yet")
+        with contextlib.suppress(TimeoutError):  # the slot tells more, and sooner
+            async with asyncio.timeout(BURN_ANSWER_S):
+                answer = await venue.submit(search.burn)
         logger.info(
             "order {}: burning nonce {} of {}: {}",
             prepared.order.id,
@@ -351,8 +370,31 @@ class Resolver:
         if search.taken_at is not None or prepared.lane is None or prepared.nonce is None:
             return
         lane = prepared.lane
-        if await soon(lambda: venue.next_nonce(lane), self._clock) > prepared.nonce:
-            search.taken_at = self._clock.now()
+        expected: int | None
+        if search.refused:  # somebody has it, and readings lag: seen as early as can be
+            expected = await used_up(
+                venue, lane, prepared.nonce, clock=self._clock, within_s=SLOT_WATCH_S
+            )
+        else:
+            expected = await soon(lambda: venue.next_nonce(lane), self._clock)
+        if expected is not None and expected > prepared.nonce:
+            search.taken_at = self._taken_at(lane, prepared.nonce, venue)
+            self._lanes.seen(lane, expected)
+
+    def _taken_at(self, lane: LaneId, nonce: int, venue: Venue) -> datetime:
+        """
+        By when a nonce was used up that just now was seen to be: now, or when it was first seen.
+
+        That stands in the ledger, so that a fence goes on over a death. Another life may have
+        had another clock: each of the two is off by no more than the venue declares.
+        """
+        now, key = self._clock.now(), f"{SLOT}{lane}"
+        known, _, seen_at = (self._store.meta(key) or "").partition(" ")
+        if known == str(nonce):
+            skew = timedelta(seconds=2 * venue.capabilities.clock_skew_s)
+            return min(now, datetime.fromisoformat(seen_at) + skew)
+        self._store.set_meta(key, f"{nonce} {now.isoformat()}")
+        return now
 
 
 async def cancel(

@@ -7,18 +7,23 @@ every nonce from the venue's value to ours. An order without proof that has one 
 executed or dead for ever, like behind its own burn.
 """
 
+import asyncio
 from typing import Final
 
 from loguru import logger
 
 from hedger.clock import Clock
 from hedger.domain.ids import LaneId
+from hedger.domain.order import Accepted, Answer, NoProof, Reason
 from hedger.errors import UnavailableError
 from hedger.ledger.store import Store
 from hedger.ports import Venue
+from hedger.urgency import soon
 
 FILL_MAX: Final = 64
 LOOK_S: Final = 0.5
+SENDS_S: Final = (1.5, 1.5, None)  # how long each sending is waited for; None: the adapter's limit
+AGAIN_S: Final = 0.35
 
 
 async def waited_for(venue: Venue, lane: LaneId, wanted: int, until_s: float, clock: Clock) -> int:
@@ -28,11 +33,44 @@ async def waited_for(venue: Venue, lane: LaneId, wanted: int, until_s: float, cl
     Raises:
         VenueError: it could not be read.
     """
-    remote = await venue.next_nonce(lane)
+    remote = await soon(lambda: venue.next_nonce(lane), clock)
     while remote < wanted and clock.monotonic_s() < until_s:
         await clock.sleep(LOOK_S)
-        remote = await venue.next_nonce(lane)
+        remote = await soon(lambda: venue.next_nonce(lane), clock)
     return remote
+
+
+async def use_up(store: Store, venue: Venue, lane: LaneId, nonce: int, *, clock: Clock) -> Answer:
+    """
+    Let something harmless have a nonce: committed, then sent; what the venue said at last.
+
+    Where the answer is lost or the venue would not take it, the identical bytes are sent again:
+    with one nonce they are executed once or not at all. A word about the nonce ends it.
+
+    Raises:
+        VenueError: it cannot be signed for.
+    """
+    filler = await venue.prepare_filler(lane, nonce)
+    store.intend_filler(filler)
+    answer: Answer = NoProof("not sent yet")
+    for limit_s in SENDS_S:
+        try:
+            async with asyncio.timeout(limit_s):
+                answer = await venue.submit_filler(filler)
+        except TimeoutError:
+            answer = NoProof(f"no answer within {limit_s} s")
+            continue
+        if _settles(answer):
+            break
+        await clock.sleep(AGAIN_S)
+    logger.info("using up nonce {} of {}: {}", nonce, lane, type(answer).__name__)
+    return answer
+
+
+def _settles(answer: Answer) -> bool:
+    """Whether the same bytes once more would change nothing."""
+    about_nonce = isinstance(answer, NoProof) and answer.reason is Reason.NONCE
+    return about_nonce or isinstance(answer, Accepted)
 
 
 async def fill(
@@ -53,10 +91,7 @@ async def fill(
             venue.id, f"a gap of {len(gap)} nonces on {lane}, more than {FILL_MAX}: look at it"
         )
     for nonce in gap:
-        filler = await venue.prepare_filler(lane, nonce)
-        store.intend_filler(filler)
-        answer = await venue.submit_filler(filler)
-        logger.info("filling nonce {} of {}: {}", nonce, lane, type(answer).__name__)
+        await use_up(store, venue, lane, nonce, clock=clock)
     until_s = clock.monotonic_s() + lag_s
     remote = await waited_for(venue, lane, gap.stop, until_s, clock)
     if remote < gap.stop:

@@ -202,21 +202,24 @@ class Lane:
                 )
             await self._clock.sleep(DRAIN_LOOK_S)
 
-    async def agreed(self, read: Read) -> int:
+    async def agreed(self, read: Read, seen: tuple[int, float] | None = None) -> int:
         """
         What the venue expects next, said by two readings in a row.
+
+        ``seen`` is a reading from before and when it was made; one that is too fresh is none.
 
         Raises:
             VenueError: it could not be read.
             UnavailableError: its readings do not agree.
         """
-        last = await read()
-        for _ in range(READINGS_MAX):
-            await self._clock.sleep(AGREE_AFTER_S)
+        now_s = self._clock.monotonic_s()
+        last = seen[0] if seen is not None and now_s - seen[1] >= AGREE_AFTER_S else None
+        for _ in range(READINGS_MAX + 1):
             now = await read()
             if now == last:
                 return now
             last = now
+            await self._clock.sleep(AGREE_AFTER_S)
         raise UnavailableError(
             self.venue, f"lane {self.id}: {READINGS_MAX} readings in a row do not agree"
         )

@@ -31,12 +31,13 @@ from hedger.errors import UnavailableError, VenueError
 from hedger.ledger.records import LaneState
 from hedger.ledger.store import Store
 from hedger.ports import Venue
-from hedger.sequence.gaps import fill, waited_for
+from hedger.sequence.gaps import fill, use_up, waited_for
 from hedger.sequence.lane import Lane
+from hedger.sequence.slots import overlapping
 from hedger.sequence.values import Dense
 from hedger.sequence.words import ALL, CLOSES, OPENS, one_key_text
 from hedger.settings_sequence import Sequence as Rules
-from hedger.urgency import soon
+from hedger.together import together
 
 LONG_AGO_S: Final = float("-inf")
 
@@ -57,10 +58,17 @@ class _Held:
     used: bool = False
     doubt: str = ""  # why it has to be resynchronised
     refused: int | None = None  # the nonce that the venue would not have
+    seen: tuple[int, float] | None = None  # a reading while an order's end was sought, and when
 
     @property
     def account(self) -> tuple[VenueId, str]:
         return self.venue.id, self.venue.account
+
+
+def _reason(held: _Held, why: str) -> str:
+    """Why a lane is resynchronised: its own reason, if it has one."""
+    first = held.lane.state is LaneState.SYNCING
+    return held.doubt or ("first reading" if first else why)
 
 
 class Lanes:
@@ -165,7 +173,7 @@ class Lanes:
         if unknown or held.doubt or held.lane.state is not LaneState.READY:
             why = held.doubt or (f"order {unknown[0]} is unknown" if unknown else "first reading")
             await self._recover(held, why)
-        held.used = True
+        held.used, held.seen = True, None
         await self._use_up_refused(held)
         return held.lane.take()
 
@@ -183,10 +191,7 @@ class Lanes:
         nonce = self._store.lane_refused(lane)
         if nonce is None or nonce != held.values.following():
             return
-        filler = await held.venue.prepare_filler(lane, nonce)
-        self._store.intend_filler(filler)
-        answer = await held.venue.submit_filler(filler)
-        logger.info("nonce {} of {} was refused: {}", nonce, lane, type(answer).__name__)
+        answer = await use_up(self._store, held.venue, lane, nonce, clock=self._clock)
         if not isinstance(answer, Accepted):
             await self._recover(held, f"nonce {nonce}, which was refused, may be used or not")
 
@@ -229,6 +234,10 @@ class Lanes:
         held = self._held[lane]
         held.last_use_s = self._clock.monotonic_s()
         held.doubt = held.doubt or why
+
+    def seen(self, lane: LaneId, expected: int) -> None:
+        """What the venue expected while an order's end was sought: a reading like any other."""
+        self._held[lane].seen = expected, self._clock.monotonic_s()
 
     # -- between orders ---------------------------------------------------------------------
 
@@ -273,8 +282,7 @@ class Lanes:
         mine = [held for held in due if held.lane.turns.try_acquire()]
         try:
             idle = [held for held in mine if not self._unknown(held.lane.id)]
-            out = [held for held in idle if await self._out_of_step(held)]
-            await self._recover_all(out, "found by the regular check")
+            await self._recover_all(await self._astray(idle), "found by the regular check")
         finally:
             for held in mine:
                 held.lane.turns.release()
@@ -285,7 +293,7 @@ class Lanes:
         if self._unknown(held.lane.id):
             return  # its own order comes first
         try:
-            if held.doubt:
+            if held.doubt or held.lane.state is LaneState.PAUSED:
                 await self._recover_account(held)
             elif used and await self._ahead(held):
                 await self._recover_all([held], "the venue is ahead of us", patient=False)
@@ -302,13 +310,25 @@ class Lanes:
         mine = [other for other in others if other.lane.turns.try_acquire()]
         try:
             ready = [o for o in mine if o.lane.state is LaneState.READY]
-            out = [other for other in ready if await self._out_of_step(other)]
-            await self._recover_all([held, *out], held.doubt, patient=False)
+            why = held.doubt or held.lane.reason
+            out, _ = await together((self._astray(ready), self._recovered(held, why)))
+            self._tell_of_several([held, *out] if out else [])
+            await together(self._recover(other, other.doubt or why, patient=False) for other in out)
         finally:
             for other in mine:
                 other.lane.turns.release()
 
+    async def _recovered(self, held: _Held, why: str) -> list[_Held]:
+        """What is left of one lane whose order has ended: nothing."""
+        await self._recover(held, why, patient=False)
+        return []
+
     async def _recover_all(self, out: Sequence[_Held], why: str, *, patient: bool = True) -> None:
+        self._tell_of_several(out)
+        await together(self._recover(held, _reason(held, why), patient=patient) for held in out)
+
+    def _tell_of_several(self, out: Sequence[_Held]) -> None:
+        """The global form: the other lanes of the account are in doubt, too (seed 001)."""
         if len([held for held in out if held.lane.state is not LaneState.SYNCING]) > 1:
             names = ", ".join(held.lane.id for held in out)
             text = f"several lanes of {out[0].venue.id} are out of step, all are read: {names}"
@@ -317,25 +337,49 @@ class Lanes:
             for other in everything:
                 if other not in out:
                     other.doubt = other.doubt or "other lanes of the account were out of step"
-        for held in out:
-            first = held.lane.state is LaneState.SYNCING
-            reason = held.doubt or ("first reading" if first else why)
-            await self._recover(held, reason, patient=patient)
+
+    async def _astray(self, idle: Sequence[_Held]) -> list[_Held]:
+        """Those of the lanes, on which nothing is in flight, that have to be resynchronised."""
+        answers = await together(self._out_of_step(held) for held in idle)
+        return [held for held, out in zip(idle, answers, strict=True) if out]
 
     async def _out_of_step(self, held: _Held) -> bool:
-        """Whether a lane that nothing is in flight on has to be resynchronised."""
+        """
+        Whether a lane has to be resynchronised; it is paused from here on if the venue says so.
+
+        One that cannot be read is left for the next time: it holds nothing else up.
+        """
         if held.doubt or held.lane.state is not LaneState.READY:
             return True
-        remote, ours = await held.venue.next_nonce(held.lane.id), held.values.following()
+        try:
+            remote = await self._read(held)
+        except VenueError as error:
+            logger.warning("lane {} cannot be checked: {}", held.lane.id, error)
+            return False
+        ours = held.values.following()
         quiet_s = self._clock.monotonic_s() - held.last_use_s
         if remote == ours:
             held.checked_s = self._clock.monotonic_s()
-        return remote > ours or (remote < ours and quiet_s > self._lag_s(held.venue.id))
+        out = remote > ours or (remote < ours and quiet_s > self._lag_s(held.venue.id))
+        if out:
+            self._differs(held, remote, ours)
+        return out
 
     async def _ahead(self, held: _Held) -> bool:
-        remote = await soon(lambda: held.venue.next_nonce(held.lane.id), self._clock)
+        remote, ours = await self._read(held), held.values.following()
         held.checked_s = self._clock.monotonic_s()
-        return remote > held.values.following()
+        if remote > ours:
+            self._differs(held, remote, ours)
+        return remote > ours
+
+    async def _read(self, held: _Held) -> int:
+        """What the venue expects next."""
+        return await overlapping(lambda: held.venue.next_nonce(held.lane.id), self._clock)
+
+    def _differs(self, held: _Held, remote: int, ours: int) -> None:
+        """The first sign that a lane is out of step; what it is about is told when it is known."""
+        text = f"{held.venue.id} waits for nonce {remote} of lane {held.lane.id}, ours is {ours}"
+        held.lane.pause("", text)
 
     # -- back into step ---------------------------------------------------------------------
 
@@ -352,9 +396,7 @@ class Lanes:
         lane, fresh = held.lane, held.values.fresh
         held.doubt = held.doubt or why
         try:
-            remote = await lane.agreed(
-                lambda: soon(lambda: held.venue.next_nonce(lane.id), self._clock)
-            )
+            remote = await lane.agreed(lambda: self._read(held), held.seen)
             ours = held.values.following()
             if remote < ours:
                 if not patient:
@@ -369,7 +411,7 @@ class Lanes:
         if taken > 0 and not fresh:
             self._drifted(held, expected, remote, taken)
         lane.resume(remote, why, since=expected)
-        held.doubt, held.refused = "", None
+        held.doubt, held.refused, held.seen = "", None, None
         held.checked_s = self._clock.monotonic_s()
 
     async def _catch_up(self, held: _Held, remote: int, ours: int) -> int:

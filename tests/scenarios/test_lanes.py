@@ -15,7 +15,7 @@ import pytest
 from hedger.domain.hedge import State
 from hedger.domain.ids import LaneId
 from hedger.domain.order import NoProof, Purpose
-from hedger.errors import UsageError
+from hedger.errors import UnavailableError, UsageError
 from hedger.ledger.records import OrderState
 from hedger.resolver import cancel
 from tests.desk import Desk, at_desk
@@ -23,6 +23,7 @@ from tests.world import LIGHTER, World
 
 USABLE_WITHIN_S = 10.0
 REFRESH_S = 30.0
+FENCE_S = 5.0  # the declared read lag
 
 
 def lane_of(desk: Desk, purpose: Purpose = Purpose.OPEN) -> LaneId:
@@ -326,4 +327,116 @@ async def test_the_nonce_of_a_cancel_is_ours_after_a_crash_as_well(desk: Desk) -
 
     assert (await desk.close(hedge)).state is State.CLOSED
     assert desk.events("lane_drift") == []
+    desk.assert_ledger_is_true()
+
+
+def out_of_step_s(desk: Desk) -> float:
+    """How long the opening lane was out of step the last time, by its own event."""
+    own = [event for event in desk.events("lane_resync") if f" {lane_of(desk)}:" in event["text"]]
+    return float(own[-1]["data"]["out_of_step_s"])
+
+
+@pytest.mark.parametrize("lost", ["drop_answer", "hang"])
+async def test_a_filler_that_is_lost_is_sent_again_at_once_and_not_after_the_next_check(
+    desk: Desk, lost: str
+) -> None:
+    """One lost message kept a lane out of step for the read lag, the next check, and once more."""
+    await desk.open("ETH", 300)
+    venue, lane = desk.trader.venues[LIGHTER], lane_of(desk)
+    missing = await venue.next_nonce(lane)
+    desk.store.intend_filler(await venue.prepare_filler(lane, missing))
+    rest = {"seconds": 30} if lost == "hang" else {"when": "before"}
+    desk.world.fault(LIGHTER, lost, op="cancel", **rest)
+
+    await desk.restart()
+
+    assert statistics(desk)["state"] == "ready"
+    assert out_of_step_s(desk) <= 4
+    assert statistics(desk)["filled_gaps"] == 2  # the one that was never sent, and one more
+    assert (await desk.open("BTC", 300)).state is State.OPEN
+    desk.assert_ledger_is_true()
+
+
+async def test_a_refused_nonce_that_the_venue_shows_late_is_waited_for_and_not_burnt(
+    desk: Desk,
+) -> None:
+    """Somebody has it: a burn would be refused as well, and hold up the fence meanwhile."""
+    await desk.open("SOL", 300)
+    desk.world.fault(LIGHTER, "steal_nonce")
+    desk.world.fault(LIGHTER, "lag", what=["nonce"], seconds=2, times=3)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert out_of_step_s(desk) <= 8
+    (dead,) = [order for order in desk.orders(hedge) if order.state is OrderState.DEAD]
+    assert desk.store.burns_of(dead.prepared) == []
+    assert desk.naked("ETH") == 0
+    desk.assert_ledger_is_true()
+
+
+async def test_the_proof_of_an_unknown_order_makes_its_lane_ready_without_another_check(
+    desk: Desk,
+) -> None:
+    await desk.open("SOL", 300)
+    desk.world.fault(LIGHTER, "drop_answer", when="after", reduce_only=False)
+    desk.world.fault(LIGHTER, "bad_reads", what=["orders"], times=0)
+    hedge = await desk.open("ETH", 300)
+    assert statistics(desk)["state"] == "paused"
+    desk.world.no_faults()
+
+    assert (await desk.trader.executor.resume(hedge)).state is State.OPEN
+
+    assert statistics(desk)["state"] == "ready"
+    desk.assert_ledger_is_true()
+
+
+async def test_a_lane_that_cannot_be_read_does_not_hold_up_another_one(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.open("SOL", 300)
+    await desk.trader.lanes.check(now=True)
+    venue, closes = desk.trader.venues[LIGHTER], lane_of(desk, Purpose.CLOSE)
+    read = venue.next_nonce
+
+    async def next_nonce(lane: LaneId) -> int:
+        if lane == closes:
+            raise UnavailableError(LIGHTER, "GET /nextNonce: HTTP 503")
+        return await read(lane)
+
+    monkeypatch.setattr(venue, "next_nonce", next_nonce)
+    desk.world.fault(LIGHTER, "steal_nonce")
+
+    await desk.open("ETH", 300)
+
+    assert statistics(desk)["state"] == "ready"
+    assert out_of_step_s(desk) <= USABLE_WITHIN_S
+    assert desk.naked("ETH") == 0
+    desk.assert_ledger_is_true()
+
+
+async def test_a_lane_is_out_of_step_from_the_first_sign_of_it(desk: Desk) -> None:
+    """Not from when two readings agree: what it cost until then belongs to it."""
+    await desk.open("ETH", 300)
+    await somebody_else_uses(desk, Purpose.OPEN)
+
+    await desk.trader.lanes.check(now=True)
+
+    assert 0.5 <= out_of_step_s(desk) <= 2
+
+
+async def test_the_fence_of_a_refused_nonce_goes_on_over_a_death(desk: Desk) -> None:
+    """It began anew in every life, so that two deaths made it three times as long."""
+    await desk.open("SOL", 300)
+    desk.world.fault(LIGHTER, "steal_nonce")
+    desk.world.fault(LIGHTER, "bad_reads", what=["orders"], times=0)
+    hedge = await desk.open("ETH", 300)
+    assert statistics(desk)["unknown"] == 1
+    desk.world.no_faults()
+    began_s = desk.world.clock.monotonic_s()
+
+    await desk.restart()
+
+    assert desk.store.find(hedge.id).state is State.CLOSED
+    assert desk.world.clock.monotonic_s() - began_s <= FENCE_S
+    assert statistics(desk)["state"] == "ready"
     desk.assert_ledger_is_true()

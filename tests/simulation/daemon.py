@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 HEDGED = (Symbol("ETH"), Symbol("SOL"))
-PAUSE_S = (92.0, 212.0)
-HOLD_S = (5.0, 60.0)
+PAUSE_S = (62.0, 152.0)
+HOLD_S = (5.0, 50.0)
 ZOMBIE_S = 20.0
 START_AGAIN_S = 2.0
 JOBS = ("watch", "monitor", "rates", "glance", "reconcile", "funding", "lanes", "guard", "units")

@@ -69,19 +69,19 @@ class Ill(StrEnum):
 
 
 REQUESTS: Mapping[Ill, float] = {
-    Ill.REQUEST_LOST: 0.0029,
-    Ill.REQUEST_LATE: 0.0029,
-    Ill.REQUEST_DOUBLED: 0.0029,
-    Ill.RESPONSE_LOST: 0.0029,
-    Ill.RESPONSE_LATE: 0.0029,
-    Ill.NOT_CONNECTED: 0.0029,
-    Ill.CUT_BEFORE: 0.0029,
-    Ill.CUT_AFTER: 0.0029,
+    Ill.REQUEST_LOST: 0.0022,
+    Ill.REQUEST_LATE: 0.0022,
+    Ill.REQUEST_DOUBLED: 0.0022,
+    Ill.RESPONSE_LOST: 0.0022,
+    Ill.RESPONSE_LATE: 0.0022,
+    Ill.NOT_CONNECTED: 0.0022,
+    Ill.CUT_BEFORE: 0.0022,
+    Ill.CUT_AFTER: 0.0022,
     Ill.SLOW_NET: 0.02,
 }
 """How likely each is for one message. An order counts as ``ORDER_WEIGHT`` messages."""
 
-ORDER_WEIGHT = 10.0
+ORDER_WEIGHT = 13.0
 
 ORDERS: Mapping[Ill, float] = {
     Ill.ERROR_BEFORE: 0.03,
@@ -107,19 +107,19 @@ READS: Mapping[Ill, float] = {
 """How likely each is for one read of its kind."""
 
 MOMENTS: Mapping[Ill, float] = {
-    Ill.NONCE_AHEAD: 1.5,
+    Ill.NONCE_AHEAD: 1.8,
     Ill.OUTAGE: 1.5,
-    Ill.LIQUIDATION: 3.0,
-    Ill.MANUAL: 3.0,
+    Ill.LIQUIDATION: 4.0,
+    Ill.MANUAL: 5.0,
     Ill.NO_LIQUIDITY: 1.5,
-    Ill.KILL: 13.0,
+    Ill.KILL: 12.5,
     Ill.POWER: 2.0,
     Ill.STALL: 4.0,
     Ill.SKEW: 0.0,
     Ill.DB_BUSY: 2.0,
-    Ill.DISK_FULL: 0.7,
-    Ill.TWO_DAEMONS: 1.0,
-    Ill.VENUE_CLOCK: 8.0,
+    Ill.DISK_FULL: 1.5,
+    Ill.TWO_DAEMONS: 1.6,
+    Ill.VENUE_CLOCK: 10.0,
     Ill.VENUE_OFF: 6.0,
 }
 """How often each happens in an hour."""
@@ -135,7 +135,7 @@ AIMED: Mapping[Ill, float] = {
 BEYOND: frozenset[Ill] = frozenset({Ill.LAG_BROKEN, Ill.VENUE_CLOCK})
 """Outside of what a venue declares: an alarm is owed then, and no more."""
 
-BEYOND_SHARE = 0.08
+BEYOND_SHARE = 0.10
 OFF_SHARE = 0.12
 OFF_S = (1.0, 20.0)
 """

@@ -27,13 +27,16 @@ WANDER_S = 0.5
 DRIFT_AFTER_S = (60.0, 600.0)
 DRIFT_STEP_S = 0.25
 DRIFT_ONE_IN = 20.0  # seconds in which it goes wrong by one
-BOUNDARIES_PER_HOUR = 11_700  # about; only sets how often a process dies
+BOUNDARIES_PER_HOUR = 11_700  # about: what a world begins with, before it has its own
+OWN_AFTER_H = 0.25
 
 
 def next_kill(world: "World") -> int:
-    """Boundaries until the next death."""
+    """Boundaries until the next death, so that there are as many in an hour as are wanted."""
     rate = MOMENTS[Ill.KILL] * world.plan.intensity
-    return 1 + int(world.chance.source.expovariate(rate / BOUNDARIES_PER_HOUR))
+    passed = world.passed + BOUNDARIES_PER_HOUR * OWN_AFTER_H
+    per_hour = passed / (now_s() / 3600 + OWN_AFTER_H)
+    return 1 + int(world.chance.source.expovariate(rate / per_hour))
 
 
 async def run(world: "World") -> None:
