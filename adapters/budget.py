@@ -16,6 +16,7 @@ from hedger.errors import KeptBackError
 
 WINDOW_S = 60.0
 SPARE_SHARE = 0.7  # what everything but orders and exits may use; 30 % are kept back
+KEPT_BACK = "the rest is kept for exits"
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ class Budget:
         if self.per_minute and not urgent and self._sum + weight > spare:
             raise KeptBackError(
                 self.venue,
-                f"{self._sum} of {self.per_minute} a minute used: the rest is kept for exits",
+                f"{self._sum} of {self.per_minute} a minute used: {KEPT_BACK}",
                 self._wait_s(self._sum + weight - spare, now_s),
             )
         self._used.append((now_s, weight))

@@ -9,17 +9,18 @@ from hedger.holding import Code, Holding, Judgement, Memory
 
 
 def written(judged: Judgement, holding: Holding) -> str:
-    """The memory, with what `hedger status` shows beside it."""
-    memory = judged.memory
+    """The memory, with what `hedger status` shows beside it: nothing made of doubted rates."""
+    memory, believed = judged.memory, not holding.doubted
     data: dict[str, Any] = {
         "negative_since": memory.negative_since and memory.negative_since.isoformat(),
         "flipped_since": memory.flipped_since and memory.flipped_since.isoformat(),
         "waiting_for": memory.waiting_for and memory.waiting_for.isoformat(),
         "fired": sorted(memory.fired),
-        "stay_usd": f"{judged.stay_usd:.4f}",
+        "stay_usd": f"{judged.stay_usd:.4f}" if believed else None,
         "leave_usd": f"{judged.leave_usd:.4f}",
-        "break_even_h": judged.break_even,
-        "naive_apy": f"{holding.spread_1h * HOURS_PER_YEAR:.4f}",
+        "break_even_h": judged.break_even if believed else None,
+        "naive_apy": f"{holding.spread_1h * HOURS_PER_YEAR:.4f}" if believed else None,
+        "rates_in_doubt": holding.doubted,
         "action": judged.action,
         "code": judged.code,
     }
@@ -36,6 +37,12 @@ def read(text: str) -> Memory:
         waiting_for=_instant(data["waiting_for"]),
         fired=frozenset(Code(code) for code in data["fired"] if code in known),
     )
+
+
+def doubted(text: str) -> str:
+    """Why the rates were not believed when ``written`` wrote; an earlier version did not say."""
+    told: str = json.loads(text).get("rates_in_doubt", "")
+    return told
 
 
 def read_old(flipped_since: str | None) -> Memory:

@@ -209,10 +209,10 @@ class Reader:
         with self._reading() as conn:
             return funding.awaiting(conn)
 
-    def unchecked(self, now: datetime) -> list[HedgeId]:
-        """Hedges of the last days that are over and were not compared yet, oldest first."""
+    def unchecked(self, now: datetime, after: int = 0) -> list[tuple[int, HedgeId]]:
+        """Hedges of the last days, over and not compared yet, that come ``after`` a number."""
         with self._reading() as conn:
-            return accounts.unchecked(conn, now - timedelta(days=accounts.CHECK_DAYS))
+            return accounts.unchecked(conn, now - timedelta(days=accounts.CHECK_DAYS), after)
 
     def fee_rates(self, market: own_rates.Market) -> Fees | None:
         """The account's latest fee rates on one market that were kept; None: none were."""
