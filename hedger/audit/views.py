@@ -182,7 +182,7 @@ def _awaited(leg: Leg, *, paid: bool, read: bool) -> str:
     awaited = [str(lack) for lack in sorted(leg.lacks)]
     awaited += [] if paid else ["all of its funding payments"]
     awaited += [] if read else ["a reading of the cash after it"]
-    return f"{' and '.join(awaited)} are not known yet" if awaited else ""
+    return f"{', '.join(awaited)}: not known yet" if awaited else ""
 
 
 def _judge(leg: Leg, found: LegRows, charged: Charged) -> None:
