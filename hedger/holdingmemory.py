@@ -9,17 +9,17 @@ from hedger.holding import Code, Holding, Judgement, Memory
 
 
 def written(judged: Judgement, holding: Holding) -> str:
-    """The memory, with what `hedger status` shows beside it: nothing made of doubted rates."""
-    memory, believed = judged.memory, not holding.doubted
+    """The memory, with what `hedger status` shows beside it."""
+    memory = judged.memory
     data: dict[str, Any] = {
         "negative_since": memory.negative_since and memory.negative_since.isoformat(),
         "flipped_since": memory.flipped_since and memory.flipped_since.isoformat(),
         "waiting_for": memory.waiting_for and memory.waiting_for.isoformat(),
         "fired": sorted(memory.fired),
-        "stay_usd": f"{judged.stay_usd:.4f}" if believed else None,
+        "stay_usd": f"{judged.stay_usd:.4f}",
         "leave_usd": f"{judged.leave_usd:.4f}",
-        "break_even_h": judged.break_even if believed else None,
-        "naive_apy": f"{holding.spread_1h * HOURS_PER_YEAR:.4f}" if believed else None,
+        "break_even_h": judged.break_even,
+        "naive_apy": f"{holding.spread_1h * HOURS_PER_YEAR:.4f}",
         "rates_in_doubt": holding.doubted,
         "action": judged.action,
         "code": judged.code,
