@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 
 from hedger.clock import Clock
 from hedger.domain.ids import VenueId
-from hedger.errors import UnavailableError
+from hedger.errors import KeptBackError
 
 WINDOW_S = 60.0
 SPARE_SHARE = 0.7  # what everything but orders and exits may use; 30 % are kept back
+KEPT_BACK = "the rest is kept for exits"
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ class Budget:
         Count one request before it is made.
 
         Raises:
-            UnavailableError: it is not urgent, and its share of the limit is used up.
+            KeptBackError: it is not urgent, and its share of the limit is used up.
         """
         now_s = self.clock.monotonic_s()
         while self._used and self._used[0][0] <= now_s - WINDOW_S:
@@ -43,12 +44,21 @@ class Budget:
         weight = self.weights.get(endpoint, self.default_weight)
         spare = self.per_minute * SPARE_SHARE
         if self.per_minute and not urgent and self._sum + weight > spare:
-            raise UnavailableError(
+            raise KeptBackError(
                 self.venue,
-                f"{self._sum} of {self.per_minute} a minute used: the rest is kept for exits",
+                f"{self._sum} of {self.per_minute} a minute used: {KEPT_BACK}",
+                self._wait_s(self._sum + weight - spare, now_s),
             )
         self._used.append((now_s, weight))
         self._sum += weight
+
+    def _wait_s(self, excess: float, now_s: float) -> float:
+        """How long until so much of what was used is older than the minute."""
+        for used_s, weight in self._used:
+            excess -= weight
+            if excess <= 0:
+                return used_s + WINDOW_S - now_s
+        return WINDOW_S  # the share is smaller than the question
 
 
 Spend = Callable[[str, bool], None]

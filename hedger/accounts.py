@@ -24,6 +24,7 @@ from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import Balance
 from hedger.domain.money import plain
 from hedger.errors import VenueError
+from hedger.ledger.accounts import CHECKS_AT_ONCE
 from hedger.ledger.store import Store
 from hedger.ownrates import OwnRates
 from hedger.ports import QuoteSource, Venue
@@ -110,6 +111,7 @@ class Accounts:
         self._pages = pages_per_run
         self._walked: dict[VenueId, datetime] = {}
         self._looks: dict[VenueId, _Look] = {}
+        self._compared = 0  # the number of the hedge after which the next turn begins
         self._rates = OwnRates(venues=venues, quotes=quotes, store=store, clock=clock)
 
     async def run(self) -> int:
@@ -224,15 +226,25 @@ class Accounts:
             self._store.set_meta(legrows.books_key(venue), text)
 
     async def _compare(self) -> None:
-        """Every hedge that is over is compared once, as soon as all is known."""
+        """
+        Every hedge that is over is compared once, as soon as all is known.
+
+        Those whose turn it is: what stays unknown for long does not keep the others waiting.
+        """
         questions = QUESTIONS_PER_RUN
-        for hedge in self._store.unchecked(self._clock.now()):
+        now = self._clock.now()
+        turn = self._store.unchecked(now, self._compared)
+        if not turn and self._compared:
+            turn = self._store.unchecked(now)
+        self._compared = turn[-1][0] if len(turn) == CHECKS_AT_ONCE else 0
+        for _, hedge in turn:
             found = list(views.of_hedges(self._store.path, hedge=hedge))
-            for leg in [leg for leg in found if leg.lacks][:questions]:
-                questions -= len(leg.lacks)
-                await self._ask(leg)
-                found = []  # they are looked at anew
-            found = found or list(views.of_hedges(self._store.path, hedge=hedge))
+            for leg in found:
+                if leg.lacks and questions > 0:
+                    questions -= len(leg.lacks)
+                    await self._ask(leg)
+            if any(leg.lacks for leg in found):
+                found = list(views.of_hedges(self._store.path, hedge=hedge))  # with the answers
             if not found or any(leg.state is views.State.UNKNOWN for leg in found):
                 continue
             problems = [f"{leg.venue}: {leg.why}" for leg in found if leg.why]

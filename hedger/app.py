@@ -249,7 +249,7 @@ class App:
 
     async def open_hedge(self, symbol: Symbol, usd: Any, progress: Progress) -> Row:
         """See ``Trader.open_hedge``. Without a daemon, units are checked by whoever opens."""
-        await self.trader.riskdesk.units.run(first=True)
+        await self.trader.riskdesk.units.fresh()
         return await self.trader.open_hedge(symbol, usd, progress)
 
     async def close_hedge(self, prefix: str, progress: Progress) -> Row:

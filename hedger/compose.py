@@ -38,7 +38,7 @@ from hedger.settlements import SettlementClock
 from hedger.settling import HandSettlement
 from hedger.stray import StrayOrders
 from hedger.trader import Trader
-from hedger.unitcheck import UnitCheck
+from hedger.unitcheck import PACE_S, UnitCheck
 
 
 def compose(
@@ -117,7 +117,13 @@ def compose(
         settings=settings,
         store=store,
         clock=clock,
-        units=UnitCheck(quotes=quotes, store=store, clock=clock, rules=settings.units),
+        units=UnitCheck(
+            quotes=quotes,
+            store=store,
+            clock=clock,
+            rules=settings.units,
+            pace_s=settings.jobs.units.interval_s or PACE_S,
+        ),
         leverage=LeverageKeeper(
             venues=venues,
             store=store,

@@ -8,6 +8,7 @@ Every error says what the caller may safely do next.
   x IllegalTransitionError   our bug: stop, do not trade on
   x VenueError               a read about one venue failed: unknown, never zero
     + UnavailableError       no usable answer (connect, timeout, 5xx, 429) -> ask again later
+      o KeptBackError        not asked: our own share of its request limit is used up
     + DeniedError            answered, and says no (key, signature, account) -> a person
     + DriftError             answered, and we do not understand it -> stop using this venue
 
@@ -72,6 +73,18 @@ class VenueError(HedgerError):
 
 class UnavailableError(VenueError):
     """No usable answer came: ask again later."""
+
+
+class KeptBackError(UnavailableError):
+    """
+    The venue was not asked, for our own request limit; it says nothing about the venue.
+
+    ``wait_s`` is how long from now the same question has to wait at least.
+    """
+
+    def __init__(self, venue: str, detail: str, wait_s: float) -> None:
+        super().__init__(venue, detail)
+        self.wait_s = wait_s
 
 
 class DeniedError(VenueError):

@@ -20,6 +20,7 @@ def written(judged: Judgement, holding: Holding) -> str:
         "leave_usd": f"{judged.leave_usd:.4f}",
         "break_even_h": judged.break_even,
         "naive_apy": f"{holding.spread_1h * HOURS_PER_YEAR:.4f}",
+        "rates_in_doubt": holding.doubted,
         "action": judged.action,
         "code": judged.code,
     }
@@ -36,6 +37,12 @@ def read(text: str) -> Memory:
         waiting_for=_instant(data["waiting_for"]),
         fired=frozenset(Code(code) for code in data["fired"] if code in known),
     )
+
+
+def doubted(text: str) -> str:
+    """Why the rates were not believed when ``written`` wrote; an earlier version did not say."""
+    told: str = json.loads(text).get("rates_in_doubt", "")
+    return told
 
 
 def read_old(flipped_since: str | None) -> Memory:

@@ -102,11 +102,13 @@ class HoldingWatch:
                 self._kept_s.pop(HedgeId(key.removeprefix(KEY)), None)
 
     def _judge(self, hedge: Hedge, holding: Holding) -> Judgement:
-        before = self._memory(hedge.id)
+        told = self._store.meta(KEY + hedge.id)
+        before = self._memory(hedge.id, told)
         judged = exits.judge(holding, legview.exit_rules(self._settings), self._model, before)
         now_s = self._clock.monotonic_s()
         kept_s = self._kept_s.get(hedge.id)
-        if judged.memory != before or kept_s is None or now_s - kept_s >= KEEP_S:
+        changed = judged.memory != before or not told or memory.doubted(told) != holding.doubted
+        if changed or kept_s is None or now_s - kept_s >= KEEP_S:
             self._store.set_meta(KEY + hedge.id, memory.written(judged, holding))
             self._kept_s[hedge.id] = now_s
         self._tell(hedge, judged)
@@ -133,8 +135,7 @@ class HoldingWatch:
             logger.warning("{}", text)
             self._store.alert(text, hedge=hedge.id)
 
-    def _memory(self, hedge: HedgeId) -> Memory:
-        text = self._store.meta(KEY + hedge)
+    def _memory(self, hedge: HedgeId, text: str | None) -> Memory:
         return memory.read(text) if text else memory.read_old(self._store.meta(OLD_KEY + hedge))
 
     # -- gathering --------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from hedger import switches, unitcheck
 from hedger.clock import Clock
 from hedger.clockwatch import CLOCK
 from hedger.domain.hedge import Hedge, State
+from hedger.domain.ids import HedgeId
 from hedger.guard import STOP
 from hedger.holdingwatch import KEY as HOLDING
 from hedger.ledger.reader import Reader
@@ -21,6 +22,8 @@ from hedger.reconciler import Report
 
 BLOCKED = "blocked_markets"
 ALERTS_SHOWN = 5
+BY_RATES = ("stay_usd", "break_even_h", "naive_apy")
+"""What of a hedge's worth is made of rates; leaving costs what the books and the fees say."""
 
 
 def remember(store: Store, report: Report, clock: Clock) -> None:
@@ -75,12 +78,27 @@ def standing(ledger: Reader) -> Mapping[str, Any]:
 
 
 def worth(ledger: Reader) -> dict[str, dict[str, Any]]:
-    """What each open hedge was worth at the monitor's latest look, by its id."""
-    shown = ("stay_usd", "leave_usd", "break_even_h", "naive_apy")
-    return {
-        key.removeprefix(HOLDING): {name: json.loads(text)[name] for name in shown}
-        for key, text in ledger.metas(HOLDING).items()
-    }
+    """
+    What each open hedge was worth at the monitor's latest look, by its id.
+
+    What is made of rates that were in doubt then, or have come into doubt since, is None, and
+    ``rates_in_doubt`` says why.
+    """
+    since = {hedge.id: _doubted(ledger, hedge) for hedge in ledger.live()}
+    found = {}
+    for key, text in ledger.metas(HOLDING).items():
+        name, kept = key.removeprefix(HOLDING), json.loads(text)
+        doubted = kept.get("rates_in_doubt") or since.get(HedgeId(name)) or None
+        values = {value: None if doubted else kept[value] for value in BY_RATES}
+        found[name] = values | {"leave_usd": kept["leave_usd"], "rates_in_doubt": doubted}
+    return found
+
+
+def _doubted(ledger: Reader, hedge: Hedge) -> str:
+    """Why the units of its rates are not believed, as the ledger has it now."""
+    doubts = [ledger.meta(unitcheck.DOUBT + venue) for venue in hedge.venues]
+    outs = [ledger.meta(f"{unitcheck.OUT}{venue}:{hedge.symbol}") for venue in hedge.venues]
+    return "; ".join([json.loads(text)["why"] for text in doubts if text] + [o for o in outs if o])
 
 
 def sentences(found: Mapping[str, Any]) -> list[str]:

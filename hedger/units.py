@@ -16,6 +16,7 @@ and 8, 12.5 or 100, or one over that, where one of them is not:
   in 15 % of neighbouring hours.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -215,3 +216,20 @@ def median_gap_bps(
         for symbol in first.keys() & second.keys()
     ]
     return median_low(gaps) if len(gaps) >= GAP_QUORUM else None
+
+
+def estimates_text(estimates: Mapping[datetime, Mapping[Symbol, Decimal]]) -> str:
+    """Estimates by the settlement that they are of, for the ledger."""
+    rows = {
+        at.isoformat(): {symbol: plain(rate) for symbol, rate in rates.items()}
+        for at, rates in estimates.items()
+    }
+    return json.dumps(rows, separators=(",", ":"))
+
+
+def parsed_estimates(text: str) -> dict[datetime, dict[Symbol, Decimal]]:
+    """The inverse of ``estimates_text``."""
+    return {
+        datetime.fromisoformat(at): {Symbol(s): Decimal(rate) for s, rate in rates.items()}
+        for at, rates in json.loads(text).items()
+    }

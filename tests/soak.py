@@ -7,7 +7,9 @@ Hedges in a row through hedger's own path, the second leg going well or badly by
 
 Each hedge is opened, and closed if it opened, by the same ``App`` that the daemon runs, through
 the official SDKs and real HTTP, against a sandbox process of its own. After every hedge the
-ledger is held against the venues' own ``/state``, order by order and to the last decimal.
+ledger is held against the venues' own ``/state``, order by order and to the last decimal. Funding
+and the venues' books are read between the hedges, as the daemon does. What hedger's own request
+limit keeps back is asked again when it is free, as a patient person would.
 Nothing sweeps up at the end. Exit status 1 on any difference.
 """
 
@@ -25,13 +27,14 @@ from typing import Any
 import httpx
 import yaml
 
+from adapters.budget import KEPT_BACK
 from adapters.sandbox import process, verify
 from hedger import audit, log, resources, settings
 from hedger.app import App
 from hedger.audit import legrows
-from hedger.clock import SystemClock
+from hedger.clock import Clock, SystemClock
 from hedger.domain.ids import Symbol
-from hedger.errors import UsageError
+from hedger.errors import KeptBackError, UsageError
 from hedger.home import Home
 from tests import soak_hours, soak_rates
 
@@ -45,7 +48,10 @@ FLAT = {
     "aborted in an outage": ("refused",),
 }
 """How a hedge may end that never held anything."""
-READ_EVERY = 10  # hedges between two readings of the venues' own books
+READ_EVERY = 10  # hedges between two readings of funding and of the venues' own books
+LAST_READS = 20  # at most so many at the end, until every hedge was compared
+PATIENCE = 5  # times that one hedge waits for our own request limit
+FOR_LIMIT_S = 15.0  # each time, where nobody says how long
 
 
 def sandbox_settings(seed: int, hour_s: float = 3600.0) -> settings.Settings:
@@ -97,13 +103,15 @@ def naked_spans(state: Mapping[str, Any]) -> list[float]:
 class Soak:
     """One run."""
 
-    def __init__(self, app: App, control_url: str, home: Home, seed: int) -> None:
+    def __init__(self, app: App, control_url: str, home: Home, clock: Clock, seed: int) -> None:
         self._app = app
         self._home = home
+        self._clock = clock
         self._http = httpx.AsyncClient(base_url=control_url, trust_env=False, timeout=30)
         self._chance = random.Random(seed)
         self.came_to: Counter[str] = Counter()
         self.fates: dict[str, str] = {}  # by hedge id
+        self.waits_s: list[float] = []  # for our own request limit
 
     async def hedge(self, outcome: str) -> list[str]:
         """Open one, close it if it opened; what disagrees afterwards."""
@@ -111,10 +119,8 @@ class Soak:
         body = fault(outcome, symbol, self._chance)
         if outcome in soak_rates.FAULTS:
             body = dict(soak_rates.FAULTS[outcome])
-        if body is not None:
-            (await self._http.post("/faults", json=body)).raise_for_status()
         try:
-            row = await self._app.open_hedge(Symbol(symbol), USD, lambda _: None)
+            row = await self._open(symbol, body)
         except UsageError as error:  # risk could not read what it has to know
             return await self._not_begun(outcome, str(error))
         self.fates[row["hedge"]] = outcome
@@ -128,6 +134,28 @@ class Soak:
         if row["state"] not in {"closed", *FLAT.get(outcome, ())}:
             found.append(f"hedge {row['hedge']} ended {row['state']}: {row['reason']}")
         return found
+
+    async def _open(self, symbol: str, body: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """Open one with that fault under way; wait, a bounded time, for our own request limit."""
+        for attempt in range(PATIENCE + 1):
+            if body is not None:
+                (await self._http.post("/faults", json=body)).raise_for_status()
+            wait_s, last = FOR_LIMIT_S, attempt == PATIENCE
+            try:
+                row = await self._app.open_hedge(Symbol(symbol), USD, lambda _: None)
+                if last or row["state"] != "refused" or KEPT_BACK not in row["reason"]:
+                    return row
+            except KeptBackError as error:
+                if last:
+                    raise
+                wait_s = error.wait_s
+            except UsageError as error:
+                if last or KEPT_BACK not in str(error):
+                    raise
+            (await self._http.delete("/faults")).raise_for_status()
+            self.waits_s.append(wait_s)
+            await self._clock.sleep(wait_s)
+        raise AssertionError  # the last attempt came back or raised
 
     async def _not_begun(self, outcome: str, why: str) -> list[str]:
         """Right where a venue answers nothing, and wrong with any other fate."""
@@ -173,15 +201,15 @@ async def run(hedges: int, seed: int, root: Path, *, ground_truth: bool = False)
         async with App.open(sandbox_settings(seed), home, mode="trade") as app:
             line = process.status(home.root)
             assert line is not None
-            soak = Soak(app, line["control_url"], home, seed)
-            await app.trader.accounts.run()
+            soak = Soak(app, line["control_url"], home, clock, seed)
+            await read_books(app)
             for number, outcome in enumerate(cards, start=1):
                 found = await soak.hedge(outcome)
                 failures += len(found)
                 for text in found:
                     print(f"hedge {number} ({outcome}): {text}")
                 if number % READ_EVERY == 0:
-                    await app.trader.accounts.run()
+                    await read_books(app)
                 if number % 20 == 0 or number == hedges:
                     passed_s = clock.monotonic_s() - began_s
                     print(f"{number} hedges in {passed_s:.0f} s, {failures} differences")
@@ -195,12 +223,20 @@ async def run(hedges: int, seed: int, root: Path, *, ground_truth: bool = False)
     return 1 if failures or (few and not ground_truth) else 0
 
 
+async def read_books(app: App) -> None:
+    """As the daemon's jobs ``funding`` and ``accounts`` do."""
+    await app.trader.accruals.run()
+    await app.trader.accounts.run()
+
+
 async def _judge_rates(app: App, soak: Soak, home: Home, clock: SystemClock) -> int:
-    for _ in range(2):
+    for _ in range(LAST_READS):
         await clock.sleep(views_settled_s())
-        await app.trader.accruals.run()
-        await app.trader.accounts.run()
+        await read_books(app)
+        if not app.trader.store.unchecked(clock.now()):
+            break
     wrong = soak_rates.judged(home.ledger, soak.fates)
+    wrong += soak_rates.unlike_the_venues(home.ledger, await soak.state())
     for text in wrong:
         print(text)
     print("done-when 4 holds" if not wrong else f"{len(wrong)} things do not hold")
@@ -242,6 +278,9 @@ def _tell(soak: Soak, spans: Sequence[float], failures: int) -> None:
             f"naked spans: {len(spans)}, median {spans[len(spans) // 2]:.2f} s,"
             f" p99 {p99:.2f} s, longest {spans[-1]:.2f} s"
         )
+    if soak.waits_s:
+        waited = f"{len(soak.waits_s)} times, {sum(soak.waits_s):.0f} s in all"
+        print(f"waited for our own request limit: {waited}")
     print(f"differences between ledger and venues: {failures}")
 
 

@@ -13,7 +13,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hedger.audit import Filters, accounts, stats
+from adapters.sandbox import verify
+from hedger.audit import Filters, accounts, statement, stats
+from hedger.audit.statement import By
 from hedger.cli.output import Format, emit
 
 SHARES: Mapping[str, int] = {
@@ -103,3 +105,26 @@ def _rolled_back(path: Path) -> list[str]:
 
     fills = audit.rows(path, "fills", Filters(limit=0))
     return sorted({row["hedge_id"] for row in fills if row["purpose"] == "rollback"})
+
+
+def unlike_the_venues(path: Path, state: Mapping[str, Any]) -> list[str]:
+    """Where the statement is not what a venue holds; ``state`` is the sandbox's ``/state``."""
+    rows = {row["venue"]: row for row in statement.rows(path, statement.month(None), By.VENUE)}
+    found = [f"{venue}: there is no statement" for venue in verify.VENUES if venue not in rows]
+    for venue, row in rows.items():
+        found += _unlike(row, state[venue]["balance"])
+    return found
+
+
+def _unlike(row: Mapping[str, Any], balance: Mapping[str, str]) -> list[str]:
+    """Where the statement is not what the venue holds."""
+    cash = Decimal(balance["collateral"])
+    names = ("closing_usd", "reading_usd")
+    found = [
+        f"{row['venue']}: {name} is {row[name]}, the venue holds {cash}"
+        for name in names
+        if row[name] is None or Decimal(row[name]) != cash
+    ]
+    if Decimal(row["unexplained_usd"]) != 0:
+        found.append(f"{row['venue']}: {row['unexplained_usd']} USD are unexplained")
+    return found

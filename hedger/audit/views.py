@@ -171,10 +171,18 @@ def _leg(connection: sqlite3.Connection, hedge: Row, name: str) -> Leg | None:
         paid = _funding_is_known(hedge)  # before that, the rates need not be listed either
         leg.lacks = charged.lacks if paid else charged.lacks - {Lack.RATES}
         leg.rates_since = None if first is None else parse_instant(first) - LOOK_BACK
-        leg.why = f"{' and '.join(sorted(leg.lacks))} are not known yet" if leg.lacks else ""
+        leg.why = _awaited(leg, paid=paid, read=after is not None)
     if over and theirs.net is not None and (ours.net is not None or charged.problems):
         _judge(leg, found, charged)
     return leg
+
+
+def _awaited(leg: Leg, *, paid: bool, read: bool) -> str:
+    """What is still asked for; a leg that is judged nevertheless tells its differences instead."""
+    awaited = [str(lack) for lack in sorted(leg.lacks)]
+    awaited += [] if paid else ["all of its funding payments"]
+    awaited += [] if read else ["a reading of the cash after it"]
+    return f"{', '.join(awaited)}: not known yet" if awaited else ""
 
 
 def _judge(leg: Leg, found: LegRows, charged: Charged) -> None:

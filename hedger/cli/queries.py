@@ -23,7 +23,8 @@ KINDS = (
 )  # fmt: skip
 ASKED = (*KINDS, *reports.KINDS)
 RECOVERY_SHOWN = timedelta(days=1)
-UNVALUED = dict.fromkeys(("stay_usd", "leave_usd", "break_even_h", "naive_apy"))
+UNVALUED = dict.fromkeys(("stay_usd", "leave_usd", "break_even_h", "naive_apy", "rates_in_doubt"))
+IN_DOUBT = "unknown (rates in doubt)"
 STANDING = (
     "in_doubt", "clocks", "blocked_markets", "units", "symbols_out", "switched_off", "stops",
     "escalated", "alerts",
@@ -95,7 +96,8 @@ def status(*, output: Format, config: Path | None, verbose: bool) -> int:
     else:
         working = f"process {holder} is working here" if holder else "no daemon is running"
         say(f"{session.settings.environment} in {session.home.root}: {working}")
-        emit(hedges, output, empty="no hedge is open", shown=columns.HELD)
+        rows = [row | {"stay_usd": IN_DOUBT} if row["rates_in_doubt"] else row for row in hedges]
+        emit(rows, output, empty="no hedge is open", shown=columns.HELD)
         if lanes:
             emit(lanes, output, empty="", shown=columns.AUDIT["lanes"])
         told = recovered.sentences(recovery)

@@ -52,10 +52,11 @@ _OLD_READINGS = events.older(at.balance_readings)
 _NEW_CHECK = inserting(at.account_checks)
 _UNCHECK = Statement(at.account_checks.delete().where(_CHECK.hedge_id == given("hedge")))
 _UNCHECKED = Query(
-    sa.select(_HEDGE.id)
+    sa.select(_HEDGE.seq, _HEDGE.id)
     .outerjoin(at.account_checks, _CHECK.hedge_id == _HEDGE.id)
     .where(
         _HEDGE.created_at >= given("since"),
+        _HEDGE.seq > given("after"),
         sa.text(f"NOT (hedges.{t.LIVE})"),
         _CHECK.hedge_id.is_(None),
         sa.exists().where(t.fills.c.hedge_id == _HEDGE.id),
@@ -197,9 +198,10 @@ def check(session: Session, hedge: HedgeId, problem: str) -> None:
         events.alert(session, f"the books of hedge {hedge} differ: {problem}", hedge, None)
 
 
-def unchecked(conn: Connection, since: datetime) -> list[HedgeId]:
-    """Hedges that are over and traded, and were not compared yet; oldest first."""
-    return [HedgeId(row.id) for row in _UNCHECKED.all(conn, since=since)]
+def unchecked(conn: Connection, since: datetime, after: int) -> list[tuple[int, HedgeId]]:
+    """Hedges that are over and traded, and were not compared yet; oldest first, by number."""
+    found = _UNCHECKED.all(conn, since=since, after=after)
+    return [(row.seq, HedgeId(row.id)) for row in found]
 
 
 def beginnings(conn: Connection, venue: VenueId) -> tuple[datetime | None, datetime | None]:

@@ -186,9 +186,10 @@ class Reader:
         """Hedges whose funding is not yet known through their last settlement."""
         return self._ask(funding.awaiting)
 
-    def unchecked(self, now: datetime) -> list[HedgeId]:
-        """Hedges of the last days that are over and were not compared yet, oldest first."""
-        return self._ask(accounts.unchecked, now - timedelta(days=accounts.CHECK_DAYS))
+    def unchecked(self, now: datetime, after: int = 0) -> list[tuple[int, HedgeId]]:
+        """Hedges of the last days, over and not compared yet, that come ``after`` a number."""
+        since = now - timedelta(days=accounts.CHECK_DAYS)
+        return self._ask(accounts.unchecked, since, after)
 
     def fee_rates(self, market: own_rates.Market) -> Fees | None:
         """The account's latest fee rates on one market that were kept; None: none were."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hedger import log
+from hedger import log, unitcheck
 from hedger.cli import root
 from hedger.cli.exit_codes import ExitCode
 from hedger.control import ControlServer
@@ -140,3 +140,29 @@ def test_status_shows_what_holding_is_worth_beside_the_naive_rate(
     shown = {row["id"]: row for row in json.loads(capsys.readouterr().out)["hedges"]}
     assert {key: shown["eth-1"][key] for key in worth} == worth
     assert {shown["btc-1"][key] for key in worth} == {None}  # not looked at yet: unknown, not zero
+
+
+@pytest.mark.parametrize("when", ["at the last look", "since then"])
+def test_status_values_nothing_by_rates_that_are_in_doubt(
+    store: Store, capsys: pytest.CaptureFixture[str], when: str
+) -> None:
+    """A rate taken for another unit made a hedge look worth a hundred times what it is."""
+    store.plan(build.a_hedge("eth-1", "ETH"))
+    worth = {"stay_usd": "91.7", "leave_usd": "0.3", "break_even_h": 1, "naive_apy": "158"}
+    why = "lighter is 8 times too high"
+    if when == "since then":
+        store.set_meta(f"{unitcheck.DOUBT}lighter", json.dumps({"since": "now", "why": why}))
+    else:
+        worth |= {"rates_in_doubt": why}
+    store.set_meta("holding:eth-1", json.dumps(worth | {"fired": []}))
+
+    root.run(["status", "--format", "json"])
+    (row,) = json.loads(capsys.readouterr().out)["hedges"]
+    root.run(["status"])
+    table = capsys.readouterr().out
+
+    assert [row[key] for key in ("stay_usd", "break_even_h", "naive_apy")] == [None, None, None]
+    assert (row["leave_usd"], row["rates_in_doubt"]) == ("0.3", why)
+    assert "unknown (rates in doubt)" in table
+    assert "91.7" not in table
+    assert "158" not in table

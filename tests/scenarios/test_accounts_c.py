@@ -13,12 +13,15 @@ from adapters.sandbox.engine import funding
 from adapters.sandbox.engine.account_types import PaymentView
 from adapters.sandbox.engine.market_types import FundingRow
 from adapters.sandbox.engine.state import VenueState
+from hedger import accounts
 from hedger.audit.statement import By
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import Fees
 from hedger.domain.money import ZERO
 from hedger.errors import UnavailableError
+from hedger.ledger import accounts as kept
+from hedger.ledger.statements import Query
 from tests.desk import Desk
 from tests.scenarios import facts
 from tests.scenarios.books import (
@@ -280,6 +283,50 @@ async def test_what_our_view_is_computed_with_is_waited_for_and_never_taken_for_
     assert alerts(desk) == []
 
 
+async def test_books_that_cannot_be_known_keep_no_other_hedge_waiting(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A soak left 365 legs unknown: the oldest fifty were asked for at every turn, and no other."""
+    two = Query(kept._UNCHECKED._declared.limit(2))
+    monkeypatch.setattr(kept, "_UNCHECKED", two)
+    monkeypatch.setattr(accounts, "CHECKS_AT_ONCE", 2)
+    await desk.trader.accounts.run()
+    stuck = [await desk.close(await desk.open("ETH", 300)) for _ in range(2)]
+    later = await desk.close(await desk.open("SOL", 300))
+    source = desk._venues[X10]
+    read = source.fees
+
+    async def but_of_eth(symbol: Symbol) -> Fees:
+        return await (unreadable() if symbol == "ETH" else read(symbol))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(source, "fees", but_of_eth)
+        await read_books(desk)
+        await read_books(desk)
+
+        known = {row["hedge_id"]: row["state"] for row in legs(desk, venue=X10)}
+        assert known == {stuck[0].id: "unknown", stuck[1].id: "unknown", later.id: "agree"}
+        unchecked = desk.store.unchecked(desk.world.clock.now())
+        assert [hedge for _, hedge in unchecked] == [hedge.id for hedge in stuck]
+
+    for _ in range(2):  # their turn comes again
+        await read_books(desk)
+    assert_all_agree(desk)
+    assert desk.store.unchecked(desk.world.clock.now()) == []
+
+
+async def test_a_leg_that_is_not_judged_yet_tells_what_is_waited_for(desk: Desk) -> None:
+    await desk.trader.accounts.run()
+    await desk.close(await desk.open("ETH", 300))
+
+    waited = {row["why"] for row in legs(desk)}
+    await read_books(desk)
+
+    awaited = "fee rates, all of its funding payments, a reading of the cash after it"
+    assert waited == {f"{awaited}: not known yet"}
+    assert_all_agree(desk)
+
+
 async def unreadable(*_: Any, **_how: Any) -> Any:
     """A read that fails."""
     raise UnavailableError(X10, "no answer")
@@ -292,9 +339,9 @@ async def test_what_somebody_else_traded_on_our_account_is_listed_as_nobodys(des
     foreign_order(desk, X10, Decimal("0.5"))
     await read_books(desk)
 
-    rows = [row for row in legs(desk) if row["hedge_id"] is None]
-    assert {(row["venue"], row["symbol"], row["state"]) for row in rows} == {(X10, "ETH", "differ")}
-    assert all("no hedge of ours" in row["why"] for row in rows)
+    odd = [row for row in legs(desk) if row["hedge_id"] is None]
+    assert {(row["venue"], row["symbol"], row["state"]) for row in odd} == {(X10, "ETH", "differ")}
+    assert all("no hedge of ours" in row["why"] for row in odd)
     assert_statement_is_the_balance(desk)
 
 

@@ -24,6 +24,7 @@ from hedger.home import Home
 from hedger.ledger.store import Store
 from hedger.opportunity import Pair
 from hedger.ports import QuoteSource
+from hedger.standing import BY_RATES, worth
 from tests.desk import Desk
 from tests.world import LIGHTER, X10
 
@@ -135,16 +136,38 @@ async def test_every_look_values_an_open_hedge_for_the_status(desk: Desk, tmp_pa
 
     await daemon.rates()
 
-    worth = json.loads(desk.store.meta(f"holding:{hedge.id}") or "")
-    assert worth["action"] == "hold"
-    assert Decimal(worth["stay_usd"]) > 0
-    assert Decimal(worth["leave_usd"]) > 0
-    assert Decimal(worth["naive_apy"]) > 1  # 158 % as other tools would show it
+    kept = json.loads(desk.store.meta(f"holding:{hedge.id}") or "")
+    assert kept["action"] == "hold"
+    assert Decimal(kept["stay_usd"]) > 0
+    assert Decimal(kept["leave_usd"]) > 0
+    assert Decimal(kept["naive_apy"]) > 1  # 158 % as other tools would show it
     await desk.close(hedge)
     (row,) = desk.rows("decisions")
     assert (row["about"], row["code"]) == ("exit", ExitCode.OPERATOR)
     await daemon.rates()
     assert await _kept_by(daemon, desk) == {}
+
+
+async def test_s27_what_doubted_rates_make_of_a_hedge_is_not_shown(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """Unknown as soon as the rates are in doubt, and known again when they are not."""
+    daemon, units = daemon_of(desk, tmp_path), desk.trader.riskdesk.units
+    hedge = await desk.open("GRASS", 300)
+    await daemon.rates()
+    believed = worth(desk.store)[hedge.id]
+
+    units.in_doubt = {LIGHTER: "8 times too high"}
+    await daemon.rates()
+    doubted = worth(desk.store)[hedge.id]
+    units.in_doubt = {}
+    await daemon.rates()
+
+    assert doubted["rates_in_doubt"] == "8 times too high"
+    assert [doubted[name] for name in BY_RATES] == [None] * 3
+    assert Decimal(doubted["leave_usd"]) > 0
+    assert worth(desk.store)[hedge.id].keys() == believed.keys()
+    assert Decimal(worth(desk.store)[hedge.id]["stay_usd"]) > 0
 
 
 async def _kept_by(daemon: Daemon, desk: Desk) -> dict[str, str]:
@@ -213,7 +236,7 @@ async def test_a_hedge_of_an_earlier_version_goes_on_with_its_flip(
     assert first is not None
     desk.store.set_meta(f"flipped_since:{hedge.id}", first.isoformat())
 
-    memory = desk.trader.holdings._memory(hedge.id)
+    memory = desk.trader.holdings._memory(hedge.id, None)
 
     assert memory.flipped_since == first
     await daemon_of(desk, tmp_path).rates()

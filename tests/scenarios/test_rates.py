@@ -60,6 +60,21 @@ async def test_a_rollback_that_nobody_injected_is_seen(desk: Desk) -> None:
     assert "1 rollbacks were not caused by an injected refusal" in wrong
 
 
+async def test_a_statement_that_is_not_what_the_venues_hold_is_seen(desk: Desk) -> None:
+    """And so is one that leaves a venue out."""
+    nothing = soak_rates.unlike_the_venues(desk.path, desk.world.state())
+    assert nothing == [f"{venue}: there is no statement" for venue in ("x10", "lighter")]
+    await desk.trader.accounts.run()
+    state = desk.world.state()
+    assert soak_rates.unlike_the_venues(desk.path, state) == []
+
+    state["x10"]["balance"]["collateral"] = "9999.99"
+    wrong = soak_rates.unlike_the_venues(desk.path, state)
+    assert wrong == [
+        f"x10: {name} is 10000, the venue holds 9999.99" for name in ("closing_usd", "reading_usd")
+    ]
+
+
 def test_the_deck_has_the_shares_of_the_record() -> None:
     deck = Counter(soak_rates.deck(571, random.Random(1)))
     assert dict(deck) == dict(soak_rates.SHARES)
