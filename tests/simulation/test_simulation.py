@@ -7,6 +7,7 @@ The budget here is a sample: ``HEDGER_SIM_SEEDS`` worlds (150 unless said otherw
 
 import asyncio
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable
