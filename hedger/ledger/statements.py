@@ -265,6 +265,10 @@ def _to_text(kind: sa.types.TypeEngine[Any]) -> Convert | None:
     """How a value of this type is written; None: as it is."""
     if isinstance(kind, t.Exact):
         return _amount
+    if isinstance(kind, t.Word):
+        return str  # the driver would look for an adapter of the member
+    if isinstance(kind, sa.Boolean):
+        return int
     return _instant if isinstance(kind, t.Instant) else None
 
 

@@ -58,6 +58,10 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return None if value is None else parse_instant(value)
 
 
+class Word(sa.Text):
+    """One word of an enumeration. Read, it is text."""
+
+
 def _in(values: frozenset[Any]) -> str:
     return "(" + ", ".join(f"'{value}'" for value in sorted(values)) + ")"
 
@@ -79,6 +83,10 @@ def _where(condition: str) -> Mapping[str, Any]:
 
 def _text(name: str, *, null: bool = False) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=null)
+
+
+def _word(name: str, *, null: bool = False) -> sa.Column[str]:
+    return sa.Column(name, Word, nullable=null)
 
 
 def _exact(name: str, *, null: bool = False) -> sa.Column[Decimal]:
@@ -110,11 +118,11 @@ hedges = sa.Table(
     _text("symbol"),
     _text("venue_a"),
     _text("venue_b"),
-    _text("side_a"),
+    _word("side_a"),
     _exact("requested_usd"),
     _exact("planned_size"),
-    _text("state"),
-    _text("target"),
+    _word("state"),
+    _word("target"),
     _text("reason"),
     _instant("created_at"),
     _instant("updated_at"),
@@ -183,13 +191,13 @@ orders = sa.Table(
     _hedge(),
     _text("venue"),
     _text("symbol"),
-    _text("purpose"),
+    _word("purpose"),
     sa.Column("attempt", sa.Integer, nullable=False),
-    _text("side"),
+    _word("side"),
     _exact("size"),
     _exact("limit_price"),
     _instant("order_expires_at"),
-    _text("state"),
+    _word("state"),
     _exact("filled_size"),
     _exact("filled_usd"),
     _exact("avg_price", null=True),
@@ -242,7 +250,7 @@ burns = sa.Table(
     sa.Column("nonce", sa.BigInteger, nullable=True),
     _text("tx_hash", null=True),
     _text("payload"),
-    _text("state"),  # prepared | settled, with the order it stands for
+    _word("state"),  # prepared | settled, with the order it stands for
     _instant("prepared_at"),
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Index("ix_burns_lane", "lane"),
@@ -269,7 +277,7 @@ lanes = sa.Table(
     sa.Column("lane", sa.Text, nullable=False, unique=True),
     _text("venue"),
     _text("carries"),
-    _text("state"),
+    _word("state"),
     _text("reason"),
     _instant("changed_at"),
     _instant("cool_down_until", null=True),
@@ -289,7 +297,7 @@ fills = sa.Table(
     sa.Column("order_id", sa.Text, sa.ForeignKey("orders.id"), nullable=False, index=True),
     _hedge(),
     _text("symbol"),
-    _text("side"),
+    _word("side"),
     _exact("size"),
     _exact("price"),
     _exact("fee_usd"),
@@ -368,8 +376,8 @@ events = sa.Table(
     _text("level"),
     _text("kind"),
     _hedge(null=True),
-    _text("from_state", null=True),
-    _text("to_state", null=True),
+    _word("from_state", null=True),
+    _word("to_state", null=True),
     _text("text"),
     _text("data"),  # one JSON object
     sa.Index("ix_events_hedge_id", "hedge_id"),
@@ -394,7 +402,7 @@ decisions = sa.Table(  # one row is an hour of one reason on one market
     _instant("hour"),
     _text("symbol"),
     _text("about"),
-    _text("code"),
+    _word("code"),
     _instant("first_at"),
     _instant("last_at"),
     _text("text"),
