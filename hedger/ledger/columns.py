@@ -55,6 +55,10 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return None if value is None else parse_instant(value)
 
 
+class Word(sa.Text):
+    """One word of an enumeration. Read, it is text."""
+
+
 def where(condition: str) -> Mapping[str, Any]:
     """A partial index, for both databases that have them."""
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
@@ -63,6 +67,11 @@ def where(condition: str) -> Mapping[str, Any]:
 def text(name: str, *, null: bool = False) -> sa.Column[str]:
     """A column of text."""
     return sa.Column(name, sa.Text, nullable=null)
+
+
+def word(name: str, *, null: bool = False) -> sa.Column[str]:
+    """A column of words of an enumeration."""
+    return sa.Column(name, Word, nullable=null)
 
 
 def exact(name: str, *, null: bool = False) -> sa.Column[Decimal]:

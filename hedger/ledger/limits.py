@@ -25,22 +25,21 @@ _ASKED = Query(
         _HEDGE.created_at >= given("since"), _HEDGE.state != State.REFUSED
     )
 )
-_ORDERS = Query(
-    sa.select(_ORDER.venue, sa.func.count().label("number"))
-    .where(_ORDER.prepared_at >= given("since"))
-    .group_by(_ORDER.venue)
-)
-_BURNS = Query(
-    sa.select(_ORDER.venue, sa.func.count().label("number"))
-    .join(t.burns, t.burns.c.order_id == _ORDER.id)
-    .where(t.burns.c.prepared_at >= given("since"))
-    .group_by(_ORDER.venue)
-)
-_FILLERS = Query(
-    sa.select(t.lanes.c.venue, sa.func.count().label("number"))
-    .join(t.fillers, t.fillers.c.lane == t.lanes.c.lane)
-    .where(t.fillers.c.prepared_at >= given("since"))
-    .group_by(t.lanes.c.venue)
+_NUMBER = sa.func.count().label("number")
+_SENT = Query(
+    sa.union_all(
+        sa.select(_ORDER.venue, _NUMBER)
+        .where(_ORDER.prepared_at >= given("since"))
+        .group_by(_ORDER.venue),
+        sa.select(_ORDER.venue, _NUMBER)
+        .join(t.burns, t.burns.c.order_id == _ORDER.id)
+        .where(t.burns.c.prepared_at >= given("since"))
+        .group_by(_ORDER.venue),
+        sa.select(t.lanes.c.venue, _NUMBER)
+        .join(t.fillers, t.fillers.c.lane == t.lanes.c.lane)
+        .where(t.fillers.c.prepared_at >= given("since"))
+        .group_by(t.lanes.c.venue),
+    )
 )
 _TAKEN_BACK = (
     sa.select(_ORDER.hedge_id)
@@ -79,11 +78,11 @@ class Unwound:
 
 def asked_since(conn: Connection, since: datetime) -> list[Asked]:
     """Hedges begun since an instant that were not refused; positions found are none."""
-    found = [
-        Asked(symbol=Symbol(row.symbol), usd=row.requested_usd)
-        for row in _ASKED.all(conn, since=since)
-    ]
-    return [one for one in found if one.usd > ZERO]
+    return [one for one in _ASKED.made(conn, _asked, since=since) if one.usd > ZERO]
+
+
+def _asked(row: Any) -> Asked:
+    return Asked(symbol=Symbol(row.symbol), usd=row.requested_usd)
 
 
 def orders_since(conn: Connection, since: datetime) -> Mapping[VenueId, int]:
@@ -95,9 +94,8 @@ def orders_since(conn: Connection, since: datetime) -> Mapping[VenueId, int]:
     cancel are requests without a row, and do not count.
     """
     counted: Counter[VenueId] = Counter()
-    for query in (_ORDERS, _BURNS, _FILLERS):
-        for row in query.all(conn, since=since):
-            counted[VenueId(row.venue)] += row.number
+    for row in _SENT.all(conn, since=since):
+        counted[VenueId(row.venue)] += row.number
     for hedge in live(conn):
         if hedge.state is State.PLANNED:
             counted[hedge.venue_a] += 1

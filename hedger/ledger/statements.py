@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from hedger.ledger.columns import Exact, Instant
+from hedger.ledger.columns import Exact, Instant, Word
 from hedger.ledger.connection import Connection
 from hedger.ledger.sqlite import Cursor, dialect
 from hedger.ledger.text import decimal_text, instant_text
@@ -265,6 +265,10 @@ def _to_text(kind: sa.types.TypeEngine[Any]) -> Convert | None:
     """How a value of this type is written; None: as it is."""
     if isinstance(kind, Exact):
         return _amount
+    if isinstance(kind, Word):
+        return str  # the driver would look for an adapter of the member
+    if isinstance(kind, sa.Boolean):
+        return int
     return _instant if isinstance(kind, Instant) else None
 
 

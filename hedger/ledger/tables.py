@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hedger.domain.hedge import TERMINAL
-from hedger.ledger.columns import exact, hedge, instant, metadata, number, text, where
+from hedger.ledger.columns import exact, hedge, instant, metadata, number, text, where, word
 from hedger.ledger.records import NONCE_FREE_STATES, OPEN_STATES
 
 
@@ -37,11 +37,11 @@ hedges = sa.Table(
     text("symbol"),
     text("venue_a"),
     text("venue_b"),
-    text("side_a"),
+    word("side_a"),
     exact("requested_usd"),
     exact("planned_size"),
-    text("state"),
-    text("target"),
+    word("state"),
+    word("target"),
     text("reason"),
     instant("created_at"),
     instant("updated_at"),
@@ -110,13 +110,13 @@ orders = sa.Table(
     hedge(),
     text("venue"),
     text("symbol"),
-    text("purpose"),
+    word("purpose"),
     sa.Column("attempt", sa.Integer, nullable=False),
-    text("side"),
+    word("side"),
     exact("size"),
     exact("limit_price"),
     instant("order_expires_at"),
-    text("state"),
+    word("state"),
     exact("filled_size"),
     exact("filled_usd"),
     exact("avg_price", null=True),
@@ -169,7 +169,7 @@ burns = sa.Table(
     sa.Column("nonce", sa.BigInteger, nullable=True),
     text("tx_hash", null=True),
     text("payload"),
-    text("state"),  # prepared | settled, with the order it stands for
+    word("state"),  # prepared | settled, with the order it stands for
     instant("prepared_at"),
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Index("ix_burns_lane", "lane"),
@@ -196,7 +196,7 @@ lanes = sa.Table(
     sa.Column("lane", sa.Text, nullable=False, unique=True),
     text("venue"),
     text("carries"),
-    text("state"),
+    word("state"),
     text("reason"),
     instant("changed_at"),
     instant("cool_down_until", null=True),
@@ -216,7 +216,7 @@ fills = sa.Table(
     sa.Column("order_id", sa.Text, sa.ForeignKey("orders.id"), nullable=False, index=True),
     hedge(),
     text("symbol"),
-    text("side"),
+    word("side"),
     exact("size"),
     exact("price"),
     exact("fee_usd"),
@@ -295,8 +295,8 @@ events = sa.Table(
     text("level"),
     text("kind"),
     hedge(null=True),
-    text("from_state", null=True),
-    text("to_state", null=True),
+    word("from_state", null=True),
+    word("to_state", null=True),
     text("text"),
     text("data"),  # one JSON object
     sa.Index("ix_events_hedge_id", "hedge_id"),
@@ -321,7 +321,7 @@ decisions = sa.Table(  # one row is an hour of one reason on one market
     instant("hour"),
     text("symbol"),
     text("about"),
-    text("code"),
+    word("code"),
     instant("first_at"),
     instant("last_at"),
     text("text"),
