@@ -163,8 +163,12 @@ def read(
         @functools.wraps(handler)
         async def answer(request: web.Request) -> Reply:
             face = request.app[FACE]
-            taken = {op: face.faults.take(VENUE, op) for op in ops}
-            everything = [fault for faults in taken.values() for fault in faults]
+            taken: dict[Op, Sequence[Fault]] = {}
+            everything: list[Fault] = []
+            for op in ops:
+                if faults := face.faults.take(VENUE, op):
+                    taken[op] = faults
+                    everything += faults
             struck = strike_before(request, everything) if everything else None
             if struck is not None:
                 return struck
