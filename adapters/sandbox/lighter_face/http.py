@@ -19,7 +19,7 @@ T = TypeVar("T")
 _HTML_HEADERS = {"Server": "awselb/2.0"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Look:
     """What one read may see: faults can make it old, or empty."""
 
@@ -52,7 +52,7 @@ class Look:
         return [f for f in self.faults.get(op, ()) if f.market is None or f.market == symbol]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Query:
     """One GET request: its parameters, who asks, and what it may see."""
 
