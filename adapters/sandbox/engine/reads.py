@@ -66,7 +66,8 @@ class ExchangeReads:
             timeline.bring_up(self._state, instant)
         finally:
             self._busy = False
-        self._flush()
+        if self._state.pending:
+            self._flush()
 
     def _flush(self) -> None:
         """Hand out queued events; a call made from a callback leaves that to the outer one."""
@@ -215,8 +216,10 @@ class ExchangeReads:
         return prints.public_trades(self._public(), symbol, limit)
 
     def _public(self) -> VenueState:
-        self.sync()
-        return self._state
+        state = self._state
+        if state.market.instant() is not state.instant:
+            self.sync()
+        return state
 
     # Accounts
 
