@@ -7,7 +7,6 @@ marks and settlements: it moves with wire time, faster by a factor, and can be a
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from functools import lru_cache
 from typing import Protocol
 
@@ -16,6 +15,10 @@ from aiohttp import web
 from hedger.clock import Clock
 
 HOUR_MS = 3_600_000
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = (
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+)  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -27,8 +30,9 @@ def http_date(instant: datetime) -> str:
 
 @lru_cache(maxsize=8)
 def _date_of(second: datetime) -> str:
-    """Many answers are given within a second, and writing a date is slow."""
-    return format_datetime(second, usegmt=True)
+    """Many answers are given within a second."""
+    day = f"{_DAYS[second.weekday()]}, {second.day:02d} {_MONTHS[second.month - 1]} {second.year}"
+    return f"{day} {second.hour:02d}:{second.minute:02d}:{second.second:02d} GMT"
 
 
 def dating(clock: Clock) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:

@@ -38,9 +38,11 @@ class SimTask(asyncio.Task[Any]):
 
     _numbers = itertools.count(1)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, work: Any, *, loop: Any, name: str | None, context: contextvars.Context | None
+    ) -> None:
         self._number = next(SimTask._numbers)
-        super().__init__(*args, **kwargs)
+        super().__init__(work, loop=loop, name=name or "sim", context=context)
 
     def __hash__(self) -> int:
         return self._number

@@ -38,3 +38,24 @@ def test_an_error_in_a_callback_of_the_loop_reaches_the_judge(monkeypatch):
     result = simulate(Setup(seed=1, hours=0.001, plan=NOTHING))
     told = [v.text for v in result.violations if v.promise == "0 sound"]
     assert any("ZeroDivisionError: a bug of the simulation" in text for text in told)
+
+
+def test_time_passes_at_once_only_where_nothing_else_happens_in_it():
+    loop = SimLoop()
+    loop.call_later(1.0, lambda: None).cancel()
+    loop.call_later(2.0, lambda: None)
+    assert loop.passes(1.5)
+    assert loop.time() == pytest.approx(1.5)
+    assert not loop.passes(0.5)
+    loop.call_soon(lambda: None)
+    assert not loop.passes(0.1)
+    assert loop.time() == pytest.approx(1.5)
+    loop.close()
+
+
+def test_what_travels_at_once_comes_to_the_same_as_what_is_waited_for(monkeypatch):
+    quick = simulate(Setup(seed=3003, hours=0.2))
+    monkeypatch.setattr(SimLoop, "passes", lambda _self, _seconds: False)
+    slow = simulate(Setup(seed=3003, hours=0.2))
+    assert quick.orders > 0
+    assert (quick.digest, quick.boundaries) == (slow.digest, slow.boundaries)

@@ -44,6 +44,7 @@ class ExchangeReads:
     ) -> None:
         self.venue: VenueName = venue
         self.params = params or default_params(venue)
+        self.wire_now_ms = wire.now_ms
         self._state = VenueState(venue, tape=tape, wire=wire, market=market, params=self.params)
         self._symbols = {rules.name: symbol for symbol, rules in self._state.rules.items()}
         self._by_id = {rules.market_id: symbol for symbol, rules in self._state.rules.items()}
@@ -65,7 +66,8 @@ class ExchangeReads:
             timeline.bring_up(self._state, instant)
         finally:
             self._busy = False
-        self._flush()
+        if self._state.pending:
+            self._flush()
 
     def _flush(self) -> None:
         """Hand out queued events; a call made from a callback leaves that to the outer one."""
@@ -105,10 +107,6 @@ class ExchangeReads:
         """Let the state queue what somebody wants to hear, and nothing else."""
         wanted = [kinds or EVENTS for _, kinds in self._callbacks]
         self._state.announced = frozenset(kind for kinds in wanted for kind in kinds)
-
-    def wire_now_ms(self) -> int:
-        """Wire time."""
-        return self._state.wire.now_ms()
 
     def market_now_ms(self) -> int:
         """Market time."""
@@ -172,15 +170,17 @@ class ExchangeReads:
         """The market hour: the rates that are charged change with it and never within it."""
         return self._public().hour
 
-    def edition(self, lag_ms: int, *, at_marks: bool) -> tuple[int, int] | None:
+    def edition(
+        self, lag_ms: int, *, at_marks: bool, changed_ms: int = 0
+    ) -> tuple[int, int] | None:
         """
         What accounts and orders look like to everybody who is at most ``lag_ms`` behind.
 
-        Equal editions, equal answers; None while the last change is not older than that.
-        ``at_marks``: the answer values positions at the marks.
+        Equal editions, equal answers; None while the last change, or ``changed_ms``, is not
+        older than that. ``at_marks``: the answer values positions at the marks.
         """
         state = self._public()
-        if state.wire.now_ms() - lag_ms < state.changed_ms:
+        if state.instant[0] - lag_ms < max(state.changed_ms, changed_ms):
             return None
         valued = at_marks and any(account.open for account in state.accounts.values())
         return state.version, state.bucket if valued else -1
@@ -216,8 +216,10 @@ class ExchangeReads:
         return prints.public_trades(self._public(), symbol, limit)
 
     def _public(self) -> VenueState:
-        self.sync()
-        return self._state
+        state = self._state
+        if state.market.instant() is not state.instant:
+            self.sync()
+        return state
 
     # Accounts
 

@@ -183,12 +183,12 @@ def apikeys(query: Query) -> Mapping[str, Any]:
 
 @route(routes.get, "/api/v1/nextNonce")
 @read(Op.NONCE)
-def next_nonce(query: Query) -> Mapping[str, Any]:
+def next_nonce(query: Query) -> str:
     index = query.face.known_account(query.whole("account_index"))
     if index != query.face.account:
         raise ApiError(Code.API_KEY_NOT_FOUND)
     lane = query.face.lane(query.whole("api_key_index"))
-    return ok(nonce=lane.shown(shown_nonce_ms(query.face, query.look)))
+    return f'{{"code": 200, "nonce": {lane.shown(shown_nonce_ms(query.face, query.look))}}}'
 
 
 def shown_nonce_ms(face: Face, look: Look) -> int:

@@ -57,10 +57,9 @@ class Face:
     def edition(self) -> object:
         """Equal as long as the usual reads of the account show the same; None: unknown."""
         lag_ms = round(self.options.read_lag_s * 1000)
-        edition = self.exchange.edition(lag_ms, at_marks=True)
-        if edition is None or self.now_ms() - lag_ms < self.directory.changed_ms:
-            return None
-        return edition, self.directory.changed_ms, self.cancel_all_ms
+        changed_ms = self.directory.changed_ms
+        edition = self.exchange.edition(lag_ms, at_marks=True, changed_ms=changed_ms)
+        return None if edition is None else (edition, changed_ms, self.cancel_all_ms)
 
     def lane(self, key_index: int) -> Lane:
         """

@@ -19,7 +19,7 @@ T = TypeVar("T")
 _HTML_HEADERS = {"Server": "awselb/2.0"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Look:
     """What one read may see: faults can make it old, or empty."""
 
@@ -52,7 +52,7 @@ class Look:
         return [f for f in self.faults.get(op, ()) if f.market is None or f.market == symbol]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Query:
     """One GET request: its parameters, who asks, and what it may see."""
 
@@ -163,8 +163,12 @@ def read(
         @functools.wraps(handler)
         async def answer(request: web.Request) -> Reply:
             face = request.app[FACE]
-            taken = {op: face.faults.take(VENUE, op) for op in ops}
-            everything = [fault for faults in taken.values() for fault in faults]
+            taken: dict[Op, Sequence[Fault]] = {}
+            everything: list[Fault] = []
+            for op in ops:
+                if faults := face.faults.take(VENUE, op):
+                    taken[op] = faults
+                    everything += faults
             struck = strike_before(request, everything) if everything else None
             if struck is not None:
                 return struck

@@ -210,13 +210,12 @@ def settled_rows(exchange: Exchange, symbol: str) -> list[FundingRow]:
     rows = exchange.funding_rows(symbol)
     if rows:
         return list(rows)
-    stats = exchange.stats(symbol)
     return [
         FundingRow(
             symbol=symbol,
-            settlement_ms=stats.next_settlement_ms - HOUR_MS,
-            rate=stats.last_rate,
-            price=stats.index,
+            settlement_ms=exchange.next_settlement_ms() - HOUR_MS,
+            rate=exchange.tape.rate(exchange.venue, symbol, exchange.hour() - 1),
+            price=exchange.index(symbol),
         )
     ]
 

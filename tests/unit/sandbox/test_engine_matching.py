@@ -246,6 +246,27 @@ def test_events_come_in_order_and_a_callback_may_trade() -> None:
     assert orders == [new, filled, new, filled]
 
 
+def test_who_asks_for_one_kind_of_event_hears_no_other_and_all_others_still_do() -> None:
+    desk = Desk()
+    trades: list[Event] = []
+    ends = desk.exchange.subscribe(trades.append, TradeMade)
+    desk.buy("0.1")
+    assert trades == [event for event in desk.events if isinstance(event, TradeMade)]
+    assert len(trades) == 1
+    assert any(isinstance(event, OrderChanged) for event in desk.events)
+    ends()
+    desk.buy("0.1")
+    assert len(trades) == 1
+
+
+def test_a_book_keeps_its_version_until_somebody_takes_from_it() -> None:
+    desk = Desk()
+    version = desk.exchange.book_version("ETH")
+    assert desk.exchange.book("ETH").version == version == desk.exchange.book_version("ETH")
+    desk.buy("0.1")
+    assert desk.exchange.book_version("ETH") > version
+
+
 def test_ids_grow_and_carry_the_wire_time() -> None:
     desk = Desk()
     ids = [desk.buy("0.01").id for _ in range(5)]
