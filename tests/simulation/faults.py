@@ -112,7 +112,7 @@ MOMENTS: Mapping[Ill, float] = {
     Ill.LIQUIDATION: 4.0,
     Ill.MANUAL: 5.0,
     Ill.NO_LIQUIDITY: 1.5,
-    Ill.KILL: 12.5,
+    Ill.KILL: 13.5,
     Ill.POWER: 2.0,
     Ill.STALL: 4.0,
     Ill.SKEW: 0.0,
