@@ -17,7 +17,7 @@ from loguru import logger
 from hedger.audit.legrows import SEEN, STILL
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge
-from hedger.domain.ids import VenueId
+from hedger.domain.ids import HedgeId, VenueId
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
 from hedger.ports import QuoteSource, Venue
@@ -42,7 +42,7 @@ class Accruals:
         self._store = store
         self._clock = clock
         self._payment_lag_s = payment_lag_s
-        self._asked: dict[VenueId, tuple[datetime | None, datetime | None, int]] = {}
+        self._asked: dict[VenueId, tuple[datetime | None, frozenset[HedgeId]]] = {}
 
     async def run(self) -> int:
         """One reading of both venues; the number of payments that were new."""
@@ -99,11 +99,12 @@ class Accruals:
         }
 
     async def _read(self, venue: VenueId, hedges: list[Hedge]) -> int:
-        """Read the venue's payments, once per settlement and not again before the next one."""
+        """Read the venue's payments, once per settlement and hedge, and not before the next one."""
         starts = [s for hedge in hedges if (s := _first(hedge, venue)) is not None]
         through = self._passed(venue, self._clock.now() - timedelta(seconds=self._payment_lag_s))
-        asked = (through, min(starts, default=None), len(hedges))
-        if not starts or self._asked.get(venue) == asked:
+        asked_through, asked_of = self._asked.get(venue, (None, frozenset()))
+        whose = frozenset(hedge.id for hedge in hedges)
+        if not starts or (through == asked_through and whose <= asked_of):
             return 0
         payments = await self._venues[venue].funding_payments(min(starts))
         new = self._store.book_payments(payments)
@@ -111,7 +112,7 @@ class Accruals:
             for hedge in hedges:
                 if venue in hedge.venues:
                     self._store.funding_complete(hedge.id, venue, through)
-        self._asked[venue] = asked
+        self._asked[venue] = through, whose
         if new:
             logger.info("{} funding payments of {} booked", new, venue)
         return new

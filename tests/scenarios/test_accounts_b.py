@@ -68,6 +68,22 @@ async def test_s38_without_a_settlement_there_is_nothing_to_wait_for(desk: Desk)
     assert Decimal(pnl(desk)["funding_usd"]) == ZERO
 
 
+async def test_s38_a_hedge_that_ends_later_in_the_same_hour_need_not_wait_for_the_next(
+    desk: Desk,
+) -> None:
+    """As many hedges waited as at the reading before, so they were taken for the same ones."""
+    await desk.trader.accruals.run()
+    for symbol in ("ETH", "SOL", "BNB"):
+        hedge = await desk.close(await desk.open(symbol, 300))
+        await desk.trader.accruals.run()
+        await desk.world.pass_time(LISTED_S)
+
+        await desk.trader.accruals.run()
+
+        (row,) = desk.rows("pnl", hedge=hedge.id)
+        assert (symbol, row["funding_usd"]) == (symbol, "0")
+
+
 @either_venue
 async def test_s39_a_loss_is_what_the_fills_say_while_the_venue_lists_nothing(
     desk: Desk, venue: str
