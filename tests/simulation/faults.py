@@ -69,14 +69,14 @@ class Ill(StrEnum):
 
 
 REQUESTS: Mapping[Ill, float] = {
-    Ill.REQUEST_LOST: 0.0022,
-    Ill.REQUEST_LATE: 0.0022,
-    Ill.REQUEST_DOUBLED: 0.0022,
-    Ill.RESPONSE_LOST: 0.0022,
-    Ill.RESPONSE_LATE: 0.0022,
-    Ill.NOT_CONNECTED: 0.0022,
-    Ill.CUT_BEFORE: 0.0022,
-    Ill.CUT_AFTER: 0.0022,
+    Ill.REQUEST_LOST: 0.0024,
+    Ill.REQUEST_LATE: 0.0024,
+    Ill.REQUEST_DOUBLED: 0.0024,
+    Ill.RESPONSE_LOST: 0.0024,
+    Ill.RESPONSE_LATE: 0.0024,
+    Ill.NOT_CONNECTED: 0.0024,
+    Ill.CUT_BEFORE: 0.0024,
+    Ill.CUT_AFTER: 0.0024,
     Ill.SLOW_NET: 0.02,
 }
 """How likely each is for one message. An order counts as ``ORDER_WEIGHT`` messages."""
