@@ -40,6 +40,8 @@ def widen(desk: Desk, venue: str, spread_bps: Decimal) -> None:
     state = desk.world.exchange(venue)._state
     state.params = replace(state.params, spread_bps=spread_bps)
     state._ladders.clear()
+    for book in state.books.values():
+        book.touched()  # what was shown of it holds no more
 
 
 def off_mid_bps(desk: Desk, hedge: Hedge, venue: str) -> Decimal:

@@ -277,7 +277,9 @@ async def test_quotes_that_age_while_leverage_is_proven_are_too_old(
         await desk.world.pass_time(most_s + 1)
         return {}
 
-    monkeypatch.setattr(desk.trader.riskdesk.leverage, "doubts", slowly)
+    leverage = desk.trader.riskdesk.leverage
+    monkeypatch.setattr(leverage, "proven", lambda *_: False)
+    monkeypatch.setattr(leverage, "doubts", slowly)
 
     (objection,) = await objections(desk)
 
