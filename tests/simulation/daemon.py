@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 HEDGED = (Symbol("ETH"), Symbol("SOL"))
-PAUSE_S = (105.0, 235.0)
+PAUSE_S = (74.0, 172.0)
 HOLD_S = (5.0, 50.0)
 ZOMBIE_S = 20.0
 START_AGAIN_S = 2.0

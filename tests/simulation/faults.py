@@ -69,14 +69,14 @@ class Ill(StrEnum):
 
 
 REQUESTS: Mapping[Ill, float] = {
-    Ill.REQUEST_LOST: 0.0024,
-    Ill.REQUEST_LATE: 0.0024,
-    Ill.REQUEST_DOUBLED: 0.0024,
-    Ill.RESPONSE_LOST: 0.0024,
-    Ill.RESPONSE_LATE: 0.0024,
-    Ill.NOT_CONNECTED: 0.0024,
-    Ill.CUT_BEFORE: 0.0024,
-    Ill.CUT_AFTER: 0.0024,
+    Ill.REQUEST_LOST: 0.0023,
+    Ill.REQUEST_LATE: 0.0023,
+    Ill.REQUEST_DOUBLED: 0.0023,
+    Ill.RESPONSE_LOST: 0.0023,
+    Ill.RESPONSE_LATE: 0.0023,
+    Ill.NOT_CONNECTED: 0.0023,
+    Ill.CUT_BEFORE: 0.0023,
+    Ill.CUT_AFTER: 0.0023,
     Ill.SLOW_NET: 0.02,
 }
 """How likely each is for one message. An order counts as ``ORDER_WEIGHT`` messages."""
@@ -110,9 +110,9 @@ MOMENTS: Mapping[Ill, float] = {
     Ill.NONCE_AHEAD: 1.8,
     Ill.OUTAGE: 1.5,
     Ill.LIQUIDATION: 4.0,
-    Ill.MANUAL: 5.0,
+    Ill.MANUAL: 4.2,
     Ill.NO_LIQUIDITY: 1.5,
-    Ill.KILL: 13.5,
+    Ill.KILL: 11.5,
     Ill.POWER: 2.0,
     Ill.STALL: 4.0,
     Ill.SKEW: 0.0,
@@ -136,7 +136,7 @@ BEYOND: frozenset[Ill] = frozenset({Ill.LAG_BROKEN, Ill.VENUE_CLOCK})
 """Outside of what a venue declares: an alarm is owed then, and no more."""
 
 BEYOND_SHARE = 0.10
-OFF_SHARE = 0.12
+OFF_SHARE = 0.10
 OFF_S = (1.0, 20.0)
 """
 A venue's clock may be off by so much, fast or slow, in so many worlds: to be measured and coped
