@@ -21,6 +21,7 @@ from hedger.holdingwatch import HoldingWatch
 from hedger.ids import IdMaker
 from hedger.latewatch import LateWatch
 from hedger.ledger.store import Store
+from hedger.legs import LegReader
 from hedger.leverage import LeverageKeeper
 from hedger.nakedwatch import NakedWatch
 from hedger.opening import Opening
@@ -79,7 +80,14 @@ def compose(
         store=store,
         dispatcher=dispatcher,
         positions=positions,
-        lag=lag,
+        legs=LegReader(
+            venues=venues,
+            store=store,
+            positions=positions,
+            lag=lag,
+            clock=clock,
+            dedicated=settings.account.dedicated,
+        ),
         clock=clock,
         rules=settings.rollback,
         dedicated=settings.account.dedicated,

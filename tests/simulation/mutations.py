@@ -99,7 +99,7 @@ MUTANTS = (
     ),
     Mutant(
         "stale-read-is-flat",
-        "hedger/rollback.py",
+        "hedger/legs.py",
         "            if position.size == booked:\n",
         "            if position.size in (booked, ZERO):\n",
         "4 naked",
@@ -127,7 +127,7 @@ MUTANTS = (
     ),
     Mutant(
         "wrong-side",
-        "hedger/rollback.py",
+        "hedger/reduction.py",
         "side=Side.closing(size), size=wanted)\n\n\ndef _larger",
         "side=Side.closing(-size), size=wanted)\n\n\ndef _larger",
         "4 naked",

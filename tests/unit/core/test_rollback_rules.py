@@ -12,7 +12,7 @@ from hedger.domain.ids import VenueId
 from hedger.domain.money import ZERO
 from hedger.domain.order import Side
 from hedger.owned import ours
-from hedger.rollback import Legs, Reached, Reduction, next_reduction, within_cap
+from hedger.reduction import Legs, Reached, Reduction, next_reduction, within_cap
 from tests.builders import LIGHTER, X10, an_instrument
 
 

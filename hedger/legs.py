@@ -1,0 +1,205 @@
+"""
+The real size of both legs of a hedge: read, and believed only as far as something speaks for it.
+
+A reading may be late, and a venue may contradict itself. What our own fills confirm is believed
+at once, anything else waits for the read lag or for a second source (reliability.md §2.4).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from hedger.clock import Clock
+from hedger.domain.hedge import Hedge, State
+from hedger.domain.ids import VenueId
+from hedger.domain.market import Instrument, Position
+from hedger.domain.money import ZERO
+from hedger.errors import UnavailableError, VenueError
+from hedger.ledger.store import Store
+from hedger.owned import note_taken, ours, own_size, proven_empty, shrunk
+from hedger.ports import Venue
+from hedger.position_cache import PositionCache
+from hedger.readlag import ReadLag, Watch
+from hedger.reduction import Legs
+from hedger.secondsource import SinceOpened, traded_since_opened
+from hedger.together import together
+from hedger.urgency import once, soon
+
+SECOND_LOOK_S = 1.0
+LOOK_S = 0.35
+LOOKS_MAX = 60
+LAGS_AGAINST_OUR_FILLS = 2  # a venue may for once be later than it declares (S17)
+
+
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    """
+    One leg: its size, its market's rules, if nothing speaks against it, if others are there.
+
+    ``unread`` is why it could not be read.
+    """
+
+    size: Decimal
+    rules: Instrument
+    sure: bool = True
+    beside: bool = False
+    unread: VenueError | None = None
+
+
+class _Same:
+    """One size, read again and again: since when, and when to ask what speaks for it."""
+
+    def __init__(self) -> None:
+        self._size: Decimal | None = None
+        self._since: datetime | None = None
+        self._asked_at: datetime | None = None
+
+    def since(self, size: Decimal, asked_at: datetime) -> datetime:
+        """When this very size was read for the first time in a row."""
+        if size != self._size or self._since is None:
+            self._size, self._since, self._asked_at = size, asked_at, None
+        return self._since
+
+    def due(self, asked_at: datetime) -> bool:
+        """Whether a second look says the same, and the trades were not asked just now."""
+        before = self._asked_at or self._since
+        if before is None or asked_at - before < timedelta(seconds=SECOND_LOOK_S):
+            return False
+        self._asked_at = asked_at
+        return True
+
+
+class LegReader:
+    """Reads what is there, of any hedge."""
+
+    def __init__(
+        self,
+        *,
+        venues: Mapping[VenueId, Venue],
+        store: Store,
+        positions: PositionCache,
+        lag: ReadLag,
+        clock: Clock,
+        dedicated: bool,
+    ) -> None:
+        self._venues = venues
+        self._store = store
+        self._positions = positions
+        self._lag = lag
+        self._clock = clock
+        self._dedicated = dedicated
+
+    async def read(self, hedge: Hedge, gone: VenueId | None = None) -> Legs:
+        """
+        Both real sizes, fresh, as far as they are this hedge's; read side by side.
+
+        A venue that does not answer does not keep the other leg standing alone, where our own
+        record proves that it holds nothing of this hedge (reliability.md §2.3, park policy).
+        The leg that our last order provably took off as a whole is ``gone`` and not read: the
+        other one is alone now and does not wait for a reading that is late.
+
+        Raises:
+            VenueError: a venue could not be read; its leg is unknown.
+        """
+        looks = await together(
+            self._gone(hedge, venue) if venue == gone else self._leg(hedge, venue)
+            for venue in hedge.venues
+        )
+        a, b = looks
+        return Legs(
+            a=a.size,
+            b=b.size,
+            rules_a=a.rules,
+            rules_b=b.rules,
+            sure=a.sure and b.sure,
+            unread=a.unread or b.unread,
+            beside=frozenset(leg.rules.venue for leg in looks if leg.beside),
+        )
+
+    async def _leg(self, hedge: Hedge, venue: VenueId) -> _Leg:
+        rules = await self._venues[venue].instrument(hedge.symbol)
+        try:
+            position, sure = await self._settled(hedge, venue)
+        except VenueError as error:
+            if not proven_empty(self._store, hedge.id, venue):
+                raise
+            return _Leg(ZERO, rules, unread=error)
+        size = ours(
+            position.size, own_size(self._store, hedge.id, venue), dedicated=self._dedicated
+        )
+        return _Leg(size, rules, sure=sure, beside=position.size != size)
+
+    async def _gone(self, hedge: Hedge, venue: VenueId) -> _Leg:
+        rules = await self._venues[venue].instrument(hedge.symbol)
+        return _Leg(ZERO, rules)
+
+    async def _settled(self, hedge: Hedge, venue: VenueId) -> tuple[Position, bool]:
+        """
+        A position that our own fills confirm, or one that two looks agree on, and if it is sure.
+
+        A reading may be older than our last fill. It is believed against our fills at once where
+        the account's trades make just that and hold every fill of ours; otherwise only when it
+        began twice the read lag later (S17, S18, S37). Trades that contradict it delay it by the
+        read lag and leave it unsure, but never hold back what takes exposure off (S5).
+        """
+        booked = own_size(self._store, hedge.id, venue)
+        lag = self._lag.bound(venue)
+        last = self._last_change(hedge, venue)
+        same = _Same()
+        watch = Watch()
+        # the other leg may stand alone meanwhile: what is proven empty is asked for only once
+        in_passing = proven_empty(self._store, hedge.id, venue)
+
+        async def look() -> Position:
+            return await self._positions.get(venue, hedge.symbol, max_age_s=0, hedge=hedge.id)
+
+        for _ in range(LOOKS_MAX):
+            position = await (once(look, venue) if in_passing else soon(look, self._clock))
+            asked_at = position.read_started_at
+            if position.size == booked:
+                if last is not None:
+                    self._lag.shown(venue, "a position", watch, since=last, asked_at=asked_at)
+                return position, True
+            watch.missed(asked_at)
+            since = same.since(position.size, asked_at)
+            late = last is None or asked_at > last + LAGS_AGAINST_OUR_FILLS * lag
+            if same.due(asked_at):
+                traded = await self._traded(hedge, position)
+                explained = traded is not None and traded.explains(position.size)
+                against = traded is not None and not explained and shrunk(position.size, booked)
+                if explained or (late and (not against or asked_at - since > lag)):
+                    self._disagree(hedge, position, booked)
+                    if explained and not self._dedicated:
+                        note_taken(self._store, hedge, position)
+                    return position, not against
+            await self._clock.sleep(SECOND_LOOK_S if late else LOOK_S)
+        raise UnavailableError(venue, f"the {hedge.symbol} position keeps changing")
+
+    async def _traded(self, hedge: Hedge, position: Position) -> SinceOpened | None:
+        venue = self._venues[position.venue]
+        return await traded_since_opened(venue, self._store, hedge, position.size, self._clock)
+
+    def _last_change(self, hedge: Hedge, venue: VenueId) -> datetime | None:
+        """When an order of ours may last have changed a leg; None where none did."""
+        return max(
+            (
+                record.done_at or record.prepared_at
+                for record in self._store.orders_of(hedge.id)
+                if record.prepared.order.venue == venue
+                # one that provably executed nothing has changed no position
+                and (record.filled_size > ZERO or not record.state.terminal)
+            ),
+            default=None,
+        )
+
+    def _disagree(self, hedge: Hedge, position: Position, booked: Decimal) -> None:
+        if hedge.state is State.ORPHAN or not self._store.orders_of(hedge.id):
+            return  # nothing of ours to compare with
+        self._store.event(
+            "position_differs",
+            f"{position.venue} holds {position.size} {hedge.symbol}, our fills make {booked}",
+            hedge=hedge.id,
+            level="warning",
+            data={"venue": position.venue, "read": position.size, "booked": booked},
+        )
