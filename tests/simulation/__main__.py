@@ -23,6 +23,8 @@ from tests.simulation.setup import Setup
 from tests.simulation.shrink import shrunk
 from tests.simulation.walk import walked
 
+TELL_EVERY_S = 60.0  # how far a long run has come, on standard error
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status."""
@@ -91,8 +93,13 @@ def _many(given: argparse.Namespace) -> int:
         for seed in range(given.first, given.first + given.seeds)
     ]
     totals, began = report.Totals(), time.monotonic()
-    for _, result in walked(setups, given.workers):
+    tell_s = began + TELL_EVERY_S
+    for number, (_, result) in enumerate(walked(setups, given.workers), start=1):
         totals.add(result)
+        if time.monotonic() >= tell_s:
+            tell_s += TELL_EVERY_S
+            so_far = f"{number} of {len(setups)} worlds, {totals.violations} violations"
+            print(f"{so_far}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         for violation in result.violations[:3]:
             print(
                 f"{violation.promise}: {violation.text}; {report.command(result)}",
