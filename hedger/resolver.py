@@ -200,7 +200,12 @@ class Resolver:
         answer, search.coming = search.coming.result(), None
         self._lanes.answered(search.prepared.lane, search.prepared.nonce, answer)
         proof = self._said(search, answer)
-        return None if search.resent else proof
+        if search.resent:
+            return None
+        if proof is not None and search.burn is not None and search.burn.lane is not None:
+            text = f"the burn of nonce {search.burn.nonce}, whose order was refused, may be lost"
+            self._lanes.missed(search.burn.lane, text)
+        return proof
 
     def _until_next(self, search: _Search, planned_s: float) -> float:
         """How long to wait for the next look: one begins as soon as its fence may stand."""
@@ -343,6 +348,8 @@ class Resolver:
         elif now_s - search.burnt_at_s < BURN_AGAIN_AFTER_S:
             await self._check_slot(search, venue)
             return
+        elif not self._is_young(search):  # it may wait for an earlier one (reliability.md §2.3)
+            await self._lanes.fill_below(prepared.lane, prepared.nonce)
         search.burnt_at_s = now_s
         answer: Answer = NoProof("no answer yet")
         with contextlib.suppress(TimeoutError):  # the slot tells more, and sooner

@@ -235,6 +235,21 @@ class Lanes:
         held.last_use_s = self._clock.monotonic_s()
         held.doubt = held.doubt or why
 
+    async def fill_below(self, lane: LaneId, nonce: int) -> None:
+        """
+        Use up what the venue waits for before ``nonce``, whose order has no proof.
+
+        Nothing with that nonce can be executed before, neither the order nor its burn. Call it
+        inside ``hold``.
+
+        Raises:
+            VenueError: the venue cannot be asked, or still waits after the read lag.
+        """
+        held = self._held[lane]
+        remote = await self._read(held)
+        if remote < nonce:
+            await self._fill(held, remote, nonce)
+
     def seen(self, lane: LaneId, expected: int) -> None:
         """What the venue expected while an order's end was sought: a reading like any other."""
         self._held[lane].seen = expected, self._clock.monotonic_s()
@@ -416,11 +431,14 @@ class Lanes:
 
     async def _catch_up(self, held: _Held, remote: int, ours: int) -> int:
         """The venue is behind: wait out its read lag, then use up what it waits for."""
-        lag_s, id_ = self._lag_s(held.venue.id), held.lane.id
-        until_s = held.last_use_s + lag_s
+        id_ = held.lane.id
+        until_s = held.last_use_s + self._lag_s(held.venue.id)
         remote = await waited_for(held.venue, id_, ours, until_s, self._clock)
-        if remote >= ours:
-            return remote
+        return remote if remote >= ours else await self._fill(held, remote, ours)
+
+    async def _fill(self, held: _Held, remote: int, ours: int) -> int:
+        """Use up what the venue waits for, up to what is ours."""
+        id_, lag_s = held.lane.id, self._lag_s(held.venue.id)
         text = f"{held.venue.id} waits for nonce {remote} of lane {id_}, our next is {ours}"
         held.lane.pause("lane_gap", text, "gaps")
         gap = range(remote, ours)

@@ -14,7 +14,7 @@ import pytest
 
 from hedger.domain.hedge import State
 from hedger.domain.ids import LaneId
-from hedger.domain.order import NoProof, Purpose
+from hedger.domain.order import Answer, Declined, NoProof, Prepared, Purpose, Reason
 from hedger.errors import UnavailableError, UsageError
 from hedger.ledger.records import OrderState
 from hedger.resolver import cancel
@@ -439,4 +439,56 @@ async def test_the_fence_of_a_refused_nonce_goes_on_over_a_death(desk: Desk) -> 
     assert desk.store.find(hedge.id).state is State.CLOSED
     assert desk.world.clock.monotonic_s() - began_s <= FENCE_S
     assert statistics(desk)["state"] == "ready"
+    desk.assert_ledger_is_true()
+
+
+async def test_a_refusal_that_comes_after_a_lost_burn_leaves_no_gap(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The burn was lost and the order's own refusal came after it: nobody had the nonce.
+
+    The lane went on behind a gap that nothing filled (seed 101609).
+    """
+    venue = desk.trader.venues[LIGHTER]
+    monkeypatch.setattr("hedger.resolver.RESEND_YOUNGER_THAN_S", 0.0)
+
+    async def refused_late(prepared: Prepared) -> Answer:
+        while not desk.store.burns_of(prepared):
+            await desk.world.pass_time(0.2)
+        await desk.world.pass_time(0.5)
+        return Declined(Reason.RATE, "429", "too many requests")
+
+    async def submit(prepared: Prepared) -> Answer:
+        if prepared.client_id in {row["client_id"] for row in desk.rows("orders")}:
+            return await refused_late(prepared)
+        return NoProof("lost on the way")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(venue, "submit", submit)
+        refused = await desk.open("ETH", 300)
+    assert refused.state is State.CLOSED
+
+    hedge = await desk.open("BTC", 300)
+
+    assert hedge.state is State.OPEN
+    assert [kind for kind in kinds(desk) if kind == "lane_gap"] == ["lane_gap"]
+    assert statistics(desk)["mismatches"] == 0  # no order was sent behind the gap
+    desk.assert_ledger_is_true()
+
+
+async def test_an_order_behind_a_gap_is_proven_dead_once_the_gap_is_filled(desk: Desk) -> None:
+    """Its burn is refused for as long as the venue waits for an earlier nonce."""
+    await desk.open("SOL", 300)
+    venue, lane = desk.trader.venues[LIGHTER], lane_of(desk)
+    lost = await venue.prepare_filler(lane, await venue.next_nonce(lane))
+    desk.store.intend_filler(lost)  # on disk, and never sent
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.CLOSED
+    (dead,) = [o for o in desk.orders(hedge) if o.prepared.order.venue == LIGHTER]
+    assert (dead.state, dead.prepared.nonce) == (OrderState.DEAD, lost.nonce + 1)
+    assert statistics(desk)["gaps"] == 1
+    assert (await desk.open("BTC", 300)).state is State.OPEN
     desk.assert_ledger_is_true()

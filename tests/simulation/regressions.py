@@ -45,6 +45,7 @@ REGRESSIONS = (
     Regression(
         "less than an order may be, beside somebody else's: refused 24 times", seed(96, 1.0)
     ),
+    Regression("a burn was lost, and its order refused after it: a gap", seed(101609, 1.0)),
     Regression(
         "X10's clock comes to be 12 s fast: it refused every exit as expired",
         clock_off(9, 0.3, 12.0),
