@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from hedger.cancelling import cancel
 from hedger.domain.hedge import State
 from hedger.domain.ids import LaneId
 from hedger.domain.order import NoProof, Purpose
 from hedger.errors import UnavailableError, UsageError
 from hedger.ledger.records import OrderState
-from hedger.resolver import cancel
 from tests.desk import Desk, at_desk
 from tests.world import LIGHTER, World
 
