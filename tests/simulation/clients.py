@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import aiohttp
 from aiohttp.client_reqrep import ConnectionKey
 
-from adapters.lighter import wire as lighter_wire
 from adapters.lighter.gateway import Gateway
+from adapters.lighter.names import Names as LighterNames
 from adapters.lighter.orders import TX_CANCEL_ORDER, TX_CREATE_ORDER, TX_UPDATE_LEVERAGE
 from adapters.lighter.reads import Reads
 from adapters.lighter.venue import LighterVenue
@@ -293,4 +293,4 @@ class SimLighterVenue(LighterVenue):
             clock=clock,
         )
         self._gateway = SimGateway(LIGHTER, self._access, clock, wire)
-        self._reads = Reads(LIGHTER, self._access, self._gateway, lighter_wire.Names({}), clock)
+        self._reads = Reads(LIGHTER, self._access, self._gateway, LighterNames({}), clock)
