@@ -21,6 +21,7 @@ from hedger.holdingwatch import HoldingWatch
 from hedger.ids import IdMaker
 from hedger.latewatch import LateWatch
 from hedger.ledger.store import Store
+from hedger.legproof import LegProof
 from hedger.legs import LegReader
 from hedger.leverage import LeverageKeeper
 from hedger.nakedwatch import NakedWatch
@@ -28,6 +29,7 @@ from hedger.opening import Opening
 from hedger.patience import Patience
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
+from hedger.preconditions import Preconditions
 from hedger.readlag import ReadLag
 from hedger.reconciler import Reconciler
 from hedger.resolver import Resolver
@@ -101,11 +103,16 @@ def compose(
         store=store,
         dispatcher=dispatcher,
         rollback=rollback,
-        positions=positions,
-        lag=lag,
+        before=Preconditions(
+            venues=venues,
+            store=store,
+            clock=clock,
+            leverage=settings.trading.leverage,
+            slippage_bps=settings.execution.slippage_bps,
+        ),
+        proof=LegProof(store=store, positions=positions, lag=lag, clock=clock),
         clock=clock,
         rules=settings.execution,
-        leverage=settings.trading.leverage,
         patience=Patience(quotes=quotes, store=store, clock=clock, rules=settings.execution),
         against=gate.against,
     )

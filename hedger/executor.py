@@ -9,45 +9,28 @@ else goes to the rollback engine (seed 004 bugs 1 and 3).
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from loguru import logger
 
 from hedger.clock import Clock
-from hedger.dispatcher import Dispatcher, NotPlaced, order_id_for
+from hedger.dispatcher import Dispatcher, NotPlaced
 from hedger.domain.hedge import Hedge, State, Target
-from hedger.domain.ids import HedgeId, OrderId, Symbol, VenueId
-from hedger.domain.market import Fees, OrderBook, Position
-from hedger.domain.money import ONE, ZERO, common_step, floor_to_step, plain, tidy
-from hedger.domain.order import Order, Purpose
+from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.money import ZERO, common_step, floor_to_step, plain
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
+from hedger.legproof import LegProof
 from hedger.patience import Patience
 from hedger.ports import Margin, QuoteSource, Venue
-from hedger.position_cache import PositionCache
-from hedger.pricing import worst_price
-from hedger.readlag import ReadLag, Watch
+from hedger.preconditions import NoOrder, Preconditions
 from hedger.risk import Approved
 from hedger.rollback import RollbackEngine
 from hedger.settings import Execution as Rules
-from hedger.urgency import soon
 
-LOOK_S = 0.25
-WITH_BALANCE_S = 1.0
-FEES_FOR_S = 600.0
 Against = Callable[[Hedge, Sequence[Margin]], Awaitable[str]]
 """Risk's word on the freshly read accounts: every objection, or nothing (``hedger/funds.py``)."""
-
-MARGIN_RESERVE = Decimal("1.02")  # price may move by so much before the order is counted
-
-
-@dataclass(frozen=True, slots=True)
-class _NoOrder:
-    """Why the next order of a leg was not even built."""
-
-    detail: str
 
 
 class Executor:
@@ -61,26 +44,24 @@ class Executor:
         store: Store,
         dispatcher: Dispatcher,
         rollback: RollbackEngine,
-        positions: PositionCache,
-        lag: ReadLag,
+        before: Preconditions,
+        proof: LegProof,
         clock: Clock,
         rules: Rules,
-        leverage: Decimal,
         patience: Patience,
         against: Against,
     ) -> None:
         self._patience = patience
         self._against = against
-        self._lag = lag
         self._venues = venues
         self._quotes = quotes
         self._store = store
         self._dispatcher = dispatcher
         self._rollback = rollback
-        self._positions = positions
+        self._before = before
+        self._proof = proof
         self._clock = clock
         self._rules = rules
-        self._leverage = leverage
         self._locks: dict[HedgeId, asyncio.Lock] = {}
 
     # -- doors ------------------------------------------------------------------------------
@@ -185,16 +166,16 @@ class Executor:
         needs = []
         try:
             books = {v: await self._quotes[v].book(hedge.symbol) for v in hedge.venues}
-            order = await self._opening_order(hedge, books[hedge.venue_a], hedge.planned_size)
-            if isinstance(order, _NoOrder):
+            order = await self._before.order(hedge, books[hedge.venue_a], hedge.planned_size)
+            if isinstance(order, NoOrder):
                 return self._store.move(hedge, State.REFUSED, order.detail)
             for venue in hedge.venues:
-                needs.append(await self._margin(books[venue], hedge.planned_size))
-                if (held := await self._held(hedge, venue)) is not None:
+                needs.append(await self._before.margin(books[venue], hedge.planned_size))
+                if (held := await self._before.held(hedge, venue)) is not None:
                     return self._store.move(hedge, State.REFUSED, held)
         except VenueError as error:
             return self._store.move(hedge, State.REFUSED, f"not opened: {error}")
-        if (short := self._fresh_balances(hedge, needs)) is not None:
+        if (short := self._before.shortfall(hedge, needs)) is not None:
             return self._store.move(hedge, State.REFUSED, short)
         try:
             if why := await self._against(hedge, needs):
@@ -221,13 +202,10 @@ class Executor:
         if filled == ZERO:
             return self._store.move(hedge, State.CLOSED_FLAT, self._why_nothing(hedge))
         wait_s = self._rules.settle_timeout_s + self._rules.min_leg_delay_s
-        deadline = self._sent_at(hedge) + timedelta(seconds=wait_s)
-        if not await self._seen(hedge, deadline):
-            return self._to_rollback(
-                hedge,
-                Target.FLAT,
-                f"leg A was not proven within {wait_s:g} s",
-            )
+        deadline = self._proof.sent_at(hedge) + timedelta(seconds=wait_s)
+        if not await self._proof.seen(hedge, deadline):
+            why = f"leg A was not proven within {wait_s:g} s"
+            return self._to_rollback(hedge, Target.FLAT, why)
         if self._rules.min_leg_delay_s > 0:
             await self._clock.sleep(self._rules.min_leg_delay_s)
         try:
@@ -244,11 +222,11 @@ class Executor:
                 hedge, Target.FLAT, f"leg A filled {plain(filled)}, too little for leg B"
             )
         book = await self._quotes[hedge.venue_b].book(hedge.symbol)
-        order = await self._opening_order(hedge, book, size)
-        if isinstance(order, _NoOrder):
+        order = await self._before.order(hedge, book, size)
+        if isinstance(order, NoOrder):
             return self._to_rollback(hedge, Target.FLAT, order.detail)
-        need = await self._margin(book, size)
-        if (short := self._fresh_balances(hedge, [need])) is not None:
+        need = await self._before.margin(book, size)
+        if (short := self._before.shortfall(hedge, [need])) is not None:
             return self._to_rollback(hedge, Target.FLAT, f"leg B was not sent: {short}")
         if self._clock.now() > deadline:
             return self._to_rollback(hedge, Target.FLAT, "leg B was not sent: it took too long")
@@ -279,127 +257,7 @@ class Executor:
             f"leg A holds {plain(a)}, leg B {plain(b)}: {self._why_nothing(hedge)}",
         )
 
-    # -- preconditions ----------------------------------------------------------------------
-
-    async def _held(self, hedge: Hedge, venue: VenueId) -> str | None:
-        """
-        Why the market is not free: a position that was there before is never touched.
-
-        It may be in the very answer that has just told the balance.
-        """
-        position = await self._venues[venue].position(hedge.symbol, max_age_s=WITH_BALANCE_S)
-        self._store.observe([position], hedge=hedge.id)
-        if position.size == ZERO:
-            return None
-        return (
-            f"{venue} already holds {plain(position.size)} {hedge.symbol}"
-            " that no hedge explains; close it or block the symbol"
-        )
-
-    async def _margin(self, book: OrderBook, size: Decimal) -> Margin:
-        """A fresh balance against what ``size`` coins need at the configured leverage."""
-        venue = self._venues[book.venue]
-        fees = await self._fees(venue, book.symbol)
-        balance = await venue.balance()
-        value = size * (book.mid or ZERO)
-        needed = value * (ONE / self._leverage + fees.taker) * MARGIN_RESERVE
-        return Margin(
-            venue=book.venue,
-            available_usd=balance.available_usd,
-            needed_usd=needed,
-            equity_usd=balance.equity_usd,
-            value_usd=value,
-            held_usd=balance.held_usd,
-        )
-
-    async def _fees(self, venue: Venue, symbol: Symbol) -> Fees:
-        """The account's fee rates; new ones are kept, and later our fills are held to them."""
-        asked_at = self._clock.now()
-        fees = await venue.fees(symbol, max_age_s=FEES_FOR_S)
-        market = (venue.id, venue.account, symbol)
-        if self._store.fee_rates(market) != fees:
-            self._store.note_fees(market, fees, asked_at)
-        return fees
-
-    def _fresh_balances(self, hedge: Hedge, needs: list[Margin]) -> str | None:
-        """Log every figure; the sentence of the first shortfall, or None."""
-        figures = ", ".join(
-            f"{m.venue}={m.available_usd:.2f} USD free (needs {m.needed_usd:.2f})" for m in needs
-        )
-        logger.bind(hedge=hedge.id).info("fresh balances for {}: {}", hedge.id, figures)
-        self._store.event(
-            "balances",
-            f"fresh balances: {figures}",
-            hedge=hedge.id,
-            data={m.venue: m.available_usd for m in needs},
-        )
-        for need in needs:
-            reserved = self._store.reserved(need.venue, hedge.id)
-            if need.available_usd - reserved < need.needed_usd:
-                return (
-                    f"{need.venue} has {need.available_usd:.2f} USD free, {reserved:.2f} of it"
-                    f" reserved by unfinished hedges, and {need.needed_usd:.2f} are needed"
-                )
-        return None
-
-    async def _opening_order(
-        self, hedge: Hedge, book: OrderBook, size: Decimal
-    ) -> Order | _NoOrder:
-        venue = book.venue
-        rules = await self._venues[venue].instrument(hedge.symbol)
-        side = hedge.side_on(venue)
-        price = worst_price(side, book, rules, self._rules.slippage_bps)
-        if price is None or book.mid is None:
-            return _NoOrder(f"a side of the {hedge.symbol} book of {venue} is empty")
-        ttl = timedelta(seconds=self._venues[venue].capabilities.order_ttl_s)
-        return Order(
-            id=OrderId(order_id_for(self._store, hedge)),
-            hedge=hedge.id,
-            venue=venue,
-            symbol=hedge.symbol,
-            purpose=Purpose.OPEN,
-            attempt=1,
-            side=side,
-            size=tidy(size),
-            limit_price=price,
-            expires_at=self._clock.now() + ttl,
-        )
-
-    # -- proofs and steps -------------------------------------------------------------------
-
-    async def _seen(self, hedge: Hedge, deadline: datetime) -> bool:
-        """Whether leg A's position shows exactly what its fills made, before the deadline."""
-        booked = self._store.leg_size(hedge.id, hedge.venue_a)
-        filled_at = self._store.orders_of(hedge.id)[-1].done_at or self._clock.now()
-        watch = Watch()
-
-        async def look() -> Position:
-            return await self._positions.get(
-                hedge.venue_a, hedge.symbol, max_age_s=0, hedge=hedge.id
-            )
-
-        while self._clock.now() <= deadline:
-            try:
-                position = await soon(look, self._clock)
-                asked_at = position.read_started_at
-                if position.size == booked:
-                    self._lag.shown(
-                        hedge.venue_a, "a position", watch, since=filled_at, asked_at=asked_at
-                    )
-                    return True
-                watch.missed(asked_at)
-            except VenueError as error:
-                logger.warning("hedge {}: leg A cannot be seen, {}", hedge.id, error)
-            await self._clock.sleep(LOOK_S)
-        return False
-
-    def _sent_at(self, hedge: Hedge) -> datetime:
-        """When leg A's order went out; of several, the one that took the place of the others."""
-        return max(
-            record.prepared_at
-            for record in self._store.orders_of(hedge.id)
-            if record.prepared.order.venue == hedge.venue_a
-        )
+    # -- steps ------------------------------------------------------------------------------
 
     def _why_nothing(self, hedge: Hedge) -> str:
         """What the last order of the hedge came to, for the reason of the next state."""

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from loguru import logger
 
+from hedger.cancelling import cancel
 from hedger.clock import Clock
 from hedger.dispatcher import Dispatcher
 from hedger.domain.hedge import Hedge, State, Target
@@ -25,7 +26,6 @@ from hedger.ledger.records import MarketBusyError
 from hedger.ledger.store import Store
 from hedger.pace import Pace
 from hedger.ports import Venue
-from hedger.resolver import cancel
 from hedger.sequence import Lanes
 from hedger.settings_recovery import Recovery as Rules
 

@@ -12,13 +12,13 @@ from datetime import timedelta
 
 from loguru import logger
 
+from hedger.cancelling import RESTING_CLOSE_S, cancel
 from hedger.clock import Clock
 from hedger.domain.ids import VenueId
 from hedger.errors import VenueError
 from hedger.ledger.records import OrderRecord
 from hedger.ledger.store import Store
 from hedger.ports import Venue
-from hedger.resolver import RESTING_CLOSE_S, cancel
 from hedger.sequence import Lanes
 
 TOLD_MAX = 1_000

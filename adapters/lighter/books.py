@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from adapters.lighter import units, wire
+from adapters.lighter import accountwire, units
 from adapters.lighter.fields import (
     Row,
     UnreadableError,
@@ -123,7 +123,7 @@ def trade_entries(row: Row, venue: VenueId, symbol: Symbol, account: int) -> lis
 
 def funding_entry(row: Row, venue: VenueId, symbol: Symbol) -> Entry:
     """One funding payment at its hour."""
-    payment = wire.payment(row, venue, symbol)
+    payment = accountwire.payment(row, venue, symbol)
     return Entry(
         venue=venue,
         kind=EntryKind.FUNDING,

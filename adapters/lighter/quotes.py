@@ -11,6 +11,7 @@ from adapters.http_quotes import PublicHttp
 from adapters.lighter import wire
 from adapters.lighter.answers import CODE_OK, RATE_CODES
 from adapters.lighter.fields import reading
+from adapters.lighter.names import Names
 from adapters.upcoming import Upcoming
 from hedger.clock import Clock
 from hedger.domain.ids import Symbol, VenueId
@@ -44,7 +45,7 @@ class LighterQuotes:
         budget: Budget | None = None,
     ) -> None:
         self._id = id
-        self._names = wire.Names(names)
+        self._names = Names(names)
         self._clock = clock
         self._http = PublicHttp(id, base_url, timeout_s, budget)
         self._markets: wire.Markets | None = None

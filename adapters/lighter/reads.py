@@ -11,11 +11,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from adapters.lately import Lately, Told
-from adapters.lighter import orders, wire
+from adapters.lighter import accountwire, orders, wire
 from adapters.lighter.access import Access
 from adapters.lighter.answers import TX_NOT_FOUND
 from adapters.lighter.fields import Row, instant, int_of, reading, rows_of
 from adapters.lighter.gateway import Gateway
+from adapters.lighter.names import Names
 from hedger.clock import Clock
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import (
@@ -45,7 +46,7 @@ class Reads:
     """
 
     def __init__(
-        self, venue: VenueId, access: Access, gateway: Gateway, names: wire.Names, clock: Clock
+        self, venue: VenueId, access: Access, gateway: Gateway, names: Names, clock: Clock
     ) -> None:
         self._venue = venue
         self._index = access.account_index
@@ -75,7 +76,7 @@ class Reads:
         name = (await self.instrument(symbol)).name
         account = await self.account.get(max_age_s)
         with reading(self._venue, "GET /account"):
-            chosen = wire.leverage(account.answer, name)
+            chosen = accountwire.leverage(account.answer, name)
         if chosen is not None:
             return chosen
         return (self._markets or await self._read_markets()).leverages.get(symbol)
@@ -90,7 +91,7 @@ class Reads:
         """Free margin and value."""
         account = await self.account.get(max_age_s)
         with reading(self._venue, "GET /account"):
-            return wire.balance(account.answer, self._venue, account.came_at)
+            return accountwire.balance(account.answer, self._venue, account.came_at)
 
     async def positions(self, max_age_s: float) -> Mapping[Symbol, Position]:
         """What is open."""
@@ -106,12 +107,12 @@ class Reads:
             entry_price=None,
             read_started_at=account.asked_at,
             as_of=account.came_at,
-            source=wire.POSITION_SOURCE,
+            source=accountwire.POSITION_SOURCE,
         )
 
     def _positions(self, account: Told[Row]) -> Mapping[Symbol, Position]:
         with reading(self._venue, "GET /account"):
-            return wire.positions(
+            return accountwire.positions(
                 account.answer, self._venue, self._names, account.asked_at, account.came_at
             )
 
@@ -125,7 +126,7 @@ class Reads:
             authorization=await self._gateway.token(),
         )
         with reading(self._venue, what):
-            return wire.fees(data)
+            return accountwire.fees(data)
 
     async def next_nonce(self, key: int) -> int:
         """What the venue says is next on one key; it lags behind execution (lighter.md §0.4)."""
@@ -236,7 +237,7 @@ class Reads:
         account = self.account.known(max_age_s)
         if account is not None:
             with reading(self._venue, "GET /account"):
-                if wire.has_no_orders(account.answer):
+                if accountwire.has_no_orders(account.answer):
                     return []
         what = "GET /accountActiveOrders"
         data = await self._gateway.read(
@@ -290,7 +291,7 @@ class Reads:
                 market = int_of(row, "market_id")
             symbol = await self.symbol_of(market)
             with reading(self._venue, what):
-                payments.append(wire.payment(row, self._venue, symbol))
+                payments.append(accountwire.payment(row, self._venue, symbol))
         return payments
 
     async def symbol_of(self, market: int) -> Symbol:
@@ -319,7 +320,7 @@ class Reads:
             value=str(self._index),
         )
         with reading(self._venue, what):
-            return wire.account_of(data, self._index)
+            return accountwire.account_of(data, self._index)
 
     async def _pages(
         self,

@@ -10,14 +10,15 @@ endpoint and field                      unit                               ours
 ``market_stats`` ``*funding_rate``      percent per hour, signed           / 100
 ``/positionFunding`` ``rate``           fraction per hour, sign from cash  sign of the payment
 fee ticks, ``taker_fee``/``maker_fee``  parts per million                  / 1,000,000
+margin fractions of a market            basis points                       / 10,000
 ======================================  =================================  ==================
 
-Ours is a signed fraction per hour; positive means that longs pay shorts. Mistaking one for
+Our rate is a signed fraction per hour; positive means that longs pay shorts. Mistaking one for
 another reversed the direction of the trade in six of the tools that were looked at
 (peers.md §7, lighter.md §10).
 """
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from adapters.lighter.fields import UnreadableError
@@ -26,6 +27,7 @@ from hedger.domain.money import ZERO
 FUNDING_RATES_HOURS: Final = 8
 PERCENT: Final = 100
 PPM: Final = 1_000_000
+FRACTION_UNIT: Final = Decimal(10_000)  # margin fractions of markets are in basis points
 USDC_QUANTUM: Final = Decimal("0.000001")
 """USDC has six decimals; the venue books no smaller amount."""
 
@@ -101,3 +103,8 @@ def fraction_of_ppm(ticks: int) -> Decimal:
 def fee_usd(value_usd: Decimal, ticks: int) -> Decimal:
     """The fee of one trade, to the venue's smallest amount. A negative one is a rebate."""
     return (value_usd * ticks / PPM).quantize(USDC_QUANTUM, rounding=ROUND_HALF_EVEN)
+
+
+def margin_bps(leverage: Decimal) -> int:
+    """The least margin fraction, in whole basis points, that allows no more than ``leverage``."""
+    return int((FRACTION_UNIT / leverage).to_integral_value(ROUND_CEILING))

@@ -6,11 +6,12 @@ from decimal import Decimal
 from typing import Final
 
 from adapters.budget import Budget
-from adapters.lighter import orders, wire
+from adapters.lighter import orders, units
 from adapters.lighter.access import Options, access
 from adapters.lighter.books import BOOKS, History
 from adapters.lighter.fields import UnreadableError, reading
 from adapters.lighter.gateway import Gateway, Signed
+from adapters.lighter.names import Names
 from adapters.lighter.reads import Reads
 from hedger.clock import Clock
 from hedger.domain.account import HistoryPage, Stream
@@ -69,7 +70,7 @@ class LighterVenue:
         self._clock = clock
         self._fees: tuple[Fees, float] | None = None
         self._gateway = Gateway(id, self._access, clock, budget)
-        self._reads = Reads(id, self._access, self._gateway, wire.Names(names), clock)
+        self._reads = Reads(id, self._access, self._gateway, Names(names), clock)
         index = self._access.account_index
         self._history = History(id, index, self._gateway, self._reads)
 
@@ -196,7 +197,7 @@ class LighterVenue:
 
     def leverage_within(self, wanted: Decimal) -> Decimal:
         """That of whole basis points of margin, rounded up: rounded down would be riskier."""
-        return wire.FRACTION_UNIT / wire.margin_bps(wanted)
+        return units.FRACTION_UNIT / units.margin_bps(wanted)
 
     async def set_leverage(self, symbol: Symbol, leverage: Decimal) -> Decimal | None:
         """Never to be asked: the change takes a nonce."""
@@ -209,7 +210,7 @@ class LighterVenue:
         instrument = await self.instrument(symbol)
         if instrument.market_id is None:
             raise DeniedError(self._id, f"market {instrument.name} has no number")
-        fraction = wire.margin_bps(leverage)
+        fraction = units.margin_bps(leverage)
         return self._filler(
             await self._gateway.sign_leverage(
                 instrument.market_id, fraction, nonce, self._key_of(lane)

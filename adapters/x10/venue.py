@@ -3,8 +3,8 @@ One X10 account behind the core's port, on the official SDK.
 
 Built on x10.md: orders are made once by the SDK's ``create_order_object`` with our own salt
 and an expiry of seconds, and their exact body is sent once (§0.4, §0.5). Reads go over the
-SDK's session but are parsed here, tolerantly (§0.6). An answer to an order proves what
-``codes`` says; what became of it is read by our id (§3.3).
+SDK's session but are parsed by us, tolerantly (§0.6; ``reads``). An answer to an order proves
+what ``codes`` says; what became of it is read by our id (§3.3).
 """
 
 import json
@@ -16,16 +16,15 @@ from typing import Final
 from loguru import logger
 from x10.clients.rest import RestApiClient
 
-from adapters.lately import Lately
-from adapters.x10 import sightings, wire
 from adapters.x10.books import BOOKS, History
 from adapters.x10.codes import classify
-from adapters.x10.fields import Row, to_ms
-from adapters.x10.http import LIMIT, AccountHttp, Params, Reply
+from adapters.x10.fields import Row
+from adapters.x10.http import AccountHttp, Reply
 from adapters.x10.lookup import Lookup
 from adapters.x10.markets import Markets
 from adapters.x10.names import Names
 from adapters.x10.options import TTL_MAX_S, Value, read_options
+from adapters.x10.reads import Reads
 from adapters.x10.signing import check_steps, expiry_of, salt_of, signed_body
 from hedger.clock import Clock
 from hedger.domain.account import HistoryPage, Stream
@@ -38,7 +37,7 @@ from hedger.domain.market import (
     Position,
     Traded,
 )
-from hedger.domain.money import ZERO, plain
+from hedger.domain.money import plain
 from hedger.domain.order import (
     Answer,
     Filler,
@@ -48,7 +47,7 @@ from hedger.domain.order import (
     Purpose,
     Sighting,
 )
-from hedger.errors import ConfigError, DeniedError, VenueError
+from hedger.errors import ConfigError, DeniedError
 from hedger.ports import Capabilities, Fence
 from hedger.venueclock import Offset
 
@@ -57,13 +56,6 @@ CLOCK_SKEW_S: Final = 2.0
 USUAL_MATCH_S: Final = (
     0.55  # a taker order trades 0.2 s after it is taken (data.md §0), and reads lag
 )
-
-FEES_FOR_S: Final = 3_600.0
-FEE_CEILING: Final = Decimal("0.0005")
-"""
-The SDK's own default of the highest fee accepted, twice what X10 charges. It stands in where
-the real rate cannot be read and exposure has to come off: X10 charges the real rate anyway.
-"""
 
 
 class XVenue:
@@ -97,13 +89,7 @@ class XVenue:
         self._markets = Markets(id, self._http, self._names, clock)
         self._lookup = Lookup(id, self._http, clock, READ_LAG_S)
         self._history = History(id, self._http, self._names, clock)
-        self._remember()
-
-    def _remember(self) -> None:
-        """What is given again while it is young."""
-        self._balance = Lately(self._clock, self._read_balance)
-        self._everything = Lately(self._clock, lambda: self._positions(()))
-        self._fees: dict[Symbol, tuple[float, Fees]] = {}
+        self._reads = Reads(id, self._http, self._names, clock)
 
     def __repr__(self) -> str:
         return f"XVenue(id={self._id!r}, account={self.account!r})"
@@ -163,54 +149,20 @@ class XVenue:
         return (await self._markets.get(symbol)).instrument
 
     async def balance(self, *, max_age_s: float = 0.0) -> Balance:
-        return (await self._balance.get(max_age_s)).answer
-
-    async def _read_balance(self) -> Balance:
-        """Free margin and equity. X10 answers 404 where the balance is zero (x10.md §2.2)."""
-        page = await self._http.page("/user/balance")
-        now = self._clock.now()
-        if page is None:
-            return Balance(
-                venue=self._id,
-                available_usd=ZERO,
-                equity_usd=ZERO,
-                held_usd=ZERO,
-                cash_usd=ZERO,
-                as_of=now,
-            )
-        return wire.balance(self._id, page.data, now)
+        """Free margin and equity."""
+        return await self._reads.balance(max_age_s)
 
     async def fees(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Fees:
         """The account's real fee rates on one market."""
-        known = self._fees.get(symbol)
-        if known is not None and self._clock.monotonic_s() - known[0] < max_age_s:
-            return known[1]
-        asked_s = self._clock.monotonic_s()
-        market = self._names.market(symbol)
-        page = await self._http.content("/user/fees", [("market", market)])
-        fees = wire.fees(self._id, page.data, market)
-        self._fees[symbol] = (asked_s, fees)
-        return fees
+        return await self._reads.fees(symbol, max_age_s)
 
     async def positions(self, *, max_age_s: float = 0.0) -> Mapping[Symbol, Position]:
         """Every open position; a symbol that is not there is flat as of this read."""
-        return (await self._everything.get(max_age_s)).answer
+        return await self._reads.positions(max_age_s)
 
     async def position(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Position:
         """One position; ``size`` is zero when the venue says flat. Always asked for by itself."""
-        started_at = self._clock.now()
-        open_now = await self._positions([("market", self._names.market(symbol))])
-        if symbol in open_now:
-            return open_now[symbol]
-        return Position(
-            venue=self._id,
-            symbol=symbol,
-            size=ZERO,
-            entry_price=None,
-            read_started_at=started_at,
-            as_of=self._clock.now(),
-            source=wire.POSITION_SOURCE,
-        )
+        return await self._reads.position(symbol)
 
     def lane(self, purpose: Purpose) -> LaneId | None:
         """X10 has no nonce sequence: an order's salt has no neighbours."""
@@ -238,9 +190,7 @@ class XVenue:
 
     async def leverage(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Decimal | None:
         """Per market, always asked for; set before its first order (x10.md §9)."""
-        market = self._names.market(symbol)
-        page = await self._http.content("/user/leverage", [("market", market)])
-        return wire.leverage(self._id, page.data, market)
+        return await self._reads.leverage(symbol)
 
     def leverage_within(self, wanted: Decimal) -> Decimal:
         """X10 takes the figure itself; one of more decimals than it knows is refused there."""
@@ -249,7 +199,7 @@ class XVenue:
     async def set_leverage(self, symbol: Symbol, leverage: Decimal) -> Decimal | None:
         """The answer to the change may be empty (x10.md §2.2), so it is read again."""
         body = {"market": self._names.market(symbol), "leverage": plain(leverage)}
-        self._balance.forget()
+        self._reads.forget_balance()
         await self._http.patch("/user/leverage", json.dumps(body))
         return await self.leverage(symbol)
 
@@ -279,7 +229,7 @@ class XVenue:
             assets=market.assets,
             account=self._signer,
             domain=self._client.config.signing.starknet_domain,
-            max_fee=await self._max_fee(order),
+            max_fee=await self._reads.max_fee(order),
             salt=salt,
             expires_at=self._on_their_clock(order.expires_at),
         )
@@ -294,8 +244,7 @@ class XVenue:
 
     async def submit(self, prepared: Prepared) -> Answer:
         """Send the exact body once and say what the answer proves."""
-        self._balance.forget()
-        self._everything.forget()
+        self._reads.forget()
         reply = await self._http.send("/user/order", prepared.payload)
         if isinstance(reply, Reply):
             return classify(reply.status, reply.text, prepared.client_id)
@@ -311,51 +260,17 @@ class XVenue:
 
     async def open_orders(self, *, max_age_s: float = 0.0) -> Sequence[str]:
         """Client ids of every working order of the account, always asked for."""
-        rows = await self._http.rows("/user/orders", ())
-        return [row.id("externalId") if row.has("externalId") else row.id("id") for row in rows]
+        return await self._reads.open_orders()
 
     async def traded(self, symbol: Symbol, since: datetime) -> Traded:
-        """Every trade on one market since an instant, by ``GET /user/trades`` (x10.md §2.4)."""
-        started_at = self._clock.now()
-        market = self._names.market(symbol)
-
-        def all_before(rows: Sequence[Row]) -> bool:
-            return all(row.instant("createdTime") < since for row in rows)
-
-        rows = await self._http.rows("/user/trades", [("market", market), LIMIT], all_before)
-        net, forced = sightings.net_traded(rows, market, since)
-        return Traded(
-            venue=self._id,
-            symbol=symbol,
-            net=net,
-            forced=forced,
-            read_started_at=started_at,
-            trades=frozenset(row.id("id") for row in rows),
-        )
+        """Every trade on one market since an instant."""
+        return await self._reads.traded(symbol, since)
 
     async def funding_payments(
         self, since: datetime, symbol: Symbol | None = None
     ) -> Sequence[FundingPayment]:
-        """
-        Every payment whose settlement is at or after ``since``, oldest first.
-
-        X10 has had two names for the filter and ignores the one that it does not know, so both
-        are sent and the rows are filtered here again (x10.md §2.4).
-        """
-        from_ms = str(to_ms(since - wire.PAID_EARLY))
-        params = [LIMIT, ("fromTime", from_ms), ("startTime", from_ms)]
-        if symbol is not None:
-            params.append(("market", self._names.market(symbol)))
-
-        def all_before(rows: Sequence[Row]) -> bool:
-            return all(row.instant("paidTime") < since - wire.PAID_EARLY for row in rows)
-
-        rows = await self._http.rows("/user/funding/history", params, all_before)
-        payments = [wire.payment(self._id, row, self._names) for row in rows]
-        wanted = [
-            one for one in payments if one.settlement_at >= since and symbol in {None, one.symbol}
-        ]
-        return sorted(wanted, key=lambda one: (one.settlement_at, one.symbol, one.payment_id))
+        """Every payment whose settlement is at or after ``since``, oldest first."""
+        return await self._reads.funding_payments(since, symbol)
 
     def _on_their_clock(self, instant: datetime) -> datetime:
         offset = self.offset
@@ -364,24 +279,3 @@ class XVenue:
     async def history(self, stream: Stream, since: datetime, cursor: str | None) -> HistoryPage:
         """One page of the venue's own books, newest first."""
         return await self._history.page(stream, since, cursor)
-
-    async def _positions(self, params: Params) -> dict[Symbol, Position]:
-        started_at = self._clock.now()
-        rows = await self._http.rows("/user/positions", params)
-        now = self._clock.now()
-        found: dict[Symbol, Position] = {}
-        for row in rows:
-            one = wire.position(self._id, row, self._names, started_at, now)
-            if one.size != ZERO and found.setdefault(one.symbol, one) is not one:
-                raise row.drift(f"{one.symbol} is there twice; X10 has one position per market")
-        return found
-
-    async def _max_fee(self, order: Order) -> Decimal:
-        """The taker rate. A failed read of it never stops an order that takes exposure off."""
-        try:
-            return (await self.fees(order.symbol, max_age_s=FEES_FOR_S)).taker
-        except VenueError:
-            if not order.reduce_only:
-                raise
-            known = self._fees.get(order.symbol)
-            return max(FEE_CEILING, known[1].taker) if known is not None else FEE_CEILING

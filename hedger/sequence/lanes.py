@@ -3,12 +3,7 @@ The lanes of the program: which nonce an order may carry, one order at a time pe
 
 A lane is (venue, account, API key), and is kept from the allocation of a nonce until the end
 of its order is known. Between orders the venue is asked: after every transaction, and at least
-every ``refresh_interval_s``. What it says is judged as follows (reliability.md §2.6):
-
-* as we: in step;
-* behind, within the read lag of our last use: normal;
-* behind, for longer: a gap. Fillers use up the nonces that it waits for;
-* ahead: someone else uses the key. Alarm, pause, and on from where two readings agree.
+every ``refresh_interval_s``; how its word is judged stands in ``hedger/sequence/resync.py``.
 
 A refused nonce (21104) pauses the lane; its order is followed to its proof first, and then the
 lane is resynchronised, with the account's others that are out of step too (seed 001). After
@@ -19,8 +14,6 @@ resynchronisation.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Final
 
 from loguru import logger
 
@@ -31,44 +24,18 @@ from hedger.errors import UnavailableError, VenueError
 from hedger.ledger.records import LaneState
 from hedger.ledger.store import Store
 from hedger.ports import Venue
-from hedger.sequence.gaps import fill, use_up, waited_for
+from hedger.sequence.gaps import use_up
+from hedger.sequence.held import Held
 from hedger.sequence.lane import Lane
-from hedger.sequence.slots import overlapping
+from hedger.sequence.resync import Resync
+from hedger.sequence.siblings import Siblings
 from hedger.sequence.values import Dense
 from hedger.sequence.words import ALL, CLOSES, OPENS, one_key_text
 from hedger.settings_sequence import Sequence as Rules
-from hedger.together import together
-
-LONG_AGO_S: Final = float("-inf")
 
 
 class LaneBusyError(UnavailableError):
     """Nothing was taken and nothing was sent: others were on the lane."""
-
-
-@dataclass(slots=True)
-class _Held:
-    """A lane of the program, and what happened on it since the venue was last asked."""
-
-    lane: Lane
-    venue: Venue
-    values: Dense
-    last_use_s: float  # when a nonce may last have been used
-    checked_s: float = LONG_AGO_S
-    used: bool = False
-    doubt: str = ""  # why it has to be resynchronised
-    refused: int | None = None  # the nonce that the venue would not have
-    seen: tuple[int, float] | None = None  # a reading while an order's end was sought, and when
-
-    @property
-    def account(self) -> tuple[VenueId, str]:
-        return self.venue.id, self.venue.account
-
-
-def _reason(held: _Held, why: str) -> str:
-    """Why a lane is resynchronised: its own reason, if it has one."""
-    first = held.lane.state is LaneState.SYNCING
-    return held.doubt or ("first reading" if first else why)
 
 
 class Lanes:
@@ -86,11 +53,12 @@ class Lanes:
         self._store = store
         self._clock = clock
         self._rules = rules
-        self._lag_s = lag_s
-        self._held: dict[LaneId, _Held] = {}
+        self._held: dict[LaneId, Held] = {}
         self._one_key: list[Venue] = []
         for venue in venues.values():
             self._add(venue)
+        self._resync = Resync(store, clock=clock, rules=rules, lag_s=lag_s)
+        self._siblings = Siblings(store, lanes=self._held.values(), resync=self._resync)
 
     def _add(self, venue: Venue) -> None:
         opens, closes = venue.lane(Purpose.OPEN), venue.lane(Purpose.ROLLBACK)
@@ -110,7 +78,7 @@ class Lanes:
                 clock=self._clock,
                 rules=self._rules,
             )
-            self._held[id_] = _Held(lane, venue, values, self._clock.monotonic_s())
+            self._held[id_] = Held(lane, venue, values, self._clock.monotonic_s())
 
     def announce(self) -> None:
         """Record every lane at the start of a process, and what one key for everything costs."""
@@ -172,12 +140,12 @@ class Lanes:
             raise UnavailableError(held.venue.id, why)
         if unknown or held.doubt or held.lane.state is not LaneState.READY:
             why = held.doubt or (f"order {unknown[0]} is unknown" if unknown else "first reading")
-            await self._recover(held, why)
+            await self._resync.recover(held, why)
         held.used, held.seen = True, None
         await self._use_up_refused(held)
         return held.lane.take()
 
-    async def _use_up_refused(self, held: _Held) -> None:
+    async def _use_up_refused(self, held: Held) -> None:
         """
         Let something harmless have the nonce of an order that the venue refused at the door.
 
@@ -193,7 +161,9 @@ class Lanes:
             return
         answer = await use_up(self._store, held.venue, lane, nonce, clock=self._clock)
         if not isinstance(answer, Accepted):
-            await self._recover(held, f"nonce {nonce}, which was refused, may be used or not")
+            await self._resync.recover(
+                held, f"nonce {nonce}, which was refused, may be used or not"
+            )
 
     def answered(self, lane: LaneId | None, nonce: int | None, answer: Answer) -> None:
         """Take note of what the venue said to a send; its word about the nonce pauses the lane."""
@@ -245,10 +215,7 @@ class Lanes:
         Raises:
             VenueError: the venue cannot be asked, or still waits after the read lag.
         """
-        held = self._held[lane]
-        remote = await self._read(held)
-        if remote < nonce:
-            await self._fill(held, remote, nonce)
+        await self._resync.fill_below(self._held[lane], nonce)
 
     def seen(self, lane: LaneId, expected: int) -> None:
         """What the venue expected while an order's end was sought: a reading like any other."""
@@ -289,175 +256,39 @@ class Lanes:
             except VenueError as error:
                 logger.warning("lanes of {} cannot be checked: {}", account[0], error)
 
-    def _due(self, held: _Held) -> bool:
+    def _due(self, held: Held) -> bool:
         age_s = self._clock.monotonic_s() - held.checked_s
         return held.lane.state is not LaneState.READY or age_s >= self._rules.refresh_interval_s
 
-    async def _check(self, due: Sequence[_Held]) -> None:
+    async def _check(self, due: Sequence[Held]) -> None:
         mine = [held for held in due if held.lane.turns.try_acquire()]
         try:
             idle = [held for held in mine if not self._unknown(held.lane.id)]
-            await self._recover_all(await self._astray(idle), "found by the regular check")
+            await self._siblings.recover_all(
+                await self._siblings.astray(idle), "found by the regular check"
+            )
         finally:
             for held in mine:
                 held.lane.turns.release()
 
-    async def _afterwards(self, held: _Held) -> None:
+    async def _afterwards(self, held: Held) -> None:
         """After a transaction: one reading, or the whole recovery where there was trouble."""
         used, held.used = held.used, False
         if self._unknown(held.lane.id):
             return  # its own order comes first
         try:
             if held.doubt or held.lane.state is LaneState.PAUSED:
-                await self._recover_account(held)
-            elif used and await self._ahead(held):
-                await self._recover_all([held], "the venue is ahead of us", patient=False)
+                await self._siblings.recover_account(held)
+            elif used and await self._resync.ahead(held):
+                await self._siblings.recover_all([held], "the venue is ahead of us", patient=False)
         except VenueError as error:
             logger.warning("lane {} is asked again later: {}", held.lane.id, error)
-
-    async def _recover_account(self, held: _Held) -> None:
-        """Resynchronise the lane, and those of its account that are out of step as well."""
-        others = [
-            other
-            for other in self._held.values()
-            if other is not held and other.account == held.account
-        ]
-        mine = [other for other in others if other.lane.turns.try_acquire()]
-        try:
-            ready = [o for o in mine if o.lane.state is LaneState.READY]
-            why = held.doubt or held.lane.reason
-            out, _ = await together((self._astray(ready), self._recovered(held, why)))
-            self._tell_of_several([held, *out] if out else [])
-            await together(self._recover(other, other.doubt or why, patient=False) for other in out)
-        finally:
-            for other in mine:
-                other.lane.turns.release()
-
-    async def _recovered(self, held: _Held, why: str) -> list[_Held]:
-        """What is left of one lane whose order has ended: nothing."""
-        await self._recover(held, why, patient=False)
-        return []
-
-    async def _recover_all(self, out: Sequence[_Held], why: str, *, patient: bool = True) -> None:
-        self._tell_of_several(out)
-        await together(self._recover(held, _reason(held, why), patient=patient) for held in out)
-
-    def _tell_of_several(self, out: Sequence[_Held]) -> None:
-        """The global form: the other lanes of the account are in doubt, too (seed 001)."""
-        if len([held for held in out if held.lane.state is not LaneState.SYNCING]) > 1:
-            names = ", ".join(held.lane.id for held in out)
-            text = f"several lanes of {out[0].venue.id} are out of step, all are read: {names}"
-            self._store.event("lane_global_resync", text, level="warning", data={"lanes": names})
-            everything = [h for h in self._held.values() if h.account == out[0].account]
-            for other in everything:
-                if other not in out:
-                    other.doubt = other.doubt or "other lanes of the account were out of step"
-
-    async def _astray(self, idle: Sequence[_Held]) -> list[_Held]:
-        """Those of the lanes, on which nothing is in flight, that have to be resynchronised."""
-        answers = await together(self._out_of_step(held) for held in idle)
-        return [held for held, out in zip(idle, answers, strict=True) if out]
-
-    async def _out_of_step(self, held: _Held) -> bool:
-        """
-        Whether a lane has to be resynchronised; it is paused from here on if the venue says so.
-
-        One that cannot be read is left for the next time: it holds nothing else up.
-        """
-        if held.doubt or held.lane.state is not LaneState.READY:
-            return True
-        try:
-            remote = await self._read(held)
-        except VenueError as error:
-            logger.warning("lane {} cannot be checked: {}", held.lane.id, error)
-            return False
-        ours = held.values.following()
-        quiet_s = self._clock.monotonic_s() - held.last_use_s
-        if remote == ours:
-            held.checked_s = self._clock.monotonic_s()
-        out = remote > ours or (remote < ours and quiet_s > self._lag_s(held.venue.id))
-        if out:
-            self._differs(held, remote, ours)
-        return out
-
-    async def _ahead(self, held: _Held) -> bool:
-        remote, ours = await self._read(held), held.values.following()
-        held.checked_s = self._clock.monotonic_s()
-        if remote > ours:
-            self._differs(held, remote, ours)
-        return remote > ours
-
-    async def _read(self, held: _Held) -> int:
-        """What the venue expects next."""
-        return await overlapping(lambda: held.venue.next_nonce(held.lane.id), self._clock)
-
-    def _differs(self, held: _Held, remote: int, ours: int) -> None:
-        """The first sign that a lane is out of step; what it is about is told when it is known."""
-        text = f"{held.venue.id} waits for nonce {remote} of lane {held.lane.id}, ours is {ours}"
-        held.lane.pause("", text)
-
-    # -- back into step ---------------------------------------------------------------------
-
-    async def _recover(self, held: _Held, why: str, *, patient: bool = True) -> None:
-        """
-        Resynchronise a lane that is ours and on which nothing is in flight.
-
-        Where the venue is behind, only the ``patient`` wait for it: the end of an order does
-        not, because a rollback may have to follow. The regular check comes back to it.
-
-        Raises:
-            VenueError: the venue cannot be asked, or its readings do not agree.
-        """
-        lane, fresh = held.lane, held.values.fresh
-        held.doubt = held.doubt or why
-        try:
-            remote = await lane.agreed(lambda: self._read(held), held.seen)
-            ours = held.values.following()
-            if remote < ours:
-                if not patient:
-                    return
-                remote = await self._catch_up(held, remote, ours)
-        except VenueError as error:
-            if lane.state is LaneState.READY:
-                lane.pause("lane_paused", f"lane {lane.id} is paused: {why}, and {error.detail}")
-            raise
-        expected = ours if held.refused is None else min(ours, held.refused)
-        taken = remote - expected
-        if taken > 0 and not fresh:
-            self._drifted(held, expected, remote, taken)
-        lane.resume(remote, why, since=expected)
-        held.doubt, held.refused, held.seen = "", None, None
-        held.checked_s = self._clock.monotonic_s()
-
-    async def _catch_up(self, held: _Held, remote: int, ours: int) -> int:
-        """The venue is behind: wait out its read lag, then use up what it waits for."""
-        id_ = held.lane.id
-        until_s = held.last_use_s + self._lag_s(held.venue.id)
-        remote = await waited_for(held.venue, id_, ours, until_s, self._clock)
-        return remote if remote >= ours else await self._fill(held, remote, ours)
-
-    async def _fill(self, held: _Held, remote: int, ours: int) -> int:
-        """Use up what the venue waits for, up to what is ours."""
-        id_, lag_s = held.lane.id, self._lag_s(held.venue.id)
-        text = f"{held.venue.id} waits for nonce {remote} of lane {id_}, our next is {ours}"
-        held.lane.pause("lane_gap", text, "gaps")
-        gap = range(remote, ours)
-        return await fill(self._store, held.venue, id_, gap, clock=self._clock, lag_s=lag_s)
-
-    def _drifted(self, held: _Held, expected: int, remote: int, taken: int) -> None:
-        """Somebody else uses the key."""
-        text = (
-            f"{taken} nonces of lane {held.lane.id} were used by somebody else: our next was"
-            f" {expected}, {held.venue.id} says {remote}; give hedger an API key of its own"
-        )
-        alert = taken > self._rules.drift_tolerance
-        held.lane.pause("lane_drift", text, "drifts", alert=alert)
 
     def _unknown(self, lane: LaneId) -> list[str]:
         """Orders of a lane whose end is not proven."""
         return [p.order.id for p in self._store.open_intents() if p.lane == lane]
 
-    def _why_held(self, held: _Held, unknown: Sequence[str]) -> str:
+    def _why_held(self, held: Held, unknown: Sequence[str]) -> str:
         """Why the lane takes no opening order; empty when it does."""
         lane = held.lane
         if unknown:

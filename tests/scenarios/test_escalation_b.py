@@ -164,14 +164,14 @@ async def test_read_lag_is_measured_from_our_fills_and_survives_a_restart(desk: 
     desk.world.fault(LIGHTER, "refuse", code=21739, reduce_only=False)
     hedge = await desk.open("ETH", 300)
     assert hedge.state is State.CLOSED
-    bound_s = desk.trader.executor._lag.bound_s(X10)
+    bound_s = desk.trader.executor._proof._lag.bound_s(X10)
     assert 8 <= bound_s <= 12
     assert desk.events("read_lag")
 
     await desk.restart()
 
-    assert desk.trader.executor._lag.bound_s(X10) == pytest.approx(bound_s, abs=0.01)
-    assert desk.trader.executor._lag.bound_s(LIGHTER) == 5
+    assert desk.trader.executor._proof._lag.bound_s(X10) == pytest.approx(bound_s, abs=0.01)
+    assert desk.trader.executor._proof._lag.bound_s(LIGHTER) == 5
 
 
 @pytest.mark.config(read_lag={"cap_s": 6})
@@ -180,7 +180,7 @@ async def test_read_lag_beyond_the_cap_is_capped_and_a_person_is_told(desk: Desk
 
     await desk.open("ETH", 300)
 
-    assert desk.trader.executor._lag.bound_s(X10) == 6
+    assert desk.trader.executor._proof._lag.bound_s(X10) == 6
     assert any("read_lag.cap_s" in alert.text for alert in desk.store.unacknowledged())
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from hedger.cancelling import cancel
 from hedger.domain.hedge import State
 from hedger.domain.ids import LaneId
 from hedger.domain.order import Answer, Declined, NoProof, Prepared, Purpose, Reason
 from hedger.errors import UnavailableError, UsageError
 from hedger.ledger.records import OrderState
-from hedger.resolver import cancel
 from tests.desk import Desk, at_desk
 from tests.world import LIGHTER, World
 
@@ -451,7 +451,7 @@ async def test_a_refusal_that_comes_after_a_lost_burn_leaves_no_gap(
     The lane went on behind a gap that nothing filled (seed 101609).
     """
     venue = desk.trader.venues[LIGHTER]
-    monkeypatch.setattr("hedger.resolver.RESEND_YOUNGER_THAN_S", 0.0)
+    monkeypatch.setattr("hedger.noncefence.RESEND_YOUNGER_THAN_S", 0.0)
 
     async def refused_late(prepared: Prepared) -> Answer:
         while not desk.store.burns_of(prepared):

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import aiohttp
 from aiohttp.client_reqrep import ConnectionKey
 
-from adapters.lighter import wire as lighter_wire
 from adapters.lighter.gateway import Gateway
+from adapters.lighter.names import Names as LighterNames
 from adapters.lighter.orders import TX_CANCEL_ORDER, TX_CREATE_ORDER, TX_UPDATE_LEVERAGE
 from adapters.lighter.reads import Reads
 from adapters.lighter.venue import LighterVenue
@@ -25,6 +25,7 @@ from adapters.x10.fields import to_ms
 from adapters.x10.http import AccountHttp, Params, Reply
 from adapters.x10.names import Names
 from adapters.x10.options import AccountOptions, read_options
+from adapters.x10.reads import Reads as XReads
 from adapters.x10.signing import check_steps, expiry_of, salt_of
 from adapters.x10.venue import READ_LAG_S, XVenue
 from hedger.clock import Clock
@@ -104,7 +105,7 @@ class SimXVenue(XVenue):
         self._http = SimAccountHttp(X10, wire, clock)
         self._markets = markets.Markets(X10, self._http, self._names, clock)
         self._lookup = lookup.Lookup(X10, self._http, clock, READ_LAG_S)
-        self._remember()
+        self._reads = XReads(X10, self._http, self._names, clock)
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -114,7 +115,7 @@ class SimXVenue(XVenue):
         check_steps(order, market.instrument)
         salt = salt_of(order.id) if nonce is None else nonce
         expires_at = self._on_their_clock(order.expires_at)
-        fee = await self._max_fee(order)
+        fee = await self._reads.max_fee(order)
         payload = _x10_body(order, market.instrument.name, fee, salt, expires_at)
         return Prepared(
             order=order,
@@ -293,4 +294,4 @@ class SimLighterVenue(LighterVenue):
             clock=clock,
         )
         self._gateway = SimGateway(LIGHTER, self._access, clock, wire)
-        self._reads = Reads(LIGHTER, self._access, self._gateway, lighter_wire.Names({}), clock)
+        self._reads = Reads(LIGHTER, self._access, self._gateway, LighterNames({}), clock)

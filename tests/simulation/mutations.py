@@ -40,7 +40,7 @@ MUTANTS = (
         "hedger/resolver.py",
         "        if isinstance(answer, NoProof):\n",
         "        if isinstance(answer, NoProof):\n"
-        '            return _dead(prepared, "no answer: once more")\n',
+        '            return dead(prepared, "no answer: once more")\n',
         "3 proven",
         (Ill.CUT_AFTER, Ill.ERROR_AFTER),
     ),
@@ -48,7 +48,7 @@ MUTANTS = (
         "not-found-is-refused",
         "hedger/resolver.py",
         "                search.watch.missed(asked_at)\n                limits =",
-        '                return _dead(search.prepared, "not found")\n                limits =',
+        '                return dead(search.prepared, "not found")\n                limits =',
         "3 proven",
         (Ill.REQUEST_LATE, Ill.STALE_ORDER),
     ),
@@ -158,7 +158,7 @@ MUTANTS = (
     ),
     Mutant(
         "expiry-without-margin",
-        "hedger/resolver.py",
+        "hedger/proofs.py",
         "return asked_at > prepared.expires_at + margin",
         "return asked_at + margin > prepared.expires_at",
         "3 proven",

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from adapters.http_quotes import PublicHttp
-from adapters.lighter import wire as lighter_wire
+from adapters.lighter.names import Names as LighterNames
 from adapters.lighter.quotes import INTERVAL, LighterQuotes
 from adapters.upcoming import Upcoming
 from adapters.x10.names import Names
@@ -84,7 +84,7 @@ class SimLighterQuotes(LighterQuotes):
 
     def __init__(self, wire: Wire, clock: Clock) -> None:
         self._id = LIGHTER
-        self._names = lighter_wire.Names({})
+        self._names = LighterNames({})
         self._clock = clock
         self._markets = self._markets_data = None
         self._last_settlement = None

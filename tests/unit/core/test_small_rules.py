@@ -13,7 +13,7 @@ from hedger.domain.order import Declined, NeverSent, NoProof, Reason, Side
 from hedger.errors import IllegalTransitionError
 from hedger.ports import Capabilities, Fence
 from hedger.pricing import worst_price
-from hedger.resolver import expired_for_good, verdict
+from hedger.proofs import expired_for_good, verdict
 from hedger.venueclock import Offset
 from tests.builders import (
     NOW,

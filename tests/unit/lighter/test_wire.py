@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.lighter import wire
+from adapters.lighter import accountwire, wire
 from adapters.lighter.fields import UnreadableError, instant, on_the_hour, rows_of
+from adapters.lighter.names import Names
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import Level, MarketStatus
 
@@ -20,7 +21,7 @@ SHAPES = json.loads(
 )
 LIGHTER = VenueId("lighter")
 ETH, PEPE = Symbol("ETH"), Symbol("PEPE")
-NAMES = wire.Names({PEPE: "1000PEPE"})
+NAMES = Names({PEPE: "1000PEPE"})
 NOW = datetime(2026, 1, 2, 21, 30, tzinfo=UTC)
 
 
@@ -97,8 +98,8 @@ def test_a_missing_side_of_the_book_is_not_an_empty_one() -> None:
 
 
 def test_positions_take_their_sign_from_sign_and_flat_rows_are_flat() -> None:
-    account = wire.account_of(SHAPES["account"], 700001)
-    positions = wire.positions(account, LIGHTER, NAMES, NOW, NOW)
+    account = accountwire.account_of(SHAPES["account"], 700001)
+    positions = accountwire.positions(account, LIGHTER, NAMES, NOW, NOW)
     assert set(positions) == {ETH}
     assert positions[ETH].size == Decimal("-0.1")
     assert positions[ETH].entry_price == Decimal(3001)
@@ -107,7 +108,7 @@ def test_positions_take_their_sign_from_sign_and_flat_rows_are_flat() -> None:
 @given(st.decimals(min_value="0.0001", max_value=10_000, places=4), st.sampled_from([1, -1]))
 def test_the_size_of_a_position_is_sign_times_position(size: Decimal, sign: int) -> None:
     row = {"symbol": "ETH", "sign": sign, "position": str(size), "avg_entry_price": "1"}
-    position = wire.positions({"positions": [row]}, LIGHTER, NAMES, NOW, NOW)[ETH]
+    position = accountwire.positions({"positions": [row]}, LIGHTER, NAMES, NOW, NOW)[ETH]
     assert position.size == sign * size
 
 
@@ -124,33 +125,33 @@ def test_the_size_of_a_position_is_sign_times_position(size: Decimal, sign: int)
 )
 def test_a_position_that_cannot_be_read_is_an_error_and_not_flat(row: dict[str, Any]) -> None:
     with pytest.raises(UnreadableError):
-        wire.positions({"positions": [row]}, LIGHTER, NAMES, NOW, NOW)
+        accountwire.positions({"positions": [row]}, LIGHTER, NAMES, NOW, NOW)
 
 
 def test_an_account_without_a_list_of_positions_is_not_flat() -> None:
     with pytest.raises(UnreadableError):
-        wire.positions({"collateral": "1"}, LIGHTER, NAMES, NOW, NOW)
+        accountwire.positions({"collateral": "1"}, LIGHTER, NAMES, NOW, NOW)
 
 
 def test_an_account_without_orders_says_so_in_every_count() -> None:
     row = {"position": "0", "open_order_count": 0, "pending_order_count": 0}
     account = {"total_order_count": 0, "pending_order_count": 0, "positions": [row]}
-    assert wire.has_no_orders(account)
-    for key in wire.ORDER_COUNTS:
-        assert not wire.has_no_orders(account | {key: 1})
-        assert not wire.has_no_orders({k: v for k, v in account.items() if k != key})
-    for key in wire.MARKET_ORDER_COUNTS:
+    assert accountwire.has_no_orders(account)
+    for key in accountwire.ORDER_COUNTS:
+        assert not accountwire.has_no_orders(account | {key: 1})
+        assert not accountwire.has_no_orders({k: v for k, v in account.items() if k != key})
+    for key in accountwire.MARKET_ORDER_COUNTS:
         for unclear in (1, None, "0", False):
-            assert not wire.has_no_orders(account | {"positions": [row | {key: unclear}]})
+            assert not accountwire.has_no_orders(account | {"positions": [row | {key: unclear}]})
 
 
 def test_another_account_is_refused() -> None:
     with pytest.raises(UnreadableError):
-        wire.account_of(SHAPES["account"], 700002)
+        accountwire.account_of(SHAPES["account"], 700002)
 
 
 def test_the_balance_is_free_margin_and_value() -> None:
-    balance = wire.balance(wire.account_of(SHAPES["account"], 700001), LIGHTER, NOW)
+    balance = accountwire.balance(accountwire.account_of(SHAPES["account"], 700001), LIGHTER, NOW)
     assert (balance.available_usd, balance.equity_usd) == (
         Decimal("9210.123456"),
         Decimal("10012.5"),
@@ -163,7 +164,7 @@ def test_what_is_held_is_the_value_of_both_sides_or_unknown() -> None:
     rows = [{"position": "2", "position_value": "30.5"}, {"position": "1", "position_value": "9"}]
 
     def held(**more: object) -> Decimal | None:
-        return wire.balance(account | more, LIGHTER, NOW).held_usd
+        return accountwire.balance(account | more, LIGHTER, NOW).held_usd
 
     assert held(positions=[]) == 0
     assert held(positions=[*rows, flat]) == Decimal("39.5")
@@ -172,13 +173,13 @@ def test_what_is_held_is_the_value_of_both_sides_or_unknown() -> None:
 
 
 def test_fee_ticks_are_parts_per_million() -> None:
-    fees = wire.fees({"current_maker_fee_tick": 40, "current_taker_fee_tick": 280})
+    fees = accountwire.fees({"current_maker_fee_tick": 40, "current_taker_fee_tick": 280})
     assert (fees.maker, fees.taker) == (Decimal("0.00004"), Decimal("0.00028"))
 
 
 def test_payments_are_stamped_to_the_hour_and_signed_by_the_cash() -> None:
     rows = rows_of(SHAPES["positionFunding"], "position_fundings")
-    received, paid = (wire.payment(row, LIGHTER, ETH) for row in rows)
+    received, paid = (accountwire.payment(row, LIGHTER, ETH) for row in rows)
     assert (received.amount_usd, received.rate_1h, received.size) == (
         Decimal("0.00361"),
         Decimal("0.000012"),
@@ -220,4 +221,6 @@ def test_s59_a_payment_is_booked_at_its_hour_whatever_its_stamp_is_off_and_in_wh
     settlement = datetime(2000, 1, 1, tzinfo=UTC) + timedelta(hours=hours)
     (row, _) = rows_of(SHAPES["positionFunding"], "position_fundings")
     stamp = (int(settlement.timestamp()) + off_s) * unit
-    assert wire.payment({**row, "timestamp": stamp}, LIGHTER, ETH).settlement_at == settlement
+    assert (
+        accountwire.payment({**row, "timestamp": stamp}, LIGHTER, ETH).settlement_at == settlement
+    )

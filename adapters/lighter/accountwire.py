@@ -1,0 +1,152 @@
+"""Lighter's JSON about our account, in our words. Pure (lighter.md §2)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from adapters.lighter import units
+from adapters.lighter.fields import (
+    Row,
+    UnreadableError,
+    decimal_of,
+    field,
+    instant,
+    int_of,
+    on_the_hour,
+    row_of,
+    rows_of,
+    text_of,
+)
+from adapters.lighter.names import Names
+from hedger.domain.ids import Symbol, VenueId
+from hedger.domain.market import Balance, Fees, FundingPayment, Position
+from hedger.domain.money import ONE, ZERO
+
+HUNDRED: Final = Decimal(100)
+POSITION_SOURCE: Final = "GET /account positions"
+ORDER_COUNTS: Final = ("total_order_count", "pending_order_count")
+MARKET_ORDER_COUNTS: Final = ("open_order_count", "pending_order_count")
+
+
+def account_of(data: object, account_index: int) -> Row:
+    """``GET /account``: our row of it; another account's is an error."""
+    for row in rows_of(data, "accounts"):
+        if int_of(row, "account_index" if "account_index" in row else "index") == account_index:
+            return row
+    raise UnreadableError(f"account {account_index} is not in the answer")
+
+
+def has_no_orders(account: Row) -> bool:
+    """
+    ``GET /account``: whether every count of orders in it is there and zero.
+
+    Only then nothing works; what a count above zero counts is documented nowhere.
+    """
+    counts = [account.get(key) for key in ORDER_COUNTS]
+    for row in rows_of(account, "positions"):
+        counts += [row.get(key) for key in MARKET_ORDER_COUNTS]
+    return all(type(count) is int and count == 0 for count in counts)
+
+
+def balance(account: Row, venue: VenueId, as_of: datetime) -> Balance:
+    """Free margin for new orders and the value of everything."""
+    return Balance(
+        venue=venue,
+        available_usd=decimal_of(account, "available_balance"),
+        equity_usd=decimal_of(account, "total_asset_value"),
+        held_usd=_held_usd(account),
+        cash_usd=decimal_of(account, "collateral") if "collateral" in account else None,
+        as_of=as_of,
+    )
+
+
+def _held_usd(account: Row) -> Decimal | None:
+    """The value of all positions at mark; None where one of them is not told."""
+    if "positions" not in account:
+        return None
+    held = [row for row in rows_of(account, "positions") if decimal_of(row, "position") != ZERO]
+    if any(row.get("position_value") is None for row in held):
+        return None
+    return sum((abs(decimal_of(row, "position_value")) for row in held), ZERO)
+
+
+def positions(
+    account: Row, venue: VenueId, names: Names, read_started_at: datetime, as_of: datetime
+) -> Mapping[Symbol, Position]:
+    """
+    Open positions. ``position`` has no sign of its own: it is in ``sign``.
+
+    Rows of markets once traded stay in the answer with ``sign`` 1 and ``0.0000``: they are
+    flat and left out (lighter.md §2).
+    """
+    found: dict[Symbol, Position] = {}
+    for row in rows_of(account, "positions"):
+        size = decimal_of(row, "position")
+        sign = int_of(row, "sign")
+        if size == ZERO:
+            continue
+        if size < ZERO or sign not in (1, -1):
+            raise UnreadableError(f"a position of {size} with the sign {sign}")
+        name = text_of(row, "symbol")
+        symbol = names.ours(name) or Symbol(f"{venue}:{name}")  # never under a wrong symbol
+        found[symbol] = Position(
+            venue=venue,
+            symbol=symbol,
+            size=sign * size,
+            entry_price=decimal_of(row, "avg_entry_price"),
+            read_started_at=read_started_at,
+            as_of=as_of,
+            source=POSITION_SOURCE,
+            mark_price=_positive(row, "position_value", per=size),
+            liquidation_price=_positive(row, "liquidation_price"),
+        )
+    return found
+
+
+def _positive(row: Row, key: str, *, per: Decimal = ONE) -> Decimal | None:
+    """What only watching needs: absent where the venue tells nothing, and "0" is nothing."""
+    value = decimal_of(row, key) if row.get(key) is not None else ZERO
+    return value / per if value > ZERO else None
+
+
+def leverage(account: Row, name: str) -> Decimal | None:
+    """
+    ``GET /account``: of one market, from its margin fraction in percent; None without a row.
+
+    Only markets that the account has to do with have one.
+    """
+    for row in rows_of(account, "positions"):
+        if text_of(row, "symbol") == name:
+            fraction = decimal_of(row, "initial_margin_fraction")
+            if fraction <= ZERO:
+                raise UnreadableError(f"a margin fraction of {fraction}")
+            return HUNDRED / fraction
+    return None
+
+
+def fees(data: object) -> Fees:
+    """``GET /accountLimits``: what this account really pays; the documents drift."""
+    row = row_of(data)
+    return Fees(
+        maker=units.fraction_of_ppm(int_of(row, "current_maker_fee_tick")),
+        taker=units.fraction_of_ppm(int_of(row, "current_taker_fee_tick")),
+    )
+
+
+def payment(row: Row, venue: VenueId, symbol: Symbol) -> FundingPayment:
+    """One row of ``GET /positionFunding``; ``change`` is negative when we paid."""
+    side = text_of(row, "position_side")
+    if side not in units.DIRECTIONS:
+        raise UnreadableError(f"position_side {side!r} is neither long nor short")
+    size = units.DIRECTIONS[side] * abs(decimal_of(row, "position_size"))
+    amount = decimal_of(row, "change")
+    return FundingPayment(
+        venue=venue,
+        symbol=symbol,
+        payment_id=str(field(row, "funding_id")) + f":{int_of(row, 'market_id')}",
+        settlement_at=on_the_hour(instant(int_of(row, "timestamp"))),
+        amount_usd=amount,
+        rate_1h=units.rate_1h_of_payment(decimal_of(row, "rate"), amount, size),
+        size=size,
+    )

@@ -1,0 +1,177 @@
+"""
+Every question about our X10 account, each answered in our types or an exception.
+
+What became of a single order is asked in ``lookup``, the books are read in ``books``.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from adapters.lately import Lately
+from adapters.x10 import sightings, wire
+from adapters.x10.fields import Row, to_ms
+from adapters.x10.http import LIMIT, AccountHttp, Params
+from adapters.x10.names import Names
+from hedger.clock import Clock
+from hedger.domain.ids import Symbol, VenueId
+from hedger.domain.market import Balance, Fees, FundingPayment, Position, Traded
+from hedger.domain.money import ZERO
+from hedger.domain.order import Order
+from hedger.errors import VenueError
+
+FEES_FOR_S: Final = 3_600.0
+FEE_CEILING: Final = Decimal("0.0005")
+"""
+The SDK's own default of the highest fee accepted, twice what X10 charges. It stands in where
+the real rate cannot be read and exposure has to come off: X10 charges the real rate anyway.
+"""
+
+
+class Reads:
+    """Questions of one account. Balance, positions and fees may be given again while young."""
+
+    def __init__(self, venue: VenueId, http: AccountHttp, names: Names, clock: Clock) -> None:
+        self._venue = venue
+        self._http = http
+        self._names = names
+        self._clock = clock
+        self._balance = Lately(clock, self._read_balance)
+        self._everything = Lately(clock, lambda: self._positions(()))
+        self._fees: dict[Symbol, tuple[float, Fees]] = {}
+
+    def forget(self) -> None:
+        """An order is about to be sent: balance and positions may change."""
+        self._balance.forget()
+        self._everything.forget()
+
+    def forget_balance(self) -> None:
+        """Leverage is about to change, and with it what is free."""
+        self._balance.forget()
+
+    async def balance(self, max_age_s: float) -> Balance:
+        """Free margin and equity."""
+        return (await self._balance.get(max_age_s)).answer
+
+    async def _read_balance(self) -> Balance:
+        """Free margin and equity. X10 answers 404 where the balance is zero (x10.md §2.2)."""
+        page = await self._http.page("/user/balance")
+        now = self._clock.now()
+        if page is None:
+            return Balance(
+                venue=self._venue,
+                available_usd=ZERO,
+                equity_usd=ZERO,
+                held_usd=ZERO,
+                cash_usd=ZERO,
+                as_of=now,
+            )
+        return wire.balance(self._venue, page.data, now)
+
+    async def fees(self, symbol: Symbol, max_age_s: float) -> Fees:
+        """The account's real fee rates on one market."""
+        known = self._fees.get(symbol)
+        if known is not None and self._clock.monotonic_s() - known[0] < max_age_s:
+            return known[1]
+        asked_s = self._clock.monotonic_s()
+        market = self._names.market(symbol)
+        page = await self._http.content("/user/fees", [("market", market)])
+        fees = wire.fees(self._venue, page.data, market)
+        self._fees[symbol] = (asked_s, fees)
+        return fees
+
+    async def positions(self, max_age_s: float) -> Mapping[Symbol, Position]:
+        """Every open position; a symbol that is not there is flat as of this read."""
+        return (await self._everything.get(max_age_s)).answer
+
+    async def position(self, symbol: Symbol) -> Position:
+        """One position; ``size`` is zero when the venue says flat. Always asked for by itself."""
+        started_at = self._clock.now()
+        open_now = await self._positions([("market", self._names.market(symbol))])
+        if symbol in open_now:
+            return open_now[symbol]
+        return Position(
+            venue=self._venue,
+            symbol=symbol,
+            size=ZERO,
+            entry_price=None,
+            read_started_at=started_at,
+            as_of=self._clock.now(),
+            source=wire.POSITION_SOURCE,
+        )
+
+    async def leverage(self, symbol: Symbol) -> Decimal | None:
+        """Per market, always asked for; set before its first order (x10.md §9)."""
+        market = self._names.market(symbol)
+        page = await self._http.content("/user/leverage", [("market", market)])
+        return wire.leverage(self._venue, page.data, market)
+
+    async def open_orders(self) -> Sequence[str]:
+        """Client ids of every working order of the account, always asked for."""
+        rows = await self._http.rows("/user/orders", ())
+        return [row.id("externalId") if row.has("externalId") else row.id("id") for row in rows]
+
+    async def traded(self, symbol: Symbol, since: datetime) -> Traded:
+        """Every trade on one market since an instant, by ``GET /user/trades`` (x10.md §2.4)."""
+        started_at = self._clock.now()
+        market = self._names.market(symbol)
+
+        def all_before(rows: Sequence[Row]) -> bool:
+            return all(row.instant("createdTime") < since for row in rows)
+
+        rows = await self._http.rows("/user/trades", [("market", market), LIMIT], all_before)
+        net, forced = sightings.net_traded(rows, market, since)
+        return Traded(
+            venue=self._venue,
+            symbol=symbol,
+            net=net,
+            forced=forced,
+            read_started_at=started_at,
+            trades=frozenset(row.id("id") for row in rows),
+        )
+
+    async def funding_payments(
+        self, since: datetime, symbol: Symbol | None
+    ) -> Sequence[FundingPayment]:
+        """
+        Every payment whose settlement is at or after ``since``, oldest first.
+
+        X10 has had two names for the filter and ignores the one that it does not know, so both
+        are sent and the rows are filtered here again (x10.md §2.4).
+        """
+        from_ms = str(to_ms(since - wire.PAID_EARLY))
+        params = [LIMIT, ("fromTime", from_ms), ("startTime", from_ms)]
+        if symbol is not None:
+            params.append(("market", self._names.market(symbol)))
+
+        def all_before(rows: Sequence[Row]) -> bool:
+            return all(row.instant("paidTime") < since - wire.PAID_EARLY for row in rows)
+
+        rows = await self._http.rows("/user/funding/history", params, all_before)
+        payments = [wire.payment(self._venue, row, self._names) for row in rows]
+        wanted = [
+            one for one in payments if one.settlement_at >= since and symbol in {None, one.symbol}
+        ]
+        return sorted(wanted, key=lambda one: (one.settlement_at, one.symbol, one.payment_id))
+
+    async def _positions(self, params: Params) -> dict[Symbol, Position]:
+        started_at = self._clock.now()
+        rows = await self._http.rows("/user/positions", params)
+        now = self._clock.now()
+        found: dict[Symbol, Position] = {}
+        for row in rows:
+            one = wire.position(self._venue, row, self._names, started_at, now)
+            if one.size != ZERO and found.setdefault(one.symbol, one) is not one:
+                raise row.drift(f"{one.symbol} is there twice; X10 has one position per market")
+        return found
+
+    async def max_fee(self, order: Order) -> Decimal:
+        """The taker rate. A failed read of it never stops an order that takes exposure off."""
+        try:
+            return (await self.fees(order.symbol, FEES_FOR_S)).taker
+        except VenueError:
+            if not order.reduce_only:
+                raise
+            known = self._fees.get(order.symbol)
+            return max(FEE_CEILING, known[1].taker) if known is not None else FEE_CEILING

@@ -1,0 +1,29 @@
+"""What is known so far about one unknown order, while its end is sought."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hedger.domain.order import Answer, Prepared
+from hedger.readlag import Watch
+
+Coming = asyncio.Task[Answer]
+
+
+@dataclass(slots=True)
+class Search:
+    """Changed by whoever looks: the resolver, and the fence behind the nonce."""
+
+    prepared: Prepared
+    wanted: bool
+    began_s: float
+    accepted: bool = False
+    coming: Coming | None = None  # the answer to the send, while it is waited for
+    refused: bool = False  # the venue would not have its nonce
+    resent: bool = False
+    burn: Prepared | None = None
+    burnt_at_s: float = 0.0
+    taken_at: datetime | None = None  # when we saw that its nonce is used up
+    cancelled_at_s: float | None = None
+    asked_at: datetime | None = None  # when the last look began
+    watch: Watch = field(default_factory=Watch)
