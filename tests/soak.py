@@ -239,7 +239,11 @@ async def _judge_rates(app: App, soak: Soak, home: Home, clock: SystemClock) -> 
     wrong += soak_rates.unlike_the_venues(home.ledger, await soak.state())
     for text in wrong:
         print(text)
-    print("done-when 4 holds" if not wrong else f"{len(wrong)} things do not hold")
+    print(
+        "every judged figure is within its target"
+        if not wrong
+        else f"{len(wrong)} things do not hold"
+    )
     return len(wrong)
 
 

@@ -59,7 +59,8 @@ class Hours:
         while (hour := await self._hour()) - began < hours:
             if hour - told >= 6:
                 told = hour
-                print(f"market hour {hour - began:.0f}: {dict(self.came_to)}")
+                so_far = ", ".join(f"{n} {came}" for came, n in self.came_to.items())
+                print(f"market hour {hour - began:.0f}: {so_far}")
             await self._step(hour)
         for hedge, _ in list(self._live.values()):
             await self._close(hedge)

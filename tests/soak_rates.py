@@ -72,7 +72,7 @@ def deck(hedges: int, chance: random.Random) -> list[str]:
 
 
 def judged(path: Path, fates: Mapping[str, str]) -> list[str]:
-    """What of done-when 4 does not hold; prints the tables. ``fates`` are by hedge id."""
+    """What is not within its target; prints the tables. ``fates`` are by hedge id."""
     found = list(stats.rows(path, Filters(limit=0)))
     emit(found, Format.TABLE)
     by_metric = {row["metric"]: row for row in found}
