@@ -83,6 +83,16 @@ async def orphaned(rig: Rig, chance: random.Random) -> None:
         await rig.ask("reconcile")
 
 
+async def leg_changed(rig: Rig, chance: random.Random) -> None:
+    """Somebody else trades on a leg of ours: its trades are the second source (S5, S6)."""
+    symbol = chance.choice(SYMBOLS)
+    row = await rig.ask("open", symbol=symbol, usd=USD)
+    if row and row["state"] == "open":
+        await hand.buy(rig, symbol, f"hand-{chance.randrange(10**9)}")
+        for _ in range(4):
+            await rig.ask("reconcile")
+
+
 async def frozen_before_sending(rig: Rig, chance: random.Random) -> None:
     """The process stands still between an intent and its send: it must not be sent late."""
     opening = asyncio.ensure_future(_open(rig, chance))
@@ -134,6 +144,7 @@ SCENES: dict[str, Scene] = {
     "move_escalated": escalated,
     "alert": escalated,
     "adopt": orphaned,
+    "traded": leg_changed,
     "abandon": frozen_before_sending,
 }
 """The scene for a site; ``plain`` for every other."""
@@ -142,7 +153,6 @@ NEVER = {
     "acknowledge": "nothing calls it yet",
     "reserve_values": "only for sequences in which gaps are legal; neither venue has one",
     "instruments": "nothing calls it yet: rules are read by the venue itself",
-    "traded": "only asked when a leg has vanished from an account",
     "reopen": "needs a fill of an order that was proven dead, which the sandbox cannot",
 }
 """Sites that the daemon does not pass on these venues, and why."""
