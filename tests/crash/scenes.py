@@ -153,7 +153,7 @@ NEVER = {
     "acknowledge": "nothing calls it yet",
     "reserve_values": "only for sequences in which gaps are legal; neither venue has one",
     "instruments": "nothing calls it yet: rules are read by the venue itself",
-    "reopen": "needs a fill of an order that was proven dead, which the sandbox cannot",
+    "reopen": "needs a fill of an order that was proven dead; shown in test_recovery_b.py instead",
 }
 """Sites that the daemon does not pass on these venues, and why."""
 
