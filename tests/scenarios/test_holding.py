@@ -290,6 +290,26 @@ async def test_the_best_size_stays_within_what_risk_leaves(desk: Desk) -> None:
     assert by_venue.bound_by.startswith("risk.max_venue_usd")
 
 
+@pytest.mark.parametrize(
+    ("opened", "key"),
+    [
+        pytest.param(opened, key, marks=pytest.mark.config(risk={key: 460}))
+        for opened, key in (("ETH", "max_day_usd"), ("GRASS", "max_market_day_usd"))
+    ],
+)
+async def test_the_best_size_stays_within_what_is_left_of_the_day(
+    desk: Desk, opened: str, key: str
+) -> None:
+    pair = await _pair(desk, "GRASS")
+    before = await desk.trader.opening.entering.propose(pair)
+    await desk.open(opened, 440)
+    after = await desk.trader.opening.entering.propose(pair)
+
+    assert before.size * pair.a.mark_price > 20
+    assert 0 < after.size * pair.a.mark_price <= 20
+    assert after.bound_by == f"risk.{key}"
+
+
 @pytest.mark.config(exit={"min_margin_ratio": 0, "basis_profit_bps": None})
 async def test_no_hedge_is_left_for_a_rate_that_cannot_be_true(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
