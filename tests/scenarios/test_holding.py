@@ -498,3 +498,21 @@ async def test_without_room_for_both_a_hedge_is_left_for_a_better_one(
     (row,) = [r for r in desk.rows("decisions") if r["about"] == "exit"]
     assert row["code"] == ExitCode.ROTATION
     assert "two costs" in row["text"]
+
+
+@pytest.mark.parametrize(("scanned_usd", "usd"), [(1000, 100), (50, 50)])
+@pytest.mark.config(trading={"max_open_hedges": 1})
+async def test_another_hedge_is_valued_no_larger_than_the_one_that_would_make_room_for_it(
+    desk: Desk, tmp_path: Path, scanned_usd: int, usd: int
+) -> None:
+    """What 1,000 USD earn elsewhere is no reason to leave 100 that earn the same."""
+    hedge = await desk.open("ETH", 100)
+    await daemon_of(desk, tmp_path).scan()
+    best = next(o for o in desk.trader.situation.found if o.priced and o.pair.symbol != "ETH")
+    worth = replace(best.worth, size_usd=Decimal(scanned_usd))
+
+    found = desk.trader.holdings._alternative(hedge, Decimal(100), [replace(best, worth=worth)])
+
+    assert found is not None
+    assert found.value_usd == worth.value_usd * usd / scanned_usd
+    assert found.cost_usd == worth.cost_usd * usd / scanned_usd
