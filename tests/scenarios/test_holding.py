@@ -19,6 +19,7 @@ from hedger.domain.ids import Symbol
 from hedger.domain.market import FundingQuote, Instrument, MarketStatus
 from hedger.domain.order import Purpose
 from hedger.entry import Code as EntryCode
+from hedger.holding import Action, Judgement
 from hedger.holding import Code as ExitCode
 from hedger.home import Home
 from hedger.ledger.store import Store
@@ -93,6 +94,35 @@ async def test_s53_patience_has_a_deadline(desk: Desk) -> None:
     assert [o.prepared.order.venue for o in desk.orders(hedge, Purpose.CLOSE)] == [X10, LIGHTER]
     desk.assert_flat()
     desk.assert_ledger_is_true()
+
+
+@pytest.mark.config(execution={"close_patience_s": 300})
+async def test_s53_an_urgent_exit_does_not_wait_behind_a_patient_one(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon, look = daemon_of(desk, tmp_path), desk.trader.holdings.look
+    patient, urgent = await desk.open("ETH", 300), await desk.open("BTC", 300)
+    held = await look([patient, urgent], [])
+    why = (ExitCode.HELD, ExitCode.LEAVING_MARKET)
+    judged = [
+        (hedge, replace(found, action=Action.LEAVE, code=code))
+        for (hedge, found), code in zip(held, why, strict=True)
+    ]
+
+    async def told(*_: object) -> list[tuple[Hedge, Judgement]]:
+        return judged
+
+    monkeypatch.setattr(desk.trader.holdings, "look", told)
+    widen(desk, LIGHTER, WIDE)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(daemon.rates())
+        await desk.world.pass_time(30)
+        states = [desk.store.hedge(hedge.id).state for hedge in (patient, urgent)]
+        widen(desk, LIGHTER, Decimal(2))
+
+    assert states == [State.CLOSING, State.CLOSED]
+    desk.assert_flat()
 
 
 @pytest.mark.config(execution={"close_patience_s": 300})
