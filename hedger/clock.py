@@ -19,6 +19,11 @@ class Clock(Protocol):
         """Let other tasks run for that long."""
 
 
+def day_began(now: datetime) -> datetime:
+    """Midnight UTC of the day that ``now`` is in; limits per day count from there."""
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 class SystemClock:
     """The machine's clocks."""
 

@@ -96,7 +96,14 @@ def compose(
     )
     limits = limits_of(settings)
     equity = EquityBook(store, clock)
-    gate = FundsGate(venues=venues, store=store, equity=equity, limits=limits)
+    gate = FundsGate(
+        venues=venues,
+        store=store,
+        equity=equity,
+        limits=limits,
+        clock=clock,
+        unseen_s=(lambda _: 0.0) if settings.account.dedicated else lag.bound_s,
+    )
     executor = Executor(
         venues=venues,
         quotes=quotes,

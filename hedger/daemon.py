@@ -190,11 +190,12 @@ class Daemon:
         except VenueError as error:
             logger.warning("open hedges are not judged now: {}", error)
             return
-        for hedge, found in judged:
-            if found.action is Action.LEAVE:
-                logger.info("hedge {} is left: {}: {}", hedge.id, found.code, found.text)
-                urgent = found.code in URGENT
-                await trader.executor.close(hedge, found.text, hurry=urgent)
+        async with asyncio.TaskGroup() as group:  # what is urgent never waits behind a wide book
+            for hedge, found in judged:
+                if found.action is Action.LEAVE:
+                    logger.info("hedge {} is left: {}: {}", hedge.id, found.code, found.text)
+                    urgent = found.code in URGENT
+                    group.create_task(trader.executor.close(hedge, found.text, hurry=urgent))
 
     async def glance(self) -> None:
         """While there are open hedges, see soon that a leg was taken from one."""

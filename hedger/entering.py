@@ -10,7 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from hedger import decayfile, economics, entry, opportunity
-from hedger.clock import Clock
+from hedger.clock import Clock, day_began
 from hedger.decay import DecayModel
 from hedger.domain.ids import VenueId
 from hedger.domain.market import Fees, Instrument, OrderBook
@@ -181,6 +181,11 @@ class Entering:
             caps.append((f"the free margin on {side.venue}", max(ZERO, side.free_usd / needed)))
             room = risk.max_venue_usd - live_usd[side.venue]
             caps.append((f"risk.max_venue_usd on {side.venue}", max(ZERO, room)))
+        today = self._store.asked_since(day_began(self._clock.now()))
+        done_usd = sum((one.usd for one in today), ZERO)
+        here_usd = sum((one.usd for one in today if one.symbol == pair.symbol), ZERO)
+        caps.append(("risk.max_day_usd", max(ZERO, risk.max_day_usd - done_usd)))
+        caps.append(("risk.max_market_day_usd", max(ZERO, risk.max_market_day_usd - here_usd)))
         return SizeLimits(
             step=common_step(a.rules.size_step, b.rules.size_step),
             min_size=max(a.rules.min_size, b.rules.min_size),

@@ -6,8 +6,8 @@ in the ledger, so that a restart does not forget what a day has lost.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -84,7 +84,12 @@ class EquityBook:
 
 
 class FundsGate:
-    """Asked by the executor with the balances that it has just read, before leg A."""
+    """
+    Asked by the executor with the balances that it has just read, before leg A.
+
+    ``unseen_s`` is how long a venue may not show a leg of ours that is beside positions of
+    others; zero where nobody else trades.
+    """
 
     def __init__(
         self,
@@ -93,11 +98,15 @@ class FundsGate:
         store: Store,
         equity: EquityBook,
         limits: Limits,
+        clock: Clock,
+        unseen_s: Callable[[VenueId], float],
     ) -> None:
         self._venues = venues
         self._store = store
         self._equity = equity
         self._limits = limits
+        self._clock = clock
+        self._unseen_s = unseen_s
 
     async def against(self, hedge: Hedge, needs: Sequence[Margin]) -> str:
         """Every objection of the accounts as one text; empty where they carry the hedge."""
@@ -137,12 +146,21 @@ class FundsGate:
         Everything else on that venue: what it says is held, and our legs that are to come.
 
         It counts positions that are not ours, and ours that were adopted. It may lag behind our
-        own last fills, so that our legs at rest are the least it can be.
+        own last fills, so that our legs at rest are the least it can be; where others hold
+        something too, it does not tell whose, and ours count besides until they must show.
         """
         others = [
             live for live in self._store.live() if live.id != hedge.id and need.venue in live.venues
         ]
-        coming = sum((one.requested_usd for one in others if one.state in UNDER_WAY), ZERO)
+        since = self._clock.now() - timedelta(seconds=self._unseen_s(need.venue))
+        coming = sum(
+            (
+                one.requested_usd
+                for one in others
+                if one.state in UNDER_WAY or (one.opened_at is not None and one.opened_at > since)
+            ),
+            ZERO,
+        )
         ours = sum((one.requested_usd for one in others), ZERO) - coming
         held = need.held_usd if need.held_usd is not None else await self._held_usd(need.venue)
         return None if held is None else max(held, ours) + coming

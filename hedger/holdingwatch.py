@@ -18,7 +18,7 @@ from hedger.decay import DecayModel
 from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, Symbol, VenueId
 from hedger.domain.market import Balance, FundingQuote, Instrument, MarketStatus
-from hedger.domain.money import ZERO
+from hedger.domain.money import ONE, ZERO
 from hedger.errors import VenueError
 from hedger.holding import Alternative, Holding, Judgement, LegView, Memory
 from hedger.ledger.records import Decision, LegCash
@@ -187,7 +187,7 @@ class HoldingWatch:
                 )
                 for leg in legs
             ),
-            alternative=self._alternative(hedge, others),
+            alternative=self._alternative(hedge, size_usd, others),
             doubted=self._doubted(hedge, [leg.quote for leg in legs]),
         )
 
@@ -276,8 +276,10 @@ class HoldingWatch:
             ZERO,
         )
 
-    def _alternative(self, hedge: Hedge, others: Sequence[Opportunity]) -> Alternative | None:
-        """The best other hedge; only where there is no room for both."""
+    def _alternative(
+        self, hedge: Hedge, size_usd: Decimal, others: Sequence[Opportunity]
+    ) -> Alternative | None:
+        """The best other hedge, no larger than this one; only where there is no room for both."""
         live = self._store.live()
         if len(live) < self._settings.trading.max_open_hedges:
             return None
@@ -286,6 +288,9 @@ class HoldingWatch:
         best = next((o for o in free if not self._doubt(o.pair.symbol, hedge.venues)), None)
         if best is None:
             return None
+        share = min(ONE, size_usd / best.worth.size_usd)
         return Alternative(
-            symbol=best.pair.symbol, value_usd=best.worth.value_usd, cost_usd=best.worth.cost_usd
+            symbol=best.pair.symbol,
+            value_usd=best.worth.value_usd * share,
+            cost_usd=best.worth.cost_usd * share,
         )

@@ -1,13 +1,13 @@
 """Everything risk is told, put together: the configured limits, and where we stand."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, Protocol
 
 from hedger import risk, switches
-from hedger.clock import Clock
+from hedger.clock import Clock, day_began
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import FundingQuote
 from hedger.domain.money import ZERO
@@ -104,8 +104,7 @@ class RiskDesk:
         """Where we stand now; ``reasons`` are why nothing at all may be opened."""
         now = self._clock.now()
         live = self._store.live()
-        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        asked = self._store.asked_since(midnight)
+        asked = self._store.asked_since(day_began(now))
         off = switches.standing(self._store, self._kill_file)
         window = timedelta(hours=self._churn.window_h)
         rolled_back = [

@@ -151,7 +151,9 @@ def _table(counts: _Counts) -> Iterator[Row]:
     yield _share("… a venue refused a leg", causes["refused"], attempts)
     yield _share("… a leg was taken and not filled", causes["not filled"], attempts)
     yield _share("… a leg was lost on the way", causes["lost"], attempts)
-    yield _share("… our own doing", causes["own"], attempts, most=5)
+    yield _share("… our own doing", causes["own"], attempts)
+    unrefused = len(rolled) - causes["refused"]
+    yield _share("… all but those that a venue refused", unrefused, attempts, most=5)
     yield _count_row("size errors", counts.errors["size"], most=0, before="~10/h")
     yield _per_hour("balance errors", counts.errors["balance"], counts.hours, 1, "~15")
     for venue in sorted(counts.refused):

@@ -19,6 +19,7 @@ from hedger.domain.ids import Symbol
 from hedger.domain.market import FundingQuote, Instrument, MarketStatus
 from hedger.domain.order import Purpose
 from hedger.entry import Code as EntryCode
+from hedger.holding import Action, Judgement
 from hedger.holding import Code as ExitCode
 from hedger.home import Home
 from hedger.ledger.store import Store
@@ -93,6 +94,35 @@ async def test_s53_patience_has_a_deadline(desk: Desk) -> None:
     assert [o.prepared.order.venue for o in desk.orders(hedge, Purpose.CLOSE)] == [X10, LIGHTER]
     desk.assert_flat()
     desk.assert_ledger_is_true()
+
+
+@pytest.mark.config(execution={"close_patience_s": 300})
+async def test_s53_an_urgent_exit_does_not_wait_behind_a_patient_one(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon, look = daemon_of(desk, tmp_path), desk.trader.holdings.look
+    patient, urgent = await desk.open("ETH", 300), await desk.open("BTC", 300)
+    held = await look([patient, urgent], [])
+    why = (ExitCode.HELD, ExitCode.LEAVING_MARKET)
+    judged = [
+        (hedge, replace(found, action=Action.LEAVE, code=code))
+        for (hedge, found), code in zip(held, why, strict=True)
+    ]
+
+    async def told(*_: object) -> list[tuple[Hedge, Judgement]]:
+        return judged
+
+    monkeypatch.setattr(desk.trader.holdings, "look", told)
+    widen(desk, LIGHTER, WIDE)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(daemon.rates())
+        await desk.world.pass_time(30)
+        states = [desk.store.hedge(hedge.id).state for hedge in (patient, urgent)]
+        widen(desk, LIGHTER, Decimal(2))
+
+    assert states == [State.CLOSING, State.CLOSED]
+    desk.assert_flat()
 
 
 @pytest.mark.config(execution={"close_patience_s": 300})
@@ -290,6 +320,26 @@ async def test_the_best_size_stays_within_what_risk_leaves(desk: Desk) -> None:
     assert by_venue.bound_by.startswith("risk.max_venue_usd")
 
 
+@pytest.mark.parametrize(
+    ("opened", "key"),
+    [
+        pytest.param(opened, key, marks=pytest.mark.config(risk={key: 460}))
+        for opened, key in (("ETH", "max_day_usd"), ("GRASS", "max_market_day_usd"))
+    ],
+)
+async def test_the_best_size_stays_within_what_is_left_of_the_day(
+    desk: Desk, opened: str, key: str
+) -> None:
+    pair = await _pair(desk, "GRASS")
+    before = await desk.trader.opening.entering.propose(pair)
+    await desk.open(opened, 440)
+    after = await desk.trader.opening.entering.propose(pair)
+
+    assert before.size * pair.a.mark_price > 20
+    assert 0 < after.size * pair.a.mark_price <= 20
+    assert after.bound_by == f"risk.{key}"
+
+
 @pytest.mark.config(exit={"min_margin_ratio": 0, "basis_profit_bps": None})
 async def test_no_hedge_is_left_for_a_rate_that_cannot_be_true(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -478,3 +528,21 @@ async def test_without_room_for_both_a_hedge_is_left_for_a_better_one(
     (row,) = [r for r in desk.rows("decisions") if r["about"] == "exit"]
     assert row["code"] == ExitCode.ROTATION
     assert "two costs" in row["text"]
+
+
+@pytest.mark.parametrize(("scanned_usd", "usd"), [(1000, 100), (50, 50)])
+@pytest.mark.config(trading={"max_open_hedges": 1})
+async def test_another_hedge_is_valued_no_larger_than_the_one_that_would_make_room_for_it(
+    desk: Desk, tmp_path: Path, scanned_usd: int, usd: int
+) -> None:
+    """What 1,000 USD earn elsewhere is no reason to leave 100 that earn the same."""
+    hedge = await desk.open("ETH", 100)
+    await daemon_of(desk, tmp_path).scan()
+    best = next(o for o in desk.trader.situation.found if o.priced and o.pair.symbol != "ETH")
+    worth = replace(best.worth, size_usd=Decimal(scanned_usd))
+
+    found = desk.trader.holdings._alternative(hedge, Decimal(100), [replace(best, worth=worth)])
+
+    assert found is not None
+    assert found.value_usd == worth.value_usd * usd / scanned_usd
+    assert found.cost_usd == worth.cost_usd * usd / scanned_usd

@@ -428,6 +428,20 @@ async def test_s48_a_leg_too_near_to_its_liquidation_is_closed_before_the_venue_
     desk.assert_ledger_is_true()
 
 
+@pytest.mark.parametrize(("limit_above", "state"), [(0, State.OPEN), (1, State.CLOSED)])
+async def test_a_leg_just_as_far_from_liquidation_as_the_limit_stays(
+    desk: Desk, limit_above: int, state: State
+) -> None:
+    hedge = await desk.open("ETH", 300)
+    guard = desk.trader.guard
+    await guard.run()
+    guard._exit_distance_bps = min(guard.distances_bps.values()) + limit_above
+
+    await guard.run()
+
+    assert desk.store.hedge(hedge.id).state is state
+
+
 async def test_a_guard_that_cannot_read_changes_nothing(desk: Desk) -> None:
     hedge = await desk.open("ETH", 300)
     before = desk.trader.riskdesk.equity.track()
@@ -638,19 +652,22 @@ async def test_a_kill_file_stops_new_hedges_for_as_long_as_it_is_there(
     assert (await desk.open("BTC", 300)).state is State.OPEN
 
 
-@pytest.mark.config(risk={"max_stablecoin_gap_bps": 1})
-async def test_a_venue_that_prices_everything_otherwise_has_other_money(desk: Desk) -> None:
+@pytest.mark.parametrize(("by", "doubted"), [("1.01", False), ("1.0101", True), ("0.9899", True)])
+@pytest.mark.config(risk={"max_stablecoin_gap_bps": 100})
+async def test_a_venue_that_prices_everything_otherwise_has_other_money(
+    desk: Desk, by: str, *, doubted: bool
+) -> None:
     """A single basis is a market's own; the middle of all of them is the collateral's."""
-    quotes = {venue: await desk.trader.quotes[venue].funding() for venue in (X10, LIGHTER)}
-    quotes[X10] = {s: _dearer(quote) for s, quote in quotes[X10].items()}
-    desk.trader.riskdesk.saw(quotes)
+    theirs = await desk.trader.quotes[LIGHTER].funding()
+    ours = {s: replace(q, mark_price=q.mark_price * Decimal(by)) for s, q in theirs.items()}
+    desk.trader.riskdesk.saw({X10: ours, LIGHTER: theirs})
 
-    with pytest.raises(UsageError, match="the stable coin is in doubt: x10 prices everything 9"):
-        await desk.open("ETH", 300)
+    found = desk.trader.riskdesk.book(desk.trader.situation, []).stablecoin
 
-
-def _dearer(quote: FundingQuote) -> FundingQuote:
-    return replace(quote, mark_price=quote.mark_price * Decimal("1.01"))
+    assert found.startswith("the stable coin is in doubt: x10 prices everything") is doubted
+    if doubted:
+        with pytest.raises(UsageError, match="the stable coin is in doubt"):
+            await desk.open("ETH", 300)
 
 
 # -- S51: no limit stops an exit ----------------------------------------------------------------

@@ -278,8 +278,9 @@ def some_funds(**changes: object) -> Funds:
     [
         ({"needed_usd": Decimal(900)}, {"needed_usd": Decimal("900.01")}, "free_margin"),
         (
-            {"other_usd": Decimal(5024)},  # equity / 6024 less 1 %, by 1.01: 1544 bps
-            {"other_usd": Decimal(5300)},
+            # 1,615 USD are 16.15 % of 10,000: less 1 % maintenance, by 1.01, exactly 1,500 bps
+            {"equity_usd": Decimal(1615), "other_usd": Decimal(9000)},
+            {"equity_usd": Decimal(1615), "other_usd": Decimal(9001)},
             "liquidation_distance",
         ),
     ],
@@ -287,7 +288,7 @@ def some_funds(**changes: object) -> Funds:
 def test_a_limit_of_the_account_holds_on_both_sides(
     inside: dict[str, object], outside: dict[str, object], code: str
 ) -> None:
-    limits = replace(LIMITS, max_venue_usd=Decimal(9000))
+    limits = replace(LIMITS, max_venue_usd=Decimal(99_000))
     assert risk.account_objections([some_funds(**inside)], None, limits) == ()
     (objection,) = risk.account_objections([some_funds(**outside)], None, limits)
     assert objection.code == code
