@@ -8,6 +8,7 @@ from loguru import logger
 
 from hedger import control, recovery, scheduler
 from hedger.domain.hedge import Hedge, State
+from hedger.domain.ids import HedgeId
 from hedger.errors import UnwritableError, VenueError
 from hedger.handlers import handlers
 from hedger.holding import URGENT, Action
@@ -30,6 +31,8 @@ class Daemon:
         self._home = home
         self._stopping = False
         self._told = ""  # of a ledger that cannot be written
+        self._judging = asyncio.Lock()
+        self._leaving: set[HedgeId] = set()
         self._pace = Pace(
             trader.clock, first_s=RETRY_FIRST_S, max_s=trader.settings.recovery.retry_max_s
         )
@@ -88,7 +91,9 @@ class Daemon:
             handlers(trader),
             environment=trader.settings.environment,
         )
-        async with server, scheduler.running(jobs, self._died):
+        # each run that waits has a hedge to close
+        runs = {"rates": trader.settings.trading.max_open_hedges + 1}
+        async with server, scheduler.running(jobs, self._died, runs):
             logger.info("ready: trading on {}", " and ".join(trader.settings.venues.order))
             await stop.wait()
 
@@ -178,24 +183,34 @@ class Daemon:
             self._pace.done(hedge.id)
 
     async def rates(self) -> None:
-        """Leave open hedges that are not worth holding any more; both venues are asked once."""
+        """
+        Leave open hedges that are not worth holding any more; both venues are asked once.
+
+        A close may wait for a wide book; the other hedges are judged meanwhile all the same.
+        """
         trader = self._trader
-        held = [hedge for hedge in trader.store.live() if hedge.state is State.OPEN]
-        if not held:
-            return
+        async with self._judging:
+            live = trader.store.live()
+            held = [h for h in live if h.state is State.OPEN and h.id not in self._leaving]
+            if not held:
+                return
+            try:
+                judged = await trader.holdings.look(
+                    held, trader.situation.found, trader.guard.distances_bps
+                )
+            except VenueError as error:
+                logger.warning("open hedges are not judged now: {}", error)
+                return
+            left = [(hedge, found) for hedge, found in judged if found.action is Action.LEAVE]
+            self._leaving.update(hedge.id for hedge, _ in left)
         try:
-            judged = await trader.holdings.look(
-                held, trader.situation.found, trader.guard.distances_bps
-            )
-        except VenueError as error:
-            logger.warning("open hedges are not judged now: {}", error)
-            return
-        async with asyncio.TaskGroup() as group:  # what is urgent never waits behind a wide book
-            for hedge, found in judged:
-                if found.action is Action.LEAVE:
+            async with asyncio.TaskGroup() as group:  # what is urgent waits behind no wide book
+                for hedge, found in left:
                     logger.info("hedge {} is left: {}: {}", hedge.id, found.code, found.text)
                     urgent = found.code in URGENT
                     group.create_task(trader.executor.close(hedge, found.text, hurry=urgent))
+        finally:
+            self._leaving.difference_update(hedge.id for hedge, _ in left)
 
     async def glance(self) -> None:
         """While there are open hedges, see soon that a leg was taken from one."""

@@ -141,25 +141,16 @@ class Entering:
         )
 
     def _sized(self, pair: Pair, a: _Side, b: _Side, costs: Costs) -> Sizing:
-        """
-        The size with the highest value of which every coin is worth opening.
-
-        Every coin more has to pay for its own slippage and still leave what entry asks for, so
-        that a larger size never fails a rule which a smaller one would keep.
-        """
+        """The size with the highest value of which every coin is worth opening."""
         funding_bps = BPS * self._model.expected_sum(
             pair.symbol, pair.spread_1h, self._settings.scan.horizon_h
         )
-        rules = entry_rules(self._settings)
-        asked_bps = max(ZERO, rules.min_value_bps) + entry.waiting_bps(
-            self.facts(pair, None), rules
-        )
+        rules, facts = entry_rules(self._settings), self.facts(pair, None)
         long, short = (a, b) if pair.side_a is Side.BUY else (b, a)
         return economics.best_size(
             long_book=long.book,
             short_book=short.book,
-            gain_bps=min(funding_bps - asked_bps, funding_bps / rules.cost_multiple)
-            - costs.total_bps,
+            gain_bps=entry.gain_bps(funding_bps, costs.total_bps, facts, rules),
             limits=self._bounds(pair, a, b),
         )
 

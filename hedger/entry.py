@@ -73,6 +73,19 @@ def waiting_bps(facts: MarketFacts, rules: EntryRules) -> Decimal:
     return rules.waiting_bps_per_h * wait / HOUR_S
 
 
+def gain_bps(
+    funding_bps: Decimal, costs_bps: Decimal, facts: MarketFacts, rules: EntryRules
+) -> Decimal:
+    """
+    What every coin may lose to its own slippage and still leave what entry asks for.
+
+    So a larger size never fails a rule which a smaller one would keep. ``costs_bps`` is without
+    that slippage.
+    """
+    asked_bps = max(ZERO, rules.min_value_bps) + waiting_bps(facts, rules)
+    return min(funding_bps - asked_bps, funding_bps / rules.cost_multiple) - costs_bps
+
+
 def objections_to_entry(
     found: Valuation, facts: MarketFacts, rules: EntryRules
 ) -> tuple[Objection, ...]:

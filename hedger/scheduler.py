@@ -2,12 +2,13 @@
 The daemon's jobs and its order of waking and sleeping.
 
 Truth first, old promises second, new business last; the reverse on the way out. The only
-module that knows APScheduler: jobs live in memory, one instance each, coalesced, with an
+module that knows APScheduler: jobs live in memory, mostly one instance each, coalesced, with an
 explicit grace for late runs. A job that dies is an event and stops new hedges, never silence.
 """
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
@@ -48,17 +49,21 @@ def check(jobs: Mapping[str, Job]) -> None:
 
 @contextlib.asynccontextmanager
 async def running(
-    jobs: Mapping[str, tuple[Job, Work]], died: Callable[[str, BaseException], None]
+    jobs: Mapping[str, tuple[Job, Work]],
+    died: Callable[[str, BaseException], None],
+    side_by_side: Mapping[str, int] | None = None,
 ) -> AsyncIterator[None]:
     """
     Run every job on its schedule for as long as this is entered.
 
+    A job that is due while it runs waits for its next turn, unless ``side_by_side`` says how
+    often it may run at the same time.
     ``died`` is told the name of a job that raised, and what. On the way out no job starts any
     more, and one that is running is waited for.
     """
     scheduler = AsyncIOScheduler(timezone="UTC")
     idle = asyncio.Condition()
-    busy: set[str] = set()
+    busy: Counter[str] = Counter()
 
     def listener(event: Any) -> None:
         if event.code == EVENT_JOB_MISSED:
@@ -68,12 +73,12 @@ async def running(
 
     def guarded(name: str, work: Work) -> Work:
         async def run() -> None:
-            busy.add(name)
+            busy[name] += 1
             try:
                 await work()
             finally:
                 async with idle:
-                    busy.discard(name)
+                    busy[name] -= 1
                     idle.notify_all()
 
         return run
@@ -84,7 +89,7 @@ async def running(
             guarded(name, work),
             _trigger(name, job),
             id=name,
-            max_instances=1,
+            max_instances=(side_by_side or {}).get(name, 1),
             coalesce=True,
             misfire_grace_time=job.misfire_grace_s,
         )
@@ -95,6 +100,6 @@ async def running(
         scheduler.pause()
         try:
             async with idle:
-                await idle.wait_for(lambda: not busy)
+                await idle.wait_for(lambda: not busy.total())
         finally:
             scheduler.shutdown(wait=False)  # cancels what is still running past its time

@@ -121,16 +121,15 @@ class Ours:
         found = opportunity.with_books(
             opportunity.estimate(pair, self._candidate), *books, self._candidate
         )
-        sizing = self._sizing(found, books)
+        facts, rules = self._facts(look, pair, books), self._rules(look)
+        sizing = self._sizing(found, books, facts, rules)
         if sizing.size == ZERO:
             return Refuse(direction, (str(entry.Code.SIZE),), sizing.bound_by, None)
         price = max(book.mid or ZERO for book in books)
         terms = replace(self._candidate, size_usd=sizing.size * price)
         found = opportunity.with_books(opportunity.estimate(pair, terms), *books, terms)
         expected = float(found.worth.value_usd)
-        objections = entry.objections_to_entry(
-            found.worth, self._facts(look, pair, books), self._rules(look)
-        )
+        objections = entry.objections_to_entry(found.worth, facts, rules)
         if objections:
             return Refuse(
                 direction,
@@ -150,10 +149,17 @@ class Ours:
         reason = f"worth {expected:.4f} USD over {self._policy.settlements} settlements"
         return Open(direction, sizing.size, reason, expected)
 
-    def _sizing(self, found: Opportunity, books: tuple[OrderBook, OrderBook]) -> economics.Sizing:
+    def _sizing(
+        self,
+        found: Opportunity,
+        books: tuple[OrderBook, OrderBook],
+        facts: MarketFacts,
+        rules: EntryRules,
+    ) -> economics.Sizing:
         policy, (a, b) = self._policy, self._model.instruments
         expected = policy.model.expected_sum(self._symbol, found.pair.spread_1h, policy.settlements)
         costs = found.costs
+        fixed_bps = costs.fees_bps + costs.basis_bps + costs.rollback_bps
         short_a = found.pair.side_a is Side.SELL
         caps = [("size per hedge", self._size_usd)]
         caps += [
@@ -164,7 +170,7 @@ class Ours:
         return economics.best_size(
             long_book=books[1] if short_a else books[0],
             short_book=books[0] if short_a else books[1],
-            gain_bps=expected * BPS - costs.fees_bps - costs.basis_bps - costs.rollback_bps,
+            gain_bps=entry.gain_bps(expected * BPS, fixed_bps, facts, rules),
             limits=economics.SizeLimits(
                 step=self._terms.step,
                 min_size=max(a.min_size, b.min_size),

@@ -6,10 +6,11 @@ S53 is the public bot that closed on a book 2.3 % wide and sold for 369.64 what 
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,6 +124,37 @@ async def test_s53_an_urgent_exit_does_not_wait_behind_a_patient_one(
 
     assert states == [State.CLOSING, State.CLOSED]
     desk.assert_flat()
+
+
+@pytest.mark.config(execution={"close_patience_s": 300})
+async def test_s53_while_one_close_waits_the_other_hedges_are_judged_at_every_turn(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon, look = daemon_of(desk, tmp_path), desk.trader.holdings.look
+    patient, other = await desk.open("ETH", 300), await desk.open("BTC", 300)
+    seen: list[set[str]] = []
+
+    async def told(held: Sequence[Hedge], *rest: Any) -> list[tuple[Hedge, Judgement]]:
+        seen.append({hedge.symbol for hedge in held})
+        return [
+            (hedge, replace(found, action=Action.LEAVE, code=ExitCode.HELD))
+            if hedge.id == patient.id
+            else (hedge, found)
+            for hedge, found in await look(held, *rest)
+        ]
+
+    monkeypatch.setattr(desk.trader.holdings, "look", told)
+    widen(desk, LIGHTER, WIDE)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(daemon.rates())
+        await desk.world.pass_time(30)
+        await daemon.rates()
+        widen(desk, LIGHTER, Decimal(2))
+
+    assert seen == [{"ETH", "BTC"}, {"BTC"}]
+    states = [desk.store.hedge(hedge.id).state for hedge in (patient, other)]
+    assert states == [State.CLOSED, State.OPEN]
 
 
 @pytest.mark.config(execution={"close_patience_s": 300})

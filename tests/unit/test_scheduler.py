@@ -98,6 +98,25 @@ async def test_a_job_that_is_still_running_is_not_started_a_second_time() -> Non
     assert max(most) == 1
 
 
+async def test_a_job_that_may_runs_beside_itself_and_every_run_is_waited_for() -> None:
+    begun, ended, go_on = 0, 0, asyncio.Event()
+    thrice = asyncio.Event()
+
+    async def waits() -> None:
+        nonlocal begun, ended
+        begun += 1
+        if begun == 3:
+            thrice.set()
+        await go_on.wait()
+        ended += 1
+
+    async with scheduler.running({"rates": (OFTEN, waits)}, lambda *_: None, {"rates": 3}):
+        await once(thrice)
+        asyncio.get_running_loop().call_later(0.05, go_on.set)
+
+    assert (begun, ended) == (3, 3)
+
+
 async def test_what_is_running_is_waited_for_and_nothing_new_begins() -> None:
     begun, ends = asyncio.Event(), asyncio.Event()
     finished: list[str] = []
