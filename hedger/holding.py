@@ -80,7 +80,7 @@ class Holding:
     symbol: Symbol
     size_usd: Decimal
     spread_1h: Decimal
-    first_settlement: datetime | None  # persisted when it was opened
+    first_settlement: datetime | None  # persisted when it was opened; else the opening itself
     next_settlement: datetime
     interval_s: int
     settles_in_s: float | None  # on our clock; None is unknown

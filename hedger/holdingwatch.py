@@ -170,7 +170,7 @@ class HoldingWatch:
             symbol=hedge.symbol,
             size_usd=size_usd,
             spread_1h=spread_kept(hedge.side_a, a.quote.rate_1h, b.quote.rate_1h),
-            first_settlement=hedge.first_settlement_a,
+            first_settlement=hedge.first_settlement_a or hedge.opened_at,
             next_settlement=a.quote.next_settlement_at,
             interval_s=a.quote.interval_s,
             settles_in_s=max(known) if len(known) == len(legs) else None,
