@@ -150,6 +150,7 @@ async def test_s53_while_one_close_waits_the_other_hedges_are_judged_at_every_tu
         tasks.create_task(daemon.rates())
         await desk.world.pass_time(30)
         await daemon.rates()
+        assert desk.store.hedge(patient.id).state is State.CLOSING  # it was not waited for
         widen(desk, LIGHTER, Decimal(2))
 
     assert seen == [{"ETH", "BTC"}, {"BTC"}]
