@@ -43,7 +43,7 @@ from hedger.proofs import dead, expired_for_good, fence_margin, verdict
 from hedger.readlag import ReadLag
 from hedger.search import Coming, Search
 from hedger.sequence import Lanes
-from hedger.sequence.slots import overlapping
+from hedger.urgency import overlapping
 
 LOOK_DELAYS_S = (0.3, 0.7, 1.4, 2.0)  # after the first; the last again until the budget ends
 CANCEL_AGAIN_AFTER_S = 5.0

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 TRIES_S: Final = (1.5, 3.0, None)
 PAUSE_S: Final = 0.35
+OVERLAP_S: Final = (1.0, 1.5, None)  # before the same is asked beside it; the last is waited for
+OVERLAP_AGAIN_S: Final = 0.2
 
 
 async def soon(question: Callable[[], Awaitable[T]], clock: Clock) -> T:
@@ -52,3 +54,45 @@ async def once(question: Callable[[], Awaitable[T]], venue: VenueId) -> T:
             return await question()
     except TimeoutError as error:
         raise UnavailableError(venue, f"no answer within {limit_s} s") from error
+
+
+async def overlapping(question: Callable[[], Awaitable[T]], clock: Clock) -> T:
+    """
+    The answer to a question that is asked again beside an earlier one which is slow.
+
+    Unlike ``soon`` it throws no answer away that comes late. Only for reads.
+
+    Raises:
+        VenueError: there was no usable answer at all.
+    """
+    loop = asyncio.get_running_loop()
+    asked: set[asyncio.Task[T]] = set()
+    failed: BaseException | None = None
+    try:
+        for limit_s in OVERLAP_S:
+            asked.add(loop.create_task(_asking(question)))
+            while asked:
+                done, asked = await asyncio.wait(
+                    asked, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED
+                )
+                errors = [one.exception() for one in done]
+                for one, error in zip(done, errors, strict=True):
+                    if error is None:
+                        return one.result()
+                    if not isinstance(error, UnavailableError):
+                        raise error
+                    failed = error
+                if limit_s is not None:
+                    break
+            if failed is not None and limit_s is not None:
+                await clock.sleep(OVERLAP_AGAIN_S)
+    finally:
+        for one in asked:
+            one.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+    assert failed is not None
+    raise failed
+
+
+async def _asking(question: Callable[[], Awaitable[T]]) -> T:
+    return await question()

@@ -20,8 +20,8 @@ from hedger.ledger.records import LaneState
 from hedger.ledger.store import Store
 from hedger.sequence.gaps import fill, waited_for
 from hedger.sequence.held import Held
-from hedger.sequence.slots import overlapping
 from hedger.settings_sequence import Sequence as Rules
+from hedger.urgency import overlapping
 
 
 class Resync:

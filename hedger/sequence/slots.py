@@ -6,19 +6,15 @@ first reading that shows it used up. So none of them is waited for before the ne
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final
 
 from hedger.clock import Clock
 from hedger.domain.ids import LaneId
-from hedger.errors import UnavailableError, VenueError
+from hedger.errors import VenueError
 from hedger.ports import Venue
-
-T = TypeVar("T")
 
 ANSWER_S: Final = 0.3  # so long for one answer, before another is asked for
 AGAIN_S: Final = 0.2
-OVERLAP_S: Final = (1.0, 1.5, None)  # the same for any question; the last one is waited for
 
 
 async def used_up(
@@ -54,45 +50,3 @@ async def _read(venue: Venue, lane: LaneId) -> int:
         return await venue.next_nonce(lane)
     except VenueError:
         return -1
-
-
-async def overlapping(question: Callable[[], Awaitable[T]], clock: Clock) -> T:
-    """
-    The answer to a question that is asked again beside an earlier one which is slow.
-
-    Unlike ``hedger.urgency.soon`` it throws no answer away that comes late. Only for reads.
-
-    Raises:
-        VenueError: there was no usable answer at all.
-    """
-    loop = asyncio.get_running_loop()
-    asked: set[asyncio.Task[T]] = set()
-    failed: BaseException | None = None
-    try:
-        for limit_s in OVERLAP_S:
-            asked.add(loop.create_task(_asking(question)))
-            while asked:
-                done, asked = await asyncio.wait(
-                    asked, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED
-                )
-                errors = [one.exception() for one in done]
-                for one, error in zip(done, errors, strict=True):
-                    if error is None:
-                        return one.result()
-                    if not isinstance(error, UnavailableError):
-                        raise error
-                    failed = error
-                if limit_s is not None:
-                    break
-            if failed is not None and limit_s is not None:
-                await clock.sleep(AGAIN_S)
-    finally:
-        for one in asked:
-            one.cancel()
-        await asyncio.gather(*asked, return_exceptions=True)
-    assert failed is not None
-    raise failed
-
-
-async def _asking(question: Callable[[], Awaitable[T]]) -> T:
-    return await question()

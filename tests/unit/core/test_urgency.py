@@ -8,7 +8,7 @@ import pytest
 
 from hedger.domain.ids import VenueId
 from hedger.errors import DeniedError, UnavailableError
-from hedger.sequence.slots import overlapping
+from hedger.urgency import overlapping
 from tests.clocks import ManualClock
 from tests.simulation.loop import SimLoop
 from tests.unit.ledger.build import START
