@@ -58,11 +58,12 @@ class LeverageKeeper:
 
     def proven(self, symbol: Symbol, venues: Sequence[VenueId]) -> bool:
         """Whether nothing has to be asked before a hedge may open."""
-        if not self._enabled:
-            return True
-        now_s = self._clock.monotonic_s()
-        known = [self._proven.get((venue, symbol)) for venue in venues]
-        return all(at_s is not None and now_s - at_s < PROVEN_FOR_S for at_s in known)
+        return not self._enabled or all(self._holds(venue, symbol) for venue in venues)
+
+    def _holds(self, venue: VenueId, symbol: Symbol) -> bool:
+        """Whether what was read of one venue is not too old."""
+        proven_s = self._proven.get((venue, symbol))
+        return proven_s is not None and self._clock.monotonic_s() - proven_s < PROVEN_FOR_S
 
     async def doubts(self, symbol: Symbol, venues: Sequence[VenueId]) -> Mapping[VenueId, str]:
         """Why the leverage of a market is not what it has to be, by venue; empty when it is."""
@@ -73,8 +74,7 @@ class LeverageKeeper:
 
     async def _doubt(self, venue: VenueId, symbol: Symbol) -> str:
         async with self._locks[venue]:
-            proven_s = self._proven.get((venue, symbol))
-            if proven_s is not None and self._clock.monotonic_s() - proven_s < PROVEN_FOR_S:
+            if self._holds(venue, symbol):
                 return ""
             try:
                 why = await self._prove(self._venues[venue], symbol)
