@@ -1,5 +1,7 @@
 """Rows of sequence lanes, fillers and reserved values; inside a transaction."""
 
+import json
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +11,7 @@ from hedger.domain.order import Filler
 from hedger.ledger import events
 from hedger.ledger import tables as t
 from hedger.ledger.connection import Connection
-from hedger.ledger.records import LaneNote
+from hedger.ledger.records import CooledDown, LaneNote
 from hedger.ledger.session import Session
 from hedger.ledger.statements import Query, Statement, given, inserting
 
@@ -33,6 +35,12 @@ _RESERVE = Statement(
 )
 _RESERVED = Query(sa.select(_LANE.reserved).where(_THIS))
 _FILLER = inserting(t.fillers)
+_COOL_DOWN_UNTIL = Query(sa.select(_LANE.cool_down_until).where(_THIS))
+_COOL_DOWNS = Query(
+    sa.select(t.events.c.seq, t.events.c.at, t.events.c.data).where(
+        t.events.c.kind == "lane_cool_down", t.events.c.at >= given("since")
+    )
+)
 
 
 def note(session: Session, note: LaneNote) -> None:
@@ -56,6 +64,24 @@ def note(session: Session, note: LaneNote) -> None:
     events.append(session, note.kind, note.text, level=note.level, data=data)
     if note.alert:
         events.alert(session, note.text, None, data)
+
+
+def cooled(conn: Connection, lane: LaneId, since: datetime) -> CooledDown | None:
+    """
+    The last cool-down of a lane that began after ``since``; None when there was none.
+
+    Its event tells the length and the number. Those of earlier versions do not: a first one.
+    """
+    for row in sorted(_COOL_DOWNS.all(conn, since=since), reverse=True):  # by number
+        data = json.loads(row.data)
+        if data["lane"] == lane:
+            return CooledDown(
+                at=row.at,
+                seconds=data.get("cool_down_s", float("inf")),
+                times=data.get("times", 1),
+                until=_COOL_DOWN_UNTIL.value(conn, this=lane),
+            )
+    return None
 
 
 def reserve(session: Session, lane: LaneId, through: int) -> None:

@@ -27,7 +27,7 @@ from hedger.ledger import (
     sqlite,
 )
 from hedger.ledger.connection import Connection
-from hedger.ledger.records import Alert, LegCash, OrderRecord, Rollbacks, Stats
+from hedger.ledger.records import Alert, CooledDown, LegCash, OrderRecord, Rollbacks, Stats
 
 EPOCH = "epoch"
 
@@ -161,6 +161,10 @@ class Reader:
     def lane_refused(self, lane: LaneId) -> int | None:
         """The highest nonce of an order that reached the venue and was refused there."""
         return self._ask(intents.lane_refused, lane)
+
+    def lane_cooled(self, lane: LaneId, since: datetime) -> CooledDown | None:
+        """The last cool-down of a lane that began after an instant; None when there was none."""
+        return self._ask(lanes.cooled, lane, since)
 
     def reserved_values(self, lane: LaneId) -> int | None:
         """The highest value reserved on a lane where gaps are legal; None when there is none."""

@@ -132,6 +132,20 @@ class LaneNote:
     data: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CooledDown:
+    """
+    The last cool-down of a sequence lane; ``times`` counts those in a row, this one included.
+
+    ``until`` is what the lane said last of its end; None once it was over.
+    """
+
+    at: datetime
+    seconds: float
+    times: int
+    until: datetime | None
+
+
 class Changes(TypedDict, total=False):
     """What a move may change on a hedge besides its state and reason."""
 

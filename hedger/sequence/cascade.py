@@ -1,7 +1,8 @@
 """
 Stop errors that breed errors: after several in a row, a lane opens nothing for a while.
 
-Seed 000, "error cascade prevention". Pure; seconds are those of ``Clock.monotonic_s``.
+Seed 000, "error cascade prevention". Pure; seconds are those of ``Clock.monotonic_s``. Cool-downs
+outlive the process (``resume``); errors that have not led to one yet do not.
 """
 
 from dataclasses import dataclass
@@ -14,10 +15,15 @@ LONGEST_S: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class CoolDown:
-    """How long to open nothing; ``escalates`` from the second time on: a person is alerted."""
+    """How long to open nothing; ``times`` counts the cool-downs in a row, this one included."""
 
     seconds: float
-    escalates: bool
+    times: int
+
+    @property
+    def escalates(self) -> bool:
+        """From the second time on a person is alerted."""
+        return self.times > 1
 
 
 class Cascade:
@@ -43,7 +49,19 @@ class Cascade:
         seconds = min(self._first_s * 2**self._times, LONGEST_S)
         self._times += 1
         self._until_s = now_s + seconds
-        return CoolDown(seconds, escalates=self._times > 1)
+        return CoolDown(seconds, self._times)
+
+    def resume(self, now_s: float, *, left_s: float, quiet_s: float, times: int) -> float:
+        """
+        Take up what an earlier process left, ``quiet_s`` after its last error; what is left of it.
+
+        Never longer than a cool-down can be: its end was told by a clock that may have been set.
+        """
+        left_s = min(max(0.0, left_s), LONGEST_S)
+        self._times = times
+        self._last_s = now_s - max(0.0, quiet_s)
+        self._until_s = now_s + left_s
+        return left_s
 
     def succeeded(self) -> None:
         """An order went well: errors are no longer in a row."""

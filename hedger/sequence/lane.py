@@ -21,9 +21,9 @@ from loguru import logger
 from hedger.clock import Clock
 from hedger.domain.ids import LaneId, VenueId
 from hedger.errors import UnavailableError
-from hedger.ledger.records import LaneNote, LaneState
+from hedger.ledger.records import CooledDown, LaneNote, LaneState
 from hedger.sequence import owners
-from hedger.sequence.cascade import Cascade
+from hedger.sequence.cascade import QUIET_S, Cascade
 from hedger.sequence.turns import Turns
 from hedger.sequence.values import Values
 from hedger.settings_sequence import Sequence as Rules
@@ -43,6 +43,8 @@ class Journal(Protocol):
     def epoch(self) -> int: ...
 
     def note_lane(self, note: LaneNote) -> None: ...
+
+    def lane_cooled(self, lane: LaneId, since: datetime) -> CooledDown | None: ...
 
 
 class Lane:
@@ -83,8 +85,8 @@ class Lane:
         self._mutex = threading.Lock()
         self._in_flight: set[int] = set()
         self._cascade = Cascade(limit=rules.max_consecutive_errors, cool_down_s=rules.cool_down_s)
-        self._cool_until: datetime | None = None
         self._paused_s: float | None = None  # since when it is out of step
+        self._take_up()
 
     @property
     def state(self) -> LaneState:
@@ -122,6 +124,27 @@ class Lane:
 
     # -- trouble ----------------------------------------------------------------------------
 
+    def _take_up(self) -> None:
+        """
+        Go on with the cool-down in which an earlier process left the lane, if it still runs.
+
+        A clock that was set back meanwhile makes it no longer than it was. How often there was
+        one in a row counts on even if it is over; errors since then are not known here.
+        """
+        now = self._clock.now()
+        last = self._journal.lane_cooled(self.id, now - timedelta(seconds=QUIET_S))
+        if last is None:
+            return
+        left_s = 0.0 if last.until is None else (last.until - now).total_seconds()
+        left_s = self._cascade.resume(
+            self._clock.monotonic_s(),
+            left_s=min(left_s, last.seconds),
+            quiet_s=(now - last.at).total_seconds(),
+            times=last.times,
+        )
+        if left_s > 0:
+            logger.warning("lane {} still opens nothing for {:.0f} s after errors", self.id, left_s)
+
     def cooling_s(self) -> float:
         """How long openings are still held back."""
         return self._cascade.remaining_s(self._clock.monotonic_s())
@@ -142,7 +165,6 @@ class Lane:
         stop = self._cascade.failed(self._clock.monotonic_s())
         if stop is None:
             return
-        self._cool_until = self._clock.now() + timedelta(seconds=stop.seconds)
         self.tell(
             "lane_cool_down",
             f"lane {self.id} opens nothing for {stop.seconds:g} s after"
@@ -151,6 +173,8 @@ class Lane:
             state=self._state,
             level="warning",
             alert=stop.escalates,
+            cool_down_s=stop.seconds,
+            times=stop.times,
         )
 
     def tell(
@@ -167,7 +191,8 @@ class Lane:
         self._state, self.reason = state, text
         if level != "info":
             logger.log(level.upper(), "{}", text)
-        cooling = self._cool_until is not None and self._cool_until > self._clock.now()
+        cooling_s = self.cooling_s()
+        until = self._clock.now() + timedelta(seconds=cooling_s) if cooling_s > 0 else None
         self._journal.note_lane(
             LaneNote(
                 lane=self.id,
@@ -175,7 +200,7 @@ class Lane:
                 carries=self.carries,
                 state=state,
                 reason=text,
-                cool_down_until=self._cool_until if cooling else None,
+                cool_down_until=until,
                 counted=counted,
                 kind=kind,
                 text=text,

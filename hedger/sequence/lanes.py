@@ -6,9 +6,13 @@ of its order is known. Between orders the venue is asked: after every transactio
 every ``refresh_interval_s``; how its word is judged stands in ``hedger/sequence/resync.py``.
 
 A refused nonce (21104) pauses the lane; its order is followed to its proof first, and then the
-lane is resynchronised, with the account's others that are out of step too (seed 001). After
-several errors in a row openings are held back; a reduce-only order waits for no more than the
-resynchronisation.
+lane is resynchronised, with the account's others that are out of step too (seed 001).
+
+After several errors in a row openings are held back, over a restart as well; a reduce-only order
+waits for no more than the resynchronisation. Each order is one error at most: its nonce was
+refused, it is dead behind its fence, or it has no proof. A fill ends the row. Any other refusal
+(margin, size, the venue's limit of requests) neither counts nor ends it: it is not ours to
+repair, and as it used no nonce it does not show that the lane is in step either.
 """
 
 import asyncio
@@ -19,18 +23,16 @@ from loguru import logger
 
 from hedger.clock import Clock
 from hedger.domain.ids import LaneId, VenueId
-from hedger.domain.order import Accepted, Answer, Filled, NoProof, Outcome, Purpose, Reason, Refused
+from hedger.domain.order import Accepted, Answer, Filled, NoProof, Outcome, Reason, Refused
 from hedger.errors import UnavailableError, VenueError
 from hedger.ledger.records import LaneState
 from hedger.ledger.store import Store
 from hedger.ports import Venue
 from hedger.sequence.gaps import use_up
-from hedger.sequence.held import Held
-from hedger.sequence.lane import Lane
+from hedger.sequence.held import Held, lanes_of
 from hedger.sequence.resync import Resync
 from hedger.sequence.siblings import Siblings
-from hedger.sequence.values import Dense
-from hedger.sequence.words import ALL, CLOSES, OPENS, one_key_text
+from hedger.sequence.words import ALL, CLOSES, one_key_text
 from hedger.settings_sequence import Sequence as Rules
 
 
@@ -54,38 +56,18 @@ class Lanes:
         self._clock = clock
         self._rules = rules
         self._held: dict[LaneId, Held] = {}
-        self._one_key: list[Venue] = []
         for venue in venues.values():
-            self._add(venue)
+            for held in lanes_of(venue, store, clock=clock, rules=rules):
+                self._held[held.lane.id] = held
         self._resync = Resync(store, clock=clock, rules=rules, lag_s=lag_s)
         self._siblings = Siblings(store, lanes=self._held.values(), resync=self._resync)
-
-    def _add(self, venue: Venue) -> None:
-        opens, closes = venue.lane(Purpose.OPEN), venue.lane(Purpose.ROLLBACK)
-        if opens is not None and opens == closes:
-            self._one_key.append(venue)
-            found = {opens: ALL}
-        else:
-            found = {lane: word for lane, word in ((opens, OPENS), (closes, CLOSES)) if lane}
-        for id_, carries in found.items():
-            values = Dense(lambda id_=id_: self._store.lane_high(id_))  # type: ignore[misc]  # bound now
-            lane = Lane(
-                id_,
-                values,
-                venue=venue.id,
-                carries=carries,
-                journal=self._store,
-                clock=self._clock,
-                rules=self._rules,
-            )
-            self._held[id_] = Held(lane, venue, values, self._clock.monotonic_s())
 
     def announce(self) -> None:
         """Record every lane at the start of a process, and what one key for everything costs."""
         for held in self._held.values():
             text = "the venue is asked before the first order"
             held.lane.tell("", text, state=LaneState.SYNCING)
-        for venue in self._one_key:
+        for venue in [h.venue for h in self._held.values() if h.lane.carries == ALL]:
             text = one_key_text(venue.id)
             logger.warning("{}", text)
             self._store.event("one_key", text, level="warning", data={"venue": venue.id})
@@ -173,24 +155,31 @@ class Lanes:
         held.refused, held.doubt = nonce, f"{held.venue.id} refused nonce {nonce}"
         text = f"lane {lane} is paused: {held.doubt}"
         held.lane.pause("lane_paused", text, "mismatches")
-        held.lane.failed(answer.detail)
+        held.failed(nonce, answer.detail, self._unproven(lane))
 
     def ended(self, outcome: Outcome) -> None:
-        """Take note of the end of an order; one without proof pauses its lane."""
-        lane = outcome.prepared.lane
+        """
+        Take note of the end of an order; one without proof pauses its lane.
+
+        Call it when the end stands in the ledger. Dead or without proof is an error in a row,
+        once for each order; filled ends the row; refused for its own sake is neither.
+        """
+        lane, nonce = outcome.prepared.lane, outcome.prepared.nonce
         if lane is None:
             return
-        held = self._held[lane]
+        held, order = self._held[lane], outcome.prepared.order.id
         held.used, held.last_use_s = True, self._clock.monotonic_s()
         match outcome:
             case Filled():
                 held.lane.succeeded()
-            case Refused(dead=dead):
-                if dead and not held.doubt:
-                    held.doubt = f"order {outcome.prepared.order.id} is dead"
+            case Refused(dead=True):
+                held.doubt = held.doubt or f"order {order} is dead"
+                held.failed(nonce, f"order {order} is dead", self._unproven(lane))
+            case Refused():
+                pass  # not ours to repair
             case _:
-                text = f"lane {lane} is paused: order {outcome.prepared.order.id} is unknown"
-                held.lane.pause("lane_paused", text)
+                held.failed(nonce, f"order {order} is unknown", self._unproven(lane))
+                held.lane.pause("lane_paused", f"lane {lane} is paused: order {order} is unknown")
 
     def doubt(self, lane: LaneId | None) -> None:
         """It is unknown whether a cancel used its nonce: ask the venue first."""
@@ -287,6 +276,10 @@ class Lanes:
     def _unknown(self, lane: LaneId) -> list[str]:
         """Orders of a lane whose end is not proven."""
         return [p.order.id for p in self._store.open_intents() if p.lane == lane]
+
+    def _unproven(self, lane: LaneId) -> list[int | None]:
+        """Their nonces."""
+        return [p.nonce for p in self._store.open_intents() if p.lane == lane]
 
     def _why_held(self, held: Held, unknown: Sequence[str]) -> str:
         """Why the lane takes no opening order; empty when it does."""
