@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hedger.cancelling import cancel
-from hedger.domain.hedge import State
+from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import LaneId
 from hedger.domain.order import Answer, Declined, NoProof, Prepared, Purpose, Reason
 from hedger.errors import UnavailableError, UsageError
@@ -24,6 +24,7 @@ from tests.world import LIGHTER, World
 USABLE_WITHIN_S = 10.0
 REFRESH_S = 30.0
 FENCE_S = 5.0  # the declared read lag
+PATIENT = {"consecutive_failures_threshold": 100}
 
 
 def lane_of(desk: Desk, purpose: Purpose = Purpose.OPEN) -> LaneId:
@@ -249,6 +250,145 @@ async def test_errors_in_a_row_hold_back_openings_and_never_an_exit(one_key: Des
     await desk.world.pass_time(10)
     assert (await desk.open("DOGE", 200)).state is State.OPEN
     desk.assert_ledger_is_true()
+
+
+@pytest.fixture
+def no_second_sending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lost order is not sent again: its nonce is burnt, and then it is dead."""
+    monkeypatch.setattr("hedger.noncefence.RESEND_YOUNGER_THAN_S", 0.0)
+
+
+@pytest.mark.usefixtures("no_second_sending")
+@pytest.mark.config(circuit_breaker=PATIENT)
+async def test_orders_that_are_lost_and_then_dead_are_errors_in_a_row(desk: Desk) -> None:
+    """Seed 000: "expired" is a class of errors like "mismatch", and three stop the cascade."""
+    held = await desk.open("SOL", 300)
+    desk.world.fault(LIGHTER, "drop_answer", op="order", when="before", reduce_only=False, times=3)
+
+    assert (await desk.open("ETH", 200)).state is State.CLOSED  # carried on twice, in vain
+
+    (event,) = desk.events("lane_cool_down")
+    assert event["text"].endswith("is dead")
+    assert (statistics(desk)["dead"], statistics(desk)["mismatches"]) == (3, 0)
+    with pytest.raises(UsageError, match="opens nothing for another"):
+        await desk.open("DOGE", 200)
+    assert (await desk.close(held)).state is State.CLOSED
+    desk.assert_ledger_is_true()
+
+
+@pytest.mark.config(circuit_breaker=PATIENT)
+async def test_an_order_refused_for_its_nonce_and_then_dead_is_one_error(desk: Desk) -> None:
+    await desk.open("SOL", 300)
+    desk.world.fault(LIGHTER, "steal_nonce", times=2, reduce_only=False)
+
+    for symbol in ("ETH", "BTC"):
+        assert (await desk.open(symbol, 200)).state is State.CLOSED
+
+    assert (statistics(desk)["mismatches"], statistics(desk)["dead"]) == (2, 2)
+    assert desk.events("lane_cool_down") == []
+    assert (await desk.open("DOGE", 200)).state is State.OPEN
+
+
+async def an_order_without_proof(desk: Desk) -> Hedge:
+    await desk.open("SOL", 300)
+    desk.world.fault(LIGHTER, "drop_answer", when="before", reduce_only=False)
+    desk.world.fault(LIGHTER, "bad_reads", what=["orders"], times=0)
+    hedge = await desk.open("ETH", 300)
+    assert hedge.state is State.ESCALATED
+    assert statistics(desk)["unknown"] == 1
+    return hedge
+
+
+@pytest.mark.config(sequence={"max_consecutive_errors": 1, "cool_down_s": 300})
+async def test_an_order_without_proof_is_an_error_of_its_lane(desk: Desk) -> None:
+    await an_order_without_proof(desk)
+
+    (event,) = desk.events("lane_cool_down")
+    assert event["text"].endswith("is unknown")
+    assert statistics(desk)["reason"].endswith("is unknown")
+    assert statistics(desk)["cool_down_until"]
+
+
+@pytest.mark.config(
+    sequence={"max_consecutive_errors": 2, "cool_down_s": 60}, execution={"resolve_budget_s": 6}
+)
+async def test_an_order_whose_end_is_sought_again_and_again_is_one_error(desk: Desk) -> None:
+    hedge = await an_order_without_proof(desk)
+    for _ in range(2):
+        hedge = await desk.trader.executor.resume(hedge)
+        assert statistics(desk)["unknown"] == 1
+    desk.world.no_faults()
+
+    assert (await desk.trader.executor.resume(hedge)).state is State.CLOSED
+
+    assert statistics(desk)["dead"] == 1
+    assert desk.events("lane_cool_down") == []
+
+
+async def errors_and_refusals(desk: Desk, *faults: str) -> None:
+    """Openings one after another, each of which meets one fault."""
+    for symbol, fault in zip(("ETH", "BTC", "LINK", "XRP"), faults, strict=False):
+        code = {"code": 21739} if fault == "refuse" else {}
+        desk.world.fault(LIGHTER, fault, reduce_only=False, **code)
+        assert (await desk.open(symbol, 200)).state is State.CLOSED
+
+
+@pytest.mark.config(circuit_breaker=PATIENT, sequence={"max_consecutive_errors": 2})
+async def test_an_order_refused_for_its_own_sake_is_no_error_of_its_lane(desk: Desk) -> None:
+    """ "Everything else (not ours to repair)"."""
+    await errors_and_refusals(desk, "refuse", "refuse", "steal_nonce")
+
+    assert (statistics(desk)["refused"], statistics(desk)["mismatches"]) == (2, 1)
+    assert desk.events("lane_cool_down") == []
+
+
+@pytest.mark.config(circuit_breaker=PATIENT, sequence={"max_consecutive_errors": 2})
+async def test_an_order_refused_for_its_own_sake_does_not_end_a_row_of_errors(desk: Desk) -> None:
+    """It used no nonce, so it does not show that the lane is in step."""
+    await errors_and_refusals(desk, "steal_nonce", "refuse", "steal_nonce")
+
+    assert len(desk.events("lane_cool_down")) == 1
+
+
+async def a_cool_down(desk: Desk) -> None:
+    desk.world.fault(LIGHTER, "steal_nonce", times=3, reduce_only=False)
+    for symbol in ("ETH", "BTC", "LINK"):
+        assert (await desk.open(symbol, 200)).state is State.CLOSED
+
+
+@pytest.mark.config(circuit_breaker=PATIENT, sequence={"cool_down_s": 60})
+async def test_a_restart_does_not_end_a_cool_down(desk: Desk) -> None:
+    held = await desk.open("SOL", 300)
+    await a_cool_down(desk)
+    until = statistics(desk)["cool_down_until"]
+    await desk.world.pass_time(20)
+
+    await desk.restart()
+
+    assert statistics(desk)["cool_down_until"][:22] == until[:22]  # to a tenth of a second
+    with pytest.raises(UsageError, match=r"opens nothing for another [1-4]\d s"):
+        await desk.open("DOGE", 200)
+    assert (await desk.close(held)).state is State.CLOSED
+    await desk.world.pass_time(40)
+    assert (await desk.open("DOGE", 200)).state is State.OPEN
+    assert len(desk.events("lane_cool_down")) == 1
+    desk.assert_ledger_is_true()
+
+
+@pytest.mark.config(circuit_breaker=PATIENT)
+async def test_the_first_cool_down_after_a_restart_is_the_second_one(desk: Desk) -> None:
+    await a_cool_down(desk)
+    await desk.restart()
+    await desk.world.pass_time(20)
+    await desk.restart()  # the cool-down is over, and still counts
+
+    await a_cool_down(desk)
+
+    first, second = desk.events("lane_cool_down")
+    assert "opens nothing for 10 s" in first["text"]
+    assert "opens nothing for 20 s" in second["text"]
+    alerts = [alert.text for alert in desk.store.unacknowledged() if "nothing for" in alert.text]
+    assert alerts == [second["text"]]
 
 
 async def test_an_order_without_proof_blocks_openings_on_its_lane_until_it_has_one(

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -237,6 +238,59 @@ async def test_three_refusals_in_a_row_hold_back_openings_and_not_exits(
     assert clock.monotonic_s() == began_s
     await account.carrier.carry(account.send)
     assert clock.monotonic_s() >= began_s + 7
+
+
+async def cooled_down(tmp_path: Path, clock: ManualClock) -> Account:
+    """An account whose lane has just met three errors, in a process that has ended."""
+    books = Books(tmp_path, clock)
+    chain = Chain(0, lambda n, v: f"sequence mismatch, expected {v}" if n <= 3 else "")
+    account = Account(books, clock, chain)
+    await account.carrier.start()
+    await account.carrier.carry(account.send, reducing=True)
+    assert account.lane.cooling_s() > 0
+    books.store.close()
+    return account
+
+
+async def test_a_later_process_goes_on_with_a_cool_down(tmp_path: Path, clock: ManualClock) -> None:
+    before = await cooled_down(tmp_path, clock)
+    left_s = before.lane.cooling_s()
+    clock.advance(2)
+
+    after = Account(Books(tmp_path, clock), clock, before.chain)
+
+    assert after.lane.cooling_s() == pytest.approx(left_s - 2, abs=0.001)
+    await after.carrier.start()
+    began_s = clock.monotonic_s()
+    await after.carrier.carry(after.send)
+    assert clock.monotonic_s() >= began_s + left_s - 4
+
+
+async def test_a_clock_that_was_set_back_makes_a_cool_down_no_longer_than_it_was(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    before = await cooled_down(tmp_path, clock)
+    slow = ManualClock(START - timedelta(hours=1))
+
+    books = Books(tmp_path, slow)
+    after = Account(books, slow, before.chain)
+
+    assert after.lane.cooling_s() == Rules().cool_down_s
+    await after.carrier.start()
+    slow.advance(Rules().cool_down_s)
+    books.store.close()
+    last = Account(Books(tmp_path, slow), slow, before.chain)  # and does not begin it anew
+    assert last.lane.cooling_s() == 0
+
+
+async def test_the_cool_down_of_one_lane_is_not_that_of_another(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    before = await cooled_down(tmp_path, clock)
+
+    other = Account(Books(tmp_path, clock), clock, before.chain, name="b")
+
+    assert other.lane.cooling_s() == 0
 
 
 class Kraken:
