@@ -390,6 +390,11 @@ async def test_the_first_cool_down_after_a_restart_is_the_second_one(desk: Desk)
     alerts = [alert.text for alert in desk.store.unacknowledged() if "nothing for" in alert.text]
     assert alerts == [second["text"]]
 
+    await desk.restart()
+    await desk.world.pass_time(30)
+    await a_cool_down(desk)
+    assert "opens nothing for 40 s" in desk.events("lane_cool_down")[-1]["text"]
+
 
 async def test_an_order_without_proof_blocks_openings_on_its_lane_until_it_has_one(
     desk: Desk,

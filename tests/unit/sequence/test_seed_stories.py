@@ -288,9 +288,13 @@ async def test_the_cool_down_of_one_lane_is_not_that_of_another(
 ) -> None:
     before = await cooled_down(tmp_path, clock)
 
-    other = Account(Books(tmp_path, clock), clock, before.chain, name="b")
+    books = Books(tmp_path, clock)
+    other = Account(books, clock, before.chain, name="b")
 
     assert other.lane.cooling_s() == 0
+    for _ in range(3):
+        other.lane.failed("refused")
+    assert "opens nothing for 10 s" in events(books, "lane_cool_down")[-1]
 
 
 class Kraken:
