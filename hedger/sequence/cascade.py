@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 WINDOW_S: Final = 60.0
-QUIET_S: Final = 600.0  # after so long without an error, the next cool-down is the first again
+QUIET_S: Final = 600.0  # after so long without an error or a cool-down, the next is a first again
 LONGEST_S: Final = 600.0
 
 
@@ -39,7 +39,7 @@ class Cascade:
 
     def failed(self, now_s: float) -> CoolDown | None:
         """Count one error; a cool-down when there were ``limit`` in a row within a minute."""
-        if now_s - self._last_s > QUIET_S:
+        if now_s - max(self._last_s, self._until_s) > QUIET_S:
             self._times = 0
         self._last_s = now_s
         self._errors = [at for at in self._errors if now_s - at <= WINDOW_S] + [now_s]
@@ -51,17 +51,16 @@ class Cascade:
         self._until_s = now_s + seconds
         return CoolDown(seconds, self._times)
 
-    def resume(self, now_s: float, *, left_s: float, quiet_s: float, times: int) -> float:
+    def resume(self, now_s: float, *, left_s: float, times: int) -> float:
         """
-        Take up what an earlier process left, ``quiet_s`` after its last error; what is left of it.
+        Take up what an earlier process left; how long it still lasts.
 
-        Never longer than a cool-down can be: its end was told by a clock that may have been set.
+        ``left_s`` is negative where it was over before. It is never longer than a cool-down can
+        be: its end was told by a clock that may have been set.
         """
-        left_s = min(max(0.0, left_s), LONGEST_S)
         self._times = times
-        self._last_s = now_s - max(0.0, quiet_s)
-        self._until_s = now_s + left_s
-        return left_s
+        self._until_s = now_s + min(left_s, LONGEST_S)
+        return self.remaining_s(now_s)
 
     def succeeded(self) -> None:
         """An order went well: errors are no longer in a row."""

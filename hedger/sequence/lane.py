@@ -23,7 +23,7 @@ from hedger.domain.ids import LaneId, VenueId
 from hedger.errors import UnavailableError
 from hedger.ledger.records import CooledDown, LaneNote, LaneState
 from hedger.sequence import owners
-from hedger.sequence.cascade import QUIET_S, Cascade
+from hedger.sequence.cascade import LONGEST_S, QUIET_S, Cascade
 from hedger.sequence.turns import Turns
 from hedger.sequence.values import Values
 from hedger.settings_sequence import Sequence as Rules
@@ -132,15 +132,15 @@ class Lane:
         one in a row counts on even if it is over; errors since then are not known here.
         """
         now = self._clock.now()
-        last = self._journal.lane_cooled(self.id, now - timedelta(seconds=QUIET_S))
+        last = self._journal.lane_cooled(self.id, now - timedelta(seconds=QUIET_S + LONGEST_S))
         if last is None:
             return
-        left_s = 0.0 if last.until is None else (last.until - now).total_seconds()
+        if last.until is None:  # it was over when the lane was heard of last
+            left_s = min(0.0, last.seconds - (now - last.at).total_seconds())
+        else:
+            left_s = (last.until - now).total_seconds()
         left_s = self._cascade.resume(
-            self._clock.monotonic_s(),
-            left_s=min(left_s, last.seconds),
-            quiet_s=(now - last.at).total_seconds(),
-            times=last.times,
+            self._clock.monotonic_s(), left_s=min(left_s, last.seconds), times=last.times
         )
         if left_s > 0:
             logger.warning("lane {} still opens nothing for {:.0f} s after errors", self.id, left_s)

@@ -79,10 +79,20 @@ def test_ten_quiet_minutes_make_the_next_cool_down_a_first_one() -> None:
     assert (again.seconds, again.escalates) == (10, False)
 
 
+def test_the_longest_cool_down_is_no_quiet_time() -> None:
+    cascade = Cascade(limit=1, cool_down_s=LONGEST_S)
+    cascade.failed(0)
+
+    again = cascade.failed(LONGEST_S + 1)
+
+    assert again is not None
+    assert again.escalates
+
+
 def test_a_cool_down_that_is_taken_up_runs_to_its_end_and_the_next_one_is_longer() -> None:
     cascade = Cascade(limit=1, cool_down_s=10)
 
-    assert cascade.resume(1000, left_s=7, quiet_s=3, times=1) == 7
+    assert cascade.resume(1000, left_s=7, times=1) == 7
 
     assert cascade.remaining_s(1002) == 5
     again = cascade.failed(1100)
@@ -92,7 +102,7 @@ def test_a_cool_down_that_is_taken_up_runs_to_its_end_and_the_next_one_is_longer
 
 def test_the_quiet_before_a_restart_and_after_it_count_together() -> None:
     cascade = Cascade(limit=1, cool_down_s=10)
-    cascade.resume(0, left_s=0, quiet_s=400, times=3)
+    cascade.resume(0, left_s=-400, times=3)
 
     again = cascade.failed(201)
 
@@ -103,8 +113,8 @@ def test_the_quiet_before_a_restart_and_after_it_count_together() -> None:
 def test_what_is_left_of_a_cool_down_is_never_longer_than_one_can_be() -> None:
     cascade = Cascade(limit=1, cool_down_s=10)
 
-    assert cascade.resume(0, left_s=3_600, quiet_s=-3_590, times=1) == LONGEST_S
-    assert cascade.resume(0, left_s=-3_600, quiet_s=3_610, times=1) == 0
+    assert cascade.resume(0, left_s=3_600, times=1) == LONGEST_S
+    assert cascade.resume(0, left_s=-3_600, times=1) == 0
 
 
 @given(high=st.none() | st.integers(0, 10**6), in_flight=st.sets(st.integers(0, 10**6)))
