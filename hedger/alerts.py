@@ -22,8 +22,8 @@ from loguru import logger
 from hedger import log
 from hedger.clock import Clock
 from hedger.errors import UsageError
-from hedger.ledger.records import Alert
 from hedger.ledger.reader import Reader
+from hedger.ledger.records import Alert
 from hedger.ledger.store import Store
 from hedger.pace import Pace
 from hedger.settings_recovery import Alerts as Rules
