@@ -7,7 +7,7 @@ request here costs nothing; being refused by the venue may cost a minute.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hedger.clock import Clock
@@ -59,7 +59,3 @@ class Budget:
             if excess <= 0:
                 return used_s + WINDOW_S - now_s
         return WINDOW_S  # the share is smaller than the question
-
-
-Spend = Callable[[str, bool], None]
-"""Endpoint name and whether it is urgent; raises what ``Budget.spend`` raises."""

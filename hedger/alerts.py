@@ -6,11 +6,14 @@ disk, and read here by a job of its own. Each channel keeps how far it got, so t
 not be sent is sent later, after a restart too. Messages are held apart by ``min_interval_s``,
 and what came in between goes together. Secrets are masked (reliability.md §6, S10), no shell is
 involved, and what venues say reaches the command only on its standard input.
+
+``hedger status`` names an alert until a person acknowledges it; it is sent all the same.
 """
 
 import asyncio
 import contextlib
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -18,6 +21,8 @@ from loguru import logger
 
 from hedger import log
 from hedger.clock import Clock
+from hedger.errors import UsageError
+from hedger.ledger.reader import Reader
 from hedger.ledger.records import Alert
 from hedger.ledger.store import Store
 from hedger.pace import Pace
@@ -166,3 +171,40 @@ def message(alerts: Sequence[Alert], environment: str) -> Mapping[str, object]:
             for alert, text in zip(alerts, texts, strict=True)
         ],
     }
+
+
+def acknowledge(store: Store, numbers: Sequence[int], *, who: str) -> list[Mapping[str, object]]:
+    """
+    Mark alerts as seen by a person: all of these, or none of them where one is not there.
+
+    One row per alert; ``already`` tells that somebody had done so before.
+
+    Raises:
+        UsageError: there is no alert of one of the numbers.
+    """
+    found = [_numbered(store, number) for number in dict.fromkeys(numbers)]
+    return [
+        {
+            "alert": alert.number,
+            "already": not store.acknowledge(alert.number, who),
+            "at": alert.at.isoformat(),
+            "hedge": alert.hedge,
+            "text": alert.text,
+        }
+        for alert in found
+    ]
+
+
+def seen(row: Mapping[str, object]) -> str:
+    """What became of one alert, in a sentence."""
+    before = " already" if row["already"] else ""
+    return f"alert {row['alert']} is acknowledged{before}: {row['text']}"
+
+
+def _numbered(ledger: Reader, number: int) -> Alert:
+    known = ledger.alerts_after(number - 1, 1) if 0 < number <= sys.maxsize else []
+    if not known or known[0].number != number:
+        raise UsageError(
+            f"there is no alert {number}; hedger status numbers those that nobody has acknowledged"
+        )
+    return known[0]

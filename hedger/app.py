@@ -8,7 +8,7 @@ application is opened, and not before.
 import asyncio
 import contextlib
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -246,6 +246,12 @@ class App:
     async def resume(self, scope: str | None, *, losses: bool, who: str, progress: Progress) -> Row:
         """See ``Trader.resume``."""
         return await self.trader.resume(scope, losses=losses, who=who, progress=progress)
+
+    async def acknowledge(
+        self, numbers: Sequence[int], *, who: str, progress: Progress
+    ) -> list[Row]:
+        """See ``Trader.acknowledge``."""
+        return await self.trader.acknowledge(numbers, who=who, progress=progress)
 
     async def open_hedge(self, symbol: Symbol, usd: Any, progress: Progress) -> Row:
         """See ``Trader.open_hedge``. Without a daemon, units are checked by whoever opens."""

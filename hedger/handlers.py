@@ -12,9 +12,10 @@ calls them directly, so that both do the same.
     reconcile                                              → differences: list, and more
     pause             scope, who, reason                   → what is switched off
     resume            scope | none, losses, who            → what goes on
+    acknowledge       alerts (their numbers), who          → rows: which alerts were seen
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
 
@@ -54,6 +55,11 @@ class Desk(Protocol):
 
     async def resume(self, scope: str | None, *, losses: bool, who: str, progress: Progress) -> Row:
         """Undo ``pause``, everywhere or of one scope; ``losses`` counts losses anew."""
+
+    async def acknowledge(
+        self, numbers: Sequence[int], *, who: str, progress: Progress
+    ) -> list[Row]:
+        """Mark alerts as seen by a person; one row per alert."""
 
     async def reconcile(self, progress: Progress) -> Row:
         """Compare the ledger with the venues; ``differences`` lists what disagrees."""
@@ -109,6 +115,10 @@ def handlers(desk: Desk) -> dict[str, Handler]:
             progress=progress,
         )
 
+    async def acknowledge(args: Row, progress: Progress) -> Row:
+        numbers, who = _numbers(args, "alerts"), _text(args, "who")
+        return {"rows": await desk.acknowledge(numbers, who=who, progress=progress)}
+
     return {
         "open": open_,
         "close": close,
@@ -118,6 +128,7 @@ def handlers(desk: Desk) -> dict[str, Handler]:
         "reconcile": reconcile,
         "pause": pause,
         "resume": resume,
+        "acknowledge": acknowledge,
     }
 
 
@@ -126,6 +137,16 @@ def _text(args: Row, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise UsageError(f"{name} is missing; name one")
     return value
+
+
+def _numbers(args: Row, name: str) -> list[int]:
+    values = args.get(name)
+    if not isinstance(values, list) or not values:
+        raise UsageError(f"{name} is missing; name at least one by its number")
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise UsageError(f"{name} has {value!r}; name each by its number, such as 3")
+    return values
 
 
 def _usd(args: Row) -> Decimal:

@@ -129,7 +129,10 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
     lines += [f"{o['market']} is taken out: {o['why']}" for o in found.get("symbols_out", [])]
     if found["blocked_markets"]:
         lines.append(f"not opened on: {', '.join(found['blocked_markets'])}")
-    lines += [f"alert {a['number']} at {a['at']}: {a['text']}" for a in found["alerts"]]
+    lines += [
+        f"alert {a['number']} at {a['at']}: {a['text']} (hedger acknowledge {a['number']})"
+        for a in found["alerts"]
+    ]
     return lines
 
 

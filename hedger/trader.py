@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from hedger import recovery, standing, switches
+from hedger import alerts, recovery, standing, switches
 from hedger.accounts import Accounts
 from hedger.accruals import Accruals
 from hedger.alerts import Alerter
@@ -240,6 +240,15 @@ class Trader:
         for each in scopes:
             progress(f"{each} goes on")
         return {"resumed": [{"scope": each} for each in scopes], "losses": losses}
+
+    async def acknowledge(
+        self, numbers: Sequence[int], *, who: str, progress: Progress
+    ) -> list[Row]:
+        """See ``hedger.alerts.acknowledge``."""
+        rows = alerts.acknowledge(self.store, numbers, who=who)
+        for row in rows:
+            progress(alerts.seen(row))
+        return rows
 
     async def recover(self, progress: Progress) -> Row:
         """Take up whatever an earlier process left unfinished; the same code as a first run."""

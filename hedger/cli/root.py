@@ -9,6 +9,7 @@ import click
 
 from hedger import __version__
 from hedger.cli import exit_codes
+from hedger.cli.acknowledging import acknowledge
 from hedger.cli.backtest import backtest
 from hedger.cli.daemon import run as run_command
 from hedger.cli.database import db
@@ -51,7 +52,7 @@ def version() -> None:
 
 for command in (
     run_command, scan, fit, open_, close, status, rollback, reconcile, settle, pause, resume,
-    audit, backtest, record, fetch_history, db, sandbox,
+    acknowledge, audit, backtest, record, fetch_history, db, sandbox,
 ):  # fmt: skip
     hedger.add_command(command)
 

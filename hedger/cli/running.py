@@ -8,7 +8,7 @@ A command that the daemon carries out can be left at any time.
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hedger.cli.configuration import Session, log_to_file
@@ -16,8 +16,11 @@ from hedger.cli.output import say
 
 if TYPE_CHECKING:
     from hedger.app import App
+    from hedger.clock import Clock
+    from hedger.ledger.store import Store
 
 Result = dict[str, Any]
+InLedger = Callable[["Store", "Clock"], Result]
 
 
 def carry_out(
@@ -99,6 +102,38 @@ def _reading(session: Session) -> "App":
     from hedger.app import App
 
     return App.open(session.settings, session.home, mode="read")
+
+
+def in_the_ledger(
+    session: Session, command: str, args: Mapping[str, Any], work: InLedger
+) -> Result:
+    """
+    Have a command done that needs no venue: by the daemon, or by ``work`` under the lock.
+
+    Raises:
+        HedgerError: it was refused or failed.
+    """
+    return asyncio.run(_in_the_ledger(session, command, args, work))
+
+
+async def _in_the_ledger(
+    session: Session, command: str, args: Mapping[str, Any], work: InLedger
+) -> Result:
+    from hedger.clock import SystemClock
+    from hedger.control import NoDaemonError
+    from hedger.ledger import migrate
+    from hedger.ledger.store import open_store
+
+    session.home.prepare(session.settings.environment)
+    try:
+        return await _by_daemon(session, command, args)
+    except NoDaemonError:
+        pass
+    clock = SystemClock()
+    with session.home.locked():
+        migrate.upgrade(session.home.ledger, clock)
+        with open_store(session.home.ledger, clock) as store:
+            return work(store, clock)
 
 
 async def to_its_end(work: Coroutine[Any, Any, Result]) -> Result:

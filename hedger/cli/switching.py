@@ -1,10 +1,10 @@
 """``pause`` and ``resume``: new hedges off and on again; exits are never touched."""
 
-import asyncio
 import getpass
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +12,12 @@ from hedger.cli.configuration import Session, begin
 from hedger.cli.exit_codes import ExitCode
 from hedger.cli.options import config_option, format_option
 from hedger.cli.output import Format, emit_object, say
+from hedger.cli.running import in_the_ledger
 from hedger.errors import UsageError
+
+if TYPE_CHECKING:
+    from hedger.clock import Clock
+    from hedger.ledger.store import Store
 
 SCOPES = (
     click.option("--venue", metavar="V", help="Only hedges with a leg on this venue."),
@@ -51,7 +56,8 @@ def pause(
     session = begin(config, verbose=verbose)
     scope = _scope(session, venue, market, stablecoin=stablecoin) or "all"
     args = {"scope": scope, "who": getpass.getuser(), "reason": reason}
-    emit_object(asyncio.run(_carry_out(session, "pause", args)), output)
+    found = in_the_ledger(session, "pause", args, partial(_pause_here, args=args))
+    emit_object(found, output)
     return ExitCode.DONE
 
 
@@ -74,7 +80,7 @@ def resume(
     session = begin(config, verbose=verbose)
     scope = _scope(session, venue, market, stablecoin=stablecoin)
     args = {"scope": scope, "losses": losses, "who": getpass.getuser()}
-    found = asyncio.run(_carry_out(session, "resume", args))
+    found = in_the_ledger(session, "resume", args, partial(_resume_here, args=args))
     emit_object(found, output, rows="resumed")
     if session.home.kill_file.exists():
         say(f"{session.home.kill_file} is still there, and stops new hedges")
@@ -98,41 +104,18 @@ def _scope(
     return f"venue:{venue}"
 
 
-async def _carry_out(session: Session, command: str, args: Mapping[str, Any]) -> dict[str, Any]:
-    """By the daemon if there is one; else in the ledger alone, under the lock."""
-    from hedger import control
-
-    session.home.prepare(session.settings.environment)
-    try:
-        return await control.call(
-            session.home.control_socket,
-            command,
-            args,
-            say,
-            environment=session.settings.environment,
-        )
-    except control.NoDaemonError:
-        pass
-    with session.home.locked():
-        return _in_the_ledger(session, command, args)
-
-
-def _in_the_ledger(session: Session, command: str, args: Mapping[str, Any]) -> dict[str, Any]:
+def _pause_here(store: "Store", clock: "Clock", args: Mapping[str, Any]) -> dict[str, Any]:
     from hedger import switches
-    from hedger.clock import SystemClock
-    from hedger.funds import EquityBook
-    from hedger.ledger import migrate
-    from hedger.ledger.store import open_store
 
-    clock = SystemClock()
-    migrate.upgrade(session.home.ledger, clock)
-    with open_store(session.home.ledger, clock) as store:
-        if command == "pause":
-            off = switches.switch_off(
-                store, clock, args["scope"], who=args["who"], why=args["reason"]
-            )
-            return {"scope": off.scope, "since": off.since, "who": off.who, "why": off.why}
-        if args["losses"]:
-            EquityBook(store, clock).begin_anew()
-        scopes = switches.switch_on(store, args["scope"], who=args["who"])
-        return {"resumed": [{"scope": each} for each in scopes], "losses": args["losses"]}
+    off = switches.switch_off(store, clock, args["scope"], who=args["who"], why=args["reason"])
+    return {"scope": off.scope, "since": off.since, "who": off.who, "why": off.why}
+
+
+def _resume_here(store: "Store", clock: "Clock", args: Mapping[str, Any]) -> dict[str, Any]:
+    from hedger import switches
+    from hedger.funds import EquityBook
+
+    if args["losses"]:
+        EquityBook(store, clock).begin_anew()
+    scopes = switches.switch_on(store, args["scope"], who=args["who"])
+    return {"resumed": [{"scope": each} for each in scopes], "losses": args["losses"]}

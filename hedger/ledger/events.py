@@ -158,10 +158,16 @@ def _alert(row: Any) -> Alert:
     )
 
 
-def acknowledge(session: Session, number: int) -> bool:
-    """Whether an unseen alert is now a seen one."""
+def acknowledge(session: Session, number: int, who: str) -> bool:
+    """Whether an unseen alert is now a seen one, with an event of who said so."""
     seen = _ACKNOWLEDGE.run(session.conn, number=number, acknowledged_at=session.now)
-    return seen.rowcount == 1
+    if seen.rowcount != 1:
+        return False
+    (row,) = _ALERTS_AFTER.all(session.conn, number=number - 1, limit=1)
+    text = f"alert {number} was seen, says {who}"
+    data = {"alert": number, "who": who}
+    append(session, "acknowledged", text, hedge=row.hedge_id, data=data)
+    return True
 
 
 def observe(session: Session, positions: Sequence[Position], hedge: HedgeId | None) -> None:

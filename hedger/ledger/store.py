@@ -247,10 +247,10 @@ class Store(AccountStore):
         with self._writing("alert") as session:
             events.alert(session, text, hedge, data)
 
-    def acknowledge(self, number: int) -> bool:
-        """Mark one alert as seen; False when it is not there or was seen already."""
+    def acknowledge(self, number: int, who: str) -> bool:
+        """Mark one alert as seen by a person; False when it is not there or was seen already."""
         with self._writing("acknowledge") as session:
-            return events.acknowledge(session, number)
+            return events.acknowledge(session, number, who)
 
     def set_meta(self, key: str, value: str) -> None:
         """Keep a small value across restarts."""

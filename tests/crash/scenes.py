@@ -11,6 +11,8 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from hedger import crashpoints
+from hedger.clock import SystemClock
+from hedger.ledger.store import open_store
 from tests.crash import hand
 from tests.crash.rig import Rig
 
@@ -22,6 +24,7 @@ RARE = (
 """Markets that no other scene opens, so that their leverage was never set."""
 
 USD = "300"
+LATE_S = 12.0  # longer than until dead orders are looked up again (hedger/latewatch.py)
 
 Scene = Callable[[Rig, random.Random], Awaitable[None]]
 
@@ -113,6 +116,27 @@ async def kept_working(rig: Rig, chance: random.Random) -> None:
     await _open(rig, chance)
 
 
+async def shown_after_its_death(rig: Rig, chance: random.Random) -> None:
+    """
+    X10 fills two orders and shows nothing of them until they were proven dead.
+
+    Then both hedges are over, and what filled is found before it is adopted as nobody's.
+    """
+    symbols = chance.sample(SYMBOLS, 2)  # the second pass of a life
+    await rig.fault("x10", "empty_reads", what=["orders", "positions"], times=0)
+    await asyncio.gather(*(rig.ask("open", symbol=symbol, usd=USD) for symbol in symbols))
+    await rig.clear()
+    await rig.died(LATE_S)
+
+
+async def acknowledged(rig: Rig, chance: random.Random) -> None:
+    """A person was told of a position that nobody explains, and says that it was seen."""
+    await hand.buy(rig, chance.choice(SYMBOLS), f"hand-{chance.randrange(10**9)}")
+    await rig.ask("reconcile")
+    for number in _unseen(rig):
+        await rig.ask("acknowledge", alerts=[number], who="somebody")
+
+
 async def leverage_changed(rig: Rig, chance: random.Random) -> None:
     """Somebody has set another leverage: it is set right before anything is opened."""
     await hand.change_leverage(rig, SYMBOLS)
@@ -146,16 +170,20 @@ SCENES: dict[str, Scene] = {
     "adopt": orphaned,
     "traded": leg_changed,
     "abandon": frozen_before_sending,
+    "reopen": shown_after_its_death,
+    "acknowledge": acknowledged,
 }
 """The scene for a site; ``plain`` for every other."""
 
 NEVER = {
-    "acknowledge": "nothing calls it yet",
     "reserve_values": "only for sequences in which gaps are legal; neither venue has one",
-    "instruments": "nothing calls it yet: rules are read by the venue itself",
-    "reopen": "needs a fill of an order that was proven dead; shown in test_recovery_b.py instead",
+    "instruments": "only asked for a hedge whose market has lost its rate, which no control of the"
+    " sandbox brings about, and by `hedger record` and `fetch-history`, which keep no ledger",
 }
 """Sites that the daemon does not pass on these venues, and why."""
+
+LATE = frozenset({"reopen"})
+"""Sites whose scene leaves orders that filled though the ledger believes them dead."""
 
 ONCE_IN_A_LIFE = frozenset({"begin_epoch", "recover", "start"})
 """Sites that a process passes only while it starts (``start``: once per venue)."""
@@ -178,6 +206,12 @@ async def anything(rig: Rig, chance: random.Random) -> None:
     """For random kills: one hedge of whatever fate, and often its end."""
     scenes = (plain, plain, partly_filled, second_leg_refused, burnt, first_leg_refused)
     await chance.choice(scenes)(rig, chance)
+
+
+def _unseen(rig: Rig) -> list[int]:
+    """Numbers of alerts that nobody has acknowledged."""
+    with open_store(rig.home.ledger, SystemClock(), readonly=True) as ledger:
+        return [alert.number for alert in ledger.unacknowledged()]
 
 
 async def _open(rig: Rig, chance: random.Random) -> str | None:

@@ -53,6 +53,17 @@ def working(state: Row) -> list[str]:
     ]
 
 
+def filled_though_dead(state: Row, orders: Sequence[Row]) -> list[str]:
+    """Orders that the ledger believes dead and a venue has filled, wholly or in part."""
+    dead = {order["client_id"] for order in orders if order["state"] == "dead"}
+    return [
+        order["client_id"]
+        for venue in verify.VENUES
+        for order in state[venue]["orders"]
+        if order["client_id"] in dead and Decimal(order["filled"]) > 0
+    ]
+
+
 def without(state: Row, foreign: Collection[str]) -> dict[str, Any]:
     """
     The same as if somebody else had not traded on the account.

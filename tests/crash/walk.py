@@ -6,8 +6,8 @@ import signal
 import time
 from dataclasses import dataclass, field
 
-from tests.crash import scenes
-from tests.crash.rig import Rig, Wrong
+from tests.crash import scenes, truth
+from tests.crash.rig import POLL_S, REST_S, Rig, Wrong
 
 SCENE_S = 90.0  # how long a scene is played again until the label is passed
 FREEZE_S = 40.0
@@ -30,7 +30,7 @@ async def labelled(rig: Rig, label: str, times: int, chance: random.Random) -> T
     site = label.partition(".")[0]
     for name, armed in _lives(label, site, times):
         await _until_dead(rig, trial, armed, name, chance)
-    await _last_life(rig)
+    await _last_life(rig, late=site in scenes.LATE)
     return trial
 
 
@@ -77,18 +77,32 @@ async def _died_as_meant(rig: Rig) -> None:
     await rig.intents_come_first()
 
 
-async def _last_life(rig: Rig) -> None:
-    """Start once more, unarmed: all comes to rest, agrees, can be taken off, and stops."""
+async def _last_life(rig: Rig, *, late: bool = False) -> None:
+    """
+    Start once more, unarmed: all comes to rest, agrees, can be taken off, and stops.
+
+    ``late``: orders may have filled that were proven dead, and are looked up again in time.
+    """
     await rig.clear()
     rig.start()
     if not await rig.ready():
         raise Wrong(f"it does not start any more, status {rig.exit_code}: {rig.tail()}")
+    if late:
+        await _late_fills_are_booked(rig)
     await rig.at_rest()
     await rig.compare()
     await rig.ask("rollback", all=True)
     await rig.at_rest()
     await rig.compare(flat=True)
     await rig.stop()
+
+
+async def _late_fills_are_booked(rig: Rig) -> None:
+    until = time.monotonic() + REST_S
+    while found := truth.filled_though_dead(await rig.state(), rig.rows("orders")):
+        if time.monotonic() > until:
+            raise Wrong(f"filled late and not booked: {', '.join(found)}; {rig.tail()}")
+        await asyncio.sleep(POLL_S)
 
 
 async def at_random(rig: Rig, chance: random.Random) -> Trial:

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from hedger import log
-from hedger.alerts import Alerter
+from hedger.alerts import Alerter, acknowledge
 from hedger.errors import ConfigError
 from hedger.ledger import migrate
 from hedger.ledger.store import Store, open_store
@@ -77,6 +77,19 @@ async def test_an_alert_reaches_a_url_once(store: Store, clock: ManualClock, inb
     (message,) = inbox.got
     assert message["text"] == "hedger (sandbox): a leg stands alone"
     assert [alert["number"] for alert in message["alerts"]] == [1]
+
+
+async def test_an_alert_that_was_seen_before_it_could_be_sent_is_sent_all_the_same(
+    store: Store, clock: ManualClock, inbox: Inbox
+) -> None:
+    """Whoever has seen it need not be whoever reads the channel."""
+    store.alert("a leg stands alone")
+    acknowledge(store, [1], who="ada")
+
+    await alerter(store, clock, url=inbox.url).run()
+
+    (message,) = inbox.got
+    assert message["text"] == "hedger (sandbox): a leg stands alone"
 
 
 async def test_what_came_in_within_the_interval_goes_together(

@@ -8,7 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,13 @@ class Desk:
     async def resume(self, scope: str | None, *, losses: bool, who: str, progress: Progress) -> Row:
         self.asked.append(("resume", scope, losses))
         return {"resumed": [{"scope": scope}], "losses": losses}
+
+    async def acknowledge(
+        self, numbers: Sequence[int], *, who: str, progress: Progress
+    ) -> list[Row]:
+        self.asked.append(("acknowledge", *numbers))
+        progress("alert 3 is acknowledged: a leg stands alone")
+        return [{"alert": number, "already": False} for number in numbers]
 
     async def reconcile(self, progress: Progress) -> Row:
         self.asked.append(("reconcile",))

@@ -82,7 +82,7 @@ def test_status_names_what_stands_in_the_way_and_the_way_out(
     assert f"hedger settle {name} --reason TEXT" in told
     assert "lighter is in doubt since 2026-01-02T21:30:00+00:00: GET /account: HTTP 503" in told
     assert "not opened on: lighter:SOL" in told
-    assert "a leg stands alone" in told
+    assert "a leg stands alone (hedger acknowledge 1)" in told
 
 
 def test_status_as_json_has_the_same_under_stable_keys(

@@ -256,9 +256,17 @@ async def test_a_late_fill_of_a_dead_order_is_booked_alerted_and_taken_off(desk:
 
     hedge = desk.store.hedge(hedge.id)
     assert (hedge.state, desk.orders(hedge)[0].state) == (State.CLOSED, OrderState.FILLED)
-    assert "was believed dead and filled" in desk.store.unacknowledged()[-1].text
+    told = desk.store.unacknowledged()[-1]
+    assert "was believed dead and filled" in told.text
     desk.assert_flat()
     desk.assert_ledger_is_true()
+
+    await desk.trader.acknowledge([told.number], who="ada", progress=desk.said.append)
+
+    assert told not in desk.store.unacknowledged()
+    assert desk.said[-1] == f"alert {told.number} is acknowledged: {told.text}"
+    (row,) = desk.events("acknowledged")
+    assert (row["hedge_id"], row["text"]) == (hedge.id, f"alert {told.number} was seen, says ada")
 
 
 # -- liquidation (S48) -----------------------------------------------------------

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 HEDGED = (Symbol("ETH"), Symbol("SOL"))
 PAUSE_S = (74.0, 172.0)
 HOLD_S = (5.0, 50.0)
-ZOMBIE_S = 20.0
 START_AGAIN_S = 2.0
 JOBS = ("watch", "monitor", "rates", "glance", "reconcile", "funding", "lanes", "guard", "units")
 

@@ -16,7 +16,6 @@ from tests.simulation.process import now_s
 
 ZERO = Decimal(0)
 MINIMA_BIND_TAKERS = frozenset({"x10"})
-LEVELS_S = (1.0, 5.0, 30.0, 60.0, 120.0)
 
 
 @dataclass(frozen=True, slots=True)

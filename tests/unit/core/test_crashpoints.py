@@ -18,7 +18,7 @@ from hedger.errors import UsageError
 from hedger.ledger.reader import Reader
 from hedger.ledger.store import Store
 from hedger.ports import QuoteSource, Venue
-from tests.crash import scenes
+from tests.crash import scenes, truth
 from tests.desk import Desk
 
 FAR = 10**9  # a pass that is never reached: armed, and nothing happens
@@ -92,6 +92,17 @@ def test_every_label_that_the_daemon_passes_has_a_scene() -> None:
     assert set(scenes.SCENES) <= set(crashpoints.SITES)
     assert set(crashpoints.SITES) >= set(scenes.NEVER)
     assert len(scenes.walked()) >= 25
+
+
+def test_a_fill_of_an_order_that_the_ledger_believes_dead_is_seen() -> None:
+    """What the last life of ``reopen`` waits for is not nothing."""
+    orders = [{"client_id": "a", "filled": "0.1"}, {"client_id": "b", "filled": "0"}]
+    state: dict[str, Any] = {"x10": {"orders": orders}, "lighter": {"orders": []}}
+    believed = [{"client_id": name, "state": "dead"} for name in "ab"]
+
+    assert truth.filled_though_dead(state, believed) == ["a"]
+    booked = [{"client_id": "a", "state": "filled"}, believed[1]]
+    assert truth.filled_though_dead(state, booked) == []
 
 
 @pytest.mark.usefixtures("_armed")

@@ -568,8 +568,8 @@ def test_alerts_stay_until_they_are_acknowledged(store: Store) -> None:
 
     first, second = store.unacknowledged()
     assert (first.text, first.data) == ("look at this", {"size": "0.1"})
-    assert store.acknowledge(first.number)
-    assert not store.acknowledge(first.number)
+    assert store.acknowledge(first.number, "me")
+    assert not store.acknowledge(first.number, "somebody else")
     assert store.unacknowledged() == [second]
     assert store.stats().alerts == 1
 
