@@ -74,6 +74,7 @@ def standing(ledger: Reader) -> Mapping[str, Any]:
             {"number": a.number, "at": a.at.isoformat(), "hedge": a.hedge, "text": a.text}
             for a in ledger.unacknowledged(ALERTS_SHOWN)
         ],
+        "alerts_in_all": ledger.stats().alerts,
     }
 
 
@@ -133,6 +134,8 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
         f"alert {a['number']} at {a['at']}: {a['text']} (hedger acknowledge {a['number']})"
         for a in found["alerts"]
     ]
+    if (older := found.get("alerts_in_all", 0) - len(found["alerts"])) > 0:
+        lines.append(f"and {older} older alerts that nobody has acknowledged")
     return lines
 
 

@@ -124,7 +124,7 @@ def _worth(session: Session) -> dict[str, dict[str, Any]]:
 def _standing(session: Session) -> dict[str, Any]:
     """What stands in the way, from the ledger; nothing where there is none yet."""
     if not session.home.ledger.exists():
-        return {key: [] for key in STANDING}
+        return {key: [] for key in STANDING} | {"alerts_in_all": 0}
     from hedger.clock import SystemClock
     from hedger.ledger.store import open_store
     from hedger.standing import standing

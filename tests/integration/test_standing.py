@@ -97,6 +97,20 @@ def test_status_as_json_has_the_same_under_stable_keys(
     assert (shown["blocked_markets"], shown["escalated"], shown["alerts"]) == ([], [], [])
 
 
+def test_status_names_the_newest_alerts_and_counts_the_older_ones(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(1, 9):
+        store.alert(f"leg {number} stands alone")
+
+    root.run(["status"])
+
+    told = capsys.readouterr().err
+    assert "leg 8 stands alone (hedger acknowledge 8)" in told
+    assert "leg 3 stands alone" not in told
+    assert "and 3 older alerts that nobody has acknowledged" in told
+
+
 def test_a_doubt_keeps_its_beginning_and_goes_when_the_venue_answers(store: Store) -> None:
     clock = ManualClock(NOW)
     remember(store, found("lighter"), clock)
