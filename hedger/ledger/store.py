@@ -99,17 +99,6 @@ class Store(AccountStore):
         with self._writing(f"move_{to}") as session:
             return hedges.move(session, hedge, to, reason, text=text, data=data, changes=changes)
 
-    def reopen(self, hedge: Hedge, reason: str) -> Hedge:
-        """
-        Take up a hedge that was over: a late fill of it has to come off. It is CONVERGING.
-
-        Raises:
-            MarketBusyError: another live hedge has its symbol.
-            IllegalTransitionError: it is not over.
-        """
-        with self._writing("reopen") as session:
-            return hedges.reopen(session, hedge, reason)
-
     def note(self, hedge: Hedge, **changes: Unpack[Changes]) -> Hedge:
         """
         Complete what is known of a hedge without moving it; returns it as the ledger has it.
@@ -148,20 +137,22 @@ class Store(AccountStore):
         with self._writing("intend_burn") as session:
             intents.intend_burn(session, original, burn)
 
-    def settle(self, outcome: Outcome) -> None:
+    def settle(self, outcome: Outcome) -> Hedge | None:
         """
         Record what became of an order, with its fills, totals and released margin.
 
         The same outcome, or one whose fills are known already, books nothing twice. Fills of
         an order that was believed to have none are booked and told as an error: what a venue
-        executed is true whatever we thought.
+        executed is true whatever we thought. Late fills alert a person and take up again a
+        hedge that was at rest: it is CONVERGING, to be driven, and comes back
+        (``hedger/ledger/late.py``). None otherwise.
 
         Raises:
             StateError: the order was never intended, or a known trade has changed.
             IllegalTransitionError: an order with fills is said to have had none.
         """
         with self._writing("settle") as session:
-            outcomes.settle(session, outcome)
+            return outcomes.settle(session, outcome)
 
     def abandon(self, prepared: Prepared, detail: str) -> None:
         """

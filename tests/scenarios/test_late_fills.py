@@ -1,0 +1,107 @@
+"""
+Fills that a venue tells after the order's end, and a process that dies while they are booked.
+
+Whatever is on the disk at that moment, the next process takes the leg off: on a shared account
+too, where nobody else would, because what no hedge explains there is somebody else's (promise 5).
+"""
+
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+
+from hedger.domain.hedge import Hedge, State
+from hedger.domain.money import ZERO
+from hedger.ledger.records import OrderState
+from hedger.ledger.store import Store
+from tests.desk import Desk
+from tests.scenarios.scenes import FOR_EVER, a_working_order_believed_dead, reconcile
+from tests.world import X10
+
+either_account = pytest.mark.parametrize(
+    "dedicated",
+    [
+        pytest.param(True, marks=pytest.mark.config(account={"dedicated": True}), id="dedicated"),
+        pytest.param(False, marks=pytest.mark.config(account={"dedicated": False}), id="shared"),
+    ],
+)
+
+
+class Killed(BaseException):
+    """The process is gone: no ``except Exception`` of it runs."""
+
+
+@contextlib.contextmanager
+def killed_after_commit(number: int) -> Iterator[None]:
+    """The process dies as soon as its ``number``-th transaction from now on is on the disk."""
+    left = [number]
+
+    def committed(_: Store) -> None:
+        left[0] -= 1
+        if left[0] <= 0:
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Store, "_committed", committed)
+        with contextlib.suppress(Killed):
+            yield
+            pytest.fail(f"it did not come to its transaction {number}")
+
+
+async def a_late_fill(desk: Desk) -> Hedge:
+    """It was dead behind its fence, and X10 has filled it all the same."""
+    hedge = await a_working_order_believed_dead(desk, seconds=40)
+    await desk.world.pass_time(30)
+    desk.world.no_faults()
+    assert desk.naked() != ZERO
+    return hedge
+
+
+async def a_late_fill_of_a_hedge_settled_by_hand(desk: Desk) -> Hedge:
+    """A person settled it while nobody knew what became of its order, which X10 has filled."""
+    desk.world.fault(X10, "bad_reads", what=["orders"], **FOR_EVER)
+    hedge = await desk.open("ETH", 300)
+    assert hedge.state is State.ESCALATED
+    await desk.trader.settle_hedge(
+        hedge.id, who="ann", reason="cannot wait", force=True, progress=desk.said.append
+    )
+    desk.world.no_faults()
+    assert desk.naked() != ZERO
+    return hedge
+
+
+async def run_after_run(desk: Desk) -> None:
+    """What the daemon does again and again."""
+    for _ in range(6):
+        await desk.trader.late.run()
+        await reconcile(desk)
+        await desk.world.pass_time(30)
+
+
+WRITTEN = {1: "the fill", 4: "an order to take it off", 5: "the end of that order", 8: "all"}
+"""What is on the disk when the process dies, by the number of its transactions."""
+
+
+@either_account
+@pytest.mark.parametrize("commit", WRITTEN, ids=WRITTEN.values())
+@pytest.mark.parametrize("late", [a_late_fill, a_late_fill_of_a_hedge_settled_by_hand])
+async def test_a_late_fill_is_taken_off_by_the_next_process_wherever_this_one_died(
+    desk: Desk, late: Callable[[Desk], Awaitable[Hedge]], commit: int, dedicated: bool
+) -> None:
+    """Booked and not taken up again, it was naked for ever: its order counted as dead no more."""
+    assert desk.config.account.dedicated is dedicated
+    hedge = await late(desk)
+    with killed_after_commit(commit):
+        await desk.trader.late.run()
+    assert desk.orders(hedge)[0].state is OrderState.FILLED
+
+    await desk.restart()
+
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    desk.assert_flat()
+    desk.assert_ledger_is_true()
+    told = [alert.text for alert in desk.store.unacknowledged()]
+    assert len([text for text in told if text.endswith("filled 0.095 ETH late on x10")]) == 1
+    await run_after_run(desk)
+    assert len(desk.rows("hedges")) == 1  # nobody adopted it as an orphan
+    desk.assert_flat()
