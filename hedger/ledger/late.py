@@ -8,11 +8,15 @@ two, nobody would take the hedge up after a crash in between: its order counts a
 from typing import Any
 
 from hedger.domain.hedge import Hedge, State, Target
+from hedger.domain.ids import HedgeId
 from hedger.domain.money import plain
 from hedger.domain.order import Filled
 from hedger.ledger import events, hedges
 from hedger.ledger.records import Changes, OrderState, taken_key
 from hedger.ledger.session import Session
+
+LATE = "late:"
+"""Meta key of a hedge that waits for its market: ``late:<symbol>:<hedge>``, and why."""
 
 
 def take_up(session: Session, row: Any, outcome: Filled) -> Hedge | None:
@@ -21,32 +25,58 @@ def take_up(session: Session, row: Any, outcome: Filled) -> Hedge | None:
 
     ``row`` is the order as it was before. Where neither the order nor its hedge was over, nothing
     follows. A hedge that is on its way, or waits for a person, is left to those who drive it: they
-    read both legs again. One whose market has another hedge by now stays over, and the alert says
-    so. It does not matter what the order was for: whether anything is left to take off, the
-    readings of both venues tell, not our guess.
+    read both legs again. One whose market has another hedge by now waits until that one is over
+    (``take_up_next``), and the alert says so. It does not matter what the order was for: whether
+    anything is left to take off, the readings of both venues tell, not our guess.
     """
     hedge = hedges.get(session.conn, row.hedge_id)
     before = OrderState(row.state)
     if not before.terminal and not hedge.state.terminal:
         return None
     if before.terminal:
-        _forget_taken(session, row)
+        # what seemed to be taken off the leg by somebody else may have been this very order
+        _empty(session, taken_key(row.hedge_id, row.venue))
     hedges.review_funding(session, hedge)
     was = f"was believed {before} and" if before.terminal else "of a hedge that was over"
     text = f"order {row.id} {was} filled {plain(outcome.size)} {hedge.symbol} late on {row.venue}"
     other = hedges.live_on(session.conn, hedge.symbol) if hedge.state.terminal else None
-    busy = f"; hedge {hedge.id} stays over, for its market has hedge {other.id}" if other else ""
-    events.alert(session, text + busy, hedge.id, {"order": row.id})
+    events.alert(session, text + _waits(hedge, other), hedge.id, {"order": row.id})
+    if other is not None:
+        events.set_meta(session, _key(hedge), text)
+        return None
     if hedge.state is State.OPEN:
         target = Changes(target=Target.MATCH)
         return hedges.move(session, hedge, State.CONVERGING, text, changes=target)
-    if hedge.state.terminal and other is None:
-        return hedges.reopen(session, hedge, text)
-    return None
+    if not hedge.state.terminal:
+        return None
+    _empty(session, _key(hedge))
+    return hedges.reopen(session, hedge, text)
 
 
-def _forget_taken(session: Session, row: Any) -> None:
-    """What seemed to be taken off the leg by somebody else may have been this very order."""
-    key = taken_key(row.hedge_id, row.venue)
+def take_up_next(session: Session, ended: Hedge) -> None:
+    """
+    Take up a hedge whose late fill found its market with ``ended``, which is over by now.
+
+    Where the other one has taken the excess off already, it finds both venues flat and ends.
+    """
+    for key, text in sorted(events.metas(session.conn, f"{LATE}{ended.symbol}:").items()):
+        events.set_meta(session, key, "")
+        hedge = hedges.get(session.conn, HedgeId(key.rpartition(":")[2]))
+        if hedge.state.terminal:
+            hedges.reopen(session, hedge, text)
+            return
+
+
+def _key(hedge: Hedge) -> str:
+    return f"{LATE}{hedge.symbol}:{hedge.id}"
+
+
+def _waits(hedge: Hedge, other: Hedge | None) -> str:
+    if other is None:
+        return ""
+    return f"; hedge {hedge.id} is taken up when {other.id}, which has its market, is over"
+
+
+def _empty(session: Session, key: str) -> None:
     if events.meta(session.conn, key):
         events.set_meta(session, key, "")

@@ -16,7 +16,7 @@ from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId, LaneId, VenueId
 from hedger.domain.market import FundingPayment, FundingQuote, Position
 from hedger.domain.order import Filler, Outcome, Prepared
-from hedger.ledger import decisions, events, funding, hedges, intents, lanes, outcomes, sqlite
+from hedger.ledger import decisions, events, funding, hedges, intents, lanes, late, outcomes, sqlite
 from hedger.ledger.account_store import AccountStore
 from hedger.ledger.records import REVISION, Changes, Decision, LaneNote, Shortfall
 from hedger.ledger.room import Room
@@ -90,14 +90,18 @@ class Store(AccountStore):
         Bring ``hedge`` from the state it was read in to another one, with its event.
 
         ``text`` is the event's sentence (the reason, if not given). At rest, everything the
-        hedge had reserved is released.
+        hedge had reserved is released; and when it is over, a hedge that waited for its market
+        is taken up, to be driven like any other that is unfinished.
 
         Raises:
             IllegalTransitionError: the table does not hold the step, or the ledger's hedge is
                 no longer in ``hedge.state``.
         """
         with self._writing(f"move_{to}") as session:
-            return hedges.move(session, hedge, to, reason, text=text, data=data, changes=changes)
+            now = hedges.move(session, hedge, to, reason, text=text, data=data, changes=changes)
+            if to.terminal:
+                late.take_up_next(session, now)
+            return now
 
     def note(self, hedge: Hedge, **changes: Unpack[Changes]) -> Hedge:
         """

@@ -7,11 +7,14 @@ too, where nobody else would, because what no hedge explains there is somebody e
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from hedger.daemon import Daemon
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.money import ZERO
+from hedger.home import Home
 from hedger.ledger.records import OrderState
 from hedger.ledger.store import Store
 from tests.desk import Desk
@@ -105,3 +108,26 @@ async def test_a_late_fill_is_taken_off_by_the_next_process_wherever_this_one_di
     await run_after_run(desk)
     assert len(desk.rows("hedges")) == 1  # nobody adopted it as an orphan
     desk.assert_flat()
+
+
+@either_account
+async def test_a_late_fill_whose_market_is_taken_is_off_when_that_hedge_is_over(
+    desk: Desk, tmp_path: Path, dedicated: bool
+) -> None:
+    """On a shared account the leg stayed for good: the other hedge takes only its own off."""
+    assert desk.config.account.dedicated is dedicated
+    hedge = await a_working_order_believed_dead(desk, seconds=40)
+    desk.world.no_faults()
+    other = await desk.open("ETH", 300)
+    await desk.world.pass_time(60)
+    await desk.trader.late.run()
+    assert (other.state, desk.store.hedge(hedge.id).state) == (State.OPEN, State.CLOSED_FLAT)
+    assert desk.naked() != ZERO
+    await desk.restart()
+
+    await desk.close(other)
+    await Daemon(desk.trader, Home(tmp_path / "home")).monitor()
+
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    desk.assert_flat()
+    desk.assert_ledger_is_true()

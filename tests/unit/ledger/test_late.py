@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hedger.domain.hedge import Hedge, State, Target
+from hedger.domain.ids import HedgeId
 from hedger.domain.order import Filled, Prepared, Purpose, Reason, Refused, Side, Unresolved
 from hedger.ledger import hedges
 from hedger.ledger.records import OrderState
@@ -182,15 +183,29 @@ def test_the_usual_fill_of_a_hedge_on_its_way_tells_nobody(store: Store) -> None
     assert told(store) == []
 
 
-def test_a_hedge_whose_market_has_another_one_stays_over_and_the_alert_says_so(
+def test_a_hedge_whose_market_has_another_one_is_taken_up_when_that_one_is_over(
     store: Store,
 ) -> None:
-    """One hedge per market: the fill is booked all the same."""
+    """One hedge per market: the fill is booked all the same, and is not forgotten."""
     hedge, prepared = over(store)
-    store.plan(a_hedge("eth-2"))
+    other = a_hedge("eth-2")
+    store.plan(other)
+    store.plan(a_hedge("sol-1", symbol="SOL"))
 
     assert store.settle(whole(prepared)) is None
 
     assert store.hedge(hedge.id) == hedge
     assert store.leg_size(hedge.id, X10) == Decimal("0.04")
-    assert told(store) == [f"{LATE}; hedge eth-1 stays over, for its market has hedge eth-2"]
+    assert told(store) == [
+        f"{LATE}; hedge eth-1 is taken up when eth-2, which has its market, is over"
+    ]
+    store.move(store.hedge(HedgeId("sol-1")), State.REFUSED, "too little margin")
+    assert store.hedge(hedge.id) == hedge
+
+    store.move(other, State.REFUSED, "too little margin")
+
+    found = store.hedge(hedge.id)
+    assert (found.state, found.target, found.reason) == (State.CONVERGING, Target.FLAT, LATE)
+    assert store.unfinished() == [found]
+    store.move(found, State.CLOSED, "rolled back")
+    assert store.live() == []  # once for each late fill
