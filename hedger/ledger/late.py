@@ -34,8 +34,7 @@ def take_up(session: Session, row: Any, outcome: Filled) -> Hedge | None:
     if not before.terminal and not hedge.state.terminal:
         return None
     if before.terminal:
-        # what seemed to be taken off the leg by somebody else may have been this very order
-        _empty(session, taken_key(row.hedge_id, row.venue))
+        _forget_taken(session, row)
     hedges.review_funding(session, hedge)
     was = f"was believed {before} and" if before.terminal else "of a hedge that was over"
     text = f"order {row.id} {was} filled {plain(outcome.size)} {hedge.symbol} late on {row.venue}"
@@ -47,24 +46,21 @@ def take_up(session: Session, row: Any, outcome: Filled) -> Hedge | None:
     if hedge.state is State.OPEN:
         target = Changes(target=Target.MATCH)
         return hedges.move(session, hedge, State.CONVERGING, text, changes=target)
-    if not hedge.state.terminal:
-        return None
-    _empty(session, _key(hedge))
-    return hedges.reopen(session, hedge, text)
+    return hedges.reopen(session, hedge, text) if hedge.state.terminal else None
 
 
 def take_up_next(session: Session, ended: Hedge) -> None:
     """
     Take up a hedge whose late fill found its market with ``ended``, which is over by now.
 
-    Where the other one has taken the excess off already, it finds both venues flat and ends.
+    It is over as well, for nobody has the market now. Where ``ended`` has taken the excess off
+    already, it finds both venues flat and ends. Of several, each waits for the one before it.
     """
-    for key, text in sorted(events.metas(session.conn, f"{LATE}{ended.symbol}:").items()):
+    if waiting := events.metas(session.conn, f"{LATE}{ended.symbol}:"):
+        key, text = min(waiting.items())
         events.set_meta(session, key, "")
         hedge = hedges.get(session.conn, HedgeId(key.rpartition(":")[2]))
-        if hedge.state.terminal:
-            hedges.reopen(session, hedge, text)
-            return
+        hedges.reopen(session, hedge, text)
 
 
 def _key(hedge: Hedge) -> str:
@@ -77,6 +73,8 @@ def _waits(hedge: Hedge, other: Hedge | None) -> str:
     return f"; hedge {hedge.id} is taken up when {other.id}, which has its market, is over"
 
 
-def _empty(session: Session, key: str) -> None:
+def _forget_taken(session: Session, row: Any) -> None:
+    """What seemed to be taken off the leg by somebody else may have been this very order."""
+    key = taken_key(row.hedge_id, row.venue)
     if events.meta(session.conn, key):
         events.set_meta(session, key, "")

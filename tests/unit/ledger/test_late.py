@@ -1,7 +1,7 @@
 """Fills that come after the end: booked, told and taken up again in one transaction, or not."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -48,6 +48,17 @@ def over(store: Store) -> tuple[Hedge, Prepared]:
     """The same, and so the hedge is over."""
     hedge, prepared = believed_dead(store)
     return store.move(hedge, State.CLOSED_FLAT, "leg A filled nothing"), prepared
+
+
+def settled_by_hand(store: Store) -> tuple[Hedge, Prepared]:
+    """A hedge that a person closed while nobody knew what became of its order."""
+    prepared = an_order()
+    store.plan(a_hedge())
+    moved = store.intend(prepared, move_to=(State.OPENING_A, "leg A is being sent"))
+    assert isinstance(moved, Hedge)
+    store.settle(Unresolved(prepared, "no answer"))
+    escalated = store.move(moved, State.ESCALATED, "no answer")
+    return store.move(escalated, State.CLOSED, "settled by hand"), prepared
 
 
 def whole(prepared: Prepared) -> Filled:
@@ -105,13 +116,7 @@ def test_neither_the_fill_nor_anything_else_is_booked_if_the_hedge_cannot_be_tak
 
 
 def test_the_fill_of_an_unknown_order_takes_up_a_hedge_that_a_person_settled(store: Store) -> None:
-    hedge, prepared = a_hedge(), an_order()
-    store.plan(hedge)
-    moved = store.intend(prepared, move_to=(State.OPENING_A, "leg A is being sent"))
-    assert isinstance(moved, Hedge)
-    store.settle(Unresolved(prepared, "no answer"))
-    escalated = store.move(moved, State.ESCALATED, "no answer")
-    store.move(escalated, State.CLOSED, "settled by hand")
+    _, prepared = settled_by_hand(store)
 
     found = store.settle(whole(prepared))
 
@@ -161,8 +166,11 @@ def test_a_fill_that_was_booked_already_takes_nothing_up(store: Store) -> None:
     assert told(store) == [LATE]
 
 
-def test_an_order_that_filled_nothing_takes_nothing_up(store: Store) -> None:
-    hedge, prepared = over(store)
+@pytest.mark.parametrize("ended", [over, settled_by_hand])
+def test_an_order_that_filled_nothing_takes_nothing_up(
+    store: Store, ended: Callable[[Store], tuple[Hedge, Prepared]]
+) -> None:
+    hedge, prepared = ended(store)
     assert store.settle(filled(prepared)) is None
     assert (store.hedge(hedge.id), told(store)) == (hedge, [])
 
