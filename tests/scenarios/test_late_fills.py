@@ -13,13 +13,17 @@ import pytest
 
 from hedger.daemon import Daemon
 from hedger.domain.hedge import Hedge, State
+from hedger.domain.ids import VenueId
 from hedger.domain.money import ZERO
+from hedger.domain.order import Purpose
 from hedger.home import Home
 from hedger.ledger.records import OrderState
 from hedger.ledger.store import Store
+from hedger.legs import LegReader
+from hedger.reduction import Legs
 from tests.desk import Desk
 from tests.scenarios.scenes import FOR_EVER, a_working_order_believed_dead, reconcile
-from tests.world import X10
+from tests.world import LIGHTER, X10
 
 either_account = pytest.mark.parametrize(
     "dedicated",
@@ -131,3 +135,34 @@ async def test_a_late_fill_whose_market_is_taken_is_off_when_that_hedge_is_over(
     assert desk.store.hedge(hedge.id).state is State.CLOSED
     desk.assert_flat()
     desk.assert_ledger_is_true()
+
+
+@either_account
+async def test_a_late_fill_that_is_booked_while_both_legs_are_read_is_not_missed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, dedicated: bool
+) -> None:
+    """The hedge was on its way, so nobody took it up; then it ended by what was read before."""
+    assert desk.config.account.dedicated is dedicated
+    desk.world.fault(LIGHTER, "rate_limit", status=429, reduce_only=False)
+    read = LegReader.read
+    readings: list[Legs] = []
+
+    async def then_a_copy_fills(self: LegReader, hedge: Hedge, gone: VenueId | None = None) -> Legs:
+        legs = await read(self, hedge, gone)
+        if legs.a == legs.b == ZERO and gone is None:
+            readings.append(legs)
+            if len(readings) == 1:
+                _, leg_b = desk.orders(hedge, Purpose.OPEN)
+                await desk.trader.venues[LIGHTER].submit(leg_b.prepared)
+                await desk.world.pass_time(6)
+                await desk.trader.late.run()
+                assert desk.orders(hedge)[1].state is OrderState.FILLED
+        return legs
+
+    monkeypatch.setattr(LegReader, "read", then_a_copy_fills)
+    hedge = await desk.open("ETH", 300)
+
+    assert (hedge.state, len(readings)) == (State.CLOSED, 2)
+    desk.assert_flat()
+    desk.assert_ledger_is_true()
+    assert len(desk.rows("hedges")) == 1
