@@ -7,6 +7,7 @@ too, where nobody else would, because what no hedge explains there is somebody e
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,13 @@ from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import VenueId
 from hedger.domain.money import ZERO
 from hedger.domain.order import Purpose
+from hedger.errors import UsageError
 from hedger.home import Home
 from hedger.ledger.records import OrderState
 from hedger.ledger.store import Store
 from hedger.legs import LegReader
 from hedger.reduction import Legs
+from hedger.settling import LEFT, HandSettlement
 from tests.desk import Desk
 from tests.scenarios.scenes import FOR_EVER, a_working_order_believed_dead, reconcile
 from tests.world import LIGHTER, X10
@@ -69,12 +72,16 @@ async def a_late_fill_of_a_hedge_settled_by_hand(desk: Desk) -> Hedge:
     desk.world.fault(X10, "bad_reads", what=["orders"], **FOR_EVER)
     hedge = await desk.open("ETH", 300)
     assert hedge.state is State.ESCALATED
-    await desk.trader.settle_hedge(
-        hedge.id, who="ann", reason="cannot wait", force=True, progress=desk.said.append
-    )
+    await settle(desk, hedge.id)
     desk.world.no_faults()
     assert desk.naked() != ZERO
     return hedge
+
+
+async def settle(desk: Desk, name: str) -> None:
+    await desk.trader.settle_hedge(
+        name, who="ann", reason="cannot wait", force=True, progress=desk.said.append
+    )
 
 
 async def run_after_run(desk: Desk) -> None:
@@ -166,3 +173,30 @@ async def test_a_late_fill_that_is_booked_while_both_legs_are_read_is_not_missed
     desk.assert_flat()
     desk.assert_ledger_is_true()
     assert len(desk.rows("hedges")) == 1
+
+
+async def test_a_hedge_of_which_an_order_fills_late_while_a_person_settles_it_is_not_settled(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the venues showed was older than the fill, and nobody would have looked again."""
+    desk.world.fault(LIGHTER, "rate_limit", status=429, reduce_only=False)
+    desk.world.fault(X10, "refuse", code=1140, reduce_only=True, **FOR_EVER)
+    hedge = await desk.open("ETH", 300)
+    shown = HandSettlement._shown
+
+    async def then_a_copy_fills(
+        self: HandSettlement, hedge: Hedge
+    ) -> dict[VenueId, Decimal | None]:
+        found = await shown(self, hedge)
+        _, leg_b = desk.orders(hedge, Purpose.OPEN)
+        await desk.trader.venues[LIGHTER].submit(leg_b.prepared)
+        await desk.world.pass_time(6)
+        await desk.trader.late.run()
+        return found
+
+    monkeypatch.setattr(HandSettlement, "_shown", then_a_copy_fills)
+    with pytest.raises(UsageError, match=r"filled late .* ask again"):
+        await settle(desk, hedge.id)
+
+    assert desk.store.hedge(hedge.id).state is State.ESCALATED
+    assert desk.store.metas(LEFT) == {}
