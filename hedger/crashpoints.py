@@ -34,7 +34,6 @@ STORE_SITES: Final = (
     "move_closed",
     "move_converging",
     "move_escalated",
-    "reopen",
     "note",
     "intend",
     "intend_burn",
@@ -91,8 +90,8 @@ VENUE_SITES: Final = (
 QUOTE_SITES: Final = ("instruments", "funding", "next_settlement", "book", "settled_rates")
 """Calls of ``hedger.ports.QuoteSource``."""
 
-RECOVERY_SITES: Final = ("recover", "resume")
-"""All of recovery, and the taking up of each hedge in it."""
+RECOVERY_SITES: Final = ("recover", "resume", "late_fill")
+"""All of recovery, the taking up of each hedge in it, and the booking of a late fill."""
 
 SITES: Final = STORE_SITES + VENUE_SITES + QUOTE_SITES + RECOVERY_SITES
 LABELS: Final = tuple(f"{site}.{side}" for site in SITES for side in ("before", "after"))

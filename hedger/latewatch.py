@@ -4,25 +4,26 @@ Orders that are over for us and may not be over for the venue.
 An order that is dead behind its fence, or that a venue refused, stays watched for
 ``recovery.watch_dead_s``, and one whose end is unknown while its hedge is over is looked up for
 ever, both less and less often. What a venue executed late after all is booked, alerted, and taken
-off or matched like any other exposure (reliability.md §1.1, hummingbot's lost orders).
+off or matched like any other exposure (reliability.md §1.1, hummingbot's lost orders). The ledger
+takes the hedge up in the transaction that books the fill (``hedger/ledger/late.py``), so that it is
+driven to its end whoever booked it, and after a crash too.
 """
 
 from collections.abc import Mapping
 from datetime import timedelta
-from decimal import Decimal
 
 from loguru import logger
 
+from hedger import crashpoints
 from hedger.cancelling import cancel
 from hedger.clock import Clock
 from hedger.dispatcher import Dispatcher
-from hedger.domain.hedge import Hedge, State, Target
+from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Filled, Found, Prepared
 from hedger.errors import VenueError
 from hedger.executor import Executor
-from hedger.ledger.records import MarketBusyError
 from hedger.ledger.store import Store
 from hedger.pace import Pace
 from hedger.ports import Venue
@@ -88,35 +89,28 @@ class LateWatch:
             outcome = Filled(
                 prepared, found.filled, found.fills, found.venue_order_id, found.status
             )
-            self._store.settle(outcome)
-            await self._converge(prepared, outcome.size)
+            crashpoints.reach("late_fill", "before")
+            hedge = self._store.settle(outcome)
+            crashpoints.reach("late_fill", "after")
+            logger.error("order {} filled {} late", prepared.order.id, plain(outcome.size))
+            if hedge is not None:
+                await self._resume(hedge)
 
-    async def _follow(self, hedge: HedgeId) -> None:
-        """The unknown orders of a hedge that a person settled; fills of them are late ones."""
-        unknown = self._store.open_intents(hedge)
-        await self._dispatcher.finish(hedge)
-        for prepared in unknown:
-            record = self._store.order(prepared)
-            if record.filled_size > ZERO:
-                await self._converge(prepared, record.filled_size)
+    async def _follow(self, id_: HedgeId) -> None:
+        """
+        The unknown orders of a hedge that a person settled; fills of them are late ones.
 
-    async def _converge(self, prepared: Prepared, size: Decimal) -> None:
-        """Tell a person, and bring the hedge to where it had been without the late fill."""
-        order = prepared.order
-        hedge = self._store.hedge(order.hedge)
-        text = f"order {order.id} was believed dead and filled {plain(size)} {order.symbol} late"
-        logger.error("{}", text)
-        self._store.alert(f"{text} on {order.venue}", hedge=hedge.id)
-        if hedge.state is State.OPEN:
-            await self._executor.converge(hedge, Target.MATCH, text)
-        elif hedge.state.terminal:
-            await self._reopen(hedge, text)
+        Nobody else drives the hedge before all of them were looked up, though the first fill
+        takes it up again.
+        """
+        async with self._executor.alone(id_):
+            await self._dispatcher.finish(id_)
+        hedge = self._store.hedge(id_)
+        if not hedge.state.terminal:
+            await self._resume(hedge)
 
-    async def _reopen(self, hedge: Hedge, text: str) -> None:
-        try:
-            hedge = self._store.reopen(hedge, text)
-        except MarketBusyError as error:
-            logger.warning("{}: its excess is taken off with that one", error)
-            return
+    async def _resume(self, hedge: Hedge) -> None:
+        """Drive what the ledger has taken up again with a late fill."""
+        logger.error("hedge {} is taken up again: {}", hedge.id, hedge.reason)
         ended = await self._executor.resume(hedge)
         logger.info("hedge {} is {} again", ended.id, ended.state)

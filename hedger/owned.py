@@ -85,14 +85,14 @@ def note_taken(store: Store, hedge: Hedge, position: Position) -> None:
         return
     gone = own - ours(position.size, own, dedicated=False)
     booked = store.leg_size(hedge.id, venue)
-    store.set_meta(taken_key(hedge.id, venue), plain(gone + taken(store, hedge.id, venue)))
     text = (
         f"somebody else took {plain(gone)} {hedge.symbol} of hedge {hedge.id} on {venue}, which"
         f" holds {plain(position.size)} while our fills make {plain(booked)}; what appears there"
         " from now on is taken to be theirs"
     )
     logger.error("{}", text)
-    store.alert(text, hedge=hedge.id)
+    store.alert(text, hedge=hedge.id)  # first: once it is noted nobody would tell it any more
+    store.set_meta(taken_key(hedge.id, venue), plain(gone + taken(store, hedge.id, venue)))
 
 
 def unclear(store: Store, hedge: Hedge, venue: VenueId, read: Decimal) -> str | None:

@@ -10,6 +10,7 @@ live sign; again and again until both agree or the budget is spent and a person 
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 
 from loguru import logger
 
@@ -31,6 +32,7 @@ from hedger.settings import Rollback as Rules
 from hedger.urgency import soon
 
 CONTRADICTED = "a position and the trades of its account contradict each other"
+FILLED_LATE = "an order filled late while both legs were read"
 
 
 class RollbackEngine:
@@ -100,7 +102,13 @@ class RollbackEngine:
         return self._escalate(hedge, f"{attempts.total()} attempts in {spent_s:.0f} s; {trouble}")
 
     async def _next(self, hedge: Hedge, gone: VenueId | None) -> tuple[Legs, Reduction | Reached]:
-        """What to do next; nothing is concluded before both legs were read."""
+        """
+        What to do next; nothing is concluded before both legs were read.
+
+        Nor from readings during which a late fill was booked (``hedger/latewatch.py``): the leg
+        may have been read before it, and once the hedge is over nobody reads it again.
+        """
+        booked = self._booked(hedge)
         legs = await self._legs.read(hedge, gone)
         step = next_reduction(legs, hedge.target)
         if isinstance(step, Reached) and gone is not None:
@@ -108,7 +116,12 @@ class RollbackEngine:
             step = next_reduction(legs, hedge.target)
         if isinstance(step, Reached):
             _assure(hedge, legs)
+            if self._booked(hedge) != booked:
+                raise UnavailableError(hedge.venue_a, FILLED_LATE)
         return legs, step
+
+    def _booked(self, hedge: Hedge) -> list[Decimal]:
+        return [self._store.leg_size(hedge.id, venue) for venue in hedge.venues]
 
     async def _reduce(
         self, hedge: Hedge, step: Reduction, attempt: int

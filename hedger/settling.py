@@ -59,8 +59,9 @@ class HandSettlement:
         Close an escalated hedge in the ledger, once the attempt under way has ended.
 
         Raises:
-            UsageError: it is not escalated, no reason is given, or the venues still show
-                exposure (or do not answer) and ``force`` was not given.
+            UsageError: it is not escalated, no reason is given, the venues still show
+                exposure (or do not answer) and ``force`` was not given, or an order filled late
+                meanwhile.
         """
         reason = " ".join(reason.split())
         if not reason or len(reason) > REASON_MAX:
@@ -71,7 +72,13 @@ class HandSettlement:
 
     async def _settle(self, hedge: Hedge, who: str, reason: str, *, force: bool) -> Hedge:
         _check_state(hedge)  # the attempt may have brought it right
+        booked = self._booked(hedge)
         shown = await self._shown(hedge)
+        if self._booked(hedge) != booked:
+            raise UsageError(
+                f"hedge {hedge.id} is not settled: an order of it filled late while both venues"
+                " were read; look at it and ask again"
+            )
         held = {venue: size for venue, size in shown.items() if size != ZERO}
         if held and not force:
             raise UsageError(
@@ -101,6 +108,9 @@ class HandSettlement:
             f"settled by hand by {who}: {reason}",
             closed_at=self._clock.now(),
         )
+
+    def _booked(self, hedge: Hedge) -> list[Decimal]:
+        return [self._store.leg_size(hedge.id, venue) for venue in hedge.venues]
 
     async def _shown(self, hedge: Hedge) -> dict[VenueId, Decimal | None]:
         """What each venue shows of the hedge now; None where it does not answer."""

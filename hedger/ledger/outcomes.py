@@ -7,13 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hedger.domain.hedge import Hedge
 from hedger.domain.money import ZERO
 from hedger.domain.order import Fill, Filled, Outcome, Prepared, Purpose, Refused, Unresolved
 from hedger.errors import IllegalTransitionError, StateError
-from hedger.ledger import events, hedges, totals
+from hedger.ledger import events, hedges, late, totals
 from hedger.ledger import tables as t
 from hedger.ledger.intents import row_of
-from hedger.ledger.records import OrderState, taken_key
+from hedger.ledger.records import OrderState
 from hedger.ledger.session import Session
 from hedger.ledger.statements import Change, Query, Statement, given, inserting
 from hedger.ledger.text import EXACT
@@ -36,40 +37,33 @@ _BURNS_SETTLED = Statement(
 _ORDER = Change(t.orders, t.orders.c.id == given("order"), part=itemgetter("hedge"))
 
 
-def settle(session: Session, outcome: Outcome) -> None:
+def settle(session: Session, outcome: Outcome) -> Hedge | None:
     """Record what became of an order; see ``Store.settle``."""
     row = row_of(session.conn, outcome.prepared.order.id)
     match outcome:
         case Filled():
-            _settle_filled(session, row, outcome)
+            return _settle_filled(session, row, outcome)
         case Refused():
             _settle_refused(session, row, outcome)
         case Unresolved():
             _settle_unresolved(session, row, outcome)
+    return None
 
 
-def _settle_filled(session: Session, row: Any, outcome: Filled) -> None:
+def _settle_filled(session: Session, row: Any, outcome: Filled) -> Hedge | None:
     booked = _book(session, row, outcome.fills)
     after, values = _filled(session, row, outcome)
     before = OrderState(row.state)
     if before.terminal and not booked:
-        return  # nothing new is known
+        return None  # nothing new is known
     price = values["avg_price"]
     at = f" at {price:.8g}" if price is not None else ""
     level, text = "info", f"filled {outcome.size} of {row.size}{at} on {row.venue}"
     if before.terminal:
         level, text = "error", f"was believed {before}, but {text}"
-        _forget_taken(session, row)
-        hedges.review_funding(session, hedges.get(session.conn, row.hedge_id))
     values |= {"venue_order_id": outcome.venue_order_id, "status": outcome.status}
     _finish(session, row, after, values, level=level, text=text)
-
-
-def _forget_taken(session: Session, row: Any) -> None:
-    """What seemed to be taken off the leg by somebody else may have been this very order."""
-    key = taken_key(row.hedge_id, row.venue)
-    if events.meta(session.conn, key):
-        events.set_meta(session, key, "")
+    return late.take_up(session, row, outcome) if booked else None
 
 
 def _settle_refused(session: Session, row: Any, outcome: Refused) -> None:

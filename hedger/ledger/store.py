@@ -16,7 +16,7 @@ from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId, LaneId, VenueId
 from hedger.domain.market import FundingPayment, FundingQuote, Position
 from hedger.domain.order import Filler, Outcome, Prepared
-from hedger.ledger import decisions, events, funding, hedges, intents, lanes, outcomes, sqlite
+from hedger.ledger import decisions, events, funding, hedges, intents, lanes, late, outcomes, sqlite
 from hedger.ledger.account_store import AccountStore
 from hedger.ledger.records import REVISION, Changes, Decision, LaneNote, Shortfall
 from hedger.ledger.room import Room
@@ -90,25 +90,18 @@ class Store(AccountStore):
         Bring ``hedge`` from the state it was read in to another one, with its event.
 
         ``text`` is the event's sentence (the reason, if not given). At rest, everything the
-        hedge had reserved is released.
+        hedge had reserved is released; and when it is over, a hedge that waited for its market
+        is taken up, to be driven like any other that is unfinished.
 
         Raises:
             IllegalTransitionError: the table does not hold the step, or the ledger's hedge is
                 no longer in ``hedge.state``.
         """
         with self._writing(f"move_{to}") as session:
-            return hedges.move(session, hedge, to, reason, text=text, data=data, changes=changes)
-
-    def reopen(self, hedge: Hedge, reason: str) -> Hedge:
-        """
-        Take up a hedge that was over: a late fill of it has to come off. It is CONVERGING.
-
-        Raises:
-            MarketBusyError: another live hedge has its symbol.
-            IllegalTransitionError: it is not over.
-        """
-        with self._writing("reopen") as session:
-            return hedges.reopen(session, hedge, reason)
+            now = hedges.move(session, hedge, to, reason, text=text, data=data, changes=changes)
+            if to.terminal:
+                late.take_up_next(session, now)
+            return now
 
     def note(self, hedge: Hedge, **changes: Unpack[Changes]) -> Hedge:
         """
@@ -148,20 +141,22 @@ class Store(AccountStore):
         with self._writing("intend_burn") as session:
             intents.intend_burn(session, original, burn)
 
-    def settle(self, outcome: Outcome) -> None:
+    def settle(self, outcome: Outcome) -> Hedge | None:
         """
         Record what became of an order, with its fills, totals and released margin.
 
         The same outcome, or one whose fills are known already, books nothing twice. Fills of
         an order that was believed to have none are booked and told as an error: what a venue
-        executed is true whatever we thought.
+        executed is true whatever we thought. Late fills alert a person and take up again a
+        hedge that was at rest: it is CONVERGING, to be driven, and comes back
+        (``hedger/ledger/late.py``). None otherwise.
 
         Raises:
             StateError: the order was never intended, or a known trade has changed.
             IllegalTransitionError: an order with fills is said to have had none.
         """
         with self._writing("settle") as session:
-            outcomes.settle(session, outcome)
+            return outcomes.settle(session, outcome)
 
     def abandon(self, prepared: Prepared, detail: str) -> None:
         """

@@ -170,7 +170,7 @@ SCENES: dict[str, Scene] = {
     "adopt": orphaned,
     "traded": leg_changed,
     "abandon": frozen_before_sending,
-    "reopen": shown_after_its_death,
+    "late_fill": shown_after_its_death,
     "acknowledge": acknowledged,
 }
 """The scene for a site; ``plain`` for every other."""
@@ -182,7 +182,7 @@ NEVER = {
 }
 """Sites that the daemon does not pass on these venues, and why."""
 
-LATE = frozenset({"reopen"})
+LATE = frozenset({"late_fill"})
 """Sites whose scene leaves orders that filled though the ledger believes them dead."""
 
 ONCE_IN_A_LIFE = frozenset({"begin_epoch", "recover", "start"})

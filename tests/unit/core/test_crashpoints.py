@@ -95,7 +95,7 @@ def test_every_label_that_the_daemon_passes_has_a_scene() -> None:
 
 
 def test_a_fill_of_an_order_that_the_ledger_believes_dead_is_seen() -> None:
-    """What the last life of ``reopen`` waits for is not nothing."""
+    """What the last life of ``late_fill`` waits for is not nothing."""
     orders = [{"client_id": "a", "filled": "0.1"}, {"client_id": "b", "filled": "0"}]
     state: dict[str, Any] = {"x10": {"orders": orders}, "lighter": {"orders": []}}
     believed = [{"client_id": name, "state": "dead"} for name in "ab"]

@@ -49,6 +49,19 @@ def texts(store: Store) -> list[str]:
     return [alert.text for alert in store.unacknowledged()]
 
 
+def test_what_was_taken_is_told_though_the_process_dies_while_it_is_noted(
+    store: Store, hedge: Hedge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noted and not told, a person would never have heard of it."""
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "_committed", lambda _: 1 / 0)  # right after the first transaction
+        with pytest.raises(ZeroDivisionError):
+            note_taken(store, hedge, a_position("0.01"))
+
+    assert holding(store, hedge, "0.01") == Decimal("0.01")
+    assert len(texts(store)) == 2
+
+
 def test_what_was_taken_stays_taken_whatever_appears_later(store: Store, hedge: Hedge) -> None:
     assert holding(store, hedge, "0.01") == Decimal("0.01")
     assert holding(store, hedge, "0.03") == Decimal("0.01")

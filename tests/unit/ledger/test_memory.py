@@ -5,6 +5,7 @@ import random
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from tests.unit.ledger.build import (
     filled,
 )
 
+ONE = Decimal("0.01")
 NAMED = re.compile(r"(?:FROM|JOIN|INTO|UPDATE) (\w+)")
 LANE = LaneId("x10:1:2")
 QUERIES = [
@@ -207,7 +209,7 @@ def observe(store: Store, name: str, step: int) -> None:
 def trade(store: Store, name: str, step: int) -> None:
     hedge = HedgeId(name)
     if left := store.open_intents(hedge):
-        store.settle(filled(left[0], ("0.01", "2500")))
+        store.settle(filled(left[0], (f"{ONE}", "2500")))
     else:
         number = store.next_order_number(hedge)
         store.intend(an_order(name, number, venue=(X10, LIGHTER)[step % 2], nonce=step))
@@ -217,8 +219,10 @@ def move(store: Store, name: str, step: int) -> None:
     hedge = store.hedge(HedgeId(name))
     if steps := sorted(FOLLOWS[hedge.state]):
         store.move(hedge, steps[step % len(steps)], f"step {step}")
-    else:
-        store.reopen(hedge, f"step {step}")
+    elif orders := store.orders_of(hedge.id):
+        one_more = int(orders[-1].filled_size / ONE) + 1
+        late = filled(orders[-1].prepared, *[(f"{ONE}", "2500")] * one_more)
+        assert store.settle(late) is not None  # it takes the hedge up again
 
 
 def fail(store: Store, name: str, step: int) -> None:

@@ -390,9 +390,10 @@ def test_fills_of_an_order_believed_dead_are_booked_and_told_as_an_error(store: 
 
     assert store.order(prepared).state is OrderState.FILLED
     assert store.leg_size(HedgeId("eth-1"), X10) == Decimal("0.04")
-    told = rows(store, "SELECT level, text FROM events ORDER BY seq DESC LIMIT 1")
+    told = rows(store, "SELECT level, text FROM events ORDER BY seq DESC LIMIT 2")
     assert told == [
-        ("error", "open order eth-1-1 was believed dead, but filled 0.04 of 0.04 at 2500 on x10")
+        ("error", "order eth-1-1 was believed dead and filled 0.04 ETH late on x10"),
+        ("error", "open order eth-1-1 was believed dead, but filled 0.04 of 0.04 at 2500 on x10"),
     ]
 
 

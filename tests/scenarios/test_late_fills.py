@@ -1,0 +1,202 @@
+"""
+Fills that a venue tells after the order's end, and a process that dies while they are booked.
+
+Whatever is on the disk at that moment, the next process takes the leg off: on a shared account
+too, where nobody else would, because what no hedge explains there is somebody else's (promise 5).
+"""
+
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from hedger.daemon import Daemon
+from hedger.domain.hedge import Hedge, State
+from hedger.domain.ids import VenueId
+from hedger.domain.money import ZERO
+from hedger.domain.order import Purpose
+from hedger.errors import UsageError
+from hedger.home import Home
+from hedger.ledger.records import OrderState
+from hedger.ledger.store import Store
+from hedger.legs import LegReader
+from hedger.reduction import Legs
+from hedger.settling import LEFT, HandSettlement
+from tests.desk import Desk
+from tests.scenarios.scenes import FOR_EVER, a_working_order_believed_dead, reconcile
+from tests.world import LIGHTER, X10
+
+either_account = pytest.mark.parametrize(
+    "dedicated",
+    [
+        pytest.param(True, marks=pytest.mark.config(account={"dedicated": True}), id="dedicated"),
+        pytest.param(False, marks=pytest.mark.config(account={"dedicated": False}), id="shared"),
+    ],
+)
+
+
+class Killed(BaseException):
+    """The process is gone: no ``except Exception`` of it runs."""
+
+
+@contextlib.contextmanager
+def killed_after_commit(number: int) -> Iterator[None]:
+    """The process dies as soon as its ``number``-th transaction from now on is on the disk."""
+    left = [number]
+
+    def committed(_: Store) -> None:
+        left[0] -= 1
+        if left[0] <= 0:
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Store, "_committed", committed)
+        with contextlib.suppress(Killed):
+            yield
+            pytest.fail(f"it did not come to its transaction {number}")
+
+
+async def a_late_fill(desk: Desk) -> Hedge:
+    """It was dead behind its fence, and X10 has filled it all the same."""
+    hedge = await a_working_order_believed_dead(desk, seconds=40)
+    await desk.world.pass_time(30)
+    desk.world.no_faults()
+    assert desk.naked() != ZERO
+    return hedge
+
+
+async def a_late_fill_of_a_hedge_settled_by_hand(desk: Desk) -> Hedge:
+    """A person settled it while nobody knew what became of its order, which X10 has filled."""
+    desk.world.fault(X10, "bad_reads", what=["orders"], **FOR_EVER)
+    hedge = await desk.open("ETH", 300)
+    assert hedge.state is State.ESCALATED
+    await settle(desk, hedge.id)
+    desk.world.no_faults()
+    assert desk.naked() != ZERO
+    return hedge
+
+
+async def settle(desk: Desk, name: str) -> None:
+    await desk.trader.settle_hedge(
+        name, who="ann", reason="cannot wait", force=True, progress=desk.said.append
+    )
+
+
+async def run_after_run(desk: Desk) -> None:
+    """What the daemon does again and again."""
+    for _ in range(6):
+        await desk.trader.late.run()
+        await reconcile(desk)
+        await desk.world.pass_time(30)
+
+
+WRITTEN = {1: "the fill", 4: "an order to take it off", 5: "the end of that order", 8: "all"}
+"""What is on the disk when the process dies, by the number of its transactions."""
+
+
+@either_account
+@pytest.mark.parametrize("commit", WRITTEN, ids=WRITTEN.values())
+@pytest.mark.parametrize("late", [a_late_fill, a_late_fill_of_a_hedge_settled_by_hand])
+async def test_a_late_fill_is_taken_off_by_the_next_process_wherever_this_one_died(
+    desk: Desk, late: Callable[[Desk], Awaitable[Hedge]], commit: int, dedicated: bool
+) -> None:
+    """Booked and not taken up again, it was naked for ever: its order counted as dead no more."""
+    assert desk.config.account.dedicated is dedicated
+    hedge = await late(desk)
+    with killed_after_commit(commit):
+        await desk.trader.late.run()
+    assert desk.orders(hedge)[0].state is OrderState.FILLED
+
+    await desk.restart()
+
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    desk.assert_flat()
+    desk.assert_ledger_is_true()
+    told = [alert.text for alert in desk.store.unacknowledged()]
+    assert len([text for text in told if text.endswith("filled 0.095 ETH late on x10")]) == 1
+    await run_after_run(desk)
+    assert len(desk.rows("hedges")) == 1  # nobody adopted it as an orphan
+    desk.assert_flat()
+
+
+@either_account
+async def test_a_late_fill_whose_market_is_taken_is_off_when_that_hedge_is_over(
+    desk: Desk, tmp_path: Path, dedicated: bool
+) -> None:
+    """On a shared account the leg stayed for good: the other hedge takes only its own off."""
+    assert desk.config.account.dedicated is dedicated
+    hedge = await a_working_order_believed_dead(desk, seconds=40)
+    desk.world.no_faults()
+    other = await desk.open("ETH", 300)
+    await desk.world.pass_time(60)
+    await desk.trader.late.run()
+    assert (other.state, desk.store.hedge(hedge.id).state) == (State.OPEN, State.CLOSED_FLAT)
+    assert desk.naked() != ZERO
+    await desk.restart()
+
+    await desk.close(other)
+    await Daemon(desk.trader, Home(tmp_path / "home")).monitor()
+
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    desk.assert_flat()
+    desk.assert_ledger_is_true()
+
+
+@either_account
+async def test_a_late_fill_that_is_booked_while_both_legs_are_read_is_not_missed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, dedicated: bool
+) -> None:
+    """The hedge was on its way, so nobody took it up; then it ended by what was read before."""
+    assert desk.config.account.dedicated is dedicated
+    desk.world.fault(LIGHTER, "rate_limit", status=429, reduce_only=False)
+    read = LegReader.read
+    readings: list[Legs] = []
+
+    async def then_a_copy_fills(self: LegReader, hedge: Hedge, gone: VenueId | None = None) -> Legs:
+        legs = await read(self, hedge, gone)
+        if legs.a == legs.b == ZERO and gone is None:
+            readings.append(legs)
+            if len(readings) == 1:
+                _, leg_b = desk.orders(hedge, Purpose.OPEN)
+                await desk.trader.venues[LIGHTER].submit(leg_b.prepared)
+                await desk.world.pass_time(6)
+                await desk.trader.late.run()
+                assert desk.orders(hedge)[1].state is OrderState.FILLED
+        return legs
+
+    monkeypatch.setattr(LegReader, "read", then_a_copy_fills)
+    hedge = await desk.open("ETH", 300)
+
+    assert (hedge.state, len(readings)) == (State.CLOSED, 2)
+    desk.assert_flat()
+    desk.assert_ledger_is_true()
+    assert len(desk.rows("hedges")) == 1
+
+
+async def test_a_hedge_of_which_an_order_fills_late_while_a_person_settles_it_is_not_settled(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the venues showed was older than the fill, and nobody would have looked again."""
+    desk.world.fault(LIGHTER, "rate_limit", status=429, reduce_only=False)
+    desk.world.fault(X10, "refuse", code=1140, reduce_only=True, **FOR_EVER)
+    hedge = await desk.open("ETH", 300)
+    shown = HandSettlement._shown
+
+    async def then_a_copy_fills(
+        self: HandSettlement, hedge: Hedge
+    ) -> dict[VenueId, Decimal | None]:
+        found = await shown(self, hedge)
+        _, leg_b = desk.orders(hedge, Purpose.OPEN)
+        await desk.trader.venues[LIGHTER].submit(leg_b.prepared)
+        await desk.world.pass_time(6)
+        await desk.trader.late.run()
+        return found
+
+    monkeypatch.setattr(HandSettlement, "_shown", then_a_copy_fills)
+    with pytest.raises(UsageError, match=r"filled late .* ask again"):
+        await settle(desk, hedge.id)
+
+    assert desk.store.hedge(hedge.id).state is State.ESCALATED
+    assert desk.store.metas(LEFT) == {}
