@@ -112,7 +112,18 @@ async def frozen_before_sending(rig: Rig, chance: random.Random) -> None:
 
 async def kept_working(rig: Rig, chance: random.Random) -> None:
     """A venue keeps a leg working in its book: past its time it is cancelled (S12, S60)."""
-    await rig.fault(chance.choice(("x10", "lighter")), "keep_working", reduce_only=False)
+    await chance.choice((kept_by_x10, kept_by_lighter))(rig, chance)
+
+
+async def kept_by_x10(rig: Rig, chance: random.Random) -> None:
+    """The same on the venue that cancels without a nonce."""
+    await rig.fault("x10", "keep_working", reduce_only=False)
+    await _open(rig, chance)
+
+
+async def kept_by_lighter(rig: Rig, chance: random.Random) -> None:
+    """The same on the venue whose cancel is a transaction with a nonce."""
+    await rig.fault("lighter", "keep_working", reduce_only=False)
     await _open(rig, chance)
 
 
@@ -154,8 +165,8 @@ async def rare_market(rig: Rig, chance: random.Random) -> None:
 SCENES: dict[str, Scene] = {
     "set_leverage": leverage_changed,
     "prepare_leverage": rare_market,
-    "cancel": kept_working,
-    "prepare_cancel": kept_working,
+    "cancel": kept_by_x10,
+    "prepare_cancel": kept_by_lighter,
     "prepare_filler": second_leg_refused,  # the next order finds a refused nonce
     "intend_filler": second_leg_refused,
     "submit_filler": second_leg_refused,
