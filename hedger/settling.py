@@ -85,9 +85,6 @@ class HandSettlement:
                 f"hedge {hedge.id} is not settled: {_told(held, hedge.symbol)}; take it off with"
                 f" `hedger rollback {hedge.id}`, or add --force and look after it yourself"
             )
-        for venue, size in held.items():
-            if size is not None:
-                self._store.set_meta(left_key(venue, hedge.symbol), plain(size))
         unknown = [prepared.order.id for prepared in self._store.open_intents(hedge.id)]
         self._store.event(
             "settled_by_hand",
@@ -106,8 +103,18 @@ class HandSettlement:
             hedge,
             State.CLOSED,
             f"settled by hand by {who}: {reason}",
+            metas=self._taken_over(hedge, shown),
             closed_at=self._clock.now(),
         )
+
+    def _taken_over(self, hedge: Hedge, shown: Mapping[VenueId, Decimal | None]) -> dict[str, str]:
+        """What is that person's from now on, and what of earlier times is so no longer."""
+        sizes = {left_key(venue, hedge.symbol): size for venue, size in shown.items()}
+        return {
+            key: plain(size) if size else ""
+            for key, size in sizes.items()
+            if size is not None and (size != ZERO or self._store.meta(key))
+        }
 
     def _booked(self, hedge: Hedge) -> list[Decimal]:
         return [self._store.leg_size(hedge.id, venue) for venue in hedge.venues]

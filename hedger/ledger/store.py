@@ -84,14 +84,16 @@ class Store(AccountStore):
         *,
         text: str | None = None,
         data: Mapping[str, object] | None = None,
+        metas: Mapping[str, str] | None = None,
         **changes: Unpack[Changes],
     ) -> Hedge:
         """
         Bring ``hedge`` from the state it was read in to another one, with its event.
 
-        ``text`` is the event's sentence (the reason, if not given). At rest, everything the
-        hedge had reserved is released; and when it is over, a hedge that waited for its market
-        is taken up, to be driven like any other that is unfinished.
+        ``text`` is the event's sentence (the reason, if not given); ``metas`` are kept in the
+        same transaction, or not at all. At rest, everything the hedge had reserved is released;
+        and when it is over, a hedge that waited for its market is taken up, to be driven like
+        any other that is unfinished.
 
         Raises:
             IllegalTransitionError: the table does not hold the step, or the ledger's hedge is
@@ -99,6 +101,8 @@ class Store(AccountStore):
         """
         with self._writing(f"move_{to}") as session:
             now = hedges.move(session, hedge, to, reason, text=text, data=data, changes=changes)
+            for key, value in (metas or {}).items():
+                events.set_meta(session, key, value)
             if to.terminal:
                 late.take_up_next(session, now)
             return now

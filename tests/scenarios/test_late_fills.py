@@ -23,7 +23,7 @@ from hedger.ledger.records import OrderState
 from hedger.ledger.store import Store
 from hedger.legs import LegReader
 from hedger.reduction import Legs
-from hedger.settling import LEFT, HandSettlement
+from hedger.settling import LEFT, HandSettlement, left_key
 from tests.desk import Desk
 from tests.scenarios.scenes import FOR_EVER, a_working_order_believed_dead, reconcile
 from tests.world import LIGHTER, X10
@@ -200,3 +200,28 @@ async def test_a_hedge_of_which_an_order_fills_late_while_a_person_settles_it_is
 
     assert desk.store.hedge(hedge.id).state is State.ESCALATED
     assert desk.store.metas(LEFT) == {}
+
+
+async def test_who_dies_while_a_hedge_is_settled_by_hand_has_taken_nothing_over(desk: Desk) -> None:
+    """Else a position of that size that appears there later would be left alone."""
+    desk.world.fault(X10, "refuse", code=1140, reduce_only=True, **FOR_EVER)
+    desk.world.fault(LIGHTER, "refuse", code=21739, reduce_only=False)
+    hedge = await desk.open("ETH", 300)
+
+    with killed_after_commit(1):
+        await settle(desk, hedge.id)
+
+    assert desk.store.hedge(hedge.id).state is State.ESCALATED
+    assert desk.store.metas(LEFT) == {}
+
+
+async def test_settling_forgets_what_a_person_took_over_before_and_is_there_no_longer(
+    desk: Desk,
+) -> None:
+    desk.world.fault(X10, "bad_reads", what=["orders"], **FOR_EVER)
+    hedge = await desk.open("ETH", 300)
+    desk.store.set_meta(left_key(LIGHTER, hedge.symbol), "-0.5")
+
+    await settle(desk, hedge.id)
+
+    assert list(desk.store.metas(LEFT)) == [left_key(X10, hedge.symbol)]
