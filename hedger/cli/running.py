@@ -46,28 +46,28 @@ def look(session: Session, command: str, args: Mapping[str, Any]) -> Result:
     return asyncio.run(_look(session, command, args))
 
 
-async def _by_daemon(session: Session, command: str, args: Mapping[str, Any]) -> Result:
+async def _by_daemon(session: Session, command: str, args: Mapping[str, Any]) -> Result | None:
+    """What the daemon answers; None where there is no daemon, and we have to do it."""
     from hedger import control
 
-    return await control.call(
-        session.home.control_socket,
-        command,
-        args,
-        say,
-        environment=session.settings.environment,
-    )
+    session.home.prepare(session.settings.environment)
+    try:
+        return await control.call(
+            session.home.control_socket,
+            command,
+            args,
+            say,
+            environment=session.settings.environment,
+        )
+    except control.NoDaemonError:
+        return None
 
 
 async def _carry_out(
     session: Session, command: str, args: Mapping[str, Any], *, verbose: bool
 ) -> Result:
-    from hedger.control import NoDaemonError
-
-    session.home.prepare(session.settings.environment)
-    try:
-        return await _by_daemon(session, command, args)
-    except NoDaemonError:
-        pass
+    if (answer := await _by_daemon(session, command, args)) is not None:
+        return answer
     with session.home.locked():
         log_to_file(session, verbose=verbose)
         return await to_its_end(_alone(session, command, args))
@@ -86,15 +86,11 @@ async def _alone(session: Session, command: str, args: Mapping[str, Any]) -> Res
 
 
 async def _look(session: Session, command: str, args: Mapping[str, Any]) -> Result:
-    from hedger.control import NoDaemonError
     from hedger.handlers import handlers
 
-    session.home.prepare(session.settings.environment)
-    try:
-        return await _by_daemon(session, command, args)
-    except NoDaemonError:
-        app = _reading(session)
-    async with app as reader:
+    if (answer := await _by_daemon(session, command, args)) is not None:
+        return answer
+    async with _reading(session) as reader:
         return dict(await handlers(reader)[command](args, say))
 
 
@@ -120,15 +116,11 @@ async def _in_the_ledger(
     session: Session, command: str, args: Mapping[str, Any], work: InLedger
 ) -> Result:
     from hedger.clock import SystemClock
-    from hedger.control import NoDaemonError
     from hedger.ledger import migrate
     from hedger.ledger.store import open_store
 
-    session.home.prepare(session.settings.environment)
-    try:
-        return await _by_daemon(session, command, args)
-    except NoDaemonError:
-        pass
+    if (answer := await _by_daemon(session, command, args)) is not None:
+        return answer
     clock = SystemClock()
     with session.home.locked():
         migrate.upgrade(session.home.ledger, clock)
