@@ -245,8 +245,7 @@ class Executor:
         """Both orders are proven: open if the legs are equal, else reduce the larger."""
         if unknown := await self._dispatcher.finish(hedge.id):
             return self._escalate(hedge, unknown[0].detail)
-        a = self._store.leg_size(hedge.id, hedge.venue_a)
-        b = self._store.leg_size(hedge.id, hedge.venue_b)
+        a, b = self._store.leg_sizes(hedge)
         if a + b == ZERO and a != ZERO:
             return self._store.move(
                 hedge, State.OPEN, f"both legs hold {plain(abs(a))}", opened_at=self._clock.now()

@@ -70,7 +70,7 @@ class Patience:
         """Only while both legs stand as they were opened and nobody is in a hurry."""
         if hedge.id in self._hurried:
             return False
-        a, b = (self._store.leg_size(hedge.id, venue) for venue in hedge.venues)
+        a, b = self._store.leg_sizes(hedge)
         return (
             a + b == ZERO
             and a != ZERO

@@ -10,7 +10,6 @@ live sign; again and again until both agree or the budget is spent and a person 
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
-from decimal import Decimal
 
 from loguru import logger
 
@@ -108,7 +107,7 @@ class RollbackEngine:
         Nor from readings during which a late fill was booked (``hedger/latewatch.py``): the leg
         may have been read before it, and once the hedge is over nobody reads it again.
         """
-        booked = self._booked(hedge)
+        booked = self._store.leg_sizes(hedge)
         legs = await self._legs.read(hedge, gone)
         step = next_reduction(legs, hedge.target)
         if isinstance(step, Reached) and gone is not None:
@@ -116,12 +115,9 @@ class RollbackEngine:
             step = next_reduction(legs, hedge.target)
         if isinstance(step, Reached):
             _assure(hedge, legs)
-            if self._booked(hedge) != booked:
+            if self._store.leg_sizes(hedge) != booked:
                 raise UnavailableError(hedge.venue_a, FILLED_LATE)
         return legs, step
-
-    def _booked(self, hedge: Hedge) -> list[Decimal]:
-        return [self._store.leg_size(hedge.id, venue) for venue in hedge.venues]
 
     async def _reduce(
         self, hedge: Hedge, step: Reduction, attempt: int

@@ -72,9 +72,9 @@ class HandSettlement:
 
     async def _settle(self, hedge: Hedge, who: str, reason: str, *, force: bool) -> Hedge:
         _check_state(hedge)  # the attempt may have brought it right
-        booked = self._booked(hedge)
+        booked = self._store.leg_sizes(hedge)
         shown = await self._shown(hedge)
-        if self._booked(hedge) != booked:
+        if self._store.leg_sizes(hedge) != booked:
             raise UsageError(
                 f"hedge {hedge.id} is not settled: an order of it filled late while both venues"
                 " were read; look at it and ask again"
@@ -115,9 +115,6 @@ class HandSettlement:
             for key, size in sizes.items()
             if size is not None and (size != ZERO or self._store.meta(key))
         }
-
-    def _booked(self, hedge: Hedge) -> list[Decimal]:
-        return [self._store.leg_size(hedge.id, venue) for venue in hedge.venues]
 
     async def _shown(self, hedge: Hedge) -> dict[VenueId, Decimal | None]:
         """What each venue shows of the hedge now; None where it does not answer."""

@@ -101,6 +101,11 @@ class Reader:
         """The signed sum of our own fills of the hedge on ``venue``, in coins."""
         return self._ask(hedges.leg_size, hedge_id, venue)
 
+    def leg_sizes(self, hedge: Hedge) -> tuple[Decimal, Decimal]:
+        """The same of leg A and of leg B."""
+        a, b = (self.leg_size(hedge.id, venue) for venue in hedge.venues)
+        return a, b
+
     def trades_of(self, hedge_id: HedgeId, venue: VenueId) -> dict[str, datetime]:
         """The venue's names and stamps of our own fills of the hedge there, oldest first."""
         return self._ask(hedges.trades_of, hedge_id, venue)
