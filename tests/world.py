@@ -16,7 +16,8 @@ here: no rate limits, lag 0.3 s). Stay below 599 virtual seconds: the ExpiredAt 
 transaction is the signer's real time.
 """
 
-from collections.abc import AsyncIterator
+import base64
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from typing import Any, Final
@@ -99,6 +100,60 @@ class World:
     def no_faults(self) -> None:
         self.sandbox.faults.clear()
 
+    def change_market(self, venue: str, symbol: str, **changes: Any) -> dict[str, Any]:
+        """Change a market at run time (``POST /market``): rules, status, name, price, liquidity."""
+        return self.sandbox.controls.change_market(
+            {"venue": venue, "symbol": symbol, **{k: _jsonable(v) for k, v in changes.items()}}
+        )
+
+    def forget(
+        self, venue: str, symbol: str, what: Sequence[str] = ("positions", "orders", "trades")
+    ) -> dict[str, int]:
+        """Let a venue lose a batch (``POST /forget``)."""
+        return self.sandbox.controls.forget({"venue": venue, "symbol": symbol, "what": list(what)})
+
+    def remember(self, venue: str, symbol: str) -> dict[str, int]:
+        """Let it find the batch again (``POST /remember``)."""
+        return self.sandbox.controls.remember({"venue": venue, "symbol": symbol})
+
+    def set_next_nonce(self, venue: str, api_key_index: int, value: int) -> dict[str, int]:
+        """Let Lighter expect another nonce (``POST /nonce``)."""
+        return self.sandbox.controls.set_next_nonce(
+            {"venue": venue, "api_key_index": api_key_index, "nonce": value}
+        )
+
+    def revoke_key(self, venue: str, **which: Any) -> None:
+        """Take a venue's key away, all of Lighter's unless ``api_key_index`` names one."""
+        self.sandbox.controls.revoke_key({"venue": venue, **which})
+
+    def register_key(self, venue: str, **which: Any) -> None:
+        """Give it back, or another one (``POST /keys/register``)."""
+        self.sandbox.controls.register_key({"venue": venue, **which})
+
+    def rewrite(self, venue: str, path: str, **fields: Any) -> str:
+        """
+        Put another answer in the place of a venue's (``POST /rewrites``).
+
+        A ``body`` of bytes goes as it is, so that it can be packed or broken.
+        """
+        if isinstance(fields.get("body"), bytes):
+            fields["body_base64"] = base64.b64encode(fields.pop("body")).decode()
+        return self.sandbox.controls.rewrites.add({"venue": venue, "path": path, **fields})
+
+    def no_rewrites(self) -> None:
+        self.sandbox.controls.rewrites.clear()
+
+    def requests(self, venue: str, *, reset: bool = False) -> dict[str, Any]:
+        """Requests since the last reset: ``count``, ``weight`` and ``paths``."""
+        found: dict[str, Any] = self.sandbox.controls.requests()[venue]
+        if reset:
+            self.sandbox.controls.reset_requests()
+        return found
+
+    def latency(self, venue: str, **seconds: float) -> None:
+        """Set ``match_s`` (X10), ``taker_s`` (Lighter), ``request_s`` or ``read_lag_s``."""
+        self.sandbox.controls.set_latency({"venue": venue, **seconds})
+
     def state(self) -> dict[str, Any]:
         """``GET /state``: the truth, decimals as texts."""
         return self.sandbox.state()
@@ -120,6 +175,10 @@ class World:
     def advance_market(self, hours: float) -> None:
         """Move market time; every hour that is crossed is settled (``POST /clock/advance``)."""
         self.sandbox.advance(round(hours * HOUR_MS))
+
+
+def _jsonable(value: Any) -> Any:
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def options_of(**changes: Any) -> SandboxOptions:

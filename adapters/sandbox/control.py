@@ -4,11 +4,24 @@ The control API: what a person or a test does to the venues that no client of th
     POST   /faults           one fault or a list of them     -> {"ids": [...]}
     GET    /faults           what still waits                -> {"faults": [...]}
     DELETE /faults[/{id}]    all of them, or one             -> {"deleted": n}
+    POST   /market           change a market at run time     -> its rules
+    GET    /markets/{venue}  the rules of all markets
+    POST   /forget           a venue loses a batch           -> {"positions", "orders", "trades"}
+    POST   /remember         and finds it again              -> {"remembered": n}
+    POST   /nonce            Lighter's next nonce            -> {"before", "nonce"}
+    POST   /keys/revoke      take a key away                 -> {"registered": [...]}
+    POST   /keys/register    give it back, or another one    -> {"registered": [...]}
+    POST   /rewrites         replace or rewrite an answer    -> {"id"}
+    GET    /rewrites         what still waits                -> {"rewrites": [...]}
+    DELETE /rewrites[/{id}]  all of them, or one             -> {"deleted": n}
+    GET    /requests         counts by path and weight; DELETE starts again
+    POST   /latency          match, taker, per request, lag  -> what holds; GET the same
     GET    /state            the truth of both venues (``state.py``)
     GET    /health           {"pid", "wire_ms", "market_ms"}
     POST   /clock/advance    {"hours": 1} or {"seconds": 60} -> {"wire_ms", "market_ms"}
 
-A wrong request is HTTP 400 with one sentence: {"error": "..."}. Loopback only.
+A wrong request is HTTP 400 with one sentence: {"error": "..."}. Loopback only. What the bodies
+hold is in docs/sandbox-control.md.
 """
 
 import ipaddress
@@ -19,11 +32,14 @@ from typing import Any, Final, Protocol
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from adapters.sandbox.control_fields import BadRequestError
+from adapters.sandbox.controls import Controls
 from adapters.sandbox.fault_model import BadFaultError
 from adapters.sandbox.faults import FaultBox
 
 ADVANCE_MAX_HOURS: Final = 24 * 31
 HOUR_S: Final = 3_600
+MAX_REQUEST_BYTES: Final = 16 * 1024 * 1024
 
 
 class Controlled(Protocol):
@@ -31,6 +47,8 @@ class Controlled(Protocol):
 
     @property
     def faults(self) -> FaultBox: ...
+    @property
+    def controls(self) -> Controls: ...
 
     def state(self) -> dict[str, Any]:
         """The truth of both venues."""
@@ -42,14 +60,12 @@ class Controlled(Protocol):
         """Move market time, settling every hour that is crossed."""
 
 
-class BadRequestError(Exception):
-    """The body makes no sense; the text is one sentence."""
-
-
 def build_control(sandbox: Controlled) -> web.Application:
     """The application behind ``control_url``."""
     control = _Control(sandbox)
-    app = web.Application(middlewares=[_only_loopback, _sentences])
+    app = web.Application(
+        middlewares=[_only_loopback, _sentences], client_max_size=MAX_REQUEST_BYTES
+    )
     app.add_routes(
         [
             web.get("/state", control.state),
@@ -59,6 +75,21 @@ def build_control(sandbox: Controlled) -> web.Application:
             web.delete("/faults", control.delete_faults),
             web.delete("/faults/{id}", control.delete_faults),
             web.post("/clock/advance", control.advance),
+            web.post("/market", control.market),
+            web.get("/markets/{venue}", control.markets),
+            web.post("/forget", control.forget),
+            web.post("/remember", control.remember),
+            web.post("/nonce", control.nonce),
+            web.post("/keys/revoke", control.revoke),
+            web.post("/keys/register", control.register),
+            web.get("/rewrites", control.list_rewrites),
+            web.post("/rewrites", control.add_rewrite),
+            web.delete("/rewrites", control.delete_rewrites),
+            web.delete("/rewrites/{id}", control.delete_rewrites),
+            web.get("/requests", control.requests),
+            web.delete("/requests", control.reset_requests),
+            web.get("/latency", control.latencies),
+            web.post("/latency", control.set_latency),
         ]
     )
     return app
@@ -115,6 +146,7 @@ class _Control:
 
     def __init__(self, sandbox: Controlled) -> None:
         self._sandbox = sandbox
+        self._controls = sandbox.controls
 
     async def state(self, request: web.Request) -> web.Response:
         return web.json_response(self._sandbox.state())
@@ -135,3 +167,47 @@ class _Control:
     async def advance(self, request: web.Request) -> web.Response:
         self._sandbox.advance(_advance_ms(await _body(request)))
         return web.json_response(self._sandbox.clocks())
+
+    async def market(self, request: web.Request) -> web.Response:
+        return web.json_response(self._controls.change_market(await _body(request)))
+
+    async def markets(self, request: web.Request) -> web.Response:
+        return web.json_response(self._controls.markets(request.match_info["venue"]))
+
+    async def forget(self, request: web.Request) -> web.Response:
+        return web.json_response(self._controls.forget(await _body(request)))
+
+    async def remember(self, request: web.Request) -> web.Response:
+        return web.json_response(self._controls.remember(await _body(request)))
+
+    async def nonce(self, request: web.Request) -> web.Response:
+        return web.json_response(self._controls.set_next_nonce(await _body(request)))
+
+    async def revoke(self, request: web.Request) -> web.Response:
+        return web.json_response(self._controls.revoke_key(await _body(request)))
+
+    async def register(self, request: web.Request) -> web.Response:
+        return web.json_response(self._controls.register_key(await _body(request)))
+
+    async def list_rewrites(self, request: web.Request) -> web.Response:
+        return web.json_response({"rewrites": self._controls.rewrites.listing()})
+
+    async def add_rewrite(self, request: web.Request) -> web.Response:
+        return web.json_response({"id": self._controls.rewrites.add(await _body(request))})
+
+    async def delete_rewrites(self, request: web.Request) -> web.Response:
+        deleted = self._controls.rewrites.clear(request.match_info.get("id"))
+        return web.json_response({"deleted": deleted})
+
+    async def requests(self, request: web.Request) -> web.Response:
+        return web.json_response(self._controls.requests())
+
+    async def reset_requests(self, request: web.Request) -> web.Response:
+        self._controls.reset_requests()
+        return web.json_response(self._controls.requests())
+
+    async def latencies(self, request: web.Request) -> web.Response:
+        return web.json_response(self._controls.latencies())
+
+    async def set_latency(self, request: web.Request) -> web.Response:
+        return web.json_response(self._controls.set_latency(await _body(request)))

@@ -37,13 +37,14 @@ class Kind(StrEnum):
     CLOSE_STREAM = "close_stream"  # the stream that asks is closed
     SILENCE_STREAM = "silence_stream"  # streams stay open and say nothing for `seconds`
     SEQ_GAP = "seq_gap"  # the stream that asks skips one sequence number
+    ADL = "adl"  # at once: `fraction` of the position in `market` is auto-deleveraged, at the mark
     LIQUIDATE = "liquidate"  # at once: `fraction` of the position in `market` is liquidated
 
 
 DURATION = frozenset({Kind.OUTAGE, Kind.SILENCE_STREAM})
 """These are on from the moment they are posted, for ``seconds``; they do not count requests."""
 
-IMMEDIATE = frozenset({Kind.LIQUIDATE})
+IMMEDIATE = frozenset({Kind.ADL, Kind.LIQUIDATE})
 """These happen when they are posted and are not kept."""
 
 
@@ -138,6 +139,7 @@ _SPECS: Mapping[Kind, _Spec] = {
     Kind.CLOSE_STREAM: _Spec((Op.STREAM,), {}),
     Kind.SILENCE_STREAM: _Spec((Op.STREAM,), {"seconds": (fields.seconds, _REQUIRED)}),
     Kind.SEQ_GAP: _Spec((Op.STREAM,), {}),
+    Kind.ADL: _Spec((), {"fraction": (fields.fraction, Decimal(1))}),
     Kind.LIQUIDATE: _Spec((), {"fraction": (fields.fraction, Decimal(1))}),
 }
 
@@ -165,8 +167,8 @@ def _parse_params(spec: _Spec, raw: Mapping[str, Any], kind: Kind) -> dict[str, 
 def _market(raw: Mapping[str, Any], kind: Kind, markets: frozenset[str] | None) -> str | None:
     value = raw.get("market")
     if value is None:
-        if kind is Kind.LIQUIDATE:
-            raise BadFaultError("fault liquidate needs the key market; add it")
+        if kind in IMMEDIATE:
+            raise BadFaultError(f"fault {kind} needs the key market; add it")
         return None
     if kind in DURATION:
         raise BadFaultError(f"fault {kind} strikes the whole venue; remove the key market")

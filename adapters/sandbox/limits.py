@@ -37,6 +37,7 @@ LIGHTER_WEIGHTS: Final[Mapping[str, int]] = {
     "recentTrades": 600,
 }
 LIGHTER_STREAM_WEIGHT: Final = 1
+LIGHTER_SEND_WEIGHT: Final = 6
 _SENDS: Final = frozenset({"sendTx", "sendTxBatch"})
 
 
@@ -110,14 +111,27 @@ class LighterLimiter:
 
     def admits(self, path: str) -> bool:
         """Whether a request for this path may pass now."""
-        endpoint = path.rstrip("/").rpartition("/")[2]
         if not self._weighted:
             return self._window.take(1)
-        if endpoint in _SENDS:
+        if _endpoint(path) in _SENDS:
             return self._sends.take(1)
-        if endpoint == "stream":
-            return self._window.take(LIGHTER_STREAM_WEIGHT)
-        return self._window.take(LIGHTER_WEIGHTS.get(endpoint, LIGHTER_DEFAULT_WEIGHT))
+        return self._window.take(weight_of("lighter", path))
+
+
+def _endpoint(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def weight_of(venue: str, path: str) -> int:
+    """What one request weighs; Lighter's weights are those of its premium tier."""
+    if venue == "x10":
+        return 1
+    endpoint = _endpoint(path)
+    if endpoint in _SENDS:
+        return LIGHTER_SEND_WEIGHT
+    if endpoint == "stream":
+        return LIGHTER_STREAM_WEIGHT
+    return LIGHTER_WEIGHTS.get(endpoint, LIGHTER_DEFAULT_WEIGHT)
 
 
 def limiter(venue: str, tier: Tier, clock: Clock) -> Limiter:

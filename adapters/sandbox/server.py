@@ -18,10 +18,11 @@ from loguru import logger
 from adapters.sandbox import credentials as sandbox_keys
 from adapters.sandbox.clock import ClockMs, MarketClock
 from adapters.sandbox.control import build_control, is_loopback
+from adapters.sandbox.controls import Controls
 from adapters.sandbox.engine.exchange import Exchange
-from adapters.sandbox.engine.order_types import DuplicateRule
+from adapters.sandbox.engine.order_types import DuplicateRule, TradeKind
 from adapters.sandbox.engine.params import VenueParams, lighter_params, x10_params
-from adapters.sandbox.faults import Fault, FaultBox
+from adapters.sandbox.faults import Fault, FaultBox, Kind
 from adapters.sandbox.lighter_face.app import build_app as build_lighter
 from adapters.sandbox.lighter_face.options import LighterOptions
 from adapters.sandbox.limits import Tier, rate_limits
@@ -77,6 +78,9 @@ class Sandbox:
         self.lighter = self._exchange("lighter", self.credentials.lighter.account_index)
         self.faults = FaultBox(clock, markets=frozenset(self.tape.symbols), strike=self._liquidate)
         self.faults.add(list(options.faults))
+        self.controls = Controls(
+            {"x10": self.x10, "lighter": self.lighter}, self.accounts, self.wire, clock
+        )
         self.announcement: dict[str, Any] = {}
         self._host = host
         self._tick_s = tick_s
@@ -154,6 +158,7 @@ class Sandbox:
         options = X10Options(read_lag_s=self.options.lag_s)
         owner = self.credentials.x10
         app = build_x10(self.x10, self.faults, owner, self.clock, options)
+        self.controls.attach_x10(app)
         return self._guarded(app, "x10")
 
     def _lighter_app(self) -> web.Application:
@@ -166,12 +171,13 @@ class Sandbox:
         )
         owner = self.credentials.lighter
         app = build_lighter(self.lighter, self.faults, owner, self.clock, options)
+        self.controls.attach_lighter(app)
         return self._guarded(app, "lighter")
 
     def _guarded(self, app: web.Application, venue: str) -> web.Application:
-        """Outage first, then the rate limit, then the face."""
+        """Outage first, then what stands between venue and client, the rate limit, the face."""
         limits = rate_limits(venue, self.options.tier, self.clock)
-        app.middlewares[:0] = [self._outage(venue), limits]
+        app.middlewares[:0] = [self._outage(venue), *self.controls.middlewares(venue), limits]
         return app
 
     def _outage(self, venue: str) -> Middleware:
@@ -188,7 +194,8 @@ class Sandbox:
     def _liquidate(self, fault: Fault) -> None:
         assert fault.market is not None
         exchange = self.x10 if fault.venue == "x10" else self.lighter
-        exchange.liquidate(self.accounts[fault.venue], fault.market, fault.fraction)
+        kind = TradeKind.DELEVERAGE if fault.kind is Kind.ADL else TradeKind.LIQUIDATION
+        exchange.liquidate(self.accounts[fault.venue], fault.market, fault.fraction, kind)
 
     async def _listen(self, app: web.Application, port: int) -> str:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)

@@ -1,6 +1,9 @@
-"""``hedger sandbox fault|advance|verify``: what only a sandbox can be asked for."""
+"""``hedger sandbox fault|advance|control|verify``: what only a sandbox can be asked for."""
 
 import json
+import sys
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -46,6 +49,42 @@ def advance(context: click.Context, hours: float) -> None:
 
     app.ask_sandbox(context.obj.home, "POST", "/clock/advance", {"hours": hours})
     say(f"market time moved by {hours:g} h")
+
+
+@sandbox.command()
+@click.argument("method", type=click.Choice(["GET", "POST", "DELETE"], case_sensitive=False))
+@click.argument("path")
+@click.argument("body", required=False)
+@click.pass_context
+def control(context: click.Context, method: str, path: str, body: str | None) -> None:
+    """
+    Ask the control API anything: METHOD, PATH, and BODY as JSON.
+
+    A BODY of @FILE is read from that file, one of - from standard input. For example POST /market
+    '{"venue": "lighter", "symbol": "ETH", "status": "inactive"}'. Paths and bodies are in
+    docs/sandbox-control.md.
+    """
+    from hedger import app
+
+    if not path.startswith("/"):
+        raise UsageError(f"the path {path!r} must begin with /, such as /market")
+    answer = app.ask_sandbox(context.obj.home, method.upper(), path, _json_of(body))
+    click.echo(json.dumps(answer, indent=2))
+
+
+def _json_of(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        if text == "-":
+            text = sys.stdin.read()
+        elif text.startswith("@"):
+            text = Path(text[1:]).read_text()
+        return json.loads(text)
+    except OSError as error:
+        raise UsageError(f"the body cannot be read: {error}") from error
+    except ValueError as error:
+        raise UsageError(f"the body is not JSON ({error}); quote it for your shell") from error
 
 
 @sandbox.command()

@@ -16,6 +16,8 @@ import pytest
 
 from adapters.sandbox import process
 from adapters.sandbox.options import SandboxOptions
+from hedger.cli import root
+from hedger.cli.exit_codes import ExitCode
 from hedger.clock import SystemClock
 from hedger.errors import StateError
 
@@ -134,3 +136,31 @@ def test_the_command_prints_one_json_line_and_ends_on_sigterm_with_status_0(home
     assert started.returncode == 0
     assert "the sandbox is ready" in log
     assert line["x10"]["private_key"] not in log
+
+
+def test_the_control_command_asks_and_shows_the_answer(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HEDGER_HOME", str(tmp_path))
+    body = tmp_path / "body.json"
+    body.write_text('{"venue": "x10", "symbol": "ETH", "min_size": "7"}')
+    halt = '{"venue": "lighter", "symbol": "ETH", "status": "inactive"}'
+    try:
+        assert root.run(["sandbox", "control", "POST", "/market", halt]) == ExitCode.USAGE
+        assert "no sandbox is running" in capsys.readouterr().err
+        asyncio.run(process.ensure_running(tmp_path, OPTIONS, CLOCK))
+        for line, shown in (
+            (("POST", "/market", halt), ("active", False)),
+            (("post", "/market", f"@{body}"), ("min_size", "7")),
+        ):
+            assert root.run(["sandbox", "control", *line]) == ExitCode.DONE
+            name, value = shown
+            assert json.loads(capsys.readouterr().out)[name] == value
+        for line, words in (
+            (("POST", "/market", "{}"), "the sandbox refuses: the key venue is missing"),
+            (("POST", "/market", "{"), "the body is not JSON"),
+            (("POST", "market", "{}"), "must begin with /"),
+            (("POST", "/market", "@/nowhere"), "cannot be read"),
+        ):
+            assert root.run(["sandbox", "control", *line]) == ExitCode.USAGE
+            assert words in capsys.readouterr().err
+    finally:
+        root.run(["sandbox", "stop"])

@@ -160,7 +160,7 @@ class Venues:
             self.lighter, faults, KEYS.lighter, clock,
             LighterOptions(verify_signatures=False, seed=seed, nonce_lag_s=LAG_S, read_lag_s=LAG_S),
         )  # fmt: skip
-        face.keys = OpenKeys(KEYS.lighter, verify=False, max_auth_s=600)
+        face.keys = OpenKeys(KEYS.lighter, KEYS.lighter.public_keys, verify=False, max_auth_s=600)
         ingress = SimIngress(face, Sequencer(face))
         self.lighter_side = Lighter(
             face, ingress, {LIGHTER_FACE: face, sending.INGRESS: ingress}

@@ -32,6 +32,8 @@ def refusals(state: VenueState, account: int, new: NewOrder) -> Iterator[Refused
         return
     if not rules.active:
         yield Refused(Refusal.MARKET_CLOSED, f"{rules.name} is not active")
+    elif rules.reduce_only and not new.reduce_only:
+        yield Refused(Refusal.MARKET_REDUCE_ONLY, f"{rules.name} is reduce-only")
     case = _Case(state, rules, state.account(account), new)
     for judge in _RULES:
         broken = judge(case)

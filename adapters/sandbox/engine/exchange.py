@@ -8,10 +8,13 @@ give the same answers.
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
-from adapters.sandbox.engine import liquidation, margin, matching
+from adapters.sandbox.engine import changing, forgetting, liquidation, margin, matching
 from adapters.sandbox.engine.account import Account
 from adapters.sandbox.engine.checks import refusals
+from adapters.sandbox.engine.forgetting import Lost
+from adapters.sandbox.engine.overrides import Liquidity
 from adapters.sandbox.engine.reads import ExchangeReads
 from adapters.sandbox.engine.types import (
     CancelReason,
@@ -132,6 +135,47 @@ class Exchange(ExchangeReads):
         order = matching.cancel(state, order, reason)
         self._flush()
         return order
+
+    def change_rules(self, symbol: str, **changes: Any) -> None:
+        """
+        Replace fields of a market's rules, from now on.
+
+        Raises:
+            EngineError: no such market, or its new name or number is taken.
+        """
+        changing.change_rules(self._public(), symbol, changes)
+        self._relist()
+        self._flush()
+
+    def set_price_path(self, symbol: str, points: tuple[tuple[int, Decimal], ...]) -> None:
+        """Let the mark follow points (ms of market time from now, USD); none: as recorded."""
+        changing.set_price_path(self._public(), symbol, points)
+        self._flush()
+
+    def set_liquidity(self, symbol: str, liquidity: Liquidity | None) -> None:
+        """Give a book another depth or spread; None: as it was."""
+        changing.set_liquidity(self._public(), symbol, liquidity)
+        self._flush()
+
+    def forget(
+        self, account: int, symbol: str, *, positions: bool, orders: bool, trades: bool
+    ) -> Lost:
+        """Lose what an account has in a market, as a venue that lost a batch."""
+        lost = forgetting.forget(
+            self._public(), account, symbol, positions=positions, orders=orders, trades=trades
+        )
+        self._flush()
+        return lost
+
+    def remember(self, lost: Lost) -> None:
+        """
+        Put back what was lost.
+
+        Raises:
+            EngineError: a new position was opened in that market meanwhile.
+        """
+        forgetting.remember(self._public(), lost)
+        self._flush()
 
     def liquidate(
         self,

@@ -125,4 +125,4 @@ def order_cost(
         return ZERO
     loss = max(ZERO, direction * (price - state.mark(symbol))) * opening
     margin = price * opening / state.leverage(account, symbol)
-    return usd(margin + loss + price * opening * state.params.taker_fee)
+    return usd(margin + loss + price * opening * state.fees(symbol)[1])

@@ -5,6 +5,7 @@ from decimal import Decimal
 from adapters.sandbox.engine.funding import settled_row
 from adapters.sandbox.engine.ladder import best_ticks
 from adapters.sandbox.engine.market_types import FundingRow, MarketStats
+from adapters.sandbox.engine.overrides import Liquidity
 from adapters.sandbox.engine.state import VenueState
 from adapters.sandbox.noise import STEPS
 
@@ -20,7 +21,8 @@ def stats(state: VenueState, symbol: str) -> MarketStats:
     marks = [state.mark_at(symbol, hour * STEPS) for hour in hours]
     interest = state.open_interest(symbol)
     rules = state.rules_of(symbol)
-    bid, ask = best_ticks(rules, state.params, mark)
+    params = state.liquidity.get(symbol, Liquidity()).params(state.params)
+    bid, ask = best_ticks(rules, params, mark)
     last = (mark / rules.price_tick).to_integral_value() * rules.price_tick
     base = (interest / mark / rules.size_step).to_integral_value() * rules.size_step
     return MarketStats(

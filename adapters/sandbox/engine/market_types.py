@@ -33,6 +33,10 @@ class Rules:
     price_band: Decimal  # fraction: how far beyond the mark a limit price may be
     market_price_band: Decimal  # the same for orders sent as market orders
     active: bool = True
+    reduce_only: bool = False  # nothing may be opened; says nothing where not active
+    status: str = ""  # the venue's word where it is another than the two flags make
+    maker_fee: Decimal | None = None  # fraction; None: that of the venue
+    taker_fee: Decimal | None = None
     category: str = ""
     # X10
     asset_precision: int = 0

@@ -61,6 +61,8 @@ def match(state: VenueState, order: OrderView) -> OrderView:
         return finish(state, order, OrderStatus.EXPIRED, CancelReason.EXPIRED)
     if new.forced_reason is not None:
         return cancel(state, order, new.forced_reason)
+    if not state.rules_of(new.symbol).active:
+        return cancel(state, order, CancelReason.MARKET_CLOSED)
     wanted = _allowed_size(state, order)
     if wanted is None:
         return cancel(state, order, CancelReason.REDUCE_ONLY)
@@ -191,7 +193,8 @@ def apply_fill(
 ) -> OrderView:
     """Book one account's side of a fill: order, trade, position, money."""
     holder = state.account(order.account)
-    rate = state.params.taker_fee if is_taker else state.params.maker_fee
+    maker_rate, taker_rate = state.fees(order.new.symbol)
+    rate = taker_rate if is_taker else maker_rate
     fee = usd(price * size * rate)
     filled = order.filled + size
     done = filled == order.new.size
@@ -294,7 +297,8 @@ def cross_resting(state: VenueState) -> None:
     """Fill resting orders that the moved book has reached, as makers at their own price."""
     for order_id in list(state.resting):
         order = state.orders.get(order_id)
-        if order.is_open and state.reached(order):
+        tradable = state.rules_of(order.new.symbol).active
+        if order.is_open and tradable and state.reached(order):
             _fill_resting(state, order)
 
 

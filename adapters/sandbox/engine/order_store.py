@@ -1,11 +1,21 @@
 """Every order an exchange ever recorded, with all its versions."""
 
-from bisect import bisect_right
-from collections.abc import Iterator
+import bisect
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 
 from adapters.sandbox.engine.errors import UnknownOrderError
 from adapters.sandbox.engine.history import History
 from adapters.sandbox.engine.order_types import OrderView, TradeView
+
+
+@dataclass(slots=True)
+class LostOrders:
+    """Orders that the venue no longer knows."""
+
+    account: int
+    versions: dict[int, History[OrderView]] = field(default_factory=dict)
+    trades: dict[int, list[TradeView]] = field(default_factory=dict)
 
 
 class OrderStore:
@@ -77,7 +87,7 @@ class OrderStore:
     def open_as_of(self, account: int, as_of_ms: int) -> list[OrderView]:
         """Orders that might still fill at that time, oldest first."""
         ends_ms, ids = self._ended.get(account, ((), ()))
-        later = ids[bisect_right(ends_ms, as_of_ms) :]
+        later = ids[bisect.bisect_right(ends_ms, as_of_ms) :]
         candidates = sorted([*later, *(view.id for view in self._select_open(account, None))])
         views = (self.find(id_, as_of_ms) for id_ in candidates)
         return [view for view in views if view is not None and view.is_open]
@@ -93,6 +103,36 @@ class OrderStore:
             if symbol is not None and view.new.symbol != symbol:
                 continue
             yield view
+
+    def forget(self, account: int, symbol: str, spared: Collection[int]) -> LostOrders:
+        """Lose every order of an account in a market, but for those that are ``spared``."""
+        lost = LostOrders(account)
+        for id_ in tuple(self._of_account.get(account, ())):
+            view = self._versions[id_].newest
+            if view.new.symbol != symbol or id_ in spared:
+                continue
+            lost.versions[id_] = self._versions.pop(id_)
+            lost.trades[id_] = self._trades.pop(id_, [])
+            self._open.pop(id_, None)
+            self._of_account[account].remove(id_)
+            self._of_client[account, view.new.client_id].remove(id_)
+        ends_ms, ids = self._ended.get(account, ([], []))
+        kept = [
+            (at_ms, id_) for at_ms, id_ in zip(ends_ms, ids, strict=True) if id_ in self._versions
+        ]
+        self._ended[account] = ([at_ms for at_ms, _ in kept], [id_ for _, id_ in kept])
+        return lost
+
+    def remember(self, lost: LostOrders) -> None:
+        """Put lost orders back; one that was still working then rests in no book any more."""
+        for id_, history in lost.versions.items():
+            view = history.newest
+            self._versions[id_] = history
+            self._trades[id_] = lost.trades[id_]
+            if view.is_open:
+                self._open[id_] = view
+            bisect.insort(self._of_account.setdefault(lost.account, []), id_)
+            bisect.insort(self._of_client.setdefault((lost.account, view.new.client_id), []), id_)
 
     def add_trade(self, trade: TradeView) -> None:
         """Remember a fill under its order."""

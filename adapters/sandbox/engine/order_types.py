@@ -68,6 +68,7 @@ class CancelReason(StrEnum):
     EXPIRED = "expired"
     USER = "user"
     LIQUIDATION = "liquidation"
+    MARKET_CLOSED = "market_closed"  # the market was halted before the match
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +156,7 @@ class Refusal(StrEnum):
 
     MARKET_UNKNOWN = "market_unknown"
     MARKET_CLOSED = "market_closed"
+    MARKET_REDUCE_ONLY = "market_reduce_only"
     QTY_BELOW_MIN = "qty_below_min"
     QTY_STEP = "qty_step"
     PRICE_STEP = "price_step"

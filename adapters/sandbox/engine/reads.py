@@ -46,11 +46,18 @@ class ExchangeReads:
         self.params = params or default_params(venue)
         self.wire_now_ms = wire.now_ms
         self._state = VenueState(venue, tape=tape, wire=wire, market=market, params=self.params)
-        self._symbols = {rules.name: symbol for symbol, rules in self._state.rules.items()}
-        self._by_id = {rules.market_id: symbol for symbol, rules in self._state.rules.items()}
-        self._stats: dict[str, tuple[int, MarketStats]] = {}
+        self._symbols: dict[str, str] = {}
+        self._by_id: dict[int, str] = {}
+        self._relist()
+        self._stats: dict[str, tuple[tuple[int, int], MarketStats]] = {}
         self._callbacks: list[tuple[Callable[[Event], None], tuple[type[Event], ...]]] = []
         self._busy = False
+
+    def _relist(self) -> None:
+        """Find markets by the names and numbers that they have now."""
+        rules = self._state.rules
+        self._symbols = {market.name: symbol for symbol, market in rules.items()}
+        self._by_id = {market.market_id: symbol for symbol, market in rules.items()}
 
     # Time and events
 
@@ -158,13 +165,20 @@ class ExchangeReads:
         """Figures of the last 24 market hours."""
         state = self._public()
         kept = self._stats.get(symbol)
-        if kept is None or kept[0] != state.bucket:
-            kept = self._stats[symbol] = (state.bucket, market_data.stats(state, symbol))
+        tick = self.tick()
+        if kept is None or kept[0] != tick:
+            kept = self._stats[symbol] = (tick, market_data.stats(state, symbol))
         return kept[1]
 
-    def tick(self) -> int:
-        """The market instant of every public figure: they change with it and never within it."""
-        return self._public().bucket
+    def tick(self) -> tuple[int, int]:
+        """The instant of every public figure: they change with it and never within it."""
+        state = self._public()
+        return state.bucket, state.changes
+
+    def listing(self) -> tuple[int, int]:
+        """The market hour, and how often something was changed by hand."""
+        state = self._public()
+        return state.hour, state.changes
 
     def hour(self) -> int:
         """The market hour: the rates that are charged change with it and never within it."""
@@ -172,7 +186,7 @@ class ExchangeReads:
 
     def edition(
         self, lag_ms: int, *, at_marks: bool, changed_ms: int = 0
-    ) -> tuple[int, int] | None:
+    ) -> tuple[int, int, int] | None:
         """
         What accounts and orders look like to everybody who is at most ``lag_ms`` behind.
 
@@ -183,7 +197,7 @@ class ExchangeReads:
         if state.instant[0] - lag_ms < max(state.changed_ms, changed_ms):
             return None
         valued = at_marks and any(account.open for account in state.accounts.values())
-        return state.version, state.bucket if valued else -1
+        return state.version, state.changes, state.bucket if valued else -1
 
     def open_interest(self, symbol: str) -> Decimal:
         """USD, one side, as recorded."""
@@ -273,7 +287,7 @@ class ExchangeReads:
         """Maker and taker rates as fractions."""
         self._state.account(account)
         self._state.rules_of(symbol)
-        return self.params.maker_fee, self.params.taker_fee
+        return self._state.fees(symbol)
 
     def leverage(self, account: int, symbol: str) -> Decimal:
         """The leverage the account uses in a market."""

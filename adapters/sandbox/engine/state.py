@@ -14,6 +14,7 @@ from adapters.sandbox.engine.ladder import Ladder, build_ladder, depth_usd
 from adapters.sandbox.engine.market_types import Rules
 from adapters.sandbox.engine.order_store import OrderStore
 from adapters.sandbox.engine.order_types import OrderView, PublicTrade
+from adapters.sandbox.engine.overrides import Liquidity, PricePath
 from adapters.sandbox.engine.params import VenueParams
 from adapters.sandbox.engine.venue_rules import load_rules
 from adapters.sandbox.noise import STEPS
@@ -45,7 +46,8 @@ class VenueState:
         self.rules: Mapping[str, Rules] = load_rules(venue, tape.recording)
         self.now_ms = wire.now_ms()
         self.instant = (-1, -1)  # of the market clock, that the state was last brought up to
-        self.bucket = tape.bucket(market.now_ms())
+        self.market_ms = market.now_ms()
+        self.bucket = tape.bucket(self.market_ms)
         self.accounts: dict[int, Account] = {}
         self.orders = OrderStore()
         self.ids = IdSource(
@@ -62,6 +64,9 @@ class VenueState:
         self.pending: deque[Event] = deque()
         self.version = 0  # grows with every change of an account or an order
         self.changed_ms = 0  # wire time of the last one
+        self.changes = 0  # grows with whatever is changed by hand, or moves on a price path
+        self.paths: dict[str, PricePath] = {}
+        self.liquidity: dict[str, Liquidity] = {}
         self.announced: frozenset[type] = frozenset()  # kinds of events somebody listens to
         self._marks: dict[str, tuple[int, Decimal]] = {}
         self._indexes: dict[str, tuple[int, Decimal]] = {}
@@ -103,8 +108,10 @@ class VenueState:
         cached = self._marks.get(symbol)
         if cached is not None and cached[0] == self.bucket:
             return cached[1]
-        rules = self.rules_of(symbol)
-        price = self._rounded(rules, self.tape.mark(self.venue, symbol, self.bucket))
+        price = self.mark_at(symbol, self.bucket)
+        path = self.paths.get(symbol)
+        if path is not None and self.market_ms >= path.start_ms:
+            price = self._rounded(self.rules_of(symbol), path.at(self.market_ms))
         self._marks[symbol] = (self.bucket, price)
         return price
 
@@ -113,19 +120,59 @@ class VenueState:
         cached = self._indexes.get(symbol)
         if cached is not None and cached[0] == self.bucket:
             return cached[1]
-        rules = self.rules_of(symbol)
-        price = self._rounded(rules, self.tape.index(self.venue, symbol, self.bucket))
+        price = self._index_at(symbol, self.bucket)
+        path = self.paths.get(symbol)
+        if path is not None and self.market_ms >= path.start_ms:
+            price = self._index_on(path, symbol, self.market_ms)
         self._indexes[symbol] = (self.bucket, price)
         return price
 
     def mark_at(self, symbol: str, bucket: int) -> Decimal:
         """The mark of any bucket, also a past one."""
-        return self._rounded(self.rules_of(symbol), self.tape.mark(self.venue, symbol, bucket))
+        rules, path = self.rules_of(symbol), self.paths.get(symbol)
+        if path is not None and (at_ms := self.tape.bucket_ms(bucket)) >= path.start_ms:
+            return self._rounded(rules, path.at(at_ms))
+        return self._rounded(rules, self.tape.mark(self.venue, symbol, bucket))
 
     def funding_price(self, symbol: str, bucket: int) -> Decimal:
         """The price that a settlement at the beginning of ``bucket`` is computed with."""
-        source = self.tape.index if self.params.funding_on_index else self.tape.mark
-        return self._rounded(self.rules_of(symbol), source(self.venue, symbol, bucket))
+        if self.params.funding_on_index:
+            return self._index_at(symbol, bucket)
+        return self.mark_at(symbol, bucket)
+
+    def _index_at(self, symbol: str, bucket: int) -> Decimal:
+        rules, path = self.rules_of(symbol), self.paths.get(symbol)
+        if path is not None and (at_ms := self.tape.bucket_ms(bucket)) >= path.start_ms:
+            return self._index_on(path, symbol, at_ms)
+        return self._rounded(rules, self.tape.index(self.venue, symbol, bucket))
+
+    def _index_on(self, path: PricePath, symbol: str, at_ms: int) -> Decimal:
+        """A path gives the mark; the index keeps the recorded distance from it."""
+        bucket = self.tape.bucket(at_ms)
+        ratio = self.tape.index(self.venue, symbol, bucket) / self.tape.mark(
+            self.venue, symbol, bucket
+        )
+        return self._rounded(self.rules_of(symbol), path.at(at_ms) * ratio)
+
+    def moved_on_paths(self, market_ms: int) -> bool:
+        """Let prices that follow a path come to a market instant; whether one of them moved."""
+        before_ms, self.market_ms = self.market_ms, market_ms
+        moving = [
+            symbol
+            for symbol, path in self.paths.items()
+            if before_ms < path.end_ms and market_ms > path.start_ms
+        ]
+        for symbol in moving if market_ms != before_ms else ():
+            self.forget_prices(symbol)
+        return bool(moving) and market_ms != before_ms
+
+    def forget_prices(self, symbol: str) -> None:
+        """What is known of a market's prices and book is out of date within its bucket."""
+        self._marks.pop(symbol, None)
+        self._indexes.pop(symbol, None)
+        self._ladders.pop(symbol, None)
+        self.books[symbol].touched()
+        self.changes += 1
 
     def _rounded(self, rules: Rules, price: Decimal) -> Decimal:
         unit = rules.price_tick * self.params.mark_ticks
@@ -136,12 +183,16 @@ class VenueState:
         cached = self._ladders.get(symbol)
         if cached is not None and cached[0] == self.bucket:
             return cached[1]
-        rules = self.rules_of(symbol)
+        depth = depth_usd(self.params, symbol, self.open_interest(symbol))
+        liquidity = self.liquidity.get(symbol, Liquidity())
         ladder = build_ladder(
-            rules,
-            self.params,
+            self.rules_of(symbol),
+            liquidity.params(self.params),
             mid=self.mark(symbol),
-            depth=depth_usd(self.params, symbol, self.open_interest(symbol)),
+            depth=(
+                depth if liquidity.bids_usd is None else liquidity.bids_usd,
+                depth if liquidity.asks_usd is None else liquidity.asks_usd,
+            ),
             seed=self.tape.seed,
             what=f"ladder|{self.venue}|{symbol}|{self.bucket}",
         )
@@ -180,7 +231,7 @@ class VenueState:
         """Whether the other side of the ladder has come to a resting order's price."""
         ladder = self.ladder(order.new.symbol)
         if order.new.is_buy:
-            return ladder.asks[0].price <= order.new.price
+            return bool(ladder.asks) and ladder.asks[0].price <= order.new.price
         return bool(ladder.bids) and ladder.bids[0].price >= order.new.price
 
     def open_interest(self, symbol: str) -> Decimal:
@@ -196,6 +247,14 @@ class VenueState:
         if self.params.default_leverage is None:
             return 1 / rules.initial_fraction
         return min(self.params.default_leverage, rules.max_leverage)
+
+    def fees(self, symbol: str) -> tuple[Decimal, Decimal]:
+        """Maker and taker rates of a market as fractions."""
+        rules, params = self.rules_of(symbol), self.params
+        return (
+            params.maker_fee if rules.maker_fee is None else rules.maker_fee,
+            params.taker_fee if rules.taker_fee is None else rules.taker_fee,
+        )
 
     def next_id(self) -> int:
         """A number for an order, a trade, a position or a payment."""

@@ -19,7 +19,7 @@ def bring_up(state: VenueState, instant: tuple[int, int]) -> None:
     state.instant = instant
     now_ms, market_ms = instant
     target = state.tape.bucket(market_ms)
-    if now_ms == state.now_ms and target == state.bucket:
+    if now_ms == state.now_ms and target == state.bucket and market_ms == state.market_ms:
         return
     state.now_ms = max(state.now_ms, now_ms)
     if state.orders.any_open:
@@ -27,6 +27,10 @@ def bring_up(state: VenueState, instant: tuple[int, int]) -> None:
     moved = target > state.bucket
     while state.bucket < target:
         _step(state, target)
+    if state.moved_on_paths(market_ms):
+        cross_resting(state)
+        liquidate_breaches(state)
+        moved = True
     if moved:
         if MarkChanged in state.announced or BookChanged in state.announced:
             for symbol in state.rules:
@@ -44,6 +48,7 @@ def _step(state: VenueState, target: int) -> None:
     busy = bool(state.resting) or any(account.open for account in state.accounts.values())
     next_hour = (state.bucket // STEPS + 1) * STEPS
     state.bucket = min(target, state.bucket + 1 if busy else next_hour)
+    state.moved_on_paths(max(state.market_ms, state.tape.bucket_ms(state.bucket)))
     if state.bucket % STEPS == 0:
         state.tape.reached(state.hour)
         funding.settle(state, state.hour)

@@ -175,7 +175,7 @@ def apikeys(query: Query) -> Mapping[str, Any]:
             "public_key": public_key,
             "transaction_time": 0,
         }
-        for key, public_key in query.face.owner.public_keys.items()
+        for key, public_key in query.face.public_keys.items()
         if wanted in {key, ALL_KEYS} and index == query.face.account
     ]
     return ok(api_keys=rows)

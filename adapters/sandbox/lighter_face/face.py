@@ -36,7 +36,13 @@ class Face:
         self.owner = owner
         self.clock = clock
         self.options = options
-        self.keys = KeyRing(owner, verify=options.verify_signatures, max_auth_s=options.max_auth_s)
+        self.public_keys = dict(owner.public_keys)  # those that are registered now
+        self.keys = KeyRing(
+            owner,
+            self.public_keys,
+            verify=options.verify_signatures,
+            max_auth_s=options.max_auth_s,
+        )
         self.lanes = {index: Lane() for index in owner.public_keys}
         self.log = TxLog()
         self.directory = OrderDirectory()
@@ -69,7 +75,7 @@ class Face:
             ApiError: 21109 no such key.
         """
         lane = self.lanes.get(key_index)
-        if lane is None:
+        if lane is None or key_index not in self.public_keys:
             raise ApiError(Code.API_KEY_NOT_FOUND)
         return lane
 

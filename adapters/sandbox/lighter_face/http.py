@@ -181,7 +181,7 @@ def read(
 
             if of_tick or of_hour:
                 question = (handler, *request.query.items())
-                edition = face.exchange.hour() if of_hour else face.exchange.tick()
+                edition = face.exchange.listing() if of_hour else face.exchange.tick()
                 reply = face.shown.reply(question, edition, make)
             elif of_edition and not everything:
                 question = (handler, *request.query.items())

@@ -36,11 +36,19 @@ class KeyOwner(Protocol):
 class KeyRing:
     """Checks what claims to come from the account's keys."""
 
-    def __init__(self, owner: KeyOwner, *, verify: bool, max_auth_s: int) -> None:
+    def __init__(
+        self,
+        owner: KeyOwner,
+        public_keys: Mapping[int, str],
+        *,
+        verify: bool,
+        max_auth_s: int,
+    ) -> None:
         self._owner = owner
+        self._public_keys = public_keys  # those that are registered now
         self._verify = verify
         self._max_auth_s = max_auth_s
-        self._good_tokens: OrderedDict[str, int] = OrderedDict()
+        self._good_tokens: OrderedDict[str, str] = OrderedDict()
 
     def transaction_hash(self, tx: Tx) -> str:
         """
@@ -73,23 +81,23 @@ class KeyRing:
             raise _unauthorised("token is of another account")
         if not now_s < expiry_s <= now_s + self._max_auth_s:
             raise _unauthorised("expired, or valid for more than 8 hours")
-        if token in self._good_tokens:
+        public_key = self._public_keys.get(key_index)
+        if public_key is not None and self._good_tokens.get(token) == public_key:
             self._good_tokens.move_to_end(token)
             return
-        public_key = self._owner.public_keys.get(key_index)
         if owner != self._owner.account_index or public_key is None:
             raise _unauthorised("unknown account or api key")
         message = auth_token_hash(token.rpartition(":")[0])
         if self._verify and not schnorr.verify(public_key, message, signature):
             raise _unauthorised("signature")
-        self._good_tokens[token] = expiry_s
+        self._good_tokens[token] = public_key
         if len(self._good_tokens) > _TOKENS_KEPT:
             self._good_tokens.popitem(last=False)
 
     def _public_key(self, account: int, key_index: int) -> str:
         if account != self._owner.account_index:
             raise ApiError(Code.ACCOUNT_NOT_FOUND)
-        public_key = self._owner.public_keys.get(key_index)
+        public_key = self._public_keys.get(key_index)
         if public_key is None:
             raise ApiError(Code.API_KEY_NOT_FOUND)
         return public_key

@@ -51,6 +51,12 @@ class Lane:
         self._executed_ms.append(at_ms)
         self._shown.append(max(nonce + 1, self._shown[-1] if self._shown else 0))
 
+    def put(self, nonce: int) -> None:
+        """The next transaction must have this nonce, and every read says so at once."""
+        self._expected = self._first = nonce
+        self._executed_ms.clear()
+        self._shown.clear()
+
     def give_back(self, nonce: int) -> None:
         """
         A transaction expired before it was executed: its nonce is free again.

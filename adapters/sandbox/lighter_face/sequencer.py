@@ -57,7 +57,7 @@ class Sequencer:
     def _execute(self, entry: Entry) -> None:
         face, tx = self._face, entry.tx
         now_ms = face.now_ms()
-        lane = face.lane(tx.api_key_index)
+        lane = face.lanes[tx.api_key_index]  # also where the key was revoked meanwhile
         if tx.nonce >= lane.expected:
             outcome = failure(Code.INVALID_NONCE)  # one before it expired unused
             self._drop_order(entry)

@@ -59,6 +59,7 @@ _BY_REASON = {
     CancelReason.EXPIRED: "canceled-expired",
     CancelReason.USER: "canceled",
     CancelReason.LIQUIDATION: "canceled-liquidation",
+    CancelReason.MARKET_CLOSED: "canceled",
 }
 _TIME_IN_FORCE = {
     Tif.IOC: "immediate-or-cancel",

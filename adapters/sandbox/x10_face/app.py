@@ -85,7 +85,8 @@ def _check_headers(request: web.Request, face: Face) -> None:
     if not request.headers.get("User-Agent"):
         raise ApiProblemError(403, "User-Agent header is required", status=403)
     is_private = request.path.startswith(f"{API}/user/")
-    if is_private and request.headers.get("X-Api-Key") != face.keys.api_key:
+    given = request.headers.get("X-Api-Key")
+    if is_private and (given is None or given != face.api_key):
         raise unauthorized()
 
 

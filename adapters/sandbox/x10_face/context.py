@@ -96,6 +96,7 @@ class Face:
         self.exchange = exchange
         self.faults = faults
         self.keys = keys
+        self.api_key: str | None = keys.api_key  # None: revoked
         self.clock = clock
         self.options = options
         self.background = Background()

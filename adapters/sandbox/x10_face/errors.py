@@ -70,6 +70,7 @@ TEXTS: Final[Mapping[int, str]] = {
 BY_REFUSAL: Final[Mapping[Refusal, int]] = {
     Refusal.MARKET_UNKNOWN: 1001,
     Refusal.MARKET_CLOSED: 1002,
+    Refusal.MARKET_REDUCE_ONLY: 1014,
     Refusal.QTY_BELOW_MIN: 1120,
     Refusal.NOTIONAL_BELOW_MIN: 1120,  # not on X10's tape; nearest code
     Refusal.QTY_STEP: 1121,

@@ -32,7 +32,7 @@ def market(rules: Rules, stats: Json | None) -> Json:
         "collateralAssetPrecision": 6,
         "description": rules.symbol,
         "active": rules.active,
-        "status": "ACTIVE" if rules.active else "DISABLED",
+        "status": _status(rules),
         "isRfq": False,
         "isOffHours": False,
         "tradingHours": "CONTINUOUS",
@@ -48,6 +48,14 @@ def market(rules: Rules, stats: Json | None) -> Json:
         "visibleOnUi": True,
         "createdAt": LISTED_MS,
     }
+
+
+def _status(rules: Rules) -> str:
+    if rules.status:
+        return rules.status
+    if not rules.active:
+        return "DISABLED"
+    return "REDUCE_ONLY" if rules.reduce_only else "ACTIVE"
 
 
 def _trading_config(rules: Rules) -> Json:

@@ -31,6 +31,7 @@ _BEFORE_FEE: Final = frozenset(
     {
         Refusal.MARKET_UNKNOWN,
         Refusal.MARKET_CLOSED,
+        Refusal.MARKET_REDUCE_ONLY,
         Refusal.QTY_BELOW_MIN,
         Refusal.QTY_STEP,
         Refusal.VALUE_TOO_LARGE,

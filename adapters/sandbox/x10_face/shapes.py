@@ -32,6 +32,7 @@ _STATUS_REASON: Final = {
     CancelReason.EXPIRED: "INVALID_EXPIRE_TIME",
     CancelReason.USER: "NONE",
     CancelReason.LIQUIDATION: "ACCOUNT_LIQUIDATION",
+    CancelReason.MARKET_CLOSED: "DISABLED_MARKET",
 }
 _TIF: Final = {Tif.IOC: "IOC", Tif.GTT: "GTT", Tif.POST_ONLY: "GTT"}
 

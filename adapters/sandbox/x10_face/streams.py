@@ -154,7 +154,7 @@ async def account(request: web.Request) -> web.StreamResponse:
     """/account, with the key in the header ``X-Api-Key`` or the query ``X-API-KEY``."""
     face = request.app[FACE]
     given = request.headers.get("X-Api-Key") or request.query.get("X-API-KEY")
-    if given != face.keys.api_key:
+    if given is None or given != face.api_key:
         raise unauthorized()
     return await request.app[HUB].serve(request, AccountTopic(face))
 

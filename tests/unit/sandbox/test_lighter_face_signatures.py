@@ -114,7 +114,7 @@ async def test_auth_tokens_of_the_sdk_are_valid_until_they_expire(
     signer: lighter.SignerClient,
 ) -> None:
     now_s = 1_900_000_000
-    ring = KeyRing(KEYS, verify=True, max_auth_s=8 * 3600)
+    ring = KeyRing(KEYS, KEYS.public_keys, verify=True, max_auth_s=8 * 3600)
     token, _ = await asyncio.to_thread(
         signer.create_auth_token_with_expiry, 600, timestamp=now_s, api_key_index=KEY
     )
