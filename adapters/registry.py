@@ -5,12 +5,13 @@ A third venue is one more entry here and one more folder beside it; nothing in `
 changes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.budget import Budget
 from hedger.clock import Clock
+from hedger.config.networks import Sign
 from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import ConfigError
 from hedger.ports import History, QuoteSource, Venue
@@ -40,6 +41,7 @@ class Factory:
     venue: Callable[[VenueId, Access, Names, Clock, float], Venue]
     sandbox: Callable[[Mapping[str, Any], str], Access]  # from its JSON line, and its tier
     budget: Callable[[VenueId, Options, Clock], Budget]
+    signs: Callable[[Options], Sequence[Sign]]  # what network the options name
 
 
 def _text(options: Options, venue: VenueId, key: str) -> str:
@@ -102,6 +104,18 @@ def _lighter_budget(venue: VenueId, options: Options, clock: Clock) -> Budget:
     from adapters.lighter.limits import budget
 
     return budget(venue, options.get("tier", "premium"), clock)
+
+
+def _x10_signs(options: Options) -> Sequence[Sign]:
+    from adapters.x10.network import signs
+
+    return signs(options)
+
+
+def _lighter_signs(options: Options) -> Sequence[Sign]:
+    from adapters.lighter.network import signs
+
+    return signs(options)
 
 
 def _x10_sandbox(line: Mapping[str, Any], tier: str) -> Access:
@@ -185,6 +199,7 @@ FACTORIES: Mapping[VenueId, Factory] = {
         venue=_x10_venue,
         sandbox=_x10_sandbox,
         budget=_x10_budget,
+        signs=_x10_signs,
     ),
     VenueId("lighter"): Factory(
         quotes=_lighter_quotes,
@@ -192,6 +207,7 @@ FACTORIES: Mapping[VenueId, Factory] = {
         venue=_lighter_venue,
         sandbox=_lighter_sandbox,
         budget=_lighter_budget,
+        signs=_lighter_signs,
     ),
 }
 

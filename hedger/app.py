@@ -22,6 +22,7 @@ from hedger.domain.money import exact_context
 from hedger.errors import StateError, UsageError
 from hedger.home import Home
 from hedger.ports import History, QuoteSource, Venue
+from hedger.service import gate
 from hedger.settings import Sandbox as SandboxSettings
 from hedger.settings import Settings
 from hedger.trader import Progress, Row, Trader, scan_rules
@@ -92,6 +93,7 @@ class App:
     async def _find_access(self) -> dict[VenueId, Any]:
         from adapters import registry
 
+        gate.real_money(self.settings)  # no connection is made where it refuses
         order = self.settings.venues.order
         if self.settings.sandbox is not None:
             from adapters.sandbox.options import SandboxOptions

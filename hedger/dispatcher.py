@@ -201,7 +201,7 @@ def shortfall_text(short: Shortfall) -> str:
 def outcome_text(outcome: Outcome) -> str:
     """One clause for logs and events."""
     order = outcome.prepared.order
-    asked = f"{order.side} {order.size} {order.symbol} on {order.venue}"
+    asked = f"{order.side} {plain(order.size)} {order.symbol} on {order.venue}"
     match outcome:
         case Filled(_, size):
             return f"{asked}: filled {plain(size)}"

@@ -12,7 +12,7 @@ from decimal import Decimal
 from hedger import decayfile, economics, entry, opportunity
 from hedger.clock import Clock, day_began
 from hedger.decay import DecayModel
-from hedger.domain.ids import VenueId
+from hedger.domain.ids import VenueId, as_configured
 from hedger.domain.market import Fees, Instrument, OrderBook
 from hedger.domain.money import BPS, ONE, ZERO, common_step
 from hedger.domain.order import Side
@@ -158,8 +158,9 @@ class Entering:
         """What risk would object to is not proposed, where a smaller hedge is possible."""
         trading, risk = self._settings.trading, self._settings.risk
         caps = [("trading.max_position_size_usd", trading.max_position_size_usd)]
-        if pair.symbol in risk.market_usd:
-            caps.append((f"risk.market_usd of {pair.symbol}", risk.market_usd[pair.symbol]))
+        most = risk.market_usd.get(as_configured(pair.symbol))
+        if most is not None:
+            caps.append((f"risk.market_usd of {pair.symbol}", most))
         live = self._store.live()
         live_usd = {
             side.venue: sum((h.requested_usd for h in live if side.venue in h.venues), ZERO)

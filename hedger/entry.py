@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from hedger.domain.money import ZERO
+from hedger.domain.money import ZERO, plain
 from hedger.economics import Valuation
 
 HOUR_S = 3_600
@@ -116,14 +116,14 @@ def _worth(found: Valuation, facts: MarketFacts, rules: EntryRules) -> Iterator[
             Code.VALUE,
             (
                 f"it is worth {found.value_usd:.4f} USD ({after:.2f} bps after waiting), needed are"
-                f" {rules.min_value_usd} USD and {rules.min_value_bps} bps"
+                f" {plain(rules.min_value_usd)} USD and {plain(rules.min_value_bps)} bps"
             ),
         )
     if found.funding_usd < rules.cost_multiple * found.cost_usd:
         yield (
             Code.MULTIPLE,
             (
-                f"expected funding of {found.funding_usd:.4f} USD is not {rules.cost_multiple}"
+                f"expected funding of {found.funding_usd:.4f} USD is not {plain(rules.cost_multiple)}"
                 f" times the cost of {found.cost_usd:.4f}"
             ),
         )
@@ -143,7 +143,7 @@ def _least(what: str, seen: Decimal | None, least: Decimal) -> str:
     if least == ZERO or (seen is not None and seen >= least):
         return ""
     shown = "unknown" if seen is None else f"{seen:.0f} USD"
-    return f"{what} is {shown}, needed are {least} USD"
+    return f"{what} is {shown}, needed are {plain(least)} USD"
 
 
 def _waiting(facts: MarketFacts, rules: EntryRules) -> str:

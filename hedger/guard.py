@@ -17,6 +17,7 @@ from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import Balance, Position
+from hedger.domain.money import plain
 from hedger.errors import VenueError
 from hedger.executor import Executor
 from hedger.funds import EquityBook
@@ -124,7 +125,7 @@ class Guard:
             if distance is not None and distance < self._exit_distance_bps:
                 return (
                     f"its leg on {venue} is {distance:.0f} bps from liquidation,"
-                    f" risk.exit_liquidation_distance_bps is {self._exit_distance_bps}"
+                    f" risk.exit_liquidation_distance_bps is {plain(self._exit_distance_bps)}"
                 )
         return None
 

@@ -14,7 +14,7 @@ from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import VenueId
 from hedger.domain.market import Instrument, Position
-from hedger.domain.money import ZERO
+from hedger.domain.money import ZERO, plain
 from hedger.errors import UnavailableError, VenueError
 from hedger.ledger.store import Store
 from hedger.owned import note_taken, ours, own_size, proven_empty, shrunk
@@ -198,7 +198,8 @@ class LegReader:
             return  # nothing of ours to compare with
         self._store.event(
             "position_differs",
-            f"{position.venue} holds {position.size} {hedge.symbol}, our fills make {booked}",
+            f"{position.venue} holds {plain(position.size)} {hedge.symbol},"
+            f" our fills make {plain(booked)}",
             hedge=hedge.id,
             level="warning",
             data={"venue": position.venue, "read": position.size, "booked": booked},

@@ -19,7 +19,7 @@ from loguru import logger
 
 from hedger.clock import Clock
 from hedger.domain.ids import LaneId, Symbol, VenueId
-from hedger.domain.money import plain
+from hedger.domain.money import plain, rounded
 from hedger.domain.order import Accepted, Purpose
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
@@ -93,7 +93,9 @@ class LeverageKeeper:
             )
         read = await venue.leverage(symbol, max_age_s=READ_FOR_S)
         if not self._right(venue, read):
-            logger.info("leverage of {} on {}: {} to {}", symbol, venue.id, read, self._leverage)
+            was = "unknown" if read is None else _shown(read)
+            wanted = plain(self._leverage)
+            logger.info("leverage of {} on {}: {} to {}", symbol, venue.id, was, wanted)
             read = await self._changed(venue, symbol)
         if self._right(venue, read):
             return ""
@@ -135,4 +137,4 @@ class LeverageKeeper:
 
 
 def _shown(leverage: Decimal) -> str:
-    return f"{leverage:.4g}"
+    return rounded(leverage, 4)

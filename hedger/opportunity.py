@@ -14,7 +14,7 @@ from hedger import economics
 from hedger.decay import DecayModel
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import FundingQuote, OrderBook, RateSeen
-from hedger.domain.money import BPS, ZERO
+from hedger.domain.money import BPS, ZERO, plain
 from hedger.domain.order import Side
 from hedger.economics import Costs, Valuation
 
@@ -110,7 +110,7 @@ def with_books(
     size = terms.size_usd * 2 / (mid_a + mid_b)
     slip_a, slip_b = economics.slippage_bps(book_a, size), economics.slippage_bps(book_b, size)
     if slip_a is None or slip_b is None:
-        return replace(candidate, note=f"the books are too thin for {terms.size_usd} USD")
+        return replace(candidate, note=f"the books are too thin for {plain(terms.size_usd)} USD")
     costs = replace(
         candidate.costs,
         slippage_bps=slip_a + slip_b,

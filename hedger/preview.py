@@ -8,7 +8,7 @@ from typing import Any
 from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, Symbol, VenueId
 from hedger.domain.market import Position
-from hedger.domain.money import ZERO, plain
+from hedger.domain.money import ZERO, plain, rounded
 from hedger.domain.order import Side
 from hedger.economics import walk
 from hedger.errors import UsageError
@@ -85,7 +85,7 @@ async def preview_rows(
                 "market": position.symbol,
                 "side": side,
                 "size": plain(size),
-                "expected_price": None if price is None else f"{price:.8g}",
+                "expected_price": None if price is None else rounded(price),
                 "fee_usd": None if fee is None else plain(fee),
             }
         )

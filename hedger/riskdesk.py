@@ -10,7 +10,7 @@ from hedger import risk, switches
 from hedger.clock import Clock, day_began
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import FundingQuote
-from hedger.domain.money import ZERO
+from hedger.domain.money import ZERO, plain
 from hedger.funds import EquityBook
 from hedger.ledger.store import Store
 from hedger.leverage import LeverageKeeper
@@ -146,7 +146,7 @@ class RiskDesk:
         first, second = self._settings.venues.order
         return (
             f"the stable coin is in doubt: {first} prices everything {self._gap_bps:.0f} bps from"
-            f" {second}, risk.max_stablecoin_gap_bps is {most}"
+            f" {second}, risk.max_stablecoin_gap_bps is {plain(most)}"
         )
 
 

@@ -10,10 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from hedger.domain.ids import Symbol, VenueId
+from hedger.config import document, names
+from hedger.config.names import EachMarketOnce, MarketName
+from hedger.config.saying import sentence
+from hedger.domain.ids import VenueId
 from hedger.errors import ConfigError
 from hedger.settings_economics import Economics, Entry, Exit
 from hedger.settings_recovery import Accounts, Alerts, ReadLag, Recovery
@@ -35,7 +37,7 @@ class Trading(Section):
     max_open_hedges: Annotated[int, Field(ge=1, le=100)] = 3
     leverage: Annotated[Amount, Field(ge=1, le=50)] = Decimal(5)
     max_price_gap_bps: Bps = Decimal(100)
-    blocked_symbols: tuple[Symbol, ...] = ()
+    blocked_symbols: tuple[MarketName, ...] = ()
     manage_leverage: bool = True
 
 
@@ -175,7 +177,7 @@ class SymbolMap(Section):
     used only while its prices agree (scenario S54).
     """
 
-    names: dict[Symbol, dict[VenueId, str]] = Field(default={})
+    names: Annotated[dict[MarketName, dict[VenueId, str]], EachMarketOnce] = Field(default={})
 
 
 class Sandbox(Section):
@@ -237,20 +239,8 @@ def load(path: Path) -> Settings:
         ConfigError: it cannot be read, or something in it is wrong; the text names the file,
             the key, the value and the remedy.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigError(
-            f"{path}: cannot be read ({reason}); name a file with --config"
-        ) from error
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" line {where.line + 1}" if where is not None else ""
-        raise ConfigError(f"{path}{line}: this is not valid YAML; check the indentation") from error
-    return parse(data, str(path))
+    found = document.read_file(path)
+    return _checked(found, str(path))
 
 
 def parse(data: object, source: str) -> Settings:
@@ -260,27 +250,28 @@ def parse(data: object, source: str) -> Settings:
     Raises:
         ConfigError: as for ``load``.
     """
-    if not isinstance(data, dict):
+    return _checked(document.Document(data), source)
+
+
+def _checked(found: document.Document, source: str) -> Settings:
+    if not isinstance(found.data, dict):
         raise ConfigError(f"{source}: must be a mapping of sections; see config/sandbox.yaml")
     try:
-        return Settings.model_validate(data)
+        settings = Settings.model_validate(found.data)
     except ValidationError as error:
-        raise ConfigError(f"{source}: {_sentence(error)}") from None
+        where, text = sentence(error)
+        raise ConfigError(f"{_at(source, found.line(where))}: {text}") from None
+    fees = settings.scan.taker_fee_bps if "taker_fee_bps" in settings.scan.model_fields_set else None
+    wrong = names.misnamed(
+        settings.venues.order,
+        fees=fees,
+        options=settings.venues.options,
+        names=settings.symbols.names,
+    )
+    for where, text in wrong:
+        raise ConfigError(f"{_at(source, found.line(where))}: {text}")
+    return settings
 
 
-def _sentence(error: ValidationError) -> str:
-    """The first complaint as one sentence with key, value and remedy."""
-    first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"]) or "the file"
-    match first["type"]:
-        case "missing":
-            return f"{key} is missing; add it (there is no safe default)"
-        case "extra_forbidden":
-            return f"{key} is not a known key; remove it or check its spelling"
-        case _:
-            pass
-    value = first["input"]
-    shown = "" if isinstance(value, dict | BaseModel) else f" is {value!r}, which"
-    message = first["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
-    return f"{key}{shown} is not allowed: {message}; correct it and start again"
+def _at(source: str, line: int | None) -> str:
+    return source if line is None else f"{source} line {line}"

@@ -2,10 +2,10 @@
 
 from decimal import Decimal
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from hedger.config.addresses import host_of, is_this_machine
 from hedger.settings_types import NotNegative, Seconds, Section
 
 
@@ -52,9 +52,9 @@ class Alerts(Section):
     def _guarded(self) -> "Alerts":
         """Plain HTTP would show alerts to everybody on the way, except on this machine."""
         if self.url is not None:
-            parts = urlsplit(self.url)
-            local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
-            if parts.scheme != "https" and not (parts.scheme == "http" and local):
+            scheme = self.url.partition("://")[0].lower()
+            local = is_this_machine(host_of(self.url))
+            if scheme != "https" and not (scheme == "http" and local):
                 msg = "url must begin with https:// (http:// only for this machine)"
                 raise ValueError(msg)
         return self

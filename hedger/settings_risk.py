@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from hedger.domain.ids import Symbol
+from hedger.config.names import EachMarketOnce, MarketName
 from hedger.settings_types import Amount, Bps, NotNegative, Positive, Seconds, Section
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -20,7 +20,7 @@ class Risk(Section):
     """
 
     max_venue_usd: Positive = Decimal(1_000)
-    market_usd: dict[Symbol, Positive] = Field(default={})
+    market_usd: Annotated[dict[MarketName, Positive], EachMarketOnce] = Field(default={})
     max_day_usd: Positive = Decimal(5_000)
     max_day_hedges: Count = 20
     max_market_day_usd: Positive = Decimal(2_000)

@@ -26,7 +26,7 @@ from typing import Final
 
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import FundingQuote
-from hedger.domain.money import BPS, ONE, ZERO, plain
+from hedger.domain.money import BPS, ONE, ZERO, plain, rounded
 
 ERRORS: Final = (Decimal(8), Decimal("12.5"), Decimal(100))
 """Per 8 h for per hour; percent per hour for a fraction per 8 h; percent for a fraction."""
@@ -148,7 +148,7 @@ def _near(ratio: Decimal, factor: Decimal, spread: Decimal) -> bool:
 
 
 def _shown(ratio: Decimal) -> str:
-    return f"{ratio:.3g}"
+    return rounded(ratio, 3)
 
 
 def beyond_cap(quote: FundingQuote) -> str:

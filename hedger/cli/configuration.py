@@ -81,15 +81,18 @@ def permit_trading(session: Session, *, live: bool, confirm: str | None) -> None
     """
     Let sandbox and testnet pass; real money needs ``--live`` and the accounts by name.
 
+    What real money is says ``hedger.service.gate``, for the crash points, too.
+
     Raises:
-        ConfigError: a placeholder was left in the file.
+        ConfigError: a placeholder was left in the file, or what it says of networks is
+            contradictory or not encrypted.
         UsageError: the confirmation is missing or names other accounts, or this process is
             to be crashed on purpose.
     """
     refuse_placeholders(session)
-    mainnet = session.settings.environment == "mainnet"
-    crashpoints.arm(os.environ, real_money=live or mainnet)
-    if not mainnet:
+    real = is_real_money(session)
+    crashpoints.arm(os.environ, real_money=live or real)
+    if not real:
         return
     expected = accounts(session)
     if not live:
@@ -105,6 +108,21 @@ def permit_trading(session: Session, *, live: bool, confirm: str | None) -> None
             f"--confirm {said}, but {session.source} trades {expected}; "
             f"correct the file or give --confirm {expected}"
         )
+
+
+def is_real_money(session: Session) -> bool:
+    """
+    Whether this configuration trades real money.
+
+    Raises:
+        ConfigError: see ``hedger.service.gate.real_money``; the text names the file, too.
+    """
+    from hedger.service import gate
+
+    try:
+        return gate.real_money(session.settings)
+    except ConfigError as error:
+        raise ConfigError(f"{session.source}: {error}") from None
 
 
 def accounts(session: Session) -> str:

@@ -13,6 +13,7 @@ class ExitCode(IntEnum):
     VENUE = 4
     NOT_DONE = 5
     EXPOSED = 6
+    UNWATCHED = 8
     BUG = 70
     LOCKED = 75
     INTERRUPTED = 130
@@ -27,6 +28,7 @@ MEANING = {
     ExitCode.VENUE: "a venue could not be asked, or said no",
     ExitCode.NOT_DONE: "not done, and nothing is left open by it",
     ExitCode.EXPOSED: "the legs differ or positions are unexplained: look at it now",
+    ExitCode.UNWATCHED: "hedges are open and no daemon runs: nobody watches them",
     ExitCode.BUG: "an error in hedger itself; the log says where",
     ExitCode.LOCKED: "another process works with this state directory; try again",
     ExitCode.INTERRUPTED: "interrupted from the keyboard",

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from hedger.cli.configuration import Session, begin, permit_trading
+from hedger.cli.configuration import Session, begin, is_real_money, permit_trading
 from hedger.cli.exit_codes import ExitCode
 from hedger.cli.options import config_option, format_option, live_options, yes_option
 from hedger.cli.output import Format, emit, emit_object, say, show
@@ -42,7 +42,7 @@ def open_(  # noqa: PLR0917
     session = begin(config, verbose=verbose)
     permit_trading(session, live=live, confirm=confirm)
     symbol = symbol.upper()
-    if session.settings.environment == "mainnet" and not _agreed(
+    if is_real_money(session) and not _agreed(
         f"Open a hedge on {symbol} of {usd} USD per leg?", yes=yes
     ):
         return ExitCode.NOT_DONE

@@ -8,6 +8,17 @@ VenueId = NewType("VenueId", str)
 Symbol = NewType("Symbol", str)
 """Our name of an asset, for example ``ETH``; the venue's spelling stays in its adapter."""
 
+
+
+def as_configured(symbol: Symbol) -> Symbol:
+    """
+    The spelling in which the configuration and the command line name a market.
+
+    Some venues have small letters in their names; limits and switches are found by this one.
+    """
+    return Symbol(symbol.upper())
+
+
 HedgeId = NewType("HedgeId", str)
 """Chosen by us before anything is sent: ``eth-260102213005-k3f9``."""
 

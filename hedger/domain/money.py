@@ -74,3 +74,8 @@ def plain(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text
+
+
+def rounded(value: Decimal, digits: int = 8) -> str:
+    """Text without an exponent, of so many significant digits at most."""
+    return plain(Decimal(f"{value:.{digits}g}"))

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.market import FundingPayment, FundingQuote
+from hedger.domain.money import plain
 from hedger.errors import StateError
 from hedger.ledger import events, hedges, totals
 from hedger.ledger import tables as t
@@ -156,9 +157,9 @@ def _differs(known: Any, payment: FundingPayment) -> bool:
 def _complain(session: Session, known: Any, payment: FundingPayment) -> None:
     """Once: the same contradiction will be read again and again."""
     text = (
-        f"{payment.venue} tells payment {payment.payment_id} of {payment.amount_usd} USD on "
+        f"{payment.venue} tells payment {payment.payment_id} of {plain(payment.amount_usd)} USD on "
         f"{payment.symbol} at {payment.settlement_at.isoformat()}, but the ledger has payment "
-        f"{known.payment_id} of {known.amount_usd} USD at {known.settlement_at.isoformat()}"
+        f"{known.payment_id} of {plain(known.amount_usd)} USD at {known.settlement_at.isoformat()}"
     )
     if _TOLD.first(session.conn, sentence=text) is None:
         events.append(session, "payment_conflict", text, hedge=known.hedge_id, level="error")
@@ -191,7 +192,7 @@ def _assign(session: Session, number: int, payment: FundingPayment) -> None:
     events.append(
         session,
         "funding",
-        f"{payment.venue} funding of {payment.amount_usd} USD on {payment.symbol}",
+        f"{payment.venue} funding of {plain(payment.amount_usd)} USD on {payment.symbol}",
         hedge=owner,
         data={"payment": payment.payment_id, "settlement_at": payment.settlement_at.isoformat()},
     )

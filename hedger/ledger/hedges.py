@@ -196,12 +196,14 @@ def _unknown(hedge_id: HedgeId) -> StateError:
 
 
 def find(conn: Connection, prefix: str) -> Hedge:
-    """One hedge by its id or the beginning of it."""
+    """One hedge by its id or the beginning of it; of several, the one that is not over."""
     if (whole := _GET.one(conn, of_row, this=prefix)) is not None:
         return whole
     found = _FIND.made(conn, of_row, pattern=beginning(prefix))
     if not prefix or not found:
         raise UsageError(f"no hedge begins with {prefix!r}; `hedger audit hedges` lists them")
+    if len(found) > 1 and (going_on := [h for h in found if not h.state.terminal]):
+        found = going_on
     if len(found) > 1:
         names = ", ".join(r.id for r in found[:SHOWN]) + (" ..." if len(found) > SHOWN else "")
         raise UsageError(f"several hedges begin with {prefix!r}: {names}; give more of the id")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId, LaneId, OrderId, VenueId
-from hedger.domain.money import ZERO
+from hedger.domain.money import ZERO, plain
 from hedger.domain.order import NEVER_SENT, Order, Prepared, Purpose, Side
 from hedger.errors import IllegalTransitionError, StateError
 from hedger.ledger import events, hedges
@@ -108,8 +108,8 @@ def intend(
     events.append(
         session,
         "intent",
-        f"{order.purpose} {order.side} {order.size} {order.symbol} on {order.venue} "
-        f"at {order.limit_price} or better, order {order.id}",
+        f"{order.purpose} {order.side} {plain(order.size)} {order.symbol} on {order.venue} "
+        f"at {plain(order.limit_price)} or better, order {order.id}",
         hedge=hedge.id,
         data={
             "order": order.id,

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hedger.domain.hedge import Hedge
-from hedger.domain.money import ZERO
+from hedger.domain.money import ZERO, plain, rounded
 from hedger.domain.order import Fill, Filled, Outcome, Prepared, Purpose, Refused, Unresolved
 from hedger.errors import IllegalTransitionError, StateError
 from hedger.ledger import events, hedges, late, totals
@@ -57,8 +57,8 @@ def _settle_filled(session: Session, row: Any, outcome: Filled) -> Hedge | None:
     if before.terminal and not booked:
         return None  # nothing new is known
     price = values["avg_price"]
-    at = f" at {price:.8g}" if price is not None else ""
-    level, text = "info", f"filled {outcome.size} of {row.size}{at} on {row.venue}"
+    at = f" at {rounded(price)}" if price is not None else ""
+    level, text = "info", f"filled {plain(outcome.size)} of {plain(row.size)}{at} on {row.venue}"
     if before.terminal:
         level, text = "error", f"was believed {before}, but {text}"
     values |= {"venue_order_id": outcome.venue_order_id, "status": outcome.status}
@@ -141,7 +141,7 @@ def _filled(session: Session, row: Any, outcome: Filled) -> tuple[OrderState, di
     size = hedges.total([fill.size for fill in found])
     if size != outcome.size:
         raise IllegalTransitionError(
-            f"order {row.id} is said to have filled {outcome.size}, but {size} are booked"
+            f"order {row.id} is said to have filled {plain(outcome.size)}, but {plain(size)} are booked"
         )
     value = hedges.total([EXACT.multiply(fill.size, fill.price) for fill in found])
     values = {

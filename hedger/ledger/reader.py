@@ -78,7 +78,7 @@ class Reader:
 
     def find(self, prefix: str) -> Hedge:
         """
-        The one hedge whose id is ``prefix`` or begins with it.
+        The one hedge whose id is ``prefix`` or begins with it; where several do, the live one.
 
         Raises:
             UsageError: none does, or several do.

@@ -14,7 +14,7 @@ from typing import Final
 
 from hedger.domain.ids import VenueId
 from hedger.domain.market import Position
-from hedger.domain.money import BPS, ONE, ZERO
+from hedger.domain.money import BPS, ONE, ZERO, plain
 from hedger.risk.values import Funds, Limits, Objection
 
 MAINTENANCE: Final = Decimal("0.05")
@@ -88,7 +88,7 @@ def _free_margin(funds: Funds, limits: Limits) -> str:
     if left < least:
         return (
             f"{funds.venue} would have {left:.2f} USD free, and {least:.2f} have to stay"
-            f" (risk.min_free_margin_share {limits.min_free_margin_share})"
+            f" (risk.min_free_margin_share {plain(limits.min_free_margin_share)})"
         )
     return ""
 
@@ -97,8 +97,8 @@ def _venue_value(funds: Funds, limits: Limits) -> str:
     if funds.other_usd is None or funds.other_usd + funds.asked_usd <= limits.max_venue_usd:
         return ""
     return (
-        f"{funds.other_usd:.2f} USD are held on {funds.venue}; with {funds.asked_usd} more it is"
-        f" above risk.max_venue_usd ({limits.max_venue_usd})"
+        f"{funds.other_usd:.2f} USD are held on {funds.venue}; with {plain(funds.asked_usd)} more it is"
+        f" above risk.max_venue_usd ({plain(limits.max_venue_usd)})"
     )
 
 
@@ -115,7 +115,7 @@ def _distance(funds: Funds, limits: Limits) -> str:
     if distance < limits.min_liquidation_distance_bps:
         return (
             f"{funds.venue} would be {distance:.0f} bps from liquidation,"
-            f" risk.min_liquidation_distance_bps is {limits.min_liquidation_distance_bps}"
+            f" risk.min_liquidation_distance_bps is {plain(limits.min_liquidation_distance_bps)}"
         )
     return ""
 
@@ -128,13 +128,13 @@ def losses(track: Track | None, limits: Limits) -> list[Objection]:
     if track.day_loss_usd > limits.max_day_loss_usd:
         text = (
             f"{track.day_loss_usd:.2f} USD were lost today, risk.max_day_loss_usd is"
-            f" {limits.max_day_loss_usd}; `hedger resume --losses` counts anew"
+            f" {plain(limits.max_day_loss_usd)}; `hedger resume --losses` counts anew"
         )
         found.append(Objection("day_loss", text))
     if track.drawdown_usd > limits.max_drawdown_usd:
         text = (
             f"{track.drawdown_usd:.2f} USD below the highest equity, risk.max_drawdown_usd is"
-            f" {limits.max_drawdown_usd}; `hedger resume --losses` counts anew"
+            f" {plain(limits.max_drawdown_usd)}; `hedger resume --losses` counts anew"
         )
         found.append(Objection("drawdown", text))
     return found

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
+from hedger.domain.ids import as_configured
 from hedger.domain.market import MarketStatus
-from hedger.domain.money import ZERO
+from hedger.domain.money import ZERO, plain
 from hedger.risk.values import SETTLEMENT_GAP_S, Book, Limits, Opened, Plan
 from hedger.units import beyond_cap
 
@@ -16,7 +17,8 @@ def _size(plan: Plan, limits: Limits, book: Book) -> str:
     least = max(plan.a.min_size, plan.b.min_size)
     if plan.size < least or plan.size <= ZERO:
         return (
-            f"{plan.usd} USD buy {plan.size} {plan.symbol}, below the minimum of {least};"
+            f"{plain(plan.usd)} USD buy {plain(plan.size)} {plan.symbol}, below the minimum of"
+            f" {plain(least)};"
             f" at least {least * plan.price:.2f} USD are needed"
         )
     return ""
@@ -27,24 +29,30 @@ def _notional(plan: Plan, limits: Limits, book: Book) -> str:
     for instrument in (plan.a, plan.b):
         if value < instrument.min_notional_usd:
             return (
-                f"{value:.2f} USD are below the {instrument.min_notional_usd} of {instrument.venue}"
+                f"{value:.2f} USD are below the {plain(instrument.min_notional_usd)} of"
+                f" {instrument.venue}"
             )
         cap = instrument.max_order_value_usd
         if cap is not None and value > cap:
-            return f"{value:.2f} USD are above the order cap {cap} of {instrument.venue}"
+            return f"{value:.2f} USD are above the order cap {plain(cap)} of {instrument.venue}"
     return ""
 
 
 def _position_limit(plan: Plan, limits: Limits, book: Book) -> str:
     if plan.usd > limits.max_position_usd:
-        return f"{plan.usd} USD are above trading.max_position_size_usd ({limits.max_position_usd})"
+        return (
+            f"{plain(plan.usd)} USD are above trading.max_position_size_usd"
+            f" ({plain(limits.max_position_usd)})"
+        )
     return ""
 
 
 def _market_limit(plan: Plan, limits: Limits, book: Book) -> str:
-    most = limits.market_usd.get(plan.symbol)
+    most = limits.market_usd.get(as_configured(plan.symbol))
     if most is not None and plan.usd > most:
-        return f"{plan.usd} USD are above risk.market_usd of {plan.symbol} ({most})"
+        return (
+            f"{plain(plan.usd)} USD are above risk.market_usd of {plan.symbol} ({plain(most)})"
+        )
     return ""
 
 
@@ -53,8 +61,8 @@ def _venue_limit(plan: Plan, limits: Limits, book: Book) -> str:
         held = book.live_usd.get(venue, ZERO)
         if held + plan.usd > limits.max_venue_usd:
             return (
-                f"{held} USD are open on {venue}; with {plan.usd} more it is above"
-                f" risk.max_venue_usd ({limits.max_venue_usd})"
+                f"{plain(held)} USD are open on {venue}; with {plain(plan.usd)} more it is above"
+                f" risk.max_venue_usd ({plain(limits.max_venue_usd)})"
             )
     return ""
 
@@ -72,8 +80,8 @@ def _market_day_usd(plan: Plan, limits: Limits, book: Book) -> str:
 def _usd_limit(plan: Plan, done: Opened, most: Decimal, key: str, where: str) -> str:
     if done.usd + plan.usd > most:
         return (
-            f"{done.usd} USD were opened{where} today; with {plan.usd} more it is above"
-            f" {key} ({most})"
+            f"{plain(done.usd)} USD were opened{where} today; with {plain(plan.usd)} more it is"
+            f" above {key} ({plain(most)})"
         )
     return ""
 
@@ -140,13 +148,13 @@ def _churn(plan: Plan, limits: Limits, book: Book) -> str:
 
 
 def _blacklist(plan: Plan, limits: Limits, book: Book) -> str:
-    if plan.symbol in limits.blocked_symbols:
+    if as_configured(plan.symbol) in limits.blocked_symbols:
         return f"{plan.symbol} is in trading.blocked_symbols"
     return ""
 
 
 def _market_off(plan: Plan, limits: Limits, book: Book) -> str:
-    return book.markets_off.get(plan.symbol, "")
+    return book.markets_off.get(as_configured(plan.symbol), "")
 
 
 def _listed(plan: Plan, limits: Limits, book: Book) -> str:
@@ -160,7 +168,7 @@ def _price_gap(plan: Plan, limits: Limits, book: Book) -> str:
     if plan.price_gap_bps > limits.max_price_gap_bps:
         return (
             f"prices differ by {plan.price_gap_bps:.1f} bps,"
-            f" trading.max_price_gap_bps is {limits.max_price_gap_bps}"
+            f" trading.max_price_gap_bps is {plain(limits.max_price_gap_bps)}"
         )
     return ""
 

@@ -1,0 +1,1 @@
+"""What the configuration says: reading its file, checking names, addresses and networks."""

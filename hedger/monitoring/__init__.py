@@ -1,0 +1,1 @@
+"""What is watched while the program runs, and told to a person."""
