@@ -24,6 +24,7 @@ from hedger.ledger.store import Store
 from hedger.legproof import LegProof
 from hedger.legs import LegReader
 from hedger.leverage import LeverageKeeper
+from hedger.monitoring.namecheck import NameCheck
 from hedger.nakedwatch import NakedWatch
 from hedger.opening import Opening
 from hedger.patience import Patience
@@ -182,6 +183,7 @@ def compose(
             settlements=settlements,
         ),
         riskdesk=riskdesk,
+        names=NameCheck(settings, quotes=quotes, store=store),
         ids=ids,
         clock=clock,
     )

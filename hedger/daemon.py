@@ -9,7 +9,7 @@ from loguru import logger
 from hedger import control, recovery, scheduler
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId
-from hedger.errors import UnwritableError, VenueError
+from hedger.errors import ConfigError, UnwritableError, VenueError
 from hedger.handlers import handlers
 from hedger.holding import URGENT, Action
 from hedger.home import Home
@@ -42,7 +42,7 @@ class Daemon:
         Serve until ``stop`` is set; what has begun is finished first, for at most 22 s.
 
         Raises:
-            ConfigError: a job's schedule is wrong.
+            ConfigError: a job's schedule is wrong, or a market that is named is none.
         """
         jobs = self._jobs()
         scheduler.check({name: job for name, (job, _) in jobs.items()})
@@ -57,6 +57,9 @@ class Daemon:
                 await self._serve(jobs, stop)
         except TimeoutError:
             logger.warning("stopped after {:g} s; the next start takes up what is left", GRACE_S)
+        except ConfigError:
+            recovery.stopped(trader.store)
+            raise
         with contextlib.suppress(UnwritableError):  # a full disk is no reason to end badly
             recovery.stopped(trader.store)
 
@@ -84,6 +87,7 @@ class Daemon:
         trader = self._trader
         await trader.recover(logger.info)
         await trader.hold_against_accounts()
+        await trader.opening.names.at_start()
         await self._patient(self.accounts)()  # the balances before anything new is begun
         await self._patient(self._first_check)()
         server = control.ControlServer(
@@ -150,6 +154,7 @@ class Daemon:
     async def scan(self) -> None:
         """Look around, and open at most one hedge per look."""
         trader = self._trader
+        await trader.opening.names.look()
         result = await trader.look_around()
         if not trader.settings.entry.enabled or self._stopping:
             return

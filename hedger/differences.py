@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId, Symbol, VenueId
@@ -45,6 +46,18 @@ class Difference:
         if self.kind is Kind.UNEXPLAINED:
             return f"{held}, and no hedge explains it"
         return f"{held}, our fills of hedge {self.hedge} make {plain(self.booked)}"
+
+    def row(self) -> dict[str, Any]:
+        """The stable keys of it in JSON."""
+        return {
+            "kind": self.kind,
+            "venue": self.venue,
+            "symbol": self.symbol,
+            "hedge": self.hedge,
+            "booked": plain(self.booked),
+            "read": plain(self.read),
+            "text": self.text(),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,8 +123,8 @@ def _worth(found: Valuation, facts: MarketFacts, rules: EntryRules) -> Iterator[
         yield (
             Code.MULTIPLE,
             (
-                f"expected funding of {found.funding_usd:.4f} USD is not {plain(rules.cost_multiple)}"
-                f" times the cost of {found.cost_usd:.4f}"
+                f"expected funding of {found.funding_usd:.4f} USD is not"
+                f" {plain(rules.cost_multiple)} times the cost of {found.cost_usd:.4f}"
             ),
         )
 

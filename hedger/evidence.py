@@ -44,6 +44,10 @@ class Evidence:
         slow = [d for d in found if d.kind is Kind.UNEXPLAINED]
         return max((self._lag.bound_s(d.venue) for d in slow), default=QUICK_S)
 
+    def late_s(self, found: Sequence[Difference]) -> float:
+        """How late the readings of these may be at most, in seconds."""
+        return max((self._lag.bound_s(d.venue) for d in found), default=0.0)
+
     async def against(self, difference: Difference, asked_at: datetime) -> str | None:
         """
         None where it is to be believed.

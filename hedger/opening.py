@@ -25,6 +25,7 @@ from hedger.executor import Executor
 from hedger.ids import IdMaker
 from hedger.ledger.records import Decision
 from hedger.ledger.store import Store
+from hedger.monitoring.namecheck import NameCheck
 from hedger.opportunity import Opportunity, Pair
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
@@ -67,6 +68,7 @@ class Opening:
     clocks: ClockWatch
     entering: Entering
     riskdesk: RiskDesk
+    names: NameCheck
     ids: IdMaker
     clock: Clock
     situation: Situation = field(default_factory=Situation)
@@ -79,8 +81,10 @@ class Opening:
 
         Raises:
             UsageError: risk objects; the text holds every reason.
+            ConfigError: a market that the configuration names is none.
             VenueError: a venue could not be asked.
         """
+        await self.names.refuse()
         verdict = await self.judge(await self.plan(await self.pair(symbol), usd))
         if isinstance(verdict, risk.Objected):
             raise UsageError(f"{symbol} is not opened: " + "; ".join(verdict.reasons))
@@ -161,6 +165,7 @@ class Opening:
         reasons = [*self.situation.stopped.values(), self.breaker.reason, self.store.trouble or ""]
         reasons += self.lanes.held_back()
         reasons += self.clocks.held_back()
+        reasons += self.names.held_back()
         book = self.riskdesk.book(self.situation, reasons, leverage_in_doubt)
         return risk.review(plan, self.riskdesk.limits, book)
 

@@ -11,7 +11,7 @@ order that still works there though we believe it over is cancelled and looked u
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from loguru import logger
@@ -46,14 +46,17 @@ LEGS = frozenset({Kind.LEG_DIFFERS})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """
-    One reconciliation. ``in_doubt`` says why each venue cannot be relied on at present;
-    ``cooling`` are markets on which a leg was taken from us a short while ago.
+    One reconciliation. ``in_doubt`` says why each venue cannot be relied on at present: those
+    in ``unread`` did not answer, the others contradict themselves. ``undecided`` may be older
+    than our last fill; on the markets of ``cooling`` a leg was taken from us a while ago.
     """
 
     differences: Sequence[Difference]
     in_doubt: Mapping[VenueId, str]
     blocked: frozenset[tuple[VenueId, Symbol]]
     cooling: frozenset[Symbol] = frozenset()
+    unread: frozenset[VenueId] = frozenset()
+    undecided: Sequence[Difference] = ()
 
 
 class Reconciler:
@@ -95,19 +98,25 @@ class Reconciler:
         """Find differences that all evidence agrees on; changes nothing but the record of them."""
         asked_at = self._clock.now()
         readings, in_doubt = await self._read()
+        undecided: list[Difference] = []
         first = [d for d in await self._differences(readings) if d.kind in kinds]
         agreed: list[Difference] = []
         confirmed = [difference for difference in first if difference in self._untouched]
         if first := [difference for difference in first if difference not in self._untouched]:
             agreed, asked_at, again = await self._look_again(first)
             in_doubt = {**in_doubt, **again}
+        unread = set(in_doubt)
         for difference in agreed:
             doubt = await self._evidence.against(difference, asked_at)
             if doubt is None:
                 confirmed.append(difference)
             elif doubt:
                 in_doubt = {**in_doubt, difference.venue: doubt}
-        return self._report(confirmed, in_doubt, kinds)
+                unread.discard(difference.venue)
+            else:
+                undecided.append(difference)
+        report = self._report(confirmed, in_doubt, kinds)
+        return replace(report, unread=frozenset(unread), undecided=undecided)
 
     async def _look_again(
         self, first: Sequence[Difference]
@@ -153,12 +162,16 @@ class Reconciler:
         report = await self.look()
         await together(self._repair(difference) for difference in report.differences)
         failed = await self._stray.run()
-        return Report(
-            differences=report.differences,
+        return replace(
+            report,
             in_doubt={**failed, **report.in_doubt},
-            blocked=report.blocked,
             cooling=self._cooling(),
+            unread=report.unread | (failed.keys() - report.in_doubt.keys()),
         )
+
+    def settles_in_s(self, undecided: Sequence[Difference]) -> float:
+        """After how many seconds a further look decides what is undecided now."""
+        return self._evidence.late_s(undecided)
 
     @property
     def age_s(self) -> float:
@@ -282,7 +295,7 @@ class Reconciler:
             self._told[kind] = set(texts)
         if kinds != ALL_KINDS:
             return
-        doubts = {f"{venue} could not be read: {why}" for venue, why in in_doubt.items()}
+        doubts = {f"{venue} is in doubt: {why}" for venue, why in in_doubt.items()}
         for text in sorted(doubts - self._doubted):
             self._store.event("venue_in_doubt", text, level="warning")
         self._doubted = doubts

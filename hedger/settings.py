@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from hedger.config import document, names
 from hedger.config.names import EachMarketOnce, MarketName
@@ -261,7 +261,9 @@ def _checked(found: document.Document, source: str) -> Settings:
     except ValidationError as error:
         where, text = sentence(error)
         raise ConfigError(f"{_at(source, found.line(where))}: {text}") from None
-    fees = settings.scan.taker_fee_bps if "taker_fee_bps" in settings.scan.model_fields_set else None
+    fees = (
+        settings.scan.taker_fee_bps if "taker_fee_bps" in settings.scan.model_fields_set else None
+    )
     wrong = names.misnamed(
         settings.venues.order,
         fees=fees,

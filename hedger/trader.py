@@ -187,8 +187,17 @@ class Trader:
         return rows
 
     async def reconcile(self, progress: Progress) -> Row:
-        """Hold the ledger against both accounts, repair, and read funding."""
+        """
+        Hold the ledger against both accounts, repair, and read funding.
+
+        What a reading may be too old to decide is looked at once more when it is not.
+        """
         report = await self.hold_against_accounts()
+        if report.undecided:
+            wait_s = self.reconciler.settles_in_s(report.undecided)
+            progress(f"what differs may be an old reading: looking again in {wait_s:.0f} s")
+            await self.clock.sleep(wait_s)
+            report = await self.hold_against_accounts()
         for difference in report.differences:
             progress(difference.text())
         payments = await self.accruals.run()
@@ -198,19 +207,11 @@ class Trader:
         if entries:
             progress(f"{entries} entries of the venues' own books booked")
         return {
-            "differences": [
-                {
-                    "kind": d.kind,
-                    "venue": d.venue,
-                    "symbol": d.symbol,
-                    "hedge": d.hedge,
-                    "booked": plain(d.booked),
-                    "read": plain(d.read),
-                    "text": d.text(),
-                }
-                for d in report.differences
-            ],
+            "differences": [d.row() for d in report.differences],
+            "undecided": [d.row() for d in report.undecided],
             "in_doubt": dict(report.in_doubt),
+            "unread": sorted(report.unread),
+            "escalated": [h.id for h in self.store.live() if h.state is State.ESCALATED],
             "blocked": [f"{v}:{s}" for v, s in sorted(report.blocked)],
             "funding_payments": payments,
             "account_entries": entries,

@@ -19,7 +19,9 @@ STARK_ORDER: Final = 0x0800000000000010FFFFFFFFFFFFFFFFB781126DCAE7B2321E66A241A
 
 LIGHTER_ACCOUNT: Final = 700_001
 ACCOUNTS: Final = 100_000  # how many different accounts chance picks from
-LIGHTER_CHAIN_ID: Final = 300  # of the test network: nothing signed here is worth anything elsewhere
+LIGHTER_CHAIN_ID: Final = (
+    300  # of the test network: nothing signed here is worth anything elsewhere
+)
 LIGHTER_KEY_INDEXES: Final = (5, 6, 7)
 
 RandBelow = Callable[[int], int]

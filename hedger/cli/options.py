@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hedger.cli.output import Format
+from hedger.errors import UsageError
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
@@ -46,6 +47,21 @@ def live_options(command: Command) -> Command:
         help="On mainnet: the accounts to trade, as x10:VAULT,lighter:ACCOUNT.",
     )(command)
     return click.option("--live", is_flag=True, help="On mainnet: trade real money.")(command)
+
+
+def named_market(text: str, where: str) -> str:
+    """
+    A market as the command line names it, in the spelling of the configuration.
+
+    Raises:
+        UsageError: it cannot be a market's name.
+    """
+    from hedger.config.names import market_name
+
+    try:
+        return market_name(text)
+    except ValueError as error:
+        raise UsageError(f"{where} is {text!r}: {error}") from None
 
 
 def yes_option(command: Command) -> Command:

@@ -13,8 +13,9 @@ from hedger.audit import recovered
 from hedger.cli import columns, reports
 from hedger.cli.configuration import Session, begin
 from hedger.cli.exit_codes import ExitCode
-from hedger.cli.options import config_option, format_option
+from hedger.cli.options import config_option, format_option, named_market
 from hedger.cli.output import Format, Row, emit, emit_object, say
+from hedger.cli.watching import unless_watched
 from hedger.errors import UsageError
 
 KINDS = (
@@ -106,7 +107,7 @@ def status(*, output: Format, config: Path | None, verbose: bool) -> int:
         if session.home.kill_file.exists():
             say(f"no new hedges: {session.home.kill_file} is there; remove it")
     exposed = any(_is_exposed(row["state"], working=holder is not None) for row in hedges)
-    return ExitCode.EXPOSED if exposed else ExitCode.DONE
+    return unless_watched(session, ExitCode.EXPOSED if exposed else ExitCode.DONE)
 
 
 def _worth(session: Session) -> dict[str, dict[str, Any]]:
@@ -246,7 +247,7 @@ def audit(
     filters = questions.Filters(
         since=when(since, "--since"),
         until=when(until, "--until"),
-        market=market.upper() if market else None,
+        market=named_market(market, "--market") if market else None,
         venue=venue,
         hedge=hedge,
         state=state,

@@ -10,7 +10,7 @@ import click
 
 from hedger.cli.configuration import Session, begin
 from hedger.cli.exit_codes import ExitCode
-from hedger.cli.options import config_option, format_option
+from hedger.cli.options import config_option, format_option, named_market
 from hedger.cli.output import Format, emit_object, say
 from hedger.cli.running import in_the_ledger
 from hedger.errors import UsageError
@@ -76,12 +76,19 @@ def resume(
     config: Path | None,
     verbose: bool,
 ) -> int:
-    """Undo `hedger pause`: of one scope, or of all where none is named."""
+    """
+    Undo `hedger pause`: of one scope, or of all where none is named.
+
+    Sends nothing, so it asks for no --live, with --losses neither: but the daemon may open
+    hedges again from then on, on mainnet too.
+    """
     session = begin(config, verbose=verbose)
     scope = _scope(session, venue, market, stablecoin=stablecoin)
     args = {"scope": scope, "losses": losses, "who": getpass.getuser()}
     found = in_the_ledger(session, "resume", args, partial(_resume_here, args=args))
     emit_object(found, output, rows="resumed")
+    if losses:
+        say("the loss stop is lifted: the daemon may open hedges again, with real money too")
     if session.home.kill_file.exists():
         say(f"{session.home.kill_file} is still there, and stops new hedges")
     return ExitCode.DONE
@@ -95,7 +102,7 @@ def _scope(
     if stablecoin:
         return "stablecoin"
     if market is not None:
-        return f"market:{market.upper()}"
+        return f"market:{named_market(market, '--market')}"
     if venue is None:
         return None
     if venue not in session.settings.venues.order:

@@ -7,11 +7,19 @@ from typing import Any
 
 import click
 
+from hedger.cli import reconciling
 from hedger.cli.configuration import Session, begin, is_real_money, permit_trading
 from hedger.cli.exit_codes import ExitCode
-from hedger.cli.options import config_option, format_option, live_options, yes_option
+from hedger.cli.options import (
+    config_option,
+    format_option,
+    live_options,
+    named_market,
+    yes_option,
+)
 from hedger.cli.output import Format, emit, emit_object, say, show
 from hedger.cli.running import carry_out, look
+from hedger.cli.watching import unless_watched
 from hedger.errors import HedgerError, UsageError
 
 SETTLED = frozenset({"refused", "closed_flat", "closed"})  # nothing is left open
@@ -41,14 +49,14 @@ def open_(  # noqa: PLR0917
     """
     session = begin(config, verbose=verbose)
     permit_trading(session, live=live, confirm=confirm)
-    symbol = symbol.upper()
+    symbol = named_market(symbol, "SYMBOL")
     if is_real_money(session) and not _agreed(
         f"Open a hedge on {symbol} of {usd} USD per leg?", yes=yes
     ):
         return ExitCode.NOT_DONE
     hedge = carry_out(session, "open", {"symbol": symbol, "usd": usd}, verbose=verbose)
     emit_object(hedge, output)
-    return _after_open(hedge)
+    return unless_watched(session, _after_open(hedge))
 
 
 @click.command()
@@ -74,7 +82,7 @@ def close(
     permit_trading(session, live=live, confirm=confirm)
     closed = carry_out(session, "close", {"hedge": hedge}, verbose=verbose)
     emit_object(closed, output)
-    return _after_exit([closed])
+    return unless_watched(session, _after_exit([closed]))
 
 
 @click.command()
@@ -107,20 +115,21 @@ def rollback(
     """
     if sum((hedge is not None, market is not None, everything)) != 1:
         raise UsageError("rollback: name exactly one of HEDGE, --market M and --all")
+    named = None if market is None else named_market(market, "--market")
     session = begin(config, verbose=verbose)
     if not dry_run:
         permit_trading(session, live=live, confirm=confirm)
         if not yes:
             _need_terminal()
-    args = {"hedge": hedge, "market": market.upper() if market else None, "all": everything}
+    args = {"hedge": hedge, "market": named, "all": everything}
     if dry_run:
         emit(look(session, "preview_rollback", args)["rows"], output, empty="nothing to take off")
         return ExitCode.DONE
     if not _previewed(session, args, yes=yes):
         return ExitCode.NOT_DONE
     rows = carry_out(session, "rollback", args, verbose=verbose)["rows"]
-    emit(rows, output, empty="everything is flat")
-    return _after_exit(rows)
+    emit(rows, output, empty=f"nothing is held on {named}" if named else "everything is flat")
+    return unless_watched(session, _after_exit(rows))
 
 
 @click.command()
@@ -130,16 +139,23 @@ def rollback(
 def reconcile(
     *, output: Format, config: Path | None, verbose: bool, live: bool, confirm: str | None
 ) -> int:
-    """Compare the ledger with the venues."""
+    """
+    Compare the ledger with the venues.
+
+    Exits 6 where they differ or a venue contradicts itself, and 4 where one could not be read.
+    """
     session = begin(config, verbose=verbose)
     permit_trading(session, live=live, confirm=confirm)
     result = carry_out(session, "reconcile", {}, verbose=verbose)
-    differences = result.get("differences", [])
+    differences, doubts = result.get("differences", []), reconciling.doubts(result)
     if output is Format.TABLE:
-        emit(differences, output, empty="the ledger and the venues agree")
+        agree = "no difference is proven" if doubts else "the ledger and the venues agree"
+        emit(differences, output, empty=agree)
     else:
         emit_object(result, output, rows="differences")
-    return ExitCode.EXPOSED if differences else ExitCode.DONE
+    for line in doubts:
+        say(line)
+    return reconciling.exit_code(result)
 
 
 def _previewed(session: Session, args: Mapping[str, Any], *, yes: bool) -> bool:

@@ -42,9 +42,9 @@ def fault_of(address: str, plain: str, secure: str, *, plain_here: bool) -> str:
     if parts.scheme == plain and is_this_machine(host_of(address)):
         if plain_here:
             return ""
-        return f"keys of real money are never sent unencrypted, on this machine either; use {secure}://"
+        return f"keys of real money are not sent unencrypted, not even here; use {secure}://"
     if parts.scheme == plain:
-        return f"keys and orders would be sent unencrypted; use {secure}:// ({plain}:// is for this machine only)"
+        return f"keys would be sent unencrypted; use {secure}:// ({plain}:// for this machine only)"
     return f"begin it with {secure}://"
 
 

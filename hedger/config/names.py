@@ -93,8 +93,8 @@ def misnamed(
         for venue in found:
             if venue not in order:
                 yield (*section.split("."), venue), _unknown_venue(section, venue, order)
-    for venue in order if fees is not None else ():
-        if venue not in fees:
+    for venue in order:
+        if fees is not None and venue not in fees:
             text = f"scan.taker_fee_bps leaves {venue} out, whose fee would count as zero; add it"
             yield ("scan", "taker_fee_bps"), text
     yield from _of_symbols(order, names)
@@ -113,7 +113,7 @@ def _of_symbols(
             if venue not in order:
                 yield (*where, venue), _unknown_venue(key, venue, order)
             elif not name or name != name.strip():
-                text = f"{key}.{venue} is {name!r}; give the venue's name of the market, without blanks"
+                text = f"{key}.{venue} is {name!r}; give the venue's name, without blanks"
                 yield (*where, venue), text
             elif (other := taken.setdefault((venue, name), symbol)) != symbol:
                 text = (

@@ -9,7 +9,6 @@ Symbol = NewType("Symbol", str)
 """Our name of an asset, for example ``ETH``; the venue's spelling stays in its adapter."""
 
 
-
 def as_configured(symbol: Symbol) -> Symbol:
     """
     The spelling in which the configuration and the command line name a market.

@@ -202,8 +202,10 @@ def find(conn: Connection, prefix: str) -> Hedge:
     found = _FIND.made(conn, of_row, pattern=beginning(prefix))
     if not prefix or not found:
         raise UsageError(f"no hedge begins with {prefix!r}; `hedger audit hedges` lists them")
-    if len(found) > 1 and (going_on := [h for h in found if not h.state.terminal]):
-        found = going_on
+    if len(found) > 1:  # only some of them: the live ones need not be among these
+        begun = prefix.lower()
+        going_on = [each for each in live(conn) if each.id.startswith(begun)]
+        found = sorted(going_on, key=attrgetter("id")) or found
     if len(found) > 1:
         names = ", ".join(r.id for r in found[:SHOWN]) + (" ..." if len(found) > SHOWN else "")
         raise UsageError(f"several hedges begin with {prefix!r}: {names}; give more of the id")

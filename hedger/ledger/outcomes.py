@@ -141,7 +141,8 @@ def _filled(session: Session, row: Any, outcome: Filled) -> tuple[OrderState, di
     size = hedges.total([fill.size for fill in found])
     if size != outcome.size:
         raise IllegalTransitionError(
-            f"order {row.id} is said to have filled {plain(outcome.size)}, but {plain(size)} are booked"
+            f"order {row.id} is said to have filled {plain(outcome.size)},"
+            f" but {plain(size)} are booked"
         )
     value = hedges.total([EXACT.multiply(fill.size, fill.price) for fill in found])
     values = {

@@ -97,8 +97,8 @@ def _venue_value(funds: Funds, limits: Limits) -> str:
     if funds.other_usd is None or funds.other_usd + funds.asked_usd <= limits.max_venue_usd:
         return ""
     return (
-        f"{funds.other_usd:.2f} USD are held on {funds.venue}; with {plain(funds.asked_usd)} more it is"
-        f" above risk.max_venue_usd ({plain(limits.max_venue_usd)})"
+        f"{funds.other_usd:.2f} USD are held on {funds.venue}; with {plain(funds.asked_usd)} more"
+        f" it is above risk.max_venue_usd ({plain(limits.max_venue_usd)})"
     )
 
 

@@ -50,9 +50,7 @@ def _position_limit(plan: Plan, limits: Limits, book: Book) -> str:
 def _market_limit(plan: Plan, limits: Limits, book: Book) -> str:
     most = limits.market_usd.get(as_configured(plan.symbol))
     if most is not None and plan.usd > most:
-        return (
-            f"{plain(plan.usd)} USD are above risk.market_usd of {plan.symbol} ({plain(most)})"
-        )
+        return f"{plain(plan.usd)} USD are above risk.market_usd of {plan.symbol} ({plain(most)})"
     return ""
 
 

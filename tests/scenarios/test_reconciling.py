@@ -167,7 +167,7 @@ async def test_a_venue_that_cannot_be_read_is_in_doubt_and_not_flat(
         await desk.open("BTC", 300)
     assert desk.position(X10, "BTC") == ZERO
     (event,) = desk.events("venue_in_doubt")
-    assert event["text"].startswith(f"{silent} could not be read")
+    assert event["text"].startswith(f"{silent} is in doubt: ")
 
 
 @pytest.mark.parametrize("venue", [X10, LIGHTER])

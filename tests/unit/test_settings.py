@@ -35,7 +35,9 @@ def test_the_shipped_sandbox_configuration_is_complete() -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_real_configuration_asks_whether_the_account_is_ours_alone(name: str) -> None:
-    with pytest.raises(ConfigError, match=rf"{name} line \d+: account\.dedicated is 'REPLACE_WITH_"):
+    with pytest.raises(
+        ConfigError, match=rf"{name} line \d+: account\.dedicated is 'REPLACE_WITH_"
+    ):
         settings.load(CONFIG / name)
 
 
