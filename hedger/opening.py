@@ -16,7 +16,7 @@ from hedger.breaker import CircuitBreaker
 from hedger.clock import Clock
 from hedger.clockwatch import ClockWatch
 from hedger.domain.hedge import Hedge, State
-from hedger.domain.ids import Symbol, VenueId
+from hedger.domain.ids import Symbol, VenueId, as_configured
 from hedger.domain.money import ZERO, plain
 from hedger.entering import Entering, Proposal
 from hedger.entry import Code
@@ -171,7 +171,7 @@ class Opening:
 
     async def pair(self, symbol: Symbol) -> Pair:
         """
-        The present quotes of both venues.
+        The present quotes of both venues; small letters in their name need not be typed.
 
         Raises:
             UsageError: one of them has no active market.
@@ -180,12 +180,12 @@ class Opening:
         first, second = self.settings.venues.order
         quotes = []
         for venue in (first, second):
-            found = (
-                await asking(self.quotes[venue].funding, self.settings.retry_policy, self.clock)
-            ).get(symbol)
-            if found is None:
+            found = await asking(self.quotes[venue].funding, self.settings.retry_policy, self.clock)
+            if symbol not in found and venue == first:
+                symbol = next((s for s in found if as_configured(s) == symbol), symbol)
+            if symbol not in found:
                 raise UsageError(f"{symbol} has no active market on {venue}; `hedger scan` lists")
-            quotes.append(found)
+            quotes.append(found[symbol])
         return Pair(symbol=symbol, a=quotes[0], b=quotes[1])
 
     async def plan(

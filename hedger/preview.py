@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from hedger.domain.hedge import Hedge
-from hedger.domain.ids import HedgeId, Symbol, VenueId
+from hedger.domain.ids import HedgeId, Symbol, VenueId, as_configured
 from hedger.domain.market import Position
 from hedger.domain.money import ZERO, plain, rounded
 from hedger.domain.order import Side
@@ -40,19 +40,19 @@ async def exposures(
         UsageError: no live hedge, or several, begin with ``hedge``.
         VenueError: a venue could not be asked.
     """
-    wanted = market
+    wanted = None if market is None else as_configured(market)
     if hedge is not None:
         named = [h for h in live if h.id.startswith(hedge)]
         if len(named) != 1:
             many = "several live hedges begin" if named else "no live hedge begins"
             raise UsageError(f"{many} with {hedge!r}; `hedger status` lists them")
-        wanted = named[0].symbol
+        wanted = as_configured(named[0].symbol)
     by_symbol = {h.symbol: h.id for h in live}
     return [
         Preview(position=position, hedge=by_symbol.get(position.symbol))
         for venue in venues.values()
         for position in (await venue.positions()).values()
-        if position.size != ZERO and (everything or position.symbol == wanted)
+        if position.size != ZERO and (everything or as_configured(position.symbol) == wanted)
     ]
 
 

@@ -15,9 +15,8 @@ import stat
 from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
 
-import yaml
-
 from hedger import log
+from hedger.config import document
 from hedger.domain.ids import VenueId
 from hedger.errors import ConfigError
 from hedger.home import Home
@@ -62,14 +61,7 @@ def _from_environment(venue: VenueId, environ: MutableMapping[str, str]) -> dict
 
 def _from_file(path: Path) -> dict[str, dict[str, str]]:
     text = _read_owner_only(path)
-    try:
-        # BaseLoader reads every value as text: 0x0012 must not become the number 18
-        data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - builds only str, list, dict
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" line {where.line + 1}" if where is not None else ""
-        # the parser's own text would quote the file
-        raise ConfigError(f"{path}{line}: this is not valid YAML; check the indentation") from None
+    data = document.read(text, str(path), as_text=True).data
     if not isinstance(data, dict) or not all(
         isinstance(names, dict) and all(isinstance(value, str) for value in names.values())
         for names in data.values()

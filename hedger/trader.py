@@ -18,7 +18,7 @@ from hedger.clock import Clock
 from hedger.clockwatch import ClockWatch
 from hedger.decay import DecayModel
 from hedger.domain.hedge import Hedge, State, Target
-from hedger.domain.ids import HedgeId, Symbol, VenueId
+from hedger.domain.ids import HedgeId, Symbol, VenueId, as_configured
 from hedger.domain.money import plain
 from hedger.entering import decay_model, terms_of
 from hedger.errors import UsageError
@@ -151,7 +151,8 @@ class Trader:
         if hedge is not None:
             hedges = [self.store.find(hedge)]
         else:
-            hedges = [h for h in self.store.live() if everything or h.symbol == market]
+            live = self.store.live()
+            hedges = [h for h in live if everything or as_configured(h.symbol) == market]
         rows = [await self._roll_back(h, progress) for h in hedges if not h.state.terminal]
         if hedge is None:
             rows += await self._roll_back_unexplained(market, progress)

@@ -15,6 +15,10 @@ from hedger.errors import ConfigError
 
 Value = str | int | float | bool
 
+KNOWN: Final = frozenset(
+    {"api_base_url", "stream_url", "vault", "public_key", "chain_id", "order_ttl_s"}
+)
+
 TTL_S: Final = 5.0
 TTL_MAX_S: Final = 12.0
 """An order that may live longer would keep an unanswered send undecided for too long."""
@@ -98,6 +102,11 @@ def read_options(
             and never shows a secret.
     """
     where = f"venues.options.{venue}"
+    for key in options:
+        if key not in KNOWN:
+            raise ConfigError(
+                f"{where}.{key} is not a known key; use one of {', '.join(sorted(KNOWN))}"
+            )
     chain_id = _text(where, options, "chain_id")
     if chain_id not in CHAINS:
         raise ConfigError(f"{where}.chain_id is {chain_id!r}; use SN_SEPOLIA or SN_MAIN")

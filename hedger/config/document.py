@@ -17,9 +17,11 @@ from hedger.errors import ConfigError
 
 Where = tuple[str, ...]
 
+TOO_DEEP: Final = ": is nested too deeply; write it flatter, without an alias that holds itself"
 MAX_BYTES: Final = 1_000_000
 MAX_NODES: Final = 50_000
 """With every alias followed; a shipped file has some 300."""
+DEPTH_MAX: Final = 50
 MERGE: Final = "tag:yaml.org,2002:merge"
 
 
@@ -62,15 +64,15 @@ def read_file(path: Path) -> Document:
     return read(text, str(path))
 
 
-def read(text: str, source: str) -> Document:
+def read(text: str, source: str, *, as_text: bool = False) -> Document:
     """
-    Read a text as ``yaml.safe_load`` would.
+    Read a text as ``yaml.safe_load`` would; with ``as_text``, every value is left a text.
 
     Raises:
         ConfigError: it is no YAML, a key stands twice, or it grows beyond all bounds; the
             sentence names the lines and shows no value.
     """
-    loader = _Loader(text)
+    loader = _TextLoader(text) if as_text else _Loader(text)
     try:
         node = loader.get_single_node()
         if node is None:
@@ -86,7 +88,7 @@ def read(text: str, source: str) -> Document:
             f"{source}{_at(error)}: this is not valid YAML; check the indentation"
         ) from None
     except RecursionError:
-        raise ConfigError(f"{source}: is nested too deeply; write it flatter") from None
+        raise ConfigError(f"{source}{TOO_DEEP}") from None
     finally:
         loader.dispose()
 
@@ -103,17 +105,24 @@ class _Loader(yaml.SafeLoader):
             raise _UnreadableValueError(problem_mark=node.start_mark) from error
 
 
+class _TextLoader(yaml.BaseLoader):
+    """Builds only str, list and dict: 0x0012 does not become the number 18."""
+
+
+_AnyLoader = _Loader | _TextLoader
+
+
 def _at(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     return f" line {mark.line + 1}" if mark is not None else ""
 
 
-def _lines(loader: _Loader, root: yaml.Node, source: str) -> Iterator[tuple[Where, int]]:
+def _lines(loader: _AnyLoader, root: yaml.Node, source: str) -> Iterator[tuple[Where, int]]:
     """
     Each path with its line; aliases are followed, for their contents stand there, too.
 
     Raises:
-        ConfigError: a key stands twice, or there are too many nodes.
+        ConfigError: a key stands twice, there are too many nodes, or they are too deep.
     """
     waiting: list[tuple[Where, yaml.Node]] = [((), root)]
     seen = 0
@@ -125,6 +134,8 @@ def _lines(loader: _Loader, root: yaml.Node, source: str) -> Iterator[tuple[Wher
                 f"{source}: has more than {MAX_NODES} values once its aliases are followed;"
                 " write them out without & and *"
             )
+        if len(where) > DEPTH_MAX:
+            raise ConfigError(f"{source}{TOO_DEEP}")
         if isinstance(node, yaml.SequenceNode):
             for number, entry in enumerate(node.value):
                 path = (*where, str(number))
@@ -135,7 +146,7 @@ def _lines(loader: _Loader, root: yaml.Node, source: str) -> Iterator[tuple[Wher
 
 
 def _of_mapping(
-    loader: _Loader,
+    loader: _AnyLoader,
     node: yaml.MappingNode,
     where: Where,
     source: str,
@@ -156,7 +167,7 @@ def _of_mapping(
         waiting.append((path, value))
 
 
-def _name(loader: _Loader, key: yaml.Node) -> object:
+def _name(loader: _AnyLoader, key: yaml.Node) -> object:
     """What a key means, so that 1 and 01, or a and "a", are seen to be the same."""
     if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE:
         return key.value if key.tag == MERGE else id(key)

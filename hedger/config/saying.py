@@ -9,8 +9,8 @@ from hedger.config.document import Where
 
 KEY: Final = "[key]"  # how pydantic marks a complaint about a key itself
 SHOWN_MAX: Final = 100
-HIDDEN: Final = frozenset({("alerts", "url"), ("alerts", "command"), ("venues", "options")})
-"""Values that may hold a token or a key are never shown."""
+HIDDEN: Final = (("alerts",), ("venues", "options"))
+"""Sections in which tokens and keys may stand: what was written there is not shown."""
 
 
 def sentence(error: ValidationError) -> tuple[Where, str]:
@@ -30,7 +30,9 @@ def sentence(error: ValidationError) -> tuple[Where, str]:
         case _:
             pass
     value = first["input"]
-    hidden = isinstance(value, dict | BaseModel) or where[:2] in HIDDEN
+    hidden = isinstance(value, dict | BaseModel) or any(
+        where[: len(section)] == section for section in HIDDEN
+    )
     shown = "" if hidden else f" {verb} {brief(value)}, which"
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
