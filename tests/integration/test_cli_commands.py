@@ -1,13 +1,16 @@
 """What a person or a script sees: sentences on standard error, results on standard output."""
 
 import asyncio
+import contextlib
 import json
 import os
 import pty
 import resource
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from hedger import audit, log
+from hedger import audit, crashpoints, log
 from hedger.cli import queries, root
 from hedger.cli.exit_codes import MEANING, ExitCode
 from hedger.control import ControlServer, Progress
@@ -33,6 +36,7 @@ class Desk:
     def __init__(self, state: str = "open", *, deaf: bool = False) -> None:
         self.state = state
         self.deaf = deaf
+        self.doubts: dict[str, Any] = {}
         self.asked: list[tuple[object, ...]] = []
 
     async def open_hedge(self, symbol: object, usd: object, progress: Progress) -> Row:
@@ -75,7 +79,7 @@ class Desk:
 
     async def reconcile(self, progress: Progress) -> Row:
         self.asked.append(("reconcile",))
-        return {"differences": [] if self.state == "open" else [{"venue": "x10"}]}
+        return {"differences": [] if self.state == "open" else [{"venue": "x10"}], **self.doubts}
 
 
 @pytest.fixture(autouse=True)
@@ -295,6 +299,48 @@ async def test_a_difference_between_ledger_and_venue_is_an_exit_code(home: Home)
     assert await ask(home, Desk("escalated"), "reconcile") == ExitCode.EXPOSED
 
 
+@pytest.mark.parametrize("output", ["table", "json", "csv"])
+@pytest.mark.parametrize(
+    ("unread", "code", "said"),
+    [
+        ([], ExitCode.EXPOSED, "lighter is in doubt: it shows 0 SOL, and its own trades make 0"),
+        (["lighter"], ExitCode.VENUE, "lighter could not be read: it shows 0 SOL"),
+    ],
+)
+async def test_r1_reconcile_never_says_agree_while_a_venue_is_in_doubt(
+    home: Home,
+    capsys: pytest.CaptureFixture[str],
+    output: str,
+    unread: list[str],
+    code: ExitCode,
+    said: str,
+) -> None:
+    desk = Desk("open")
+    why = "it shows 0 SOL, and its own trades make 0"
+    desk.doubts = {"in_doubt": {"lighter": why}, "unread": unread}
+
+    assert await ask(home, desk, "reconcile", "--format", output) == code
+    out, err = capsys.readouterr()
+    assert said in err
+    assert "agree" not in out + err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["open", "ETH-USD", "--usd", "9"],
+        ["rollback", "--market", "ETH-USD", "--yes"],
+        ["pause", "--market", "ETH-USD", "--reason", "x"],
+        ["audit", "hedges", "--market", "ETH-USD"],
+    ],
+)
+def test_b09_a_market_in_a_venues_spelling_is_refused_and_not_taken_for_nothing(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert root.run(words) == ExitCode.USAGE
+    assert "named by its asset alone, such as ETH" in the_error(capsys)
+
+
 def test_mainnet_is_not_traded_without_live(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -312,6 +358,113 @@ def test_mainnet_is_not_traded_on_accounts_that_were_not_named(
 
     assert root.run(["run", "--live", *confirm, "--config", config]) == ExitCode.USAGE
     assert "trades x10:10002,lighter:65" in the_error(capsys)
+
+
+SENDING = [
+    ["open", "ETH", "--usd", "9"],
+    ["close", "eth-1"],
+    ["rollback", "--all", "--yes"],
+    ["reconcile"],
+    ["settle", "eth-1", "--reason", "x"],
+    ["run"],
+]
+READING = [
+    ["rollback", "--all", "--dry-run"],
+    ["scan"],
+    ["record", "--data", "DATA"],
+    ["fetch-history", "--data", "DATA"],
+]
+
+
+@pytest.mark.parametrize("words", [*SENDING, *READING], ids=" ".join)
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param(
+            {"environment": "testnet"},
+            "venues.options.x10.chain_id is 'SN_MAIN', which trades real money",
+            id="F4 only the word says testnet",
+        ),
+        pytest.param(
+            {"environment": "mainnet", "secure": False},
+            "keys of real money are not sent unencrypted",
+            id="F5 plain http",
+        ),
+    ],
+)
+def test_f4_f5_every_command_asks_one_gate_before_any_request(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    changes: dict[str, Any],
+    said: str,
+) -> None:
+    monkeypatch.setenv("HEDGER_X10_API_KEY", "canary")
+    with Heard() as heard:
+        config = heard.a_file(tmp_path, **changes)
+        words = [str(tmp_path / "data") if word == "DATA" else word for word in words]
+
+        assert root.run([*words, "--config", str(config)]) == ExitCode.USAGE
+
+    assert said in the_error(capsys)
+    assert heard.connections == 0
+
+
+@pytest.mark.parametrize("words", SENDING, ids=" ".join)
+def test_f4_crash_points_are_not_armed_where_a_chain_is_real(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+) -> None:
+    monkeypatch.setenv("HEDGER_CRASH_AT", "intend.before:1")
+    with Heard() as heard:
+        config = heard.a_file(tmp_path, environment="testnet")
+
+        assert root.run([*words, "--config", str(config)]) == ExitCode.USAGE
+
+    assert "trades real money" in the_error(capsys)
+    assert crashpoints.passes() == {}
+    assert heard.connections == 0
+
+
+class Heard:
+    """Both venues as one port on this machine that counts who connects, and says nothing."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.settimeout(0.05)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._listen)
+
+    def __enter__(self) -> "Heard":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._socket.close()
+
+    def _listen(self) -> None:
+        while not self._ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                self._socket.accept()[0].close()
+                self.connections += 1
+
+    def a_file(self, folder: Path, *, environment: str, secure: bool = True) -> Path:
+        """The shipped mainnet file, as somebody left it who changed the rest."""
+        path = a_mainnet_file(folder)
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        here = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        data["environment"] = environment
+        if environment == "testnet" or not secure:
+            data["venues"]["options"]["x10"]["api_base_url"] = f"{here}/api/v1"
+            data["venues"]["options"]["lighter"]["url"] = here
+        path.write_text(yaml.safe_dump(data), encoding="utf-8")
+        return path
 
 
 async def test_mainnet_is_traded_when_its_accounts_are_named(home: Home, tmp_path: Path) -> None:
