@@ -22,7 +22,7 @@ from adapters.lighter.fields import (
 )
 from hedger.domain.ids import OrderId
 from hedger.domain.market import Instrument
-from hedger.domain.money import ZERO
+from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Fill, Order, Side
 
 TX_CREATE_ORDER: Final = 14
@@ -56,9 +56,13 @@ def steps(value: Decimal, step: Decimal, most: int, what: str) -> int:
     """
     count = value / step
     if count != count.to_integral_value():
-        raise NotSignableError(f"{what} {value} is not a whole number of steps of {step}")
+        raise NotSignableError(
+            f"{what} {plain(value)} is not a whole number of steps of {plain(step)}"
+        )
     if not 1 <= count <= most:
-        raise NotSignableError(f"{what} {value} is {count} steps, outside 1 to {most}")
+        raise NotSignableError(
+            f"{what} {plain(value)} is {plain(count)} steps, outside 1 to {most}"
+        )
     return int(count)
 
 

@@ -48,7 +48,8 @@ def check_steps(order: Order, instrument: Instrument) -> None:
     ):
         if not is_on_step(value, step):
             raise DeniedError(
-                order.venue, f"{order.id}: {name} {value} is not a whole number of {step}"
+                order.venue,
+                f"{order.id}: {name} {plain(value)} is not a whole number of {plain(step)}",
             )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
+from adapters.sandbox import credentials
 from hedger import audit, crashpoints, log
 from hedger.cli import queries, root
 from hedger.cli.exit_codes import MEANING, ExitCode
@@ -400,9 +401,8 @@ def test_f4_f5_every_command_asks_one_gate_before_any_request(
     changes: dict[str, Any],
     said: str,
 ) -> None:
-    monkeypatch.setenv("HEDGER_X10_API_KEY", "canary")
     with Heard() as heard:
-        config = heard.a_file(tmp_path, **changes)
+        config = heard.a_file(tmp_path, monkeypatch, **changes)
         words = [str(tmp_path / "data") if word == "DATA" else word for word in words]
 
         assert root.run([*words, "--config", str(config)]) == ExitCode.USAGE
@@ -420,7 +420,7 @@ def test_f4_crash_points_are_not_armed_where_a_chain_is_real(
 ) -> None:
     monkeypatch.setenv("HEDGER_CRASH_AT", "intend.before:1")
     with Heard() as heard:
-        config = heard.a_file(tmp_path, environment="testnet")
+        config = heard.a_file(tmp_path, monkeypatch, environment="testnet")
 
         assert root.run([*words, "--config", str(config)]) == ExitCode.USAGE
 
@@ -454,12 +454,25 @@ class Heard:
                 self._socket.accept()[0].close()
                 self.connections += 1
 
-    def a_file(self, folder: Path, *, environment: str, secure: bool = True) -> Path:
-        """The shipped mainnet file, as somebody left it who changed the rest."""
+    def a_file(
+        self,
+        folder: Path,
+        environ: pytest.MonkeyPatch,
+        *,
+        environment: str,
+        secure: bool = True,
+    ) -> Path:
+        """The shipped mainnet file with good keys, as somebody left it who changed the rest."""
+        keys = credentials.generate(1)
+        environ.setenv("HEDGER_X10_API_KEY", keys.x10.api_key)
+        environ.setenv("HEDGER_X10_PRIVATE_KEY", keys.x10.private_key)
+        for index, key in keys.lighter.api_keys.items():
+            environ.setenv(f"HEDGER_LIGHTER_PRIVATE_KEY_{index}", key)
         path = a_mainnet_file(folder)
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
         here = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         data["environment"] = environment
+        data["venues"]["options"]["x10"]["public_key"] = keys.x10.public_key
         if environment == "testnet" or not secure:
             data["venues"]["options"]["x10"]["api_base_url"] = f"{here}/api/v1"
             data["venues"]["options"]["lighter"]["url"] = here

@@ -150,6 +150,20 @@ def test_a_hedge_is_found_by_the_beginning_of_its_id(store: Store) -> None:
             store.find(unknown)
 
 
+def test_f8_of_several_hedges_that_begin_so_the_live_one_is_meant(store: Store) -> None:
+    for number in range(1, 9):  # more than are named in the sentence
+        over = a_hedge(f"sol-{number}", "SOL")
+        store.plan(over)
+        store.move(over, State.REFUSED, "no margin")
+    store.plan(a_hedge("sol-9", "SOL"))
+    store.plan(a_hedge("sui-1", "SUI"))
+
+    assert store.find("sol").id == store.find("SOL").id == "sol-9"
+    assert store.find("sol-3").state is State.REFUSED
+    with pytest.raises(UsageError, match="several hedges begin with 's': sol-9, sui-1;"):
+        store.find("s")
+
+
 def opened(store: Store, name: str = "eth-1", symbol: str = "ETH") -> object:
     hedge = a_hedge(name, symbol)
     store.plan(hedge)

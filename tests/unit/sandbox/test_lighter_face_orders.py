@@ -76,7 +76,7 @@ async def test_an_order_of_another_chain_gets_21120(virtual_time: Clock) -> None
             account_index=KEYS.account_index,
             api_private_keys={KEY: KEYS.api_keys[KEY]},
             nonce_management_type=NonceManagerType.NONE,
-            chain_id=300,
+            chain_id=304,
         )
         try:
             assert await venue.refused(await venue.signed_market()) == 21120

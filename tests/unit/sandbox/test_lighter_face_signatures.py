@@ -103,7 +103,7 @@ async def test_another_chain_another_amount_or_another_key_is_not_what_was_signe
     public = KEYS.public_keys[KEY]
     tampered = parse(tx_type, info.replace('"Index":123', '"Index":124'))
 
-    assert not schnorr.verify(public, transaction_hash(tx, 300), tx.signature)
+    assert not schnorr.verify(public, transaction_hash(tx, 304), tx.signature)
     assert not schnorr.verify(public, transaction_hash(tampered, KEYS.chain_id), tx.signature)
     assert not schnorr.verify(
         KEYS.public_keys[KEY + 1], transaction_hash(tx, KEYS.chain_id), tx.signature
