@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import yaml
@@ -309,6 +309,7 @@ async def test_a_difference_between_ledger_and_venue_is_an_exit_code(home: Home)
     ],
 )
 async def test_r1_reconcile_never_says_agree_while_a_venue_is_in_doubt(
+    *,
     home: Home,
     capsys: pytest.CaptureFixture[str],
     output: str,
@@ -394,6 +395,7 @@ READING = [
     ],
 )
 def test_f4_f5_every_command_asks_one_gate_before_any_request(
+    *,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -439,7 +441,7 @@ class Heard:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._listen)
 
-    def __enter__(self) -> "Heard":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

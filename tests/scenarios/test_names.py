@@ -10,6 +10,7 @@ from hedger.domain.hedge import State
 from hedger.errors import ConfigError, UnavailableError, UsageError
 from hedger.home import Home
 from tests.desk import Desk, configured
+from tests.world import LIGHTER
 
 
 @pytest.mark.config(trading={"blocked_symbols": ["btc"]})
@@ -74,7 +75,7 @@ async def test_a_venue_that_does_not_list_its_markets_holds_openings_back_and_no
         raise UnavailableError("lighter", "timeout")
 
     with monkeypatch.context() as patch:
-        patch.setattr(desk.trader.quotes["lighter"], "instruments", silent)
+        patch.setattr(desk.trader.quotes[LIGHTER], "instruments", silent)
         await names.at_start()
 
         assert names.held_back() == [
@@ -92,7 +93,7 @@ async def test_a_venue_that_does_not_list_its_markets_holds_openings_back_and_no
 async def test_where_no_market_is_named_no_venue_is_asked(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk.trader.quotes["lighter"], "instruments", None)
+    monkeypatch.setattr(desk.trader.quotes[LIGHTER], "instruments", None)
 
     await desk.trader.opening.names.at_start()
 

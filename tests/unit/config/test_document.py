@@ -57,7 +57,7 @@ def test_b08_so_it_is_at_every_depth_and_in_every_style(
     assert f": {key} stands on line " in complaint(tmp_path, text)
 
 
-def test_a_merged_key_may_be_overridden(tmp_path: Path) -> None:
+def test_a_merged_key_may_be_overridden() -> None:
     found = document.read("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\n", "f")
 
     assert found.data == {"a": {"x": 1, "y": 2}, "b": {"x": 3, "y": 2}}
