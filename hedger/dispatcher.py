@@ -107,14 +107,18 @@ class Dispatcher:
     ) -> Outcome | NotPlaced:
         """One order on its lane; what takes exposure off waits for its turn as long as it takes."""
         lane = self._venues[order.venue].lane(order.purpose)
-        patience_s = None
-        if wanted_until is not None and not order.reduce_only:
-            patience_s = max(0.0, (wanted_until - self._clock.now()).total_seconds())
+        patience_s = self._patience_s(order, wanted_until)
         try:
             async with self._lanes.hold(lane, urgent=order.reduce_only, patience_s=patience_s):
-                return await self._send(order, lane, margins, move_to)
+                return await self._send(order, lane, margins, move_to, wanted_until)
         except LaneBusyError as error:
             return NotPlaced(str(error))
+
+    def _patience_s(self, order: Order, wanted_until: datetime | None) -> float | None:
+        """How long an order waits for its lane; None: as long as it takes."""
+        if wanted_until is None or order.reduce_only:
+            return None
+        return max(0.0, (wanted_until - self._clock.now()).total_seconds())
 
     async def _send(
         self,
@@ -122,10 +126,15 @@ class Dispatcher:
         lane: LaneId | None,
         margins: Sequence[Margin],
         move_to: tuple[State, str] | None,
+        wanted_until: datetime | None,
     ) -> Outcome | NotPlaced:
         venue = self._venues[order.venue]
         try:
-            nonce = await self._lanes.next_value(lane, urgent=order.reduce_only)
+            nonce = await self._lanes.next_value(
+                lane,
+                urgent=order.reduce_only,
+                patience_s=self._patience_s(order, wanted_until),
+            )
             prepared = await venue.prepare(order, nonce)
         except VenueError as error:
             return NotPlaced(f"could not be prepared: {error}")
