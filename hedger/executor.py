@@ -228,11 +228,11 @@ class Executor:
                 hedge, Target.FLAT, f"leg A filled {plain(filled)}, too little for leg B"
             )
         quotes_b = self._quotes[hedge.venue_b]
-        book = await pressed(lambda: quotes_b.book(hedge.symbol), hedge.venue_b)
+        book = await pressed(lambda: quotes_b.book(hedge.symbol), hedge.venue_b, self._clock)
         order = await self._before.order(hedge, book, size)
         if isinstance(order, NoOrder):
             return self._to_rollback(hedge, Target.FLAT, order.detail)
-        need = await pressed(lambda: self._before.margin(book, size), hedge.venue_b)
+        need = await pressed(lambda: self._before.margin(book, size), hedge.venue_b, self._clock)
         if (short := self._before.shortfall(hedge, [need])) is not None:
             return self._to_rollback(hedge, Target.FLAT, f"leg B was not sent: {short}")
         if self._clock.now() > deadline:

@@ -44,7 +44,7 @@ class LegProof:
 
         while self._clock.now() <= deadline:
             try:
-                position = await pressed(look, hedge.venue_a)
+                position = await pressed(look, hedge.venue_a, self._clock)
                 asked_at = position.read_started_at
                 if position.size == booked:
                     self._lag.shown(

@@ -78,7 +78,9 @@ class NonceFence:
         read lag.
         """
         with contextlib.suppress(VenueError):
-            other = await pressed(lambda: venue.nonce_used_by(search.prepared), venue.id)
+            other = await pressed(
+                lambda: venue.nonce_used_by(search.prepared), venue.id, self._clock
+            )
             if other is not None:
                 return dead(search.prepared, f"not found, and {other[:16]}… has its nonce")
         return None

@@ -176,7 +176,9 @@ class RollbackEngine:
         """
         quotes = self._quotes[step.venue]
         try:
-            book = await pressed(lambda: quotes.book(hedge.symbol, urgent=True), step.venue)
+            book = await pressed(
+                lambda: quotes.book(hedge.symbol, urgent=True), step.venue, self._clock
+            )
         except UnavailableError as error:
             mark = self._positions.mark_price(step.venue, hedge.symbol)
             if mark is None:

@@ -60,7 +60,7 @@ async def once(
         raise UnavailableError(venue, f"no answer within {limit_s:g} s") from error
 
 
-async def pressed(question: Callable[[], Awaitable[T]], venue: VenueId) -> T:
+async def pressed(question: Callable[[], Awaitable[T]], venue: VenueId, clock: Clock) -> T:
     """
     The answer to a question that has one second, because a leg stands alone meanwhile.
 
@@ -70,10 +70,10 @@ async def pressed(question: Callable[[], Awaitable[T]], venue: VenueId) -> T:
     Raises:
         VenueError: there was no usable answer in time.
     """
-    return await once(lambda: _beside(question), venue)
+    return await once(lambda: _beside(question, clock), venue)
 
 
-async def _beside(question: Callable[[], Awaitable[T]]) -> T:
+async def _beside(question: Callable[[], Awaitable[T]], clock: Clock) -> T:
     """The answer of one asking, or of a second one that begins when the first is slow or fails."""
     loop = asyncio.get_running_loop()
     asked = {loop.create_task(_asking(question))}
@@ -82,7 +82,7 @@ async def _beside(question: Callable[[], Awaitable[T]]) -> T:
         for one in done:
             if not isinstance(one.exception(), UnavailableError):
                 return one.result()
-            await asyncio.sleep(OVERLAP_AGAIN_S)
+            await clock.sleep(OVERLAP_AGAIN_S)
         asked = (asked - done) | {loop.create_task(_asking(question))}
         while True:
             done, left = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)

@@ -6,10 +6,7 @@ of its order is known. Between orders the venue is asked where it stands: when t
 told in ``hedger/sequence/upkeep.py``, how its word is judged in ``hedger/sequence/resync.py``.
 
 A refused nonce (21104) pauses the lane; its order is followed to its proof first, and then the
-lane is resynchronised, with the account's others that are out of step too (seed 001). A nonce
-whose order was refused for another reason was not used. An opening order lets something harmless
-have it first; a reduce-only one does not wait for that and takes it: whichever bytes the venue
-executes under it, the others are dead then, and there is one transaction less before an exit.
+lane is resynchronised, with the account's others that are out of step too (seed 001).
 
 After several errors in a row openings are held back, over a restart as well; a reduce-only order
 waits for no more than the resynchronisation. Each order is one error at most: its nonce was
@@ -126,20 +123,19 @@ class Lanes:
             raise UnavailableError(held.venue.id, why)
         try:
             async with asyncio.timeout(patience_s):
-                await self._into_step(held, unknown, urgent=urgent)
+                await self._into_step(held, unknown)
         except TimeoutError:
             text = f"lane {lane} was not back in step in time"
             raise LaneBusyError(held.venue.id, text) from None
         held.used, held.seen, held.taken = True, None, held.taken + 1
         return held.lane.take()
 
-    async def _into_step(self, held: Held, unknown: Sequence[str], *, urgent: bool) -> None:
-        """What has to be done before a nonce is given; mostly nothing."""
+    async def _into_step(self, held: Held, unknown: Sequence[str]) -> None:
+        """What has to be done before a nonce is given; nothing, where there was time before."""
         if unknown or held.troubled:
             why = held.doubt or (f"order {unknown[0]} is unknown" if unknown else "first reading")
             await self._resync.recover(held, why)
-        if not urgent:
-            await self._upkeep.use_up_refused(held)
+        await self._upkeep.use_up_refused(held)
 
     def answered(self, lane: LaneId | None, nonce: int | None, answer: Answer) -> None:
         """Take note of what the venue said to a send; its word about the nonce pauses the lane."""
@@ -243,11 +239,10 @@ class Lanes:
         """
         if why := await self._upkeep.prepare(venues):
             return why
-        for held in self._held.values():
-            if held.venue.id in venues and held.lane.carries != CLOSES and not held.lane.turns.busy:
-                if why := self._why_held(held, self._unknown(held.lane.id)):
-                    return why
-        return ""
+        opening = [h for h in self._held.values() if h.lane.carries != CLOSES]
+        idle = [h for h in opening if h.venue.id in venues and not h.lane.turns.busy]
+        reasons = (self._why_held(held, self._unknown(held.lane.id)) for held in idle)
+        return next(filter(None, reasons), "")
 
     def _unknown(self, lane: LaneId) -> list[str]:
         """Orders of a lane whose end is not proven."""

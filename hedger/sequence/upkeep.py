@@ -8,8 +8,9 @@ the lane's turn: an order that comes meanwhile goes first, and the answer counts
 
 A nonce that was refused at the door is still free. Were a copy of the refused bytes to come later
 (a proxy may deliver one twice), it would be valid and might execute. So something harmless uses
-the nonce up: behind an opening order as soon as its hedge is at rest, otherwise when the lane was
-quiet for a while, and at the latest before the first leg of another hedge.
+the nonce up, in idle time: once the hedge is at rest, by the regular check, and at the latest
+before the first leg of another hedge. Only a closing order that follows a refused one sooner than
+all of these waits for it: never do two orders have one nonce, so that late copies stay told apart.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -26,7 +27,6 @@ from hedger.sequence.gaps import use_up
 from hedger.sequence.held import Held
 from hedger.sequence.resync import Resync
 from hedger.sequence.siblings import Siblings
-from hedger.sequence.words import CLOSES
 from hedger.settings_sequence import Sequence as Rules
 from hedger.together import together
 
@@ -48,12 +48,12 @@ class Upkeep:
 
     async def regular(self, *, now: bool) -> None:
         """Every lane that was used or not asked for ``refresh_interval_s``; all, if ``now``."""
-        await self._look([held for held in self._lanes if now or self._due(held)], thorough=now)
+        await self._look([held for held in self._lanes if now or self._due(held)])
 
     async def settle(self, venues: Collection[VenueId]) -> None:
         """What the orders of a hedge left behind on the lanes of its venues."""
         mine = [held for held in self._lanes if held.venue.id in venues]
-        await self._look([held for held in mine if self._left(held)], thorough=False)
+        await self._look([held for held in mine if self._left(held)])
 
     async def prepare(self, venues: Collection[VenueId]) -> str:
         """
@@ -62,8 +62,7 @@ class Upkeep:
         One that an order is on is left alone: what is wrong with it is known when that ends.
         """
         mine = [held for held in self._lanes if held.venue.id in venues]
-        due = [held for held in mine if self._due(held) or self.refused(held) is not None]
-        await self._look(due, thorough=True)
+        await self._look([held for held in mine if self._due(held)])
         for held in mine:
             if held.lane.turns.busy:
                 continue
@@ -101,27 +100,24 @@ class Upkeep:
 
     def _due(self, held: Held) -> bool:
         age_s = self._clock.monotonic_s() - held.checked_s
-        return held.used or held.troubled or age_s >= self._rules.refresh_interval_s
+        return self._left(held) or age_s >= self._rules.refresh_interval_s
 
     def _left(self, held: Held) -> bool:
-        """What is to be done at once when a hedge is at rest."""
-        return held.used or held.troubled or (self._opens(held) and self.refused(held) is not None)
+        """Whether an order has left something to be seen to."""
+        return held.used or held.troubled or self.refused(held) is not None
 
-    def _opens(self, held: Held) -> bool:
-        return held.lane.carries != CLOSES
-
-    async def _look(self, due: Sequence[Held], *, thorough: bool) -> None:
+    async def _look(self, due: Sequence[Held]) -> None:
         """One account after another; a venue that does not answer is left for the next time."""
         for account in sorted({held.account for held in due}):
             mine = [held for held in due if held.account == account]
             if any(held.troubled for held in mine):  # the lanes of an account go astray together
                 mine = [held for held in self._lanes if held.account == account]
             try:
-                await self._look_at(mine, thorough=thorough)
+                await self._look_at(mine)
             except VenueError as error:
                 logger.warning("lanes of {} cannot be checked: {}", account[0], error)
 
-    async def _look_at(self, due: Sequence[Held], *, thorough: bool) -> None:
+    async def _look_at(self, due: Sequence[Held]) -> None:
         idle = [held for held in due if not held.lane.turns.busy and not self._unknown(held)]
         taken = [held.taken for held in idle]
         readings = await together(self._resync.asked(held) for held in idle)
@@ -133,9 +129,9 @@ class Upkeep:
         ]
         out = [held for held, reading in unused if self._resync.out_of_step(held, reading)]
         self._siblings.tell_of_several(out)
-        await together(self._brought_up(held, thorough=thorough) for held, _ in unused)
+        await together(self._brought_up(held) for held, _ in unused)
 
-    async def _brought_up(self, held: Held, *, thorough: bool) -> None:
+    async def _brought_up(self, held: Held) -> None:
         """What one lane needs; an order that is on it meanwhile sees to it itself."""
         if not held.lane.turns.try_acquire():
             return
@@ -145,19 +141,9 @@ class Upkeep:
                 await self._resync.recover(
                     held, held.doubt or ("first reading" if first else FOUND)
                 )
-            if thorough or self._opens(held) or self._quiet(held):
-                await self.use_up_refused(held)
+            await self.use_up_refused(held)
         finally:
             held.lane.turns.release()
-
-    def _quiet(self, held: Held) -> bool:
-        """
-        Whether no order was on it for a while.
-
-        A closing order that is refused is tried again soon and takes the same nonce; one filler
-        behind all of them is enough.
-        """
-        return self._clock.monotonic_s() - held.last_use_s >= self._rules.refresh_interval_s
 
     def _unknown(self, held: Held) -> bool:
         """Whether the end of one of its orders is not proven: that comes first."""
