@@ -68,20 +68,23 @@ class Dispatcher:
         margins: Sequence[Margin] = (),
         move_to: tuple[State, str] | None = None,
         wanted_until: datetime | None = None,
+        carried_until: datetime | None = None,
     ) -> Outcome | NotPlaced:
         """
         Take one new order to its end; the hedge moves with the intent if ``move_to`` says so.
 
         ``margins`` are held against what other unfinished hedges reserved, in the transaction
-        that records the intent; a shortfall sends nothing. An order that provably did not land
-        (another transaction has its nonce) is carried on until ``wanted_until``: as a fresh
-        intent with an id and a nonce of its own; nor does an opening wait longer for its lane.
-        Leave it out where the caller reads again and decides anew, as a rollback does.
+        that records the intent; a shortfall sends nothing. An opening waits for its lane until
+        ``wanted_until``. An order that provably did not land (another transaction has its nonce)
+        is carried on until ``carried_until`` (None: like ``wanted_until``), as a fresh intent
+        with an id and a nonce of its own. Leave both out where the caller reads again and
+        decides anew, as a rollback does.
         """
         outcome = await self._once(order, margins, move_to, wanted_until)
+        until = wanted_until if carried_until is None else carried_until
         for _ in range(CARRY_ON_MAX):
             dead = isinstance(outcome, Refused) and outcome.dead
-            if not dead or wanted_until is None or self._clock.now() >= wanted_until:
+            if not dead or until is None or self._clock.now() >= until:
                 break
             fresh = replace(
                 order,
@@ -95,7 +98,7 @@ class Dispatcher:
                 data={"order": fresh.id, "before": order.id},
             )
             order = fresh
-            outcome = await self._once(order, margins, None, wanted_until)
+            outcome = await self._once(order, margins, None, until)
         return outcome
 
     async def _once(

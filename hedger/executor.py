@@ -66,6 +66,7 @@ class Executor:
         self._proof = proof
         self._clock = clock
         self._rules = rules
+        self._carry_on = timedelta(seconds=rules.carry_on_s + rules.min_leg_delay_s)
         self._locks: dict[HedgeId, asyncio.Lock] = {}
 
     # -- doors ------------------------------------------------------------------------------
@@ -242,6 +243,7 @@ class Executor:
             margins=[need],
             move_to=(State.OPENING_B, "leg A is proven, leg B is being sent"),
             wanted_until=deadline,
+            carried_until=self._proof.sent_at(hedge) + self._carry_on,
         )
         current = self._store.hedge(hedge.id)
         if isinstance(outcome, NotPlaced):

@@ -57,7 +57,11 @@ class NonceFence:
             if isinstance(used, Found):
                 return dead(search.prepared, "its nonce was burnt")
         if search.taken_at is not None:
-            return await self._other(search, venue)
+            if search.other is None and not search.refused:  # else it was asked beside the order
+                await self.ask_other(search, venue)
+            if search.other is None:
+                return None
+            return dead(search.prepared, f"not found, and {search.other[:16]}… has its nonce")
         if (search.accepted or search.refused) and self.is_young(search):
             return None  # taken in, or its nonce was: that appears within the read lag
         age_s = self._clock.monotonic_s() - search.began_s
@@ -69,21 +73,18 @@ class NonceFence:
         await self._burn(search, venue)
         return None
 
-    async def _other(self, search: Search, venue: Venue) -> Outcome | None:
+    async def ask_other(self, search: Search, venue: Venue) -> None:
         """
-        The death of an order whose nonce the venue shows with another transaction.
+        Note the transaction that the venue shows with the order's nonce, if it is not the order.
 
         That is a proof as it stands: one transaction executes under a nonce. Without it, an
         execution of ours, whose bytes sent twice are refused like this too, appears within the
         read lag.
         """
         with contextlib.suppress(VenueError):
-            other = await pressed(
+            search.other = await pressed(
                 lambda: venue.nonce_used_by(search.prepared), venue.id, self._clock
             )
-            if other is not None:
-                return dead(search.prepared, f"not found, and {other[:16]}… has its nonce")
-        return None
 
     async def _resend(self, search: Search, venue: Venue) -> None:
         """The identical bytes: they execute now, or not at all, but never twice."""

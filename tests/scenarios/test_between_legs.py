@@ -6,6 +6,7 @@ alone is read from the venues' own trades.
 """
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -154,60 +155,50 @@ async def test_f1_a_balance_that_hangs_before_leg_b_is_given_up_after_a_second(
     in_order(traded, hedge)
 
 
-READS = [
-    # whose requests hang, which, on whose order's answer, how long a leg may be alone
-    pytest.param(X10, LIGHTER, ("public",), 2.0, id="book of leg B"),
-    pytest.param(X10, LIGHTER, ("balance",), 2.5, id="balance before leg B"),
-    pytest.param(X10, X10, ("public",), 2.5, id="book of the rollback"),
-]
+@dataclass(frozen=True)
+class Hanging:
+    """Requests that hang from leg A's answer on; ``refused``: leg B is, and the way back hangs."""
+
+    venue: VenueId
+    op: str
+    refused: bool
+    most_s: float
 
 
-@pytest.mark.parametrize(("a", "venue", "op", "most_s"), READS)
-async def test_f1_reads_while_leg_a_is_alone_have_a_second(
-    traded: Desk,
-    monkeypatch: pytest.MonkeyPatch,
-    a: VenueId,
-    venue: VenueId,
-    op: tuple[str, ...],
-    most_s: float,
+X10_FIRST_READS = {
+    "book of leg B": Hanging(LIGHTER, "public", refused=False, most_s=2.0),
+    "balance before leg B": Hanging(LIGHTER, "balance", refused=False, most_s=2.5),
+    "book of the rollback": Hanging(X10, "public", refused=True, most_s=2.5),
+}
+LIGHTER_FIRST_READS = {
+    "book of leg B": Hanging(X10, "public", refused=False, most_s=3.0),
+    "balance before leg B": Hanging(X10, "balance", refused=False, most_s=3.0),
+    "book of the rollback": Hanging(LIGHTER, "public", refused=True, most_s=3.0),
+}
+
+
+@pytest.mark.parametrize("which", X10_FIRST_READS)
+async def test_f1_reads_while_x10s_leg_is_alone_have_a_second(
+    traded: Desk, monkeypatch: pytest.MonkeyPatch, which: str
 ) -> None:
-    await _alone(traded, monkeypatch, a, venue, op, most_s)
+    await _alone(traded, monkeypatch, X10, X10_FIRST_READS[which])
 
 
 @pytest.mark.config(venues=LIGHTER_FIRST)
-@pytest.mark.parametrize(
-    ("a", "venue", "op", "most_s"),
-    [
-        pytest.param(LIGHTER, X10, ("public",), 3.0, id="book of leg B"),
-        pytest.param(LIGHTER, X10, ("balance",), 3.0, id="balance before leg B"),
-        pytest.param(LIGHTER, LIGHTER, ("public",), 3.0, id="book of the rollback"),
-    ],
-)
-async def test_f1_reads_while_leg_a_is_alone_have_a_second_on_the_other_venue(
-    traded: Desk,
-    monkeypatch: pytest.MonkeyPatch,
-    a: VenueId,
-    venue: VenueId,
-    op: tuple[str, ...],
-    most_s: float,
+@pytest.mark.parametrize("which", LIGHTER_FIRST_READS)
+async def test_f1_reads_while_lighters_leg_is_alone_have_a_second(
+    traded: Desk, monkeypatch: pytest.MonkeyPatch, which: str
 ) -> None:
-    await _alone(traded, monkeypatch, a, venue, op, most_s)
+    await _alone(traded, monkeypatch, LIGHTER, LIGHTER_FIRST_READS[which])
 
 
 async def _alone(
-    desk: Desk,
-    monkeypatch: pytest.MonkeyPatch,
-    a: VenueId,
-    venue: VenueId,
-    op: tuple[str, ...],
-    most_s: float,
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, first: VenueId, hanging: Hanging
 ) -> None:
-    if venue == a:  # leg B is refused, and the way back is what hangs
-        b = X10 if a == LIGHTER else LIGHTER
-        desk.world.fault(
-            b, "refuse", **({"code": 1140} if b == X10 else {"code": 21739}), reduce_only=False
-        )
-    once_leg_a_is_sent(desk, monkeypatch, venue, *op, on=a)
+    if hanging.refused:
+        second, code = (LIGHTER, 21739) if first == X10 else (X10, 1140)
+        desk.world.fault(second, "refuse", code=code, reduce_only=False)
+    once_leg_a_is_sent(desk, monkeypatch, hanging.venue, hanging.op, on=first)
 
     hedge = await desk.open("ETH", 300)
     desk.world.no_faults()
@@ -215,7 +206,7 @@ async def _alone(
         hedge = await desk.trader.executor.resume(hedge)
 
     assert hedge.state is State.CLOSED
-    assert longest_naked_s(desk, hedge) <= most_s
+    assert longest_naked_s(desk, hedge) <= hanging.most_s
     in_order(desk, hedge)
 
 
@@ -302,7 +293,7 @@ async def test_r3_leg_b_whose_nonce_was_stolen_is_carried_on_within_the_shipped_
     desk: Desk, seed: int
 ) -> None:
     chance = Random(seed)
-    slow_s = chance.choice((0.0, 0.05, 0.1, 0.2, 0.3))
+    slow_s = chance.choice((0.0, 0.05, 0.1, 0.2, 0.3, 0.4))
     for venue in (X10, LIGHTER):
         desk.world.fault(venue, "hang", op=list(REQUESTS), seconds=slow_s, times=0)
     desk.world.fault(LIGHTER, "lag", what=["nonce"], seconds=chance.uniform(0.3, 0.9), times=0)
@@ -315,7 +306,7 @@ async def test_r3_leg_b_whose_nonce_was_stolen_is_carried_on_within_the_shipped_
     dead, filled = [o for o in desk.orders(hedge) if o.prepared.lane is not None]
     assert event["data"]["before"] == dead.prepared.order.id
     assert (dead.state, filled.state) == (OrderState.DEAD, OrderState.FILLED)
-    assert longest_naked_s(desk, hedge) <= 1.5 + 12 * slow_s
+    assert longest_naked_s(desk, hedge) <= 2.0 + 13 * slow_s
     in_order(desk, hedge)
 
 
@@ -342,17 +333,35 @@ async def test_r3_a_refusal_that_answers_our_own_bytes_again_is_no_death(
     in_order(traded, hedge)
 
 
-async def test_r3_without_the_list_of_transactions_the_read_lag_proves_it_and_leg_a_goes(
-    traded: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def no_list(traded: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The venue does not say which transaction used a nonce."""
+
     async def unknown(_prepared: Prepared) -> str | None:
         raise UnavailableError(LIGHTER, "GET /accountTxs: HTTP 503")
 
     monkeypatch.setattr(traded.trader.venues[LIGHTER], "nonce_used_by", unknown)
+
+
+@pytest.mark.usefixtures("no_list")
+async def test_r3_without_the_list_of_transactions_the_read_lag_proves_it(traded: Desk) -> None:
+    traded.world.fault(LIGHTER, "steal_nonce", reduce_only=False)
+
+    hedge = await traded.open("ETH", 300)
+
+    assert hedge.state is State.OPEN
+    assert longest_naked_s(traded, hedge) <= 7
+    in_order(traded, hedge)
+
+
+@pytest.mark.usefixtures("no_list")
+@pytest.mark.config(execution={"carry_on_s": 5})
+async def test_r3_what_takes_longer_than_it_is_carried_on_for_is_taken_back(traded: Desk) -> None:
     traded.world.fault(LIGHTER, "steal_nonce", reduce_only=False)
 
     hedge = await traded.open("ETH", 300)
 
     assert hedge.state is State.CLOSED
+    assert traded.events("carried_on") == []
     assert longest_naked_s(traded, hedge) <= 7
     in_order(traded, hedge)
