@@ -108,6 +108,7 @@ async def test_f1_next_nonce_does_not_stand_before_the_rollback_on_its_own_venue
 
 @pytest.mark.config(venues=LIGHTER_FIRST)
 async def test_f1_next_nonce_does_not_stand_between_the_legs_of_a_closing(traded: Desk) -> None:
+    await traded.close(await traded.open("BTC", 300))  # the key for closing was used before
     hedge = await traded.open("ETH", 300)
     hang(traded, LIGHTER, "nonce")
 
