@@ -123,6 +123,7 @@ def compose(
         rules=settings.execution,
         patience=Patience(quotes=quotes, store=store, clock=clock, rules=settings.execution),
         against=gate.against,
+        lanes=lanes,
     )
     late = LateWatch(
         venues=venues,

@@ -68,20 +68,23 @@ class Dispatcher:
         margins: Sequence[Margin] = (),
         move_to: tuple[State, str] | None = None,
         wanted_until: datetime | None = None,
+        carried_until: datetime | None = None,
     ) -> Outcome | NotPlaced:
         """
         Take one new order to its end; the hedge moves with the intent if ``move_to`` says so.
 
         ``margins`` are held against what other unfinished hedges reserved, in the transaction
-        that records the intent; a shortfall sends nothing. An order that provably did not land
-        (another transaction has its nonce) is carried on until ``wanted_until``: as a fresh
-        intent with an id and a nonce of its own; nor does an opening wait longer for its lane.
-        Leave it out where the caller reads again and decides anew, as a rollback does.
+        that records the intent; a shortfall sends nothing. An opening waits for its lane until
+        ``wanted_until``. An order that provably did not land (another transaction has its nonce)
+        is carried on until ``carried_until`` (None: like ``wanted_until``), as a fresh intent
+        with an id and a nonce of its own. Leave both out where the caller reads again and
+        decides anew, as a rollback does.
         """
         outcome = await self._once(order, margins, move_to, wanted_until)
+        until = wanted_until if carried_until is None else carried_until
         for _ in range(CARRY_ON_MAX):
             dead = isinstance(outcome, Refused) and outcome.dead
-            if not dead or wanted_until is None or self._clock.now() >= wanted_until:
+            if not dead or until is None or self._clock.now() >= until:
                 break
             fresh = replace(
                 order,
@@ -95,7 +98,7 @@ class Dispatcher:
                 data={"order": fresh.id, "before": order.id},
             )
             order = fresh
-            outcome = await self._once(order, margins, None, wanted_until)
+            outcome = await self._once(order, margins, None, until)
         return outcome
 
     async def _once(
@@ -107,14 +110,18 @@ class Dispatcher:
     ) -> Outcome | NotPlaced:
         """One order on its lane; what takes exposure off waits for its turn as long as it takes."""
         lane = self._venues[order.venue].lane(order.purpose)
-        patience_s = None
-        if wanted_until is not None and not order.reduce_only:
-            patience_s = max(0.0, (wanted_until - self._clock.now()).total_seconds())
+        patience_s = self._patience_s(order, wanted_until)
         try:
             async with self._lanes.hold(lane, urgent=order.reduce_only, patience_s=patience_s):
-                return await self._send(order, lane, margins, move_to)
+                return await self._send(order, lane, margins, move_to, wanted_until)
         except LaneBusyError as error:
             return NotPlaced(str(error))
+
+    def _patience_s(self, order: Order, wanted_until: datetime | None) -> float | None:
+        """How long an order waits for its lane; None: as long as it takes."""
+        if wanted_until is None or order.reduce_only:
+            return None
+        return max(0.0, (wanted_until - self._clock.now()).total_seconds())
 
     async def _send(
         self,
@@ -122,10 +129,15 @@ class Dispatcher:
         lane: LaneId | None,
         margins: Sequence[Margin],
         move_to: tuple[State, str] | None,
+        wanted_until: datetime | None,
     ) -> Outcome | NotPlaced:
         venue = self._venues[order.venue]
         try:
-            nonce = await self._lanes.next_value(lane, urgent=order.reduce_only)
+            nonce = await self._lanes.next_value(
+                lane,
+                urgent=order.reduce_only,
+                patience_s=self._patience_s(order, wanted_until),
+            )
             prepared = await venue.prepare(order, nonce)
         except VenueError as error:
             return NotPlaced(f"could not be prepared: {error}")

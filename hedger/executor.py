@@ -27,7 +27,9 @@ from hedger.ports import Margin, QuoteSource, Venue
 from hedger.preconditions import NoOrder, Preconditions
 from hedger.risk import Approved
 from hedger.rollback import RollbackEngine
+from hedger.sequence import Lanes
 from hedger.settings import Execution as Rules
+from hedger.urgency import pressed
 
 Against = Callable[[Hedge, Sequence[Margin]], Awaitable[str]]
 """Risk's word on the freshly read accounts: every objection, or nothing (``hedger/funds.py``)."""
@@ -50,7 +52,9 @@ class Executor:
         rules: Rules,
         patience: Patience,
         against: Against,
+        lanes: Lanes,
     ) -> None:
+        self._lanes = lanes
         self._patience = patience
         self._against = against
         self._venues = venues
@@ -62,6 +66,7 @@ class Executor:
         self._proof = proof
         self._clock = clock
         self._rules = rules
+        self._carry_on = timedelta(seconds=rules.carry_on_s + rules.min_leg_delay_s)
         self._locks: dict[HedgeId, asyncio.Lock] = {}
 
     # -- doors ------------------------------------------------------------------------------
@@ -130,7 +135,7 @@ class Executor:
                 hedge = self._store.hedge(hedge.id)
                 if hedge.state is State.ESCALATED:  # not settled by hand while we waited
                     hedge = await self._rollback.converge(hedge)
-                return await self._mark_end(hedge)
+                return await self._at_rest(hedge)
         return await self._drive(hedge)
 
     # -- the saga ---------------------------------------------------------------------------
@@ -159,10 +164,12 @@ class Executor:
                     "hedge {} is {}: {}", hedge.id, hedge.state, hedge.reason
                 )
             self._patience.done(hedge.id)
-            return await self._mark_end(hedge)
+            return await self._at_rest(hedge)
 
     async def _open_a(self, hedge: Hedge) -> Hedge:
         """Leg A, after every precondition; nothing was sent before. Accounts are read last."""
+        if why := await self._lanes.ready(hedge.venues):
+            return self._store.move(hedge, State.REFUSED, f"not opened: {why}")
         needs = []
         try:
             books = {v: await self._quotes[v].book(hedge.symbol) for v in hedge.venues}
@@ -221,11 +228,12 @@ class Executor:
             return self._to_rollback(
                 hedge, Target.FLAT, f"leg A filled {plain(filled)}, too little for leg B"
             )
-        book = await self._quotes[hedge.venue_b].book(hedge.symbol)
+        quotes_b = self._quotes[hedge.venue_b]
+        book = await pressed(lambda: quotes_b.book(hedge.symbol), hedge.venue_b, self._clock)
         order = await self._before.order(hedge, book, size)
         if isinstance(order, NoOrder):
             return self._to_rollback(hedge, Target.FLAT, order.detail)
-        need = await self._before.margin(book, size)
+        need = await pressed(lambda: self._before.margin(book, size), hedge.venue_b, self._clock)
         if (short := self._before.shortfall(hedge, [need])) is not None:
             return self._to_rollback(hedge, Target.FLAT, f"leg B was not sent: {short}")
         if self._clock.now() > deadline:
@@ -235,6 +243,7 @@ class Executor:
             margins=[need],
             move_to=(State.OPENING_B, "leg A is proven, leg B is being sent"),
             wanted_until=deadline,
+            carried_until=self._proof.sent_at(hedge) + self._carry_on,
         )
         current = self._store.hedge(hedge.id)
         if isinstance(outcome, NotPlaced):
@@ -273,6 +282,12 @@ class Executor:
             f"hedge {hedge.id} on {hedge.symbol}: an order is unresolved, {why}", hedge=hedge.id
         )
         return self._store.move(hedge, State.ESCALATED, why)
+
+    async def _at_rest(self, hedge: Hedge) -> Hedge:
+        """What had to wait while a leg may have stood alone."""
+        if hedge.state.at_rest:
+            await self._lanes.settle(hedge.venues)
+        return await self._mark_end(hedge)
 
     async def _mark_end(self, hedge: Hedge) -> Hedge:
         """Note both venues' next settlements once a hedge has ended; later if not now."""

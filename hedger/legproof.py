@@ -15,7 +15,7 @@ from hedger.errors import VenueError
 from hedger.ledger.store import Store
 from hedger.position_cache import PositionCache
 from hedger.readlag import ReadLag, Watch
-from hedger.urgency import soon
+from hedger.urgency import pressed
 
 LOOK_S = 0.25
 
@@ -44,7 +44,7 @@ class LegProof:
 
         while self._clock.now() <= deadline:
             try:
-                position = await soon(look, self._clock)
+                position = await pressed(look, hedge.venue_a, self._clock)
                 asked_at = position.read_started_at
                 if position.size == booked:
                     self._lag.shown(

@@ -24,11 +24,12 @@ from hedger.readlag import ReadLag, Watch
 from hedger.reduction import Legs
 from hedger.secondsource import SinceOpened, traded_since_opened
 from hedger.together import together
-from hedger.urgency import once, soon
+from hedger.urgency import once, overlapping
 
 SECOND_LOOK_S = 1.0
 LOOK_S = 0.35
 LOOKS_MAX = 60
+IN_PASSING_S = 0.5
 LAGS_AGAINST_OUR_FILLS = 2  # a venue may for once be later than it declares (S17)
 
 
@@ -155,7 +156,10 @@ class LegReader:
             return await self._positions.get(venue, hedge.symbol, max_age_s=0, hedge=hedge.id)
 
         for _ in range(LOOKS_MAX):
-            position = await (once(look, venue) if in_passing else soon(look, self._clock))
+            if in_passing:
+                position = await once(look, venue, limit_s=IN_PASSING_S)
+            else:
+                position = await overlapping(look, self._clock)
             asked_at = position.read_started_at
             if position.size == booked:
                 if last is not None:

@@ -3,7 +3,8 @@ The fence of a venue with nonces: an order is dead once another transaction hold
 
 While the order is wanted and young the identical bytes are sent again, which completes it or
 changes nothing; otherwise its nonce is burnt by a harmless transaction, and the hashes tell
-which of the two got it (reliability.md §2.3).
+which of the two got it (reliability.md §2.3). Where somebody else has it, the venue's own list
+of transactions says so, or the read lag has to pass.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from loguru import logger
 from hedger.clock import Clock
 from hedger.domain.ids import LaneId
 from hedger.domain.order import Accepted, Answer, Found, NoProof, Outcome, Prepared, Reason
+from hedger.errors import VenueError
 from hedger.ledger.store import Store
 from hedger.ports import Venue
 from hedger.proofs import dead
@@ -22,11 +24,11 @@ from hedger.readlag import ReadLag
 from hedger.search import Search
 from hedger.sequence import Lanes
 from hedger.sequence.slots import used_up
-from hedger.urgency import soon
+from hedger.urgency import overlapping, pressed
 
 RESEND_YOUNGER_THAN_S = 2.0
 BURN_AGAIN_AFTER_S = 5.0
-BURN_ANSWER_S = 1.5
+ANSWER_S = 1.5
 SLOT_WATCH_S = 2.0  # before the order itself is looked up: its fence begins with the slot
 SLOT = "slot."  # of a lane: the last nonce that was seen used up while its order was unknown
 
@@ -51,11 +53,15 @@ class NonceFence:
         if search.taken_at is not None and asked_at > search.taken_at + lag:
             return dead(search.prepared, "not found, and its nonce belongs to another")
         if (burn := search.burn) is not None:
-            used = await soon(lambda: venue.find(burn), self._clock)
+            used = await overlapping(lambda: venue.find(burn), self._clock)
             if isinstance(used, Found):
                 return dead(search.prepared, "its nonce was burnt")
         if search.taken_at is not None:
-            return None  # whoever has it: an execution of ours appears within the read lag
+            if search.other is None and not search.refused:  # else it was asked beside the order
+                await self.ask_other(search, venue)
+            if search.other is None:
+                return None
+            return dead(search.prepared, f"not found, and {search.other[:16]}… has its nonce")
         if (search.accepted or search.refused) and self.is_young(search):
             return None  # taken in, or its nonce was: that appears within the read lag
         age_s = self._clock.monotonic_s() - search.began_s
@@ -67,10 +73,26 @@ class NonceFence:
         await self._burn(search, venue)
         return None
 
+    async def ask_other(self, search: Search, venue: Venue) -> None:
+        """
+        Note the transaction that the venue shows with the order's nonce, if it is not the order.
+
+        That is a proof as it stands: one transaction executes under a nonce. Without it, an
+        execution of ours, whose bytes sent twice are refused like this too, appears within the
+        read lag.
+        """
+        with contextlib.suppress(VenueError):
+            search.other = await pressed(
+                lambda: venue.nonce_used_by(search.prepared), venue.id, self._clock
+            )
+
     async def _resend(self, search: Search, venue: Venue) -> None:
         """The identical bytes: they execute now, or not at all, but never twice."""
         order = search.prepared.order
-        answer = await venue.submit(search.prepared)
+        answer: Answer = NoProof("no answer yet")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_S):
+                answer = await venue.submit(search.prepared)
         search.accepted = isinstance(answer, Accepted)
         search.refused = isinstance(answer, NoProof) and answer.reason is Reason.NONCE
         self._store.event(
@@ -96,7 +118,7 @@ class NonceFence:
         search.burnt_at_s = now_s
         answer: Answer = NoProof("no answer yet")
         with contextlib.suppress(TimeoutError):  # the slot tells more, and sooner
-            async with asyncio.timeout(BURN_ANSWER_S):
+            async with asyncio.timeout(ANSWER_S):
                 answer = await venue.submit(search.burn)
         logger.info(
             "order {}: burning nonce {} of {}: {}",
@@ -127,7 +149,7 @@ class NonceFence:
                 venue, lane, prepared.nonce, clock=self._clock, within_s=SLOT_WATCH_S
             )
         else:
-            expected = await soon(lambda: venue.next_nonce(lane), self._clock)
+            expected = await overlapping(lambda: venue.next_nonce(lane), self._clock)
         if expected is not None and expected > prepared.nonce:
             search.taken_at = self._taken_at(lane, prepared.nonce, venue)
             self._lanes.seen(lane, expected)

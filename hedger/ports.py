@@ -170,6 +170,15 @@ class Venue(Protocol):
     async def next_nonce(self, lane: LaneId) -> int:
         """The nonce the venue expects next. May lag behind what was just accepted."""
 
+    async def nonce_used_by(self, prepared: Prepared) -> str | None:
+        """
+        The hash of the transaction, not ``prepared``, that has used its nonce for good.
+
+        ``prepared`` can then never be executed. None proves nothing: nobody may have used it
+        yet, ``prepared`` itself may have, or the venue does not show it. Where the fence is
+        ``NONCE``.
+        """
+
     async def prepare(self, order: Order, nonce: int | None) -> Prepared:
         """
         Sign without sending; the same order and nonce give the same client id.

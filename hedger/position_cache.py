@@ -8,6 +8,7 @@ audit can later show exactly what was seen.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from loguru import logger
 
@@ -63,6 +64,13 @@ class PositionCache:
             self._known[key] = (position, started)
         logger.debug("position {} {}: {} cache_age_s=0", venue, symbol, position.size)
         return position
+
+    def mark_price(self, venue: VenueId, symbol: Symbol) -> Decimal | None:
+        """What the venue valued the position at in the reading in memory, if that is young."""
+        known = self._known.get((venue, symbol))
+        if known is None or self._clock.monotonic_s() - known[1] >= self._ttl_s:
+            return None
+        return known[0].mark_price
 
     def age_s(self, venue: VenueId, symbol: Symbol) -> float:
         """How old the reading in memory is, in seconds; infinite when there is none."""

@@ -21,7 +21,14 @@ def worst_price(
     levels = book.asks if side is Side.BUY else book.bids
     if not levels:
         return None
-    best, mid = levels[0].price, book.mid or levels[0].price
+    best = levels[0].price
+    return worst_price_from(side, best, book.mid or best, instrument, slippage_bps)
+
+
+def worst_price_from(
+    side: Side, best: Decimal, mid: Decimal, instrument: Instrument, slippage_bps: Decimal
+) -> Decimal:
+    """The same from the price expected and the middle of the market."""
     share = slippage_bps / BPS
     if side is Side.BUY:
         price = best * (ONE + share)

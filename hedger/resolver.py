@@ -43,6 +43,7 @@ from hedger.proofs import dead, expired_for_good, fence_margin, verdict
 from hedger.readlag import ReadLag
 from hedger.search import Coming, Search
 from hedger.sequence import Lanes
+from hedger.together import together
 from hedger.urgency import overlapping
 
 LOOK_DELAYS_S = (0.3, 0.7, 1.4, 2.0)  # after the first; the last again until the budget ends
@@ -158,7 +159,7 @@ class Resolver:
         if search.refused:
             await self._fence.check_slot(search, venue)
         search.asked_at = asked_at = self._clock.now()
-        sighting: Sighting = await overlapping(lambda: venue.find(search.prepared), self._clock)
+        sighting = await self._sighted(search, venue)
         match sighting:
             case Found() if sighting.complete:
                 self._measure(search, sighting, asked_at)
@@ -180,6 +181,15 @@ class Resolver:
                 if limits.fence is Fence.EXPIRY:
                     return self._after_expiry(search, limits, asked_at)
                 return await self._fence.behind(search, venue, asked_at)
+
+    async def _sighted(self, search: Search, venue: Venue) -> Sighting:
+        """The order itself; where its nonce is used up, whose it is is asked beside it."""
+        finding = overlapping(lambda: venue.find(search.prepared), self._clock)
+        if not search.refused or search.taken_at is None:
+            return await finding
+        sighting, _ = await together((finding, self._fence.ask_other(search, venue)))
+        assert sighting is not None
+        return sighting
 
     def _measure(self, search: Search, found: Found, asked_at: datetime) -> None:
         """How late the venue showed the fills of this order."""

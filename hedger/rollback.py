@@ -10,6 +10,7 @@ live sign; again and again until both agree or the budget is spent and a person 
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 
 from loguru import logger
 
@@ -17,6 +18,7 @@ from hedger.clock import Clock
 from hedger.dispatcher import Dispatcher, NotPlaced, order_id_for
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import OrderId, VenueId
+from hedger.domain.market import Instrument
 from hedger.domain.money import ZERO, plain, tidy
 from hedger.domain.order import Filled, Order, Outcome, Purpose, Refused, Unresolved
 from hedger.errors import UnavailableError, UnwritableError, VenueError
@@ -25,10 +27,10 @@ from hedger.legs import LegReader
 from hedger.owned import tell_unaccounted
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
-from hedger.pricing import worst_price
+from hedger.pricing import worst_price, worst_price_from
 from hedger.reduction import Legs, Reached, Reduction, next_reduction, within_cap
 from hedger.settings import Rollback as Rules
-from hedger.urgency import soon
+from hedger.urgency import pressed
 
 CONTRADICTED = "a position and the trades of its account contradict each other"
 FILLED_LATE = "an order filled late while both legs were read"
@@ -142,11 +144,9 @@ class RollbackEngine:
         """The reduce-only order of one step; None when there is nobody to trade with."""
         venue = self._venues[step.venue]
         rules = await venue.instrument(hedge.symbol)
-        quotes = self._quotes[step.venue]
-        book = await soon(lambda: quotes.book(hedge.symbol, urgent=True), self._clock)
         ladder = self._rules.slippage_bps
         slippage = ladder[min(attempt, len(ladder)) - 1]
-        price = worst_price(step.side, book, rules, slippage)
+        price = await self._price(hedge, step, rules, slippage)
         if price is None:
             return None
         return Order(
@@ -161,6 +161,31 @@ class RollbackEngine:
             limit_price=price,
             expires_at=self._clock.now() + timedelta(seconds=venue.capabilities.order_ttl_s),
         )
+
+    async def _price(
+        self, hedge: Hedge, step: Reduction, rules: Instrument, slippage_bps: Decimal
+    ) -> Decimal | None:
+        """
+        The worst price of one step; None when there is nobody to trade with.
+
+        By the book. Where that does not come within a second, by the mark price that came with
+        the position: an immediate order that trades or not tells as much as the next try would.
+
+        Raises:
+            VenueError: neither is known.
+        """
+        quotes = self._quotes[step.venue]
+        try:
+            book = await pressed(
+                lambda: quotes.book(hedge.symbol, urgent=True), step.venue, self._clock
+            )
+        except UnavailableError as error:
+            mark = self._positions.mark_price(step.venue, hedge.symbol)
+            if mark is None:
+                raise
+            logger.warning("{}; the order is priced by the mark, {}", error, mark)
+            return worst_price_from(step.side, mark, mark, rules, slippage_bps)
+        return worst_price(step.side, book, rules, slippage_bps)
 
     def _reached(self, hedge: Hedge, reached: Reached, legs: Legs) -> Hedge:
         now = self._clock.now()

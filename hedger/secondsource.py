@@ -22,7 +22,7 @@ from hedger.domain.money import ZERO
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
 from hedger.ports import Venue
-from hedger.urgency import soon
+from hedger.urgency import overlapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ async def traded_since_opened(
     found: SinceOpened | None = None
     for since in [*sorted(ours.values())[:1], _planned(venue, hedge)]:
         try:
-            traded = await soon(partial(venue.traded, hedge.symbol, since), clock)
+            traded = await overlapping(partial(venue.traded, hedge.symbol, since), clock)
         except VenueError as error:
             logger.warning("{}: the trades of {} cannot be read: {}", venue.id, hedge.symbol, error)
             return None

@@ -60,6 +60,7 @@ class Execution(Section):
     slippage_bps: Annotated[Bps, Field(gt=0)] = Decimal(30)
     order_timeout_s: Seconds = 5.0
     settle_timeout_s: Seconds = 5.0
+    carry_on_s: Seconds = 8.0
     min_leg_delay_s: Annotated[float, Field(ge=0, le=60)] = 0.0
     send_window_s: Seconds = 2.0
     resolve_budget_s: Seconds = 60.0

@@ -18,7 +18,10 @@ T = TypeVar("T")
 
 TRIES_S: Final = (1.5, 3.0, None)
 PAUSE_S: Final = 0.35
-OVERLAP_S: Final = (1.0, 1.5, None)  # before the same is asked beside it; the last is waited for
+PRESSED_S: Final = 1.0
+BESIDE_S: Final = 0.5
+OVERLAP_S: Final = (1.0, 1.0, 1.0, 1.0, None)
+"""Before the same is asked beside it; the last is waited for."""
 OVERLAP_AGAIN_S: Final = 0.2
 
 
@@ -41,19 +44,56 @@ async def soon(question: Callable[[], Awaitable[T]], clock: Clock) -> T:
     return await question()
 
 
-async def once(question: Callable[[], Awaitable[T]], venue: VenueId) -> T:
+async def once(
+    question: Callable[[], Awaitable[T]], venue: VenueId, *, limit_s: float = PRESSED_S
+) -> T:
     """
     The answer to a question that others must not wait for: asked one time, for a short time.
 
     Raises:
         VenueError: there was no usable answer in time.
     """
-    limit_s = TRIES_S[0]
     try:
         async with asyncio.timeout(limit_s):
             return await question()
     except TimeoutError as error:
-        raise UnavailableError(venue, f"no answer within {limit_s} s") from error
+        raise UnavailableError(venue, f"no answer within {limit_s:g} s") from error
+
+
+async def pressed(question: Callable[[], Awaitable[T]], venue: VenueId, clock: Clock) -> T:
+    """
+    The answer to a question that has one second, because a leg stands alone meanwhile.
+
+    Asked once more when it fails, or beside it after half of that, in case it was lost. Whoever
+    asks has something to do without the answer: mostly to take the leg off.
+
+    Raises:
+        VenueError: there was no usable answer in time.
+    """
+    return await once(lambda: _beside(question, clock), venue)
+
+
+async def _beside(question: Callable[[], Awaitable[T]], clock: Clock) -> T:
+    """The answer of one asking, or of a second one that begins when the first is slow or fails."""
+    loop = asyncio.get_running_loop()
+    asked = {loop.create_task(_asking(question))}
+    try:
+        done, _ = await asyncio.wait(asked, timeout=BESIDE_S)
+        for one in done:
+            if not isinstance(one.exception(), UnavailableError):
+                return one.result()
+            await clock.sleep(OVERLAP_AGAIN_S)
+        asked = (asked - done) | {loop.create_task(_asking(question))}
+        while True:
+            done, left = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+            usable = [one for one in done if one.exception() is None]
+            if usable or not left:
+                return (usable or list(done))[0].result()
+            asked = left
+    finally:
+        for one in asked:
+            one.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
 
 
 async def overlapping(question: Callable[[], Awaitable[T]], clock: Clock) -> T:

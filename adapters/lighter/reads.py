@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from adapters.lately import Lately, Told
-from adapters.lighter import accountwire, orders, wire
+from adapters.lighter import accountwire, orders, slots, wire
 from adapters.lighter.access import Access
 from adapters.lighter.answers import TX_NOT_FOUND
 from adapters.lighter.fields import Row, instant, int_of, reading, rows_of
@@ -32,6 +32,7 @@ from hedger.domain.order import Fill, Order
 from hedger.errors import DeniedError, DriftError
 
 PAGE: Final = 100
+NEWEST: Final = 50  # transactions of the account among which the user of a nonce is looked for
 MAX_PAGES: Final = 200
 MAX_OLD_PAGES: Final = 3
 PAGE_MARGIN: Final = timedelta(hours=2)
@@ -139,6 +140,29 @@ class Reads:
         )
         with reading(self._venue, what):
             return int_of(data, "nonce")
+
+    async def used_by_other(
+        self, key: int, nonce: int, *, tx_hash: str, client_index: int
+    ) -> str | None:
+        """Who used a nonce, if it was not the transaction with this hash and client id."""
+        what = "GET /accountTxs"
+        data = await self._gateway.read(
+            what,
+            self._gateway.txs.account_txs_without_preload_content,
+            limit=NEWEST,
+            by="account_index",
+            value=str(self._index),
+            authorization=await self._gateway.token(),
+        )
+        with reading(self._venue, what):
+            return slots.used_by_other(
+                data,
+                account=self._index,
+                key=key,
+                nonce=nonce,
+                tx_hash=tx_hash,
+                client_index=client_index,
+            )
 
     async def record(self, client_index: int) -> orders.OrderRecord | None:
         """The order by our id: active, or among the last 1,000 inactive ones of 24 h."""

@@ -136,6 +136,17 @@ class LighterVenue:
     async def next_nonce(self, lane: LaneId) -> int:
         return await self._reads.next_nonce(self._key_of(lane))
 
+    async def nonce_used_by(self, prepared: Prepared) -> str | None:
+        assert prepared.lane is not None
+        assert prepared.nonce is not None
+        assert prepared.tx_hash is not None
+        return await self._reads.used_by_other(
+            self._key_of(prepared.lane),
+            prepared.nonce,
+            tx_hash=prepared.tx_hash,
+            client_index=orders.client_order_index(prepared.order.id),
+        )
+
     async def prepare(self, order: Order, nonce: int | None) -> Prepared:
         assert nonce is not None  # this venue has lanes, so the core must give one
         instrument = await self.instrument(order.symbol)

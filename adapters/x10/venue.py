@@ -172,6 +172,10 @@ class XVenue:
         """Never to be asked: there is no lane."""
         raise DeniedError(self._id, "there is no nonce sequence; an order's fence is its expiry")
 
+    async def nonce_used_by(self, prepared: Prepared) -> str | None:
+        """Never to be asked: there is no lane."""
+        raise DeniedError(self._id, "there is no nonce sequence; an order's fence is its expiry")
+
     async def prepare_burn(self, prepared: Prepared) -> Prepared:
         """Never to be asked: the fence is the expiry."""
         raise DeniedError(self._id, "there is no nonce to use up; an order's fence is its expiry")

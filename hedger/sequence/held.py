@@ -7,6 +7,7 @@ from typing import Final
 from hedger.clock import Clock
 from hedger.domain.ids import VenueId
 from hedger.domain.order import Purpose
+from hedger.ledger.records import LaneState
 from hedger.ledger.store import Store
 from hedger.ports import Venue
 from hedger.sequence.lane import Lane
@@ -26,11 +27,17 @@ class Held:
     values: Dense
     last_use_s: float  # when a nonce may last have been used
     checked_s: float = LONG_AGO_S
-    used: bool = False
+    used: bool = False  # something was sent since the venue was last asked
+    taken: int = 0  # how many nonces were given since the start
     doubt: str = ""  # why it has to be resynchronised
     refused: int | None = None  # the nonce that the venue would not have
     seen: tuple[int, float] | None = None  # a reading while an order's end was sought, and when
     counted: set[int | None] = field(default_factory=set)  # nonces whose error was counted
+
+    @property
+    def troubled(self) -> bool:
+        """Whether it has to be resynchronised before a nonce is given."""
+        return bool(self.doubt) or self.lane.state is not LaneState.READY
 
     @property
     def account(self) -> tuple[VenueId, str]:

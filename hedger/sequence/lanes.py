@@ -2,8 +2,8 @@
 The lanes of the program: which nonce an order may carry, one order at a time per API key.
 
 A lane is (venue, account, API key), and is kept from the allocation of a nonce until the end
-of its order is known. Between orders the venue is asked: after every transaction, and at least
-every ``refresh_interval_s``; how its word is judged stands in ``hedger/sequence/resync.py``.
+of its order is known. Between orders the venue is asked where it stands: when that is done is
+told in ``hedger/sequence/upkeep.py``, how its word is judged in ``hedger/sequence/resync.py``.
 
 A refused nonce (21104) pauses the lane; its order is followed to its proof first, and then the
 lane is resynchronised, with the account's others that are out of step too (seed 001).
@@ -16,22 +16,21 @@ repair, and as it used no nonce it does not show that the lane is in step either
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from loguru import logger
 
 from hedger.clock import Clock
 from hedger.domain.ids import LaneId, VenueId
-from hedger.domain.order import Accepted, Answer, Filled, NoProof, Outcome, Reason, Refused
-from hedger.errors import UnavailableError, VenueError
+from hedger.domain.order import Answer, Filled, NoProof, Outcome, Reason, Refused
+from hedger.errors import UnavailableError
 from hedger.ledger.records import LaneState
 from hedger.ledger.store import Store
 from hedger.ports import Venue
-from hedger.sequence.gaps import use_up
 from hedger.sequence.held import Held, lanes_of
 from hedger.sequence.resync import Resync
-from hedger.sequence.siblings import Siblings
+from hedger.sequence.upkeep import Upkeep
 from hedger.sequence.words import ALL, CLOSES, one_key_text
 from hedger.settings_sequence import Sequence as Rules
 
@@ -60,7 +59,9 @@ class Lanes:
             for held in lanes_of(venue, store, clock=clock, rules=rules):
                 self._held[held.lane.id] = held
         self._resync = Resync(store, clock=clock, rules=rules, lag_s=lag_s)
-        self._siblings = Siblings(store, lanes=self._held.values(), resync=self._resync)
+        self._upkeep = Upkeep(
+            store, lanes=self._held.values(), resync=self._resync, clock=clock, rules=rules
+        )
 
     def announce(self) -> None:
         """Record every lane at the start of a process, and what one key for everything costs."""
@@ -82,7 +83,7 @@ class Lanes:
         Keep a lane to ourselves from allocation until the order's end is known.
 
         ``urgent`` goes before everything else that waits: what takes exposure off. At the end
-        the venue is asked where the lane stands.
+        nothing is asked: ``settle`` does that when no leg stands alone.
 
         Raises:
             LaneBusyError: it was not our turn within ``patience_s`` (None: wait for ever).
@@ -97,20 +98,20 @@ class Lanes:
         except TimeoutError:
             raise LaneBusyError(held.venue.id, f"lane {lane} was busy for too long") from None
         try:
-            try:
-                yield
-            finally:
-                for value in held.lane.in_flight:
-                    held.lane.end(value)
-            await self._afterwards(held)
+            yield
         finally:
+            for value in held.lane.in_flight:
+                held.lane.end(value)
             held.lane.turns.release()
 
-    async def next_value(self, lane: LaneId | None, *, urgent: bool = False) -> int | None:
+    async def next_value(
+        self, lane: LaneId | None, *, urgent: bool = False, patience_s: float | None = None
+    ) -> int | None:
         """
         The nonce for the next order; call it inside ``hold``.
 
         Raises:
+            LaneBusyError: the lane was not back in step within ``patience_s``.
             UnavailableError: the lane holds openings back; never for an ``urgent`` order.
             VenueError: the venue had to be asked and did not answer.
         """
@@ -120,32 +121,21 @@ class Lanes:
         unknown = self._unknown(lane)
         if not urgent and (why := self._why_held(held, unknown)):
             raise UnavailableError(held.venue.id, why)
-        if unknown or held.doubt or held.lane.state is not LaneState.READY:
-            why = held.doubt or (f"order {unknown[0]} is unknown" if unknown else "first reading")
-            await self._resync.recover(held, why)
-        held.used, held.seen = True, None
-        await self._use_up_refused(held)
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._into_step(held, unknown)
+        except TimeoutError:
+            text = f"lane {lane} was not back in step in time"
+            raise LaneBusyError(held.venue.id, text) from None
+        held.used, held.seen, held.taken = True, None, held.taken + 1
         return held.lane.take()
 
-    async def _use_up_refused(self, held: Held) -> None:
-        """
-        Let something harmless have the nonce of an order that the venue refused at the door.
-
-        The refusal did not consume it. Were a copy of those bytes to come later (a proxy may
-        deliver one twice), it would still be valid and might be taken then.
-
-        Raises:
-            VenueError: it is not known where the lane stands now.
-        """
-        lane = held.lane.id
-        nonce = self._store.lane_refused(lane)
-        if nonce is None or nonce != held.values.following():
-            return
-        answer = await use_up(self._store, held.venue, lane, nonce, clock=self._clock)
-        if not isinstance(answer, Accepted):
-            await self._resync.recover(
-                held, f"nonce {nonce}, which was refused, may be used or not"
-            )
+    async def _into_step(self, held: Held, unknown: Sequence[str]) -> None:
+        """What has to be done before a nonce is given; nothing, where there was time before."""
+        if unknown or held.troubled:
+            why = held.doubt or (f"order {unknown[0]} is unknown" if unknown else "first reading")
+            await self._resync.recover(held, why)
+        await self._upkeep.use_up_refused(held)
 
     def answered(self, lane: LaneId | None, nonce: int | None, answer: Answer) -> None:
         """Take note of what the venue said to a send; its word about the nonce pauses the lane."""
@@ -231,47 +221,28 @@ class Lanes:
         """
         Ask the venues where the idle lanes stand, and bring back what is out of step.
 
-        Only what was not asked for ``refresh_interval_s``, unless ``now``. A venue that does
-        not answer is left for the next time.
+        Only what was used or not asked for ``refresh_interval_s``, unless ``now``. A venue that
+        does not answer is left for the next time.
         """
-        for account in sorted({held.account for held in self._held.values()}):
-            due = [
-                held
-                for held in self._held.values()
-                if held.account == account and (now or self._due(held))
-            ]
-            try:
-                await self._check(due)
-            except VenueError as error:
-                logger.warning("lanes of {} cannot be checked: {}", account[0], error)
+        await self._upkeep.regular(now=now)
 
-    def _due(self, held: Held) -> bool:
-        age_s = self._clock.monotonic_s() - held.checked_s
-        return held.lane.state is not LaneState.READY or age_s >= self._rules.refresh_interval_s
+    async def settle(self, venues: Collection[VenueId]) -> None:
+        """The same for what the orders of a hedge left behind; call it once the hedge rests."""
+        await self._upkeep.settle(venues)
 
-    async def _check(self, due: Sequence[Held]) -> None:
-        mine = [held for held in due if held.lane.turns.try_acquire()]
-        try:
-            idle = [held for held in mine if not self._unknown(held.lane.id)]
-            await self._siblings.recover_all(
-                await self._siblings.astray(idle), "found by the regular check"
-            )
-        finally:
-            for held in mine:
-                held.lane.turns.release()
+    async def ready(self, venues: Collection[VenueId]) -> str:
+        """
+        Make ready what the legs of a hedge and their rollback need; why it is not, or nothing.
 
-    async def _afterwards(self, held: Held) -> None:
-        """After a transaction: one reading, or the whole recovery where there was trouble."""
-        used, held.used = held.used, False
-        if self._unknown(held.lane.id):
-            return  # its own order comes first
-        try:
-            if held.doubt or held.lane.state is LaneState.PAUSED:
-                await self._siblings.recover_account(held)
-            elif used and await self._resync.ahead(held):
-                await self._siblings.recover_all([held], "the venue is ahead of us", patient=False)
-        except VenueError as error:
-            logger.warning("lane {} is asked again later: {}", held.lane.id, error)
+        Call it before the first leg: from then on nothing may stand between an order's end and
+        the next order.
+        """
+        if why := await self._upkeep.prepare(venues):
+            return why
+        opening = [h for h in self._held.values() if h.lane.carries != CLOSES]
+        idle = [h for h in opening if h.venue.id in venues and not h.lane.turns.busy]
+        reasons = (self._why_held(held, self._unknown(held.lane.id)) for held in idle)
+        return next(filter(None, reasons), "")
 
     def _unknown(self, lane: LaneId) -> list[str]:
         """Orders of a lane whose end is not proven."""

@@ -37,19 +37,31 @@ class Resync:
 
     # -- between orders ---------------------------------------------------------------------
 
-    async def out_of_step(self, held: Held) -> bool:
+    async def asked(self, held: Held) -> int | None:
+        """
+        One reading; None where none is needed, or where the lane cannot be read.
+
+        That is left for the next time: it holds nothing else up.
+        """
+        if held.troubled:
+            return None
+        try:
+            return await self._read(held)
+        except VenueError as error:
+            logger.warning("lane {} cannot be checked: {}", held.lane.id, error)
+            return None
+
+    def out_of_step(self, held: Held, remote: int | None) -> bool:
         """
         Whether a lane has to be resynchronised; it is paused from here on if the venue says so.
 
-        One that cannot be read is left for the next time: it holds nothing else up.
+        ``remote`` is what ``asked`` heard since the lane was last used.
         """
-        if held.doubt or held.lane.state is not LaneState.READY:
+        if held.troubled:
             return True
-        try:
-            remote = await self._read(held)
-        except VenueError as error:
-            logger.warning("lane {} cannot be checked: {}", held.lane.id, error)
+        if remote is None:
             return False
+        held.used = False
         ours = held.values.following()
         quiet_s = self._clock.monotonic_s() - held.last_use_s
         if remote == ours:
@@ -58,19 +70,6 @@ class Resync:
         if out:
             self._differs(held, remote, ours)
         return out
-
-    async def ahead(self, held: Held) -> bool:
-        """
-        One reading after a transaction; the lane is paused from here on if the venue is ahead.
-
-        Raises:
-            VenueError: it could not be read.
-        """
-        remote, ours = await self._read(held), held.values.following()
-        held.checked_s = self._clock.monotonic_s()
-        if remote > ours:
-            self._differs(held, remote, ours)
-        return remote > ours
 
     async def _read(self, held: Held) -> int:
         """What the venue expects next."""
@@ -83,12 +82,9 @@ class Resync:
 
     # -- back into step ---------------------------------------------------------------------
 
-    async def recover(self, held: Held, why: str, *, patient: bool = True) -> None:
+    async def recover(self, held: Held, why: str) -> None:
         """
         Resynchronise a lane that is ours and on which nothing is in flight.
-
-        Where the venue is behind, only the ``patient`` wait for it: the end of an order does
-        not, because a rollback may have to follow. The regular check comes back to it.
 
         Raises:
             VenueError: the venue cannot be asked, or its readings do not agree.
@@ -99,8 +95,6 @@ class Resync:
             remote = await lane.agreed(lambda: self._read(held), held.seen)
             ours = held.values.following()
             if remote < ours:
-                if not patient:
-                    return
                 remote = await self._catch_up(held, remote, ours)
         except VenueError as error:
             if lane.state is LaneState.READY:
@@ -111,7 +105,7 @@ class Resync:
         if taken > 0 and not fresh:
             self._drifted(held, expected, remote, taken)
         lane.resume(remote, why, since=expected)
-        held.doubt, held.refused, held.seen = "", None, None
+        held.doubt, held.refused, held.seen, held.used = "", None, None, False
         held.checked_s = self._clock.monotonic_s()
 
     async def _catch_up(self, held: Held, remote: int, ours: int) -> int:

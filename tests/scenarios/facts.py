@@ -76,6 +76,7 @@ def longest_naked_s(desk: Desk, hedge: Hedge) -> float:
         (trade["at_ms"], Decimal(trade["size"]) * (1 if trade["side"] == "buy" else -1))
         for venue in VENUES
         for trade in desk.world.state()[venue]["trades"]
+        if trade["symbol"] == hedge.symbol
     )
     longest_ms, net = 0, Decimal(0)
     since_ms: int | None = None

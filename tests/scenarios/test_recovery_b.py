@@ -114,7 +114,7 @@ async def test_s48_a_vanished_leg_is_believed_in_the_end_when_its_trades_cannot_
     assert desk.store.hedge(hedge.id).state is State.CLOSED
 
 
-async def test_s34_maintenance_while_the_nonce_is_asked_ends_flat_and_exits_go_on(
+async def test_s34_maintenance_while_the_nonce_is_asked_opens_nothing_and_exits_go_on(
     desk: Desk,
 ) -> None:
     """A 503 for the nonce ended the process of the bot, with its positions."""
@@ -122,9 +122,8 @@ async def test_s34_maintenance_while_the_nonce_is_asked_ends_flat_and_exits_go_o
 
     hedge = await desk.open("ETH", 300)
 
-    assert hedge.state is State.CLOSED
-    assert desk.world.orders(LIGHTER) == []
-    desk.assert_flat()
+    assert hedge.state is State.REFUSED
+    assert desk.world.orders(LIGHTER) == desk.world.orders(X10) == []
     desk.world.no_faults()
     hedge = await desk.open("ETH", 300)
     desk.world.fault(X10, "bad_reads", what=["nonce", "balance"], **FOR_EVER)

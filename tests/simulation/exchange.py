@@ -134,6 +134,7 @@ _LIGHTER: Mapping[str, Handler] = {
     "accountInactiveOrders": account_orders.account_inactive_orders,
     "trades": account_orders.trades,
     "tx": txs.tx,
+    "accountTxs": txs.account_txs,
     "sendTx": sending.send_tx,
     "orderBookDetails": public.order_book_details,
     "orderBookOrders": public.order_book_orders,
