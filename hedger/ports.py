@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from math import inf
 from typing import Protocol
 
 from hedger.domain.account import UNTOLD, Books, HistoryPage, Stream
@@ -47,6 +48,7 @@ class Capabilities:
     clock_skew_s: float  # bound on the difference between its clock and ours, where untold
     usual_match_s: float = 0.4  # when an order's end usually shows: the first look waits for it
     books: Books = UNTOLD  # how it keeps an account's books, and which lists tell them
+    clips_reduce_only: bool = False  # a reduce-only order above the position is cut to it
 
 
 class QuoteSource(Protocol):
@@ -59,6 +61,9 @@ class QuoteSource(Protocol):
 
     @property
     def id(self) -> VenueId: ...
+
+    def recognise(self, identities: Mapping[Symbol, str]) -> None:
+        """See ``Venue.recognise``."""
 
     async def instruments(self) -> Mapping[Symbol, Instrument]:
         """Rules of every perpetual market we can map, active or not."""
@@ -149,8 +154,20 @@ class Venue(Protocol):
     async def close(self) -> None:
         """Give back sessions; never raises."""
 
-    async def instrument(self, symbol: Symbol) -> Instrument:
-        """The rules of one market, from a cache that is refreshed on a miss."""
+    def recognise(self, identities: Mapping[Symbol, str]) -> None:
+        """Which markets our symbols were to an earlier process (``Instrument.identity``)."""
+
+    async def instrument(self, symbol: Symbol, *, max_age_s: float = inf) -> Instrument:
+        """
+        The rules of one market, asked for no longer ago than that.
+
+        Without an age the last ones that are known, also of a market that is listed no more or
+        listed twice: what takes exposure off goes on by them.
+
+        Raises:
+            DriftError: with an age, where it cannot be told which of the venue's markets it is.
+            VenueError: it could not be asked, or does not list the market.
+        """
 
     async def balance(self, *, max_age_s: float = 0.0) -> Balance:
         """Free margin and equity."""

@@ -1,6 +1,7 @@
 """Lighter's JSON about our account, in our words. Pure (lighter.md §2)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -24,6 +25,7 @@ from hedger.domain.market import Balance, Fees, FundingPayment, Position
 from hedger.domain.money import ONE, ZERO
 
 HUNDRED: Final = Decimal(100)
+CROSS: Final = 0  # margin_mode: all markets share the account's margin; 1 is isolated
 POSITION_SOURCE: Final = "GET /account positions"
 ORDER_COUNTS: Final = ("total_order_count", "pending_order_count")
 MARKET_ORDER_COUNTS: Final = ("open_order_count", "pending_order_count")
@@ -71,16 +73,25 @@ def _held_usd(account: Row) -> Decimal | None:
     return sum((abs(decimal_of(row, "position_value")) for row in held), ZERO)
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Open positions; ``drift`` says of which symbols the rows do not tell what is held."""
+
+    positions: Mapping[Symbol, Position]
+    drift: Mapping[Symbol, str]
+
+
 def positions(
     account: Row, venue: VenueId, names: Names, read_started_at: datetime, as_of: datetime
-) -> Mapping[Symbol, Position]:
+) -> Held:
     """
     Open positions. ``position`` has no sign of its own: it is in ``sign``.
 
     Rows of markets once traded stay in the answer with ``sign`` 1 and ``0.0000``: they are
-    flat and left out (lighter.md §2).
+    flat and left out (lighter.md §2). A market is told by its number.
     """
     found: dict[Symbol, Position] = {}
+    drift: dict[Symbol, str] = {}
     for row in rows_of(account, "positions"):
         size = decimal_of(row, "position")
         sign = int_of(row, "sign")
@@ -88,8 +99,14 @@ def positions(
             continue
         if size < ZERO or sign not in (1, -1):
             raise UnreadableError(f"a position of {size} with the sign {sign}")
-        name = text_of(row, "symbol")
-        symbol = names.ours(name) or Symbol(f"{venue}:{name}")  # never under a wrong symbol
+        name, number = text_of(row, "symbol"), str(int_of(row, "market_id"))
+        symbol = (
+            names.markets.owner(number) or names.ours(name) or Symbol(f"{venue}:{name}")
+        )  # never under a wrong symbol
+        if why := names.markets.conflict(symbol, number):
+            drift[symbol] = why
+        if symbol in found:
+            drift[symbol] = f"two positions of {symbol}, {found[symbol].size} and {sign * size}"
         found[symbol] = Position(
             venue=venue,
             symbol=symbol,
@@ -101,7 +118,7 @@ def positions(
             mark_price=_positive(row, "position_value", per=size),
             liquidation_price=_positive(row, "liquidation_price"),
         )
-    return found
+    return Held(found, drift)
 
 
 def _positive(row: Row, key: str, *, per: Decimal = ONE) -> Decimal | None:
@@ -110,18 +127,27 @@ def _positive(row: Row, key: str, *, per: Decimal = ONE) -> Decimal | None:
     return value / per if value > ZERO else None
 
 
-def leverage(account: Row, name: str) -> Decimal | None:
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """What the account chose for one market: a leverage, on margin shared by all or its own."""
+
+    leverage: Decimal
+    isolated: bool
+
+
+def margin(account: Row, market: int) -> Margin | None:
     """
     ``GET /account``: of one market, from its margin fraction in percent; None without a row.
 
     Only markets that the account has to do with have one.
     """
     for row in rows_of(account, "positions"):
-        if text_of(row, "symbol") == name:
+        if int_of(row, "market_id") == market:
             fraction = decimal_of(row, "initial_margin_fraction")
             if fraction <= ZERO:
                 raise UnreadableError(f"a margin fraction of {fraction}")
-            return HUNDRED / fraction
+            mode = int_of(row, "margin_mode") if row.get("margin_mode") is not None else CROSS
+            return Margin(HUNDRED / fraction, isolated=mode != CROSS)
     return None
 
 

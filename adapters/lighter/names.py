@@ -2,15 +2,22 @@
 
 from collections.abc import Mapping
 
+from adapters.common.identities import Identities
 from hedger.domain.ids import Symbol
 
 
 class Names:
-    """Our symbols and the venue's, where the two differ (``symbols.names``)."""
+    """
+    Our symbols and the venue's, where the two differ (``symbols.names``).
+
+    Attributes:
+        markets: which of the venue's numbers each symbol is; it goes before every name.
+    """
 
     def __init__(self, overrides: Mapping[Symbol, str]) -> None:
         self._theirs = dict(overrides)
         self._ours = {name: symbol for symbol, name in overrides.items()}
+        self.markets = Identities()
 
     def ours(self, name: str) -> Symbol | None:
         """Our symbol; None when we use that symbol for another of their markets."""

@@ -60,6 +60,9 @@ class LighterQuotes:
     async def close(self) -> None:
         await self._http.close()
 
+    def recognise(self, identities: Mapping[Symbol, str]) -> None:
+        self._names.markets.recognise(identities)
+
     async def instruments(self) -> Mapping[Symbol, Instrument]:
         return (await self._read_markets()).instruments
 
@@ -177,13 +180,13 @@ class LighterQuotes:
         raise UnavailableError(self._id, "no market to learn the settlements from")
 
     async def _market_id(self, symbol: Symbol) -> int:
-        markets = self._markets
-        if markets is None or symbol not in markets.instruments:
-            markets = await self._read_markets()
-        found = markets.instruments.get(symbol)
-        if found is None or found.market_id is None:
-            raise DeniedError(self._id, f"market {symbol} is not listed")
-        return found.market_id
+        """Also of a market that is listed no more: its exit needs a book."""
+        known = self._names.markets
+        if known.number(symbol) is None:
+            await self._read_markets()
+        if (number := known.number(symbol)) is None:
+            raise DeniedError(self._id, f"market {symbol} is not listed there")
+        return int(number)
 
     async def _read_markets(self) -> wire.Markets:
         data = await self._get("orderBookDetails")

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from adapters.common.identities import Listing
+from adapters.common.marketbook import ANY_AGE, MarketBook
 from adapters.lately import Lately, Told
 from adapters.lighter import accountwire, orders, slots, wire
 from adapters.lighter.access import Access
@@ -54,39 +56,44 @@ class Reads:
         self._gateway = gateway
         self._names = names
         self._clock = clock
-        self._markets: wire.Markets | None = None
+        self._usual_leverage: Mapping[Symbol, Decimal] = {}
+        self.markets = MarketBook(venue, clock, self._read_markets)
         self.account = Lately(clock, self._account)
 
-    async def instrument(self, symbol: Symbol) -> Instrument:
+    def recognise(self, identities: Mapping[Symbol, str]) -> None:
+        """Which of the venue's markets our symbols were to an earlier process."""
+        self._names.markets.recognise(identities)
+
+    async def instrument(self, symbol: Symbol, max_age_s: float = ANY_AGE) -> Instrument:
         """
-        The rules of one market, from memory; asked for on a miss.
+        The rules of one market.
 
         Raises:
-            DeniedError: the venue does not list it.
+            VenueError: see ``MarketBook.get``.
         """
-        markets = self._markets
-        if markets is None or symbol not in markets.instruments:
-            markets = await self._read_markets()
-        try:
-            return markets.instruments[symbol]
-        except KeyError:
-            raise DeniedError(self._venue, f"market {symbol} is not listed") from None
+        return await self.markets.get(symbol, max_age_s)
 
     async def leverage(self, symbol: Symbol, max_age_s: float) -> Decimal | None:
-        """What the account has on one market: its own choice, else the market's usual one."""
-        name = (await self.instrument(symbol)).name
+        """
+        What the account has on one market: its own choice, else the market's usual one.
+
+        None on isolated margin: what a leverage means there is another thing, and the change of
+        leverage that follows puts the market back on cross margin.
+        """
+        number = (await self.instrument(symbol)).market_id
         account = await self.account.get(max_age_s)
         with reading(self._venue, "GET /account"):
-            chosen = accountwire.leverage(account.answer, name)
+            chosen = None if number is None else accountwire.margin(account.answer, number)
         if chosen is not None:
-            return chosen
-        return (self._markets or await self._read_markets()).leverages.get(symbol)
+            return None if chosen.isolated else chosen.leverage
+        return self._usual_leverage.get(symbol)
 
     async def any_market(self) -> int:
         """The number of some market that is listed, always the same one."""
-        markets = self._markets or await self._read_markets()
-        numbers = [i.market_id for i in markets.instruments.values() if i.market_id is not None]
-        return min(numbers)
+        if not self.markets.known():
+            await self.markets.refresh()
+        known = self.markets.known().values()
+        return min(each.market_id for each in known if each.market_id is not None)
 
     async def balance(self, max_age_s: float) -> Balance:
         """Free margin and value."""
@@ -95,13 +102,29 @@ class Reads:
             return accountwire.balance(account.answer, self._venue, account.came_at)
 
     async def positions(self, max_age_s: float) -> Mapping[Symbol, Position]:
-        """What is open."""
-        return self._positions(await self.account.get(max_age_s))
+        """
+        What is open.
+
+        Raises:
+            DriftError: the rows of a market do not tell what is held there.
+        """
+        held = self._held(await self.account.get(max_age_s))
+        for why in held.drift.values():
+            raise DriftError(self._venue, f"GET /account: {why}")
+        return held.positions
 
     async def position(self, symbol: Symbol, max_age_s: float) -> Position:
-        """A market without a row was never traded by this account, so it is flat."""
+        """
+        A market without a row was never traded by this account, so it is flat.
+
+        Raises:
+            DriftError: the rows of this market do not tell what is held there.
+        """
         account = await self.account.get(max_age_s)
-        return self._positions(account).get(symbol) or Position(
+        held = self._held(account)
+        if why := held.drift.get(symbol):
+            raise DriftError(self._venue, f"GET /account: {why}")
+        return held.positions.get(symbol) or Position(
             venue=self._venue,
             symbol=symbol,
             size=ZERO,
@@ -111,7 +134,7 @@ class Reads:
             source=accountwire.POSITION_SOURCE,
         )
 
-    def _positions(self, account: Told[Row]) -> Mapping[Symbol, Position]:
+    def _held(self, account: Told[Row]) -> accountwire.Held:
         with reading(self._venue, "GET /account"):
             return accountwire.positions(
                 account.answer, self._venue, self._names, account.asked_at, account.came_at
@@ -320,20 +343,21 @@ class Reads:
 
     async def symbol_of(self, market: int) -> Symbol:
         """Our symbol of a market number; asked for on a miss."""
-        markets = self._markets or await self._read_markets()
-        symbol = markets.symbol_of(market)
+        symbol = self._names.markets.owner(str(market))
         if symbol is None:
-            symbol = (await self._read_markets()).symbol_of(market)
+            await self.markets.refresh()
+            symbol = self._names.markets.owner(str(market))
         return symbol or Symbol(f"{self._venue}:{market}")  # delisted: kept under its number
 
-    async def _read_markets(self) -> wire.Markets:
+    async def _read_markets(self) -> Listing[Instrument]:
         what = "GET /orderBookDetails"
         data = await self._gateway.read(
             what, self._gateway.orders.order_book_details_without_preload_content
         )
         with reading(self._venue, what):
-            self._markets = wire.markets(data, self._venue, self._names)
-        return self._markets
+            found = wire.markets(data, self._venue, self._names)
+        self._usual_leverage = found.leverages
+        return found.listing
 
     async def _account(self) -> Row:
         what = "GET /account"

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from adapters.budget import Budget
+from adapters.common.marketbook import ANY_AGE
 from adapters.lighter import orders, units
 from adapters.lighter.access import Options, access
 from adapters.lighter.books import BOOKS, History
@@ -98,6 +99,7 @@ class LighterVenue:
             clock_skew_s=CLOCK_SKEW_S,
             usual_match_s=USUAL_MATCH_S,
             books=BOOKS,
+            clips_reduce_only=True,
         )
 
     @property
@@ -110,8 +112,11 @@ class LighterVenue:
     async def close(self) -> None:
         await self._gateway.close()
 
-    async def instrument(self, symbol: Symbol) -> Instrument:
-        return await self._reads.instrument(symbol)
+    def recognise(self, identities: Mapping[Symbol, str]) -> None:
+        self._reads.recognise(identities)
+
+    async def instrument(self, symbol: Symbol, *, max_age_s: float = ANY_AGE) -> Instrument:
+        return await self._reads.instrument(symbol, max_age_s)
 
     async def balance(self, *, max_age_s: float = 0.0) -> Balance:
         return await self._reads.balance(max_age_s)

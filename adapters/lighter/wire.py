@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from adapters.common.identities import Listing
 from adapters.lighter import units
 from adapters.lighter.fields import (
     Row,
@@ -60,13 +61,12 @@ class Markets:
     marks: Mapping[Symbol, Mark]
     unreadable: tuple[str, ...]
     leverages: Mapping[Symbol, Decimal]  # of an account that never chose one
+    drift: Mapping[Symbol, str]  # of which it cannot be told for sure which market they are
 
-    def symbol_of(self, market_id: int) -> Symbol | None:
-        """Our symbol of a market number."""
-        for symbol, instrument in self.instruments.items():
-            if instrument.market_id == market_id:
-                return symbol
-        return None
+    @property
+    def listing(self) -> Listing[Instrument]:
+        """The rules alone."""
+        return Listing(self.instruments, self.drift)
 
 
 def markets(data: object, venue: VenueId, names: Names) -> Markets:
@@ -74,22 +74,24 @@ def markets(data: object, venue: VenueId, names: Names) -> Markets:
     ``GET /orderBookDetails``: rules of every perpetual market, and its prices.
 
     A row that cannot be read is left out and named; none at all is an error. Spot markets
-    are in a list of their own, binary options are told by ``market_type``.
+    are in a list of their own, binary options are told by ``market_type``. A market is told by
+    its number; one that cannot be told for sure has no price.
     """
+    listing = names.markets.listing(_rows(data, names))
     instruments: dict[Symbol, Instrument] = {}
     marks: dict[Symbol, Mark] = {}
     leverages: dict[Symbol, Decimal] = {}
     unreadable: list[str] = []
-    for row in rows_of(data, "order_book_details"):
-        symbol = names.ours(str(row.get("symbol", "")))
-        if symbol is None or row.get("market_type", "perp") != "perp":
-            continue
+    for symbol, row in listing.rows.items():
         try:
             instruments[symbol] = _instrument(row, venue, symbol)
             if usual := _fraction(row, "default_initial_margin_fraction"):
                 leverages[symbol] = ONE / usual
         except UnreadableError as error:
             unreadable.append(f"{symbol}: {error}")
+            continue
+        if symbol in listing.drift:
+            unreadable.append(f"{symbol}: {listing.drift[symbol]}")
             continue
         try:
             marks[symbol] = _mark(row)
@@ -102,7 +104,19 @@ def markets(data: object, venue: VenueId, names: Names) -> Markets:
         marks=marks,
         unreadable=tuple(unreadable),
         leverages=leverages,
+        drift=listing.drift,
     )
+
+
+def _rows(data: object, names: Names) -> list[tuple[str, Symbol | None, Row]]:
+    """Perpetual markets by number and by name; those that trade stand first."""
+    found = []
+    for row in rows_of(data, "order_book_details"):
+        number = row.get("market_id")
+        if row.get("market_type", "perp") != "perp" or number is None:
+            continue
+        found.append((str(number), names.ours(str(row.get("symbol", ""))), row))
+    return sorted(found, key=lambda each: each[2].get("status") != "active")
 
 
 def _instrument(row: Row, venue: VenueId, symbol: Symbol) -> Instrument:
@@ -124,6 +138,7 @@ def _instrument(row: Row, venue: VenueId, symbol: Symbol) -> Instrument:
         max_leverage=units.FRACTION_UNIT / margin if margin else None,
         maintenance=_fraction(row, "maintenance_margin_fraction"),
         market_id=int_of(row, "market_id"),
+        identity=str(int_of(row, "market_id")),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from adapters.common.identities import Identities
 from hedger.domain.ids import Symbol
 
 SUFFIX = "-USD"
@@ -14,11 +15,16 @@ class Names:
     ``overrides`` says where X10 spells an asset differently (our name to the whole market
     name). An overridden name has exactly that one market: the market that would have had the
     name by itself is then left out, instead of two markets being mistaken for each other.
+
+    Attributes:
+        markets: which of X10's assets each symbol is. Where a market was renamed, its new name
+            is told by ``renamed``.
     """
 
     def __init__(self, overrides: Mapping[Symbol, str]) -> None:
         self._market_of = dict(overrides)
         self._symbol_of = {market: symbol for symbol, market in overrides.items()}
+        self.markets = Identities()
 
     def market(self, symbol: Symbol) -> str:
         """X10's name of our symbol; it may not exist there."""
@@ -30,6 +36,13 @@ class Names:
             return given
         symbol = Symbol(market.removesuffix(SUFFIX))
         return None if symbol in self._market_of else symbol
+
+    def renamed(self, symbol: Symbol, market: str) -> None:
+        """The market of one of our symbols has this name now."""
+        if self.market(symbol) != market:
+            self._symbol_of.pop(self.market(symbol), None)
+            self._market_of[symbol] = market
+            self._symbol_of[market] = symbol
 
     def certain_symbol(self, market: str) -> Symbol:
         """As ``symbol``, but a market without a name of ours keeps its own spelling."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from adapters.budget import Budget
+from adapters.common.identities import Listing
 from adapters.http_quotes import PublicHttp
 from adapters.upcoming import Upcoming
 from adapters.x10 import wire
@@ -54,13 +55,19 @@ class XQuotes:
     def id(self) -> VenueId:
         return self._id
 
+    def recognise(self, identities: Mapping[Symbol, str]) -> None:
+        """Which of the venue's markets our symbols were to an earlier process."""
+        self._names.markets.recognise(identities)
+
     async def instruments(self) -> Mapping[Symbol, Instrument]:
         """Rules of every perpetual market; one that we do not understand is absent."""
-        return wire.understood(await self._rows(), partial(wire.instrument, self._id))
+        rows = (await self._rows()).rows
+        return wire.understood(rows, partial(wire.instrument, self._id))
 
     async def funding(self) -> Mapping[Symbol, FundingQuote]:
         """The present estimate of every active market."""
-        rows = await self._rows()
+        listing = await self._rows()
+        rows = {s: row for s, row in listing.rows.items() if s not in listing.drift}
         now = self._clock.now()
 
         def parse(symbol: Symbol, row: Row) -> FundingQuote | None:
@@ -107,6 +114,6 @@ class XQuotes:
         """Give back connections."""
         await self._http.close()
 
-    async def _rows(self) -> dict[Symbol, Row]:
+    async def _rows(self) -> Listing[Row]:
         body = await self._http.get_json(MARKETS)
         return wire.perpetuals(self._id, wire.unwrap(self._id, "markets", body).data, self._names)

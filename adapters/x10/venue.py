@@ -16,6 +16,7 @@ from typing import Final
 from loguru import logger
 from x10.clients.rest import RestApiClient
 
+from adapters.common.marketbook import ANY_AGE
 from adapters.x10.books import BOOKS, History
 from adapters.x10.codes import classify
 from adapters.x10.fields import Row
@@ -90,6 +91,7 @@ class XVenue:
         self._lookup = Lookup(id, self._http, clock, READ_LAG_S)
         self._history = History(id, self._http, self._names, clock)
         self._reads = Reads(id, self._http, self._names, clock)
+        self._unlisted: set[Symbol] = set()
 
     def __repr__(self) -> str:
         return f"XVenue(id={self._id!r}, account={self.account!r})"
@@ -144,9 +146,13 @@ class XVenue:
         except Exception as error:  # noqa: BLE001  the port promises that closing never raises
             logger.warning("{}: closing sessions: {}", self._id, type(error).__name__)
 
-    async def instrument(self, symbol: Symbol) -> Instrument:
-        """The rules of one market, from a cache that is refreshed on a miss and with age."""
-        return (await self._markets.get(symbol)).instrument
+    def recognise(self, identities: Mapping[Symbol, str]) -> None:
+        """Which of the venue's markets our symbols were to an earlier process."""
+        self._markets.recognise(identities)
+
+    async def instrument(self, symbol: Symbol, *, max_age_s: float = ANY_AGE) -> Instrument:
+        """The rules of one market, no older than that."""
+        return (await self._markets.get(symbol, max_age_s)).instrument
 
     async def balance(self, *, max_age_s: float = 0.0) -> Balance:
         """Free margin and equity."""
@@ -157,8 +163,18 @@ class XVenue:
         return await self._reads.fees(symbol, max_age_s)
 
     async def positions(self, *, max_age_s: float = 0.0) -> Mapping[Symbol, Position]:
-        """Every open position; a symbol that is not there is flat as of this read."""
-        return await self._reads.positions(max_age_s)
+        """
+        Every open position; a symbol that is not there is flat as of this read.
+
+        A market that nobody listed yet may be one of ours under a new name.
+        """
+        found = await self._reads.positions(max_age_s)
+        unlisted = {symbol for symbol in found if not self._markets.lists(symbol)}
+        if unlisted <= self._unlisted:
+            return found
+        await self._markets.refresh()
+        self._unlisted = unlisted
+        return await self._reads.positions(0.0)
 
     async def position(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Position:
         """One position; ``size`` is zero when the venue says flat. Always asked for by itself."""

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from adapters.common.identities import Listing
 from adapters.http_quotes import failure, is_page, parse_json
 from adapters.x10.codes import DECLINED, error_code
 from adapters.x10.fields import EPOCH, Row, rows_of
@@ -120,14 +121,32 @@ def unwrap(venue: VenueId, what: str, body: Any) -> Page:
     return Page(body.get("data"), cursor)
 
 
-def perpetuals(venue: VenueId, data: Any, names: Names) -> dict[Symbol, Row]:
-    """The rows of ``/info/markets`` that are perpetuals and have a name of ours."""
-    found: dict[Symbol, Row] = {}
+def perpetuals(venue: VenueId, data: Any, names: Names) -> Listing[Row]:
+    """
+    The rows of ``/info/markets`` that are perpetuals and have a name of ours.
+
+    A market is told by the id of its asset: one that has a new name keeps our symbol.
+    """
+    rows = []
     for row in rows_of(venue, "markets", data):
-        symbol = names.symbol(row.word("name")) if row.has("name") else None
-        if symbol is not None and row.word_or("type", "PERPETUAL") == "PERPETUAL":
-            found[symbol] = row
-    return found
+        if row.has("name") and row.word_or("type", "PERPETUAL") == "PERPETUAL":
+            rows.append((identity(row), names.symbol(row.word("name")), row))
+    listing = names.markets.listing(sorted(rows, key=lambda each: not _trades(each[2])))
+    for symbol, row in listing.rows.items():
+        names.renamed(symbol, row.word("name"))
+    return listing
+
+
+def identity(row: Row) -> str:
+    """The id of the market's asset, which is what is signed; its name where it has none."""
+    assets = row.row("l2Config") if row.has("l2Config") else None
+    if assets is None or not assets.has("syntheticId"):
+        return row.word("name")
+    return assets.word("syntheticId")
+
+
+def _trades(row: Row) -> bool:
+    return status_of(row) is MarketStatus.ACTIVE
 
 
 def understood(
@@ -177,6 +196,7 @@ def instrument(venue: VenueId, symbol: Symbol, row: Row) -> Instrument:
         price_band=min(rules.decimal("limitPriceCap"), rules.decimal("limitPriceFloor")),
         max_leverage=(most := rules.decimal_or_none("maxLeverage")),
         maintenance=MAINTENANCE_SHARE / most if most else None,
+        identity=identity(row),
     )
 
 

@@ -35,6 +35,7 @@ class Instrument:
     max_leverage: Decimal | None = None
     maintenance: Decimal | None = None  # fraction of the value below which it is liquidated
     market_id: int | None = None  # where the venue has a number for it
+    identity: str = ""  # the venue's own and unchanging word for it, never its name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

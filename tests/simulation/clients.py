@@ -106,6 +106,7 @@ class SimXVenue(XVenue):
         self._markets = markets.Markets(X10, self._http, self._names, clock)
         self._lookup = lookup.Lookup(X10, self._http, clock, READ_LAG_S)
         self._reads = XReads(X10, self._http, self._names, clock)
+        self._unlisted = set()
 
     async def close(self) -> None:
         """Nothing is open."""

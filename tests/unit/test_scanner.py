@@ -43,6 +43,9 @@ class Counted:
     def id(self) -> VenueId:
         return self._source.id
 
+    def recognise(self, identities: Mapping[Symbol, str]) -> None:
+        self._source.recognise(identities)
+
     async def instruments(self) -> Mapping[Symbol, Instrument]:
         return await self._source.instruments()
 

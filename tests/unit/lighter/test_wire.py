@@ -44,7 +44,7 @@ def test_a_renamed_market_appears_under_our_name_only(markets: wire.Markets) -> 
     assert Symbol("1000PEPE") not in markets.instruments
     assert markets.instruments[PEPE].name == "1000PEPE"
     assert markets.instruments[PEPE].status is MarketStatus.REDUCE_ONLY
-    assert markets.symbol_of(4) == PEPE
+    assert markets.instruments[PEPE].identity == "4"
 
 
 def test_their_own_market_of_that_name_is_not_mistaken_for_it() -> None:
@@ -99,7 +99,7 @@ def test_a_missing_side_of_the_book_is_not_an_empty_one() -> None:
 
 def test_positions_take_their_sign_from_sign_and_flat_rows_are_flat() -> None:
     account = accountwire.account_of(SHAPES["account"], 700001)
-    positions = accountwire.positions(account, LIGHTER, NAMES, NOW, NOW)
+    positions = accountwire.positions(account, LIGHTER, NAMES, NOW, NOW).positions
     assert set(positions) == {ETH}
     assert positions[ETH].size == Decimal("-0.1")
     assert positions[ETH].entry_price == Decimal(3001)
@@ -107,9 +107,10 @@ def test_positions_take_their_sign_from_sign_and_flat_rows_are_flat() -> None:
 
 @given(st.decimals(min_value="0.0001", max_value=10_000, places=4), st.sampled_from([1, -1]))
 def test_the_size_of_a_position_is_sign_times_position(size: Decimal, sign: int) -> None:
-    row = {"symbol": "ETH", "sign": sign, "position": str(size), "avg_entry_price": "1"}
-    position = accountwire.positions({"positions": [row]}, LIGHTER, NAMES, NOW, NOW)[ETH]
-    assert position.size == sign * size
+    row = {"symbol": "ETH", "market_id": 0, "sign": sign, "position": str(size)}
+    account = {"positions": [row | {"avg_entry_price": "1"}]}
+    held = accountwire.positions(account, LIGHTER, NAMES, NOW, NOW)
+    assert held.positions[ETH].size == sign * size
 
 
 @pytest.mark.parametrize(

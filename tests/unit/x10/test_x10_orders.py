@@ -186,7 +186,7 @@ async def test_an_order_that_arrives_after_its_expiry_is_declined(world: World) 
 async def test_an_order_on_a_market_that_is_not_listed_cannot_be_prepared(world: World) -> None:
     venue = await world.x10()
     one = await order(world)
-    with pytest.raises(DeniedError, match="NOPE-USD is not listed"):
+    with pytest.raises(DeniedError, match="market NOPE is not listed"):
         await venue.prepare(replace(one, symbol=Symbol("NOPE")), None)
 
 

@@ -77,21 +77,31 @@ def test_a_next_charge_in_seconds_is_the_same_instant() -> None:
 
 
 def test_one_market_that_is_not_understood_harms_no_other() -> None:
-    odd = market(name="ODD-USD", tradingConfig={"minOrderSize": "lots"})
-    new = market(name="ETH-USD", tradingHours="A_NEW_WORD", isOffHours="perhaps")
-    rows = wire.perpetuals(X10, [odd, new, market()], NAMES)
+    assets = market()["l2Config"]
+    odd = market(
+        name="ODD-USD",
+        tradingConfig={"minOrderSize": "lots"},
+        l2Config=assets | {"syntheticId": "0x2"},
+    )
+    new = market(
+        name="ETH-USD",
+        tradingHours="A_NEW_WORD",
+        isOffHours="perhaps",
+        l2Config=assets | {"syntheticId": "0x3"},
+    )
+    rows = wire.perpetuals(X10, [odd, new, market()], Names({})).rows
     understood = wire.understood(rows, lambda symbol, one: wire.instrument(X10, symbol, one))
     assert set(understood) == {"ETH", "BTC"}
 
 
 def test_if_no_market_is_understood_that_is_said() -> None:
-    rows = wire.perpetuals(X10, [market(tradingConfig={})], NAMES)
+    rows = wire.perpetuals(X10, [market(tradingConfig={})], NAMES).rows
     with pytest.raises(DriftError, match="minOrderSizeChange is missing"):
         wire.understood(rows, lambda symbol, one: wire.instrument(X10, symbol, one))
 
 
 def test_spot_markets_are_left_out() -> None:
-    assert wire.perpetuals(X10, [market(type="SPOT")], NAMES) == {}
+    assert wire.perpetuals(X10, [market(type="SPOT")], NAMES).rows == {}
 
 
 def test_an_overridden_name_belongs_to_exactly_one_market() -> None:

@@ -1,0 +1,85 @@
+"""Which of a venue's markets each of our symbols is: by the venue's number, from first seen on."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from hedger.domain.ids import Symbol
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """
+    One answer about all markets.
+
+    ``drift`` says of which symbols it cannot be told for sure which market they are; the row
+    that is nearest to what is known stands among the ``rows`` all the same.
+    """
+
+    rows: Mapping[Symbol, T]
+    drift: Mapping[Symbol, str]
+
+
+class Identities:
+    """
+    Numbers of markets. A market keeps its symbol under whatever name the venue shows it.
+
+    A number is the venue's own and unchanging word for a market (Lighter's market number, X10's
+    asset id); a display name may change, and another market may get it.
+    """
+
+    def __init__(self) -> None:
+        self._number_of: dict[Symbol, str] = {}
+        self._symbol_of: dict[str, Symbol] = {}
+
+    def recognise(self, known: Mapping[Symbol, str]) -> None:
+        """Take over what an earlier process knew."""
+        for symbol, number in known.items():
+            self._number_of[symbol] = number
+            self._symbol_of[number] = symbol
+
+    def owner(self, number: str) -> Symbol | None:
+        """Our symbol of a market that is known."""
+        return self._symbol_of.get(number)
+
+    def number(self, symbol: Symbol) -> str | None:
+        """The market that a symbol is known to be."""
+        return self._number_of.get(symbol)
+
+    def conflict(self, symbol: Symbol, number: str) -> str:
+        """Why a market may not be taken for a symbol; empty where nothing speaks against it."""
+        known = self._number_of.get(symbol, number)
+        if known == number:
+            return ""
+        return f"a market called {symbol} has the number {number}, and {symbol} is number {known}"
+
+    def listing(self, rows: Iterable[tuple[str, Symbol | None, T]]) -> Listing[T]:
+        """
+        Sort rows of number, symbol by name and content; what is new and clear is remembered.
+
+        Of two rows of one market the first counts, so the likelier one has to stand first.
+        """
+        found: dict[Symbol, T] = {}
+        drift: dict[Symbol, str] = {}
+        numbers: dict[str, Symbol | None] = {}
+        for number, named, row in rows:
+            symbol = self.owner(number) or named
+            if number in numbers:
+                if (symbol := numbers[number]) is not None:
+                    drift[symbol] = f"the venue lists the market number {number} twice"
+                continue
+            numbers[number] = symbol
+            if symbol is None:
+                continue
+            if why := self.conflict(symbol, number):
+                drift[symbol] = why
+            elif symbol in found:
+                drift[symbol] = f"the venue lists two markets called {symbol}"
+            else:
+                found[symbol] = row
+        for number, symbol in numbers.items():
+            if symbol in found and symbol not in drift:
+                self.recognise({symbol: number})
+        return Listing(found, drift)
