@@ -24,6 +24,7 @@ from hedger.ledger.store import Store
 from hedger.legproof import LegProof
 from hedger.legs import LegReader
 from hedger.leverage import LeverageKeeper
+from hedger.monitoring.market_facts import MarketFacts
 from hedger.monitoring.namecheck import NameCheck
 from hedger.nakedwatch import NakedWatch
 from hedger.opening import Opening
@@ -61,6 +62,7 @@ def compose(
     )
     lag = ReadLag(venues=venues, store=store, clock=clock, rules=settings.read_lag)
     lanes = Lanes(store, venues=venues, clock=clock, rules=settings.sequence, lag_s=lag.bound_s)
+    facts = MarketFacts(venues=venues, quotes=quotes, store=store, clock=clock)
     dispatcher = Dispatcher(
         venues=venues,
         store=store,
@@ -74,6 +76,7 @@ def compose(
             budget_s=settings.execution.resolve_budget_s,
         ),
         positions=positions,
+        facts=facts,
         clock=clock,
         send_window_s=settings.execution.send_window_s,
     )
@@ -88,9 +91,11 @@ def compose(
             store=store,
             positions=positions,
             lag=lag,
+            facts=facts,
             clock=clock,
             dedicated=settings.account.dedicated,
         ),
+        facts=facts,
         clock=clock,
         rules=settings.rollback,
         dedicated=settings.account.dedicated,
@@ -114,6 +119,7 @@ def compose(
         before=Preconditions(
             venues=venues,
             store=store,
+            facts=facts,
             clock=clock,
             leverage=settings.trading.leverage,
             slippage_bps=settings.execution.slippage_bps,
@@ -215,6 +221,7 @@ def compose(
             ),
         ),
         late=late,
+        facts=facts,
         clocks=clocks,
         riskdesk=riskdesk,
         naked=NakedWatch(

@@ -13,6 +13,7 @@ from hedger.errors import ConfigError, UnwritableError, VenueError
 from hedger.handlers import handlers
 from hedger.holding import URGENT, Action
 from hedger.home import Home
+from hedger.monitoring.market_facts import LOOK_S
 from hedger.pace import Pace
 from hedger.settings import Job
 from hedger.trader import Trader
@@ -115,6 +116,7 @@ class Daemon:
             "guard": (jobs.guard, self.guard),
             "units": (jobs.units, self.units),
             "lanes": (Job(interval_s=LANES_S), self.lanes),
+            "facts": (Job(interval_s=LOOK_S), self.facts),
         }
         return {name: (job, self._patient(work)) for name, (job, work) in found.items()}
 
@@ -237,6 +239,10 @@ class Daemon:
     async def lanes(self) -> None:
         """Hold the nonce lanes that were not in use against the venues."""
         await self._trader.lanes.check()
+
+    async def facts(self) -> None:
+        """Keep the rules of markets with a live hedge young."""
+        await self._trader.facts.look()
 
     async def guard(self) -> None:
         """Look after equity and the distance of what is held from liquidation."""

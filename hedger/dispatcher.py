@@ -18,8 +18,10 @@ from hedger.domain.ids import HedgeId, LaneId, OrderId, VenueId
 from hedger.domain.money import plain
 from hedger.domain.order import Answer, Filled, Order, Outcome, Prepared, Refused, Unresolved
 from hedger.errors import VenueError
+from hedger.execution import readback
 from hedger.ledger.records import Shortfall
 from hedger.ledger.store import Store
+from hedger.monitoring.market_facts import MarketFacts
 from hedger.ports import Margin, Venue
 from hedger.position_cache import PositionCache
 from hedger.resolver import Resolver
@@ -49,9 +51,11 @@ class Dispatcher:
         lanes: Lanes,
         resolver: Resolver,
         positions: PositionCache,
+        facts: MarketFacts,
         clock: Clock,
         send_window_s: float,
     ) -> None:
+        self._facts = facts
         self._venues = venues
         self._store = store
         self._lanes = lanes
@@ -141,6 +145,10 @@ class Dispatcher:
             prepared = await venue.prepare(order, nonce)
         except VenueError as error:
             return NotPlaced(f"could not be prepared: {error}")
+        if why := readback.objection(prepared, nonce):
+            logger.error("{}: {}", order.venue, why)
+            self._store.alert(f"{order.venue}: {why}; it was not sent", hedge=order.hedge)
+            return NotPlaced(why)
         committed_s = self._clock.monotonic_s()
         if isinstance(
             short := self._store.intend(prepared, margins=margins, move_to=move_to), Shortfall
@@ -193,6 +201,7 @@ class Dispatcher:
         self._positions.forget(order.venue, order.symbol)
         self._store.settle(outcome)
         self._lanes.ended(outcome)
+        self._facts.note(outcome)
         logger.info("order {}: {}", order.id, outcome_text(outcome))
         return outcome
 

@@ -19,6 +19,7 @@ from hedger.domain.order import Side
 from hedger.economics import Costs, SizeLimits, Sizing, Valuation
 from hedger.entry import HOUR_S, Code, EntryRules, MarketFacts, Objection
 from hedger.ledger.store import Store
+from hedger.monitoring.market_facts import OPENING_S
 from hedger.opportunity import Pair, Terms
 from hedger.ports import QuoteSource, Venue
 from hedger.settings import Settings
@@ -136,7 +137,7 @@ class Entering:
             venue=venue,
             book=await self._quotes[venue].book(pair.symbol),
             fees=await self._venues[venue].fees(pair.symbol),
-            rules=await self._venues[venue].instrument(pair.symbol),
+            rules=await self._venues[venue].instrument(pair.symbol, max_age_s=OPENING_S),
             free_usd=balance.available_usd - self._store.reserved(venue) - kept_usd,
         )
 

@@ -172,6 +172,8 @@ class Executor:
             return self._store.move(hedge, State.REFUSED, f"not opened: {why}")
         needs = []
         try:
+            if (unfit := await self._before.unfit(hedge)) is not None:
+                return self._store.move(hedge, State.REFUSED, unfit)
             books = {v: await self._quotes[v].book(hedge.symbol) for v in hedge.venues}
             order = await self._before.order(hedge, books[hedge.venue_a], hedge.planned_size)
             if isinstance(order, NoOrder):
@@ -221,8 +223,7 @@ class Executor:
             return self._to_rollback(hedge, Target.FLAT, f"leg B was not sent: {error}")
 
     async def _send_b(self, hedge: Hedge, filled: Decimal, deadline: datetime) -> Hedge:
-        rules_a = await self._venues[hedge.venue_a].instrument(hedge.symbol)
-        rules_b = await self._venues[hedge.venue_b].instrument(hedge.symbol)
+        rules_a, rules_b = await self._before.rules(hedge)
         size = floor_to_step(filled, common_step(rules_a.size_step, rules_b.size_step))
         if size < max(rules_b.min_size, rules_a.min_size):
             return self._to_rollback(

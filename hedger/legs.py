@@ -17,6 +17,7 @@ from hedger.domain.market import Instrument, Position
 from hedger.domain.money import ZERO, plain
 from hedger.errors import UnavailableError, VenueError
 from hedger.ledger.store import Store
+from hedger.monitoring.market_facts import MarketFacts
 from hedger.owned import note_taken, ours, own_size, proven_empty, shrunk
 from hedger.ports import Venue
 from hedger.position_cache import PositionCache
@@ -81,9 +82,11 @@ class LegReader:
         store: Store,
         positions: PositionCache,
         lag: ReadLag,
+        facts: MarketFacts,
         clock: Clock,
         dedicated: bool,
     ) -> None:
+        self._facts = facts
         self._venues = venues
         self._store = store
         self._positions = positions
@@ -119,7 +122,7 @@ class LegReader:
         )
 
     async def _leg(self, hedge: Hedge, venue: VenueId) -> _Leg:
-        rules = await self._venues[venue].instrument(hedge.symbol)
+        rules = await self._facts.reducing(venue, hedge.symbol)
         try:
             position, sure = await self._settled(hedge, venue)
         except VenueError as error:
@@ -132,7 +135,7 @@ class LegReader:
         return _Leg(size, rules, sure=sure, beside=position.size != size)
 
     async def _gone(self, hedge: Hedge, venue: VenueId) -> _Leg:
-        rules = await self._venues[venue].instrument(hedge.symbol)
+        rules = await self._facts.reducing(venue, hedge.symbol)
         return _Leg(ZERO, rules)
 
     async def _settled(self, hedge: Hedge, venue: VenueId) -> tuple[Position, bool]:

@@ -27,6 +27,7 @@ from hedger.ports import Venue
 from hedger.sequence import Lanes
 
 PROVEN_FOR_S: Final = 300.0  # then it is read again, and changed only where it is not right
+RULES_FOR_S: Final = 60.0  # what the market allows
 READ_FOR_S: Final = 30.0  # what was read for something else so lately proves it, too
 LOOK_S: Final = 0.5
 PATIENCE_S: Final = 5.0  # for the lane: an opening order may be on it
@@ -85,7 +86,7 @@ class LeverageKeeper:
             return why
 
     async def _prove(self, venue: Venue, symbol: Symbol) -> str:
-        most = (await venue.instrument(symbol)).max_leverage
+        most = (await venue.instrument(symbol, max_age_s=RULES_FOR_S)).max_leverage
         if most is not None and most < venue.leverage_within(self._leverage):
             return (
                 f"{symbol} on {venue.id} allows a leverage of {_shown(most)} at most,"

@@ -25,6 +25,7 @@ from hedger.executor import Executor
 from hedger.ids import IdMaker
 from hedger.ledger.records import Decision
 from hedger.ledger.store import Store
+from hedger.monitoring.market_facts import OPENING_S
 from hedger.monitoring.namecheck import NameCheck
 from hedger.opportunity import Opportunity, Pair
 from hedger.ports import QuoteSource, Venue
@@ -197,8 +198,8 @@ class Opening:
         What the books say is asked again before anything is sent.
         """
         first, second = self.settings.venues.order
-        a = await self.venues[first].instrument(pair.symbol)
-        b = await self.venues[second].instrument(pair.symbol)
+        a = await self.venues[first].instrument(pair.symbol, max_age_s=OPENING_S)
+        b = await self.venues[second].instrument(pair.symbol, max_age_s=OPENING_S)
         price = max(pair.a.mark_price, pair.b.mark_price)
         if proposal is not None:
             size = proposal.size

@@ -200,6 +200,8 @@ class Venue(Protocol):
         """
         Sign without sending; the same order and nonce give the same client id.
 
+        ``signed`` is read back out of the very bytes, and not taken from the order.
+
         Raises:
             VenueError: the market is unknown here or the signer refused the values.
         """

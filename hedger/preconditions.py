@@ -15,10 +15,11 @@ from hedger.clock import Clock
 from hedger.dispatcher import order_id_for
 from hedger.domain.hedge import Hedge
 from hedger.domain.ids import OrderId, Symbol, VenueId
-from hedger.domain.market import Fees, OrderBook
-from hedger.domain.money import ONE, ZERO, plain, tidy
+from hedger.domain.market import Fees, Instrument, MarketStatus, OrderBook
+from hedger.domain.money import ONE, ZERO, is_on_step, plain, tidy
 from hedger.domain.order import Order, Purpose
 from hedger.ledger.store import Store
+from hedger.monitoring.market_facts import MarketFacts
 from hedger.ports import Margin, Venue
 from hedger.pricing import worst_price
 
@@ -42,15 +43,44 @@ class Preconditions:
         *,
         venues: Mapping[VenueId, Venue],
         store: Store,
+        facts: MarketFacts,
         clock: Clock,
         leverage: Decimal,
         slippage_bps: Decimal,
     ) -> None:
         self._venues = venues
         self._store = store
+        self._facts = facts
         self._clock = clock
         self._leverage = leverage
         self._slippage_bps = slippage_bps
+
+    async def unfit(self, hedge: Hedge) -> str | None:
+        """
+        Why the markets, read just now, do not take what was planned by older facts.
+
+        Raises:
+            VenueError: one of them cannot be read.
+        """
+        for rules in await self._facts.before(hedge):
+            if rules.status is not MarketStatus.ACTIVE:
+                return f"{hedge.symbol} is {rules.status} on {rules.venue}"
+            if not is_on_step(hedge.planned_size, rules.size_step):
+                step = f"{plain(rules.size_step)} on {rules.venue}"
+                return f"{plain(hedge.planned_size)} is not a whole number of steps of {step}"
+            if hedge.planned_size < rules.min_size:
+                least = f"{plain(rules.min_size)} of {rules.venue}"
+                return f"{plain(hedge.planned_size)} is below the minimum of {least}"
+        return None
+
+    async def rules(self, hedge: Hedge) -> list[Instrument]:
+        """
+        Of both markets, for leg B: what was read before leg A, unless that is a minute ago.
+
+        Raises:
+            VenueError: they are older, and cannot be read.
+        """
+        return [await self._facts.opening(venue, hedge.symbol) for venue in hedge.venues]
 
     async def held(self, hedge: Hedge, venue: VenueId) -> str | None:
         """
@@ -97,6 +127,7 @@ class Preconditions:
         fees = await venue.fees(symbol, max_age_s=FEES_FOR_S)
         market = (venue.id, venue.account, symbol)
         if self._store.fee_rates(market) != fees:
+            self._facts.note_fees(venue.id, symbol, fees)
             self._store.note_fees(market, fees, asked_at)
         return fees
 
@@ -129,7 +160,7 @@ class Preconditions:
             VenueError: the rules of the market cannot be read.
         """
         venue = book.venue
-        rules = await self._venues[venue].instrument(hedge.symbol)
+        rules = await self._facts.opening(venue, hedge.symbol)
         side = hedge.side_on(venue)
         price = worst_price(side, book, rules, self._slippage_bps)
         if price is None or book.mid is None:

@@ -24,6 +24,7 @@ from hedger.domain.order import Filled, Order, Outcome, Purpose, Refused, Unreso
 from hedger.errors import UnavailableError, UnwritableError, VenueError
 from hedger.ledger.store import Store
 from hedger.legs import LegReader
+from hedger.monitoring.market_facts import MarketFacts
 from hedger.owned import tell_unaccounted
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
@@ -48,11 +49,13 @@ class RollbackEngine:
         dispatcher: Dispatcher,
         positions: PositionCache,
         legs: LegReader,
+        facts: MarketFacts,
         clock: Clock,
         rules: Rules,
         dedicated: bool,
     ) -> None:
         self._legs = legs
+        self._facts = facts
         self._venues = venues
         self._quotes = quotes
         self._store = store
@@ -143,7 +146,7 @@ class RollbackEngine:
     async def _order(self, hedge: Hedge, step: Reduction, attempt: int) -> Order | None:
         """The reduce-only order of one step; None when there is nobody to trade with."""
         venue = self._venues[step.venue]
-        rules = await venue.instrument(hedge.symbol)
+        rules = await self._facts.reducing(step.venue, hedge.symbol)
         ladder = self._rules.slippage_bps
         slippage = ladder[min(attempt, len(ladder)) - 1]
         price = await self._price(hedge, step, rules, slippage)

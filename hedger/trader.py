@@ -28,6 +28,7 @@ from hedger.holding import Code as ExitCode
 from hedger.holdingwatch import HoldingWatch
 from hedger.latewatch import LateWatch
 from hedger.ledger.store import Store
+from hedger.monitoring.market_facts import MarketFacts
 from hedger.nakedwatch import NakedWatch
 from hedger.opening import Opening, Situation
 from hedger.opportunity import Opportunity
@@ -58,6 +59,7 @@ class Trader:
     accounts: Accounts
     lanes: Lanes
     late: LateWatch
+    facts: MarketFacts
     clocks: ClockWatch
     naked: NakedWatch
     alerter: Alerter

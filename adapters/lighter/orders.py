@@ -25,6 +25,7 @@ from hedger.domain.market import Instrument
 from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Fill, Order, Side
 
+LIMIT_IMMEDIATE: Final = (0, 0, 0)  # Type, TimeInForce, OrderExpiry
 TX_CREATE_ORDER: Final = 14
 TX_CANCEL_ORDER: Final = 15
 TX_UPDATE_LEVERAGE: Final = 20
@@ -97,6 +98,17 @@ def order_fields(order: Order, instrument: Instrument) -> OrderFields:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOrder:
+    """What stands in the bytes that were signed; ``immediate`` is a plain limit order, IOC."""
+
+    fields: OrderFields
+    immediate: bool
+    account: int
+    key: int
+    nonce: int
+
+
 @dataclass(frozen=True, slots=True)
 class Payload:
     """
@@ -131,6 +143,32 @@ class Payload:
     def market_index(self) -> int:
         """The market that was signed."""
         return int_of(row_of(_json(self.tx_info)), "MarketIndex")
+
+    def order(self) -> "SignedOrder":
+        """
+        The order that was signed.
+
+        Raises:
+            UnreadableError: it is none, or a field is not what it always was.
+        """
+        row = row_of(_json(self.tx_info))
+        if self.tx_type != TX_CREATE_ORDER:
+            raise UnreadableError(f"transaction type {self.tx_type} is no order")
+        plain = (int_of(row, "Type"), int_of(row, "TimeInForce"), int_of(row, "OrderExpiry"))
+        return SignedOrder(
+            fields=OrderFields(
+                market_index=int_of(row, "MarketIndex"),
+                client_order_index=int_of(row, "ClientOrderIndex"),
+                base_amount=int_of(row, "BaseAmount"),
+                price=int_of(row, "Price"),
+                is_ask=flag_of(row, "IsAsk"),
+                reduce_only=flag_of(row, "ReduceOnly"),
+            ),
+            immediate=plain == LIMIT_IMMEDIATE and not row.get("L2TxAttributes"),
+            account=int_of(row, "AccountIndex"),
+            key=int_of(row, "ApiKeyIndex"),
+            nonce=int_of(row, "Nonce"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ from hedger.domain.market import (
 )
 from hedger.domain.money import ZERO
 from hedger.domain.order import Fill, Order
-from hedger.errors import DeniedError, DriftError
+from hedger.errors import DriftError
 
 PAGE: Final = 100
 NEWEST: Final = 50  # transactions of the account among which the user of a nonce is looked for
@@ -72,6 +72,11 @@ class Reads:
             VenueError: see ``MarketBook.get``.
         """
         return await self.markets.get(symbol, max_age_s)
+
+    def known(self, number: str) -> Instrument | None:
+        """The market with this number, as it was read last."""
+        symbol = self._names.markets.owner(number)
+        return None if symbol is None else self.markets.known().get(symbol)
 
     async def leverage(self, symbol: Symbol, max_age_s: float) -> Decimal | None:
         """

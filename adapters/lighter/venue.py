@@ -1,6 +1,7 @@
 """The ``Venue`` port for Lighter: one account, two API keys, nonces chosen by the core."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -35,7 +36,9 @@ from hedger.domain.order import (
     Order,
     Prepared,
     Purpose,
+    Side,
     Sighting,
+    SignedTerms,
 )
 from hedger.errors import DeniedError
 from hedger.ports import Capabilities, Fence
@@ -161,7 +164,29 @@ class LighterVenue:
             raise DeniedError(self._id, str(error)) from error
         lane = self.lane(order.purpose)
         signed = await self._gateway.sign_order(fields, nonce, self._key_of(lane))
-        return self._prepared(order, signed, lane, nonce, str(fields.client_order_index))
+        prepared = self._prepared(order, signed, lane, nonce, str(fields.client_order_index))
+        return replace(prepared, signed=self._terms(signed, instrument, prepared.expires_at))
+
+    def _terms(self, signed: Signed, instrument: Instrument, expires_at: datetime) -> SignedTerms:
+        """What the bytes say, by the rules of the market that is named in them."""
+        with reading(self._id, "signed transaction"):
+            said = signed.payload.order()
+        number = str(said.fields.market_index)
+        meant = instrument if number == instrument.identity else self._reads.known(number)
+        rules = meant or instrument
+        return SignedTerms(
+            symbol=None if meant is None else meant.symbol,
+            side=Side.SELL if said.fields.is_ask else Side.BUY,
+            size=said.fields.base_amount * rules.size_step,
+            limit_price=said.fields.price * rules.price_tick,
+            reduce_only=said.fields.reduce_only,
+            immediate=said.immediate,
+            account=str(said.account),
+            client_id=str(said.fields.client_order_index),
+            lane=LaneId(f"{self._id}:{said.account}:{said.key}"),
+            nonce=said.nonce,
+            expires_at=expires_at,
+        )
 
     async def submit(self, prepared: Prepared) -> Answer:
         try:

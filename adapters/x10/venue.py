@@ -25,6 +25,7 @@ from adapters.x10.lookup import Lookup
 from adapters.x10.markets import Markets
 from adapters.x10.names import Names
 from adapters.x10.options import TTL_MAX_S, Value, read_options
+from adapters.x10.readback import body_of, check_signature, signed_terms
 from adapters.x10.reads import Reads
 from adapters.x10.signing import check_steps, expiry_of, salt_of, signed_body
 from hedger.clock import Clock
@@ -253,6 +254,16 @@ class XVenue:
             salt=salt,
             expires_at=self._on_their_clock(order.expires_at),
         )
+        body = body_of(self._id, payload)
+        terms = signed_terms(body, self._names)
+        check_signature(
+            body,
+            terms,
+            venue=self._id,
+            assets=market.assets,
+            public_key=self._signer.public_key,
+            domain=self._client.config.signing.starknet_domain,
+        )
         return Prepared(
             order=order,
             account=self.account,
@@ -260,6 +271,7 @@ class XVenue:
             payload=payload,
             expires_at=expiry_of(self._id, payload),
             nonce=salt,
+            signed=terms,
         )
 
     async def submit(self, prepared: Prepared) -> Answer:

@@ -127,10 +127,11 @@ def perpetuals(venue: VenueId, data: Any, names: Names) -> Listing[Row]:
 
     A market is told by the id of its asset: one that has a new name keeps our symbol.
     """
-    rows = []
-    for row in rows_of(venue, "markets", data):
-        if row.has("name") and row.word_or("type", "PERPETUAL") == "PERPETUAL":
-            rows.append((identity(row), names.symbol(row.word("name")), row))
+    rows = [
+        (identity(row), names.symbol(row.word("name")), row)
+        for row in rows_of(venue, "markets", data)
+        if row.has("name") and row.word_or("type", "PERPETUAL") == "PERPETUAL"
+    ]
     listing = names.markets.listing(sorted(rows, key=lambda each: not _trades(each[2])))
     for symbol, row in listing.rows.items():
         names.renamed(symbol, row.word("name"))

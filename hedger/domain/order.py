@@ -7,7 +7,7 @@ An order, the exact bytes that were signed for it, and its three possible ends.
 ``Outcome`` is what became of the order, and there are exactly three.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -80,6 +80,27 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignedTerms:
+    """
+    What the bytes that were signed for an order say, read back out of them, in our units.
+
+    ``symbol`` is that of the market whose number was signed; None where it is none of ours.
+    """
+
+    symbol: Symbol | None
+    side: Side
+    size: Decimal
+    limit_price: Decimal
+    reduce_only: bool
+    immediate: bool  # what does not fill at once is cancelled
+    account: str
+    client_id: str
+    lane: LaneId | None
+    nonce: int | None
+    expires_at: datetime  # on the venue's clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """
     A signed order, ready to be committed and then sent once.
@@ -97,6 +118,7 @@ class Prepared:
     lane: LaneId | None = None
     nonce: int | None = None
     tx_hash: str | None = None
+    signed: SignedTerms | None = field(default=None, compare=False)  # not kept in the ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from adapters.x10.fields import to_ms
 from adapters.x10.http import AccountHttp, Params, Reply
 from adapters.x10.names import Names
 from adapters.x10.options import AccountOptions, read_options
+from adapters.x10.readback import body_of, signed_terms
 from adapters.x10.reads import Reads as XReads
 from adapters.x10.signing import check_steps, expiry_of, salt_of
 from adapters.x10.venue import READ_LAG_S, XVenue
@@ -125,6 +126,7 @@ class SimXVenue(XVenue):
             payload=payload,
             expires_at=expiry_of(X10, payload),
             nonce=salt,
+            signed=signed_terms(body_of(X10, payload), self._names),
         )
 
 

@@ -20,6 +20,7 @@ from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import StateError, UsageError, VenueError
 from hedger.home import Home
+from hedger.monitoring.market_facts import LOOK_S
 from hedger.ports import QuoteSource, Venue
 from hedger.trader import Trader
 from tests.desk import configured
@@ -38,7 +39,12 @@ HEDGED = (Symbol("ETH"), Symbol("SOL"))
 PAUSE_S = (74.0, 172.0)
 HOLD_S = (5.0, 50.0)
 START_AGAIN_S = 2.0
-JOBS = ("watch", "monitor", "rates", "glance", "reconcile", "funding", "lanes", "guard", "units")
+JOBS = (
+    "watch", "monitor", "rates", "glance", "reconcile", "funding", "lanes", "guard", "units",
+    "facts",
+)  # fmt: skip
+
+OWN_PACE_S = {"lanes": LANES_S, "facts": LOOK_S}
 
 
 @cache
@@ -55,7 +61,9 @@ def configuration(*, dedicated: bool) -> settings.Settings:
 @cache
 def pause_s(name: str) -> float:
     """How often the daemon does a job unless it is told otherwise."""
-    job = settings.Job(interval_s=LANES_S) if name == "lanes" else getattr(settings.Jobs(), name)
+    if name in OWN_PACE_S:
+        return OWN_PACE_S[name]
+    job = getattr(settings.Jobs(), name)
     assert job.interval_s is not None
     return float(job.interval_s)
 

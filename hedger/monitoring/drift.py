@@ -1,0 +1,40 @@
+"""
+A venue that does something else than what was signed: nothing new is opened there.
+
+The switch is kept in the ledger and lifted by ``hedger resume``; exits go on, and the ledger books
+what really happened.
+"""
+
+from loguru import logger
+
+from hedger import switches
+from hedger.clock import Clock
+from hedger.domain.money import plain
+from hedger.domain.order import Filled
+from hedger.ledger.store import Store
+
+WHO = "hedger"
+
+
+def told_by(outcome: Filled) -> str:
+    """What of an execution is not as it was ordered; empty where everything is."""
+    order = outcome.prepared.order
+    found = []
+    if outcome.size > order.size:
+        found.append(f"{plain(outcome.size)} were executed, {plain(order.size)} were ordered")
+    if sides := {fill.side for fill in outcome.fills} - {order.side}:
+        found.append(f"it was executed as a {sides.pop()}, a {order.side} was ordered")
+    if symbols := {fill.symbol for fill in outcome.fills} - {order.symbol}:
+        found.append(f"it was executed on {symbols.pop()}, {order.symbol} was ordered")
+    return "; ".join(found)
+
+
+def stop(store: Store, clock: Clock, outcome: Filled) -> None:
+    """Record it, tell a person, and open nothing on this venue until they have looked."""
+    venue, hedge = outcome.prepared.order.venue, outcome.prepared.order.hedge
+    why = f"order {outcome.prepared.order.id}: {told_by(outcome)}"
+    text = f"{venue} does not do what was ordered: {why}; nothing new is opened there"
+    logger.error("{}", text)
+    store.event("drift", text, hedge=hedge, level="error", data={"venue": venue, "why": why})
+    switches.switch_off(store, clock, switches.VENUE + venue, who=WHO, why=why)
+    store.alert(f"{text}: look at the account, then `hedger resume`", hedge=hedge)
