@@ -119,6 +119,9 @@ class LegReader:
             sure=a.sure and b.sure,
             unread=a.unread or b.unread,
             beside=frozenset(leg.rules.venue for leg in looks if leg.beside),
+            clips=frozenset(
+                v for v in hedge.venues if self._venues[v].capabilities.clips_reduce_only
+            ),
         )
 
     async def _leg(self, hedge: Hedge, venue: VenueId) -> _Leg:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from hedger.domain.hedge import Target
 from hedger.domain.ids import VenueId
 from hedger.domain.market import Instrument
-from hedger.domain.money import ZERO, floor_to_step
+from hedger.domain.money import ZERO, ceil_to_step, floor_to_step
 from hedger.domain.order import Side
 from hedger.errors import VenueError
 
@@ -23,7 +23,8 @@ class Legs:
     Where they are not ``sure``, a venue contradicts itself: what they say may be taken off, and
     nothing may be concluded from them. The same goes for one that is ``unread``: its venue could
     not be asked, and our own record proves that nothing of this hedge is there. On the venues
-    ``beside``, the position holds more than what is ours.
+    ``beside``, the position holds more than what is ours. Those that ``clips`` names cut a
+    reduce-only order above the position to it.
     """
 
     a: Decimal
@@ -33,6 +34,7 @@ class Legs:
     sure: bool = True
     unread: VenueError | None = None
     beside: frozenset[VenueId] = frozenset()
+    clips: frozenset[VenueId] = frozenset()
 
     @property
     def net(self) -> Decimal:
@@ -48,7 +50,7 @@ class Legs:
         """Whether what was filled of a step is all that its leg was, and the other one is there."""
         first = step.venue == self.rules_a.venue
         size, other = (self.a, self.b) if first else (self.b, self.a)
-        return filled == step.size == abs(size) and other != ZERO
+        return filled == abs(size) and other != ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,15 +118,21 @@ def _towards_flat(legs: Legs) -> Reduction | Reached:
 
     A venue whose minima bind takers, too, takes a smaller order only where it closes a whole
     position. What is ours and less, beside what somebody else holds, waits until they have gone.
+    What is no whole number of steps (the venue has made them coarser since) goes as a whole where
+    the venue clips: an order rounded up to a step is cut to just that.
     """
     both = [(legs.a, legs.rules_a), (legs.b, legs.rules_b)]
     stuck = False
     for size, rules in sorted(both, key=lambda leg: -abs(leg[0])):
-        wanted = floor_to_step(abs(size), rules.size_step)
+        alone = rules.venue not in legs.beside
+        if rules.venue in legs.clips and alone:
+            wanted = ceil_to_step(abs(size), rules.size_step)
+        else:
+            wanted = floor_to_step(abs(size), rules.size_step)
         if wanted == ZERO:
             continue
         too_small = rules.minima_bind_takers and wanted < rules.min_size
-        if too_small and rules.venue in legs.beside:
+        if too_small and not alone:
             stuck = True
             continue
         return Reduction(venue=rules.venue, side=Side.closing(size), size=wanted)

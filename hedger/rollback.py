@@ -34,6 +34,7 @@ from hedger.settings import Rollback as Rules
 from hedger.urgency import pressed
 
 CONTRADICTED = "a position and the trades of its account contradict each other"
+SINCE = "; since then "
 FILLED_LATE = "an order filled late while both legs were read"
 
 
@@ -87,7 +88,7 @@ class RollbackEngine:
                 attempts[step.venue] += 1
                 outcome, gone = await self._reduce(hedge, step, attempts[step.venue]), None
             except (VenueError, UnwritableError) as error:
-                trouble = str(error)
+                trouble = _and_then(trouble, error)
                 logger.warning("hedge {}: rollback waits, {}", hedge.id, error)
                 await self._clock.sleep(self._rules.pause_s)
                 continue
@@ -241,6 +242,12 @@ def _assure(hedge: Hedge, legs: Legs) -> None:
         raise legs.unread
     if not legs.sure:
         raise UnavailableError(hedge.venue_a, CONTRADICTED)
+
+
+def _and_then(before: str, error: Exception) -> str:
+    """What became of the last order stays in the sentence; of readings only the last one does."""
+    said = before.partition(SINCE)[0]
+    return f"{said}{SINCE}{error}" if said else str(error)
 
 
 def _why(outcome: Outcome | NotPlaced | None) -> str:

@@ -12,37 +12,30 @@ from typing import Any
 import pytest
 
 from hedger import switches
-from hedger.domain.hedge import Hedge, State
+from hedger.domain.hedge import Hedge, State, Target
+from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.order import Purpose
 from hedger.errors import UsageError
 from hedger.ledger.records import OrderState
+from hedger.reduction import Legs, Reduction, next_reduction
+from tests.builders import an_instrument
 from tests.desk import Desk
 from tests.world import LIGHTER, X10
 
+RULES = {X10: r"/info/markets(\?|$)", LIGHTER: "/orderBookDetails"}
 TENTH, TENFOLD = Decimal("0.1"), Decimal(10)
-
-
-def change(desk: Desk, venue: str, symbol: str = "ETH", **changes: Any) -> None:
-    """Change a market's rules on the spot."""
-    exchange = desk.world.exchange(venue)
-    rules = dict(exchange._state.rules)
-    rules[symbol] = replace(rules[symbol], **changes)
-    exchange._state.rules = rules
-    exchange._state._ladders.pop(symbol, None)
 
 
 def coarser(desk: Desk, venue: str = LIGHTER, symbol: str = "ETH") -> None:
     """One decimal of sizes less."""
     now = desk.world.exchange(venue).rules[symbol]
-    step, decimals = now.size_step * TENFOLD, now.size_decimals - 1
-    change(desk, venue, symbol, size_step=step, size_decimals=decimals)
+    desk.world.change_market(venue, symbol, size_decimals=now.size_decimals - 1)
 
 
 def finer(desk: Desk, venue: str = LIGHTER, symbol: str = "ETH") -> None:
     """One decimal of sizes more."""
     now = desk.world.exchange(venue).rules[symbol]
-    step, decimals = now.size_step * TENTH, now.size_decimals + 1
-    change(desk, venue, symbol, size_step=step, size_decimals=decimals)
+    desk.world.change_market(venue, symbol, size_decimals=now.size_decimals + 1)
 
 
 def lighter_orders(desk: Desk, hedge: Hedge, purpose: Purpose | None = None) -> list[Any]:
@@ -85,7 +78,9 @@ async def test_f2_more_size_decimals_before_a_close_cost_one_short_order(desk: D
     desk.assert_ledger_is_true()
     first, second = lighter_orders(desk, hedge, Purpose.CLOSE)
     assert first.filled_size == hedge.planned_size * TENTH
-    assert second.filled_size == second.prepared.order.size == hedge.planned_size - first.filled_size
+    assert (
+        second.filled_size == second.prepared.order.size == hedge.planned_size - first.filled_size
+    )
 
 
 async def test_f2_more_than_ordered_is_booked_told_and_stops_the_venue(desk: Desk) -> None:
@@ -95,7 +90,8 @@ async def test_f2_more_than_ordered_is_booked_told_and_stops_the_venue(desk: Des
 
     orders = lighter_orders(desk, hedge)
     assert orders[0].filled_size == orders[0].prepared.order.size * TENFOLD
-    desk.assert_flat()
+    assert hedge.state is State.OPEN  # the rest was bought back on facts that were read anew
+    assert desk.naked() == 0
     desk.assert_ledger_is_true()
     (off,) = switches.active(desk.store)
     assert off.scope == "venue:lighter"
@@ -127,7 +123,7 @@ async def _opened_on_stale_facts(desk: Desk) -> Hedge:
 async def test_b01_more_price_decimals_before_a_close_cost_one_order(desk: Desk) -> None:
     """A tenth of the price was sent twelve times, and again by every later try."""
     hedge = await desk.open("ETH", 300)
-    change(desk, LIGHTER, price_decimals=3, price_tick=Decimal("0.001"))
+    desk.world.change_market(LIGHTER, "ETH", price_decimals=3)
     began = desk.world.clock.now()
 
     hedge = await desk.close(hedge)
@@ -142,7 +138,7 @@ async def test_b01_more_price_decimals_before_a_close_cost_one_order(desk: Desk)
 
 async def test_b01_at_rest_the_change_is_known_before_the_close(desk: Desk) -> None:
     hedge = await desk.open("ETH", 300)
-    change(desk, LIGHTER, price_decimals=3, price_tick=Decimal("0.001"))
+    desk.world.change_market(LIGHTER, "ETH", price_decimals=3)
     await desk.world.pass_time(50)
     await desk.trader.facts.look()
     assert "lighter changed ETH: price tick 0.01 to 0.001" in alerts(desk)
@@ -162,11 +158,10 @@ async def test_b02_a_new_tick_delays_the_leg_that_was_left_alone_by_one_refusal(
     hedge = await desk.open("SOL", 300)
     left = X10 if gone == LIGHTER else LIGHTER
     if left == X10:
-        change(desk, X10, "SOL", price_tick=Decimal("0.37"))
+        desk.world.change_market(X10, "SOL", price_tick=Decimal("0.37"))
     else:
         now = desk.world.exchange(LIGHTER).rules["SOL"]
-        tick, decimals = now.price_tick * TENFOLD, now.price_decimals - 1
-        change(desk, LIGHTER, "SOL", price_tick=tick, price_decimals=decimals)
+        desk.world.change_market(LIGHTER, "SOL", price_decimals=now.price_decimals - 1)
     desk.world.fault(gone, "liquidate", market="SOL")
     await desk.world.pass_time(3)
     began = desk.world.clock.now()
@@ -179,3 +174,104 @@ async def test_b02_a_new_tick_delays_the_leg_that_was_left_alone_by_one_refusal(
     orders = [o for o in desk.orders(hedge) if o.prepared.order.purpose.reduces]
     assert len(orders) <= 2
     assert (desk.world.clock.now() - began).total_seconds() < 30
+
+
+# -- coarser steps ----------------------------------------------------------------------------
+
+
+async def test_b04_what_is_left_below_a_coarser_step_is_closed_by_clipping(desk: Desk) -> None:
+    """1.8 of 1.82 were closed, and the rest stood for ever, with the other venue blamed."""
+    hedge = await desk.open("SOL", 300)
+    held = desk.position(LIGHTER, "SOL")
+    desk.world.change_market(LIGHTER, "SOL", size_decimals=1)
+    await desk.restart()
+
+    hedge = await desk.close(hedge)
+
+    assert hedge.state is State.CLOSED
+    desk.assert_flat()
+    desk.assert_ledger_is_true()
+    for order in lighter_orders(desk, hedge, Purpose.CLOSE):
+        assert order.prepared.order.reduce_only
+        assert order.filled_size <= abs(held)
+
+
+async def test_b04_of_a_shared_position_only_whole_steps_are_taken(desk: Desk) -> None:
+    """Rounded up, the order would take what somebody else holds beside it."""
+    legs = Legs(
+        a=Decimal(0),
+        b=Decimal("-1.82"),
+        rules_a=an_instrument(),
+        rules_b=an_instrument(VenueId(LIGHTER), size_step=Decimal("0.1"), minima_bind_takers=False),
+        clips=frozenset({VenueId(LIGHTER)}),
+        beside=frozenset({VenueId(LIGHTER)}),
+    )
+    shared = next_reduction(legs, Target.FLAT)
+    alone = next_reduction(replace(legs, beside=frozenset()), Target.FLAT)
+    assert isinstance(shared, Reduction)
+    assert isinstance(alone, Reduction)
+    assert (shared.size, alone.size) == (Decimal("1.8"), Decimal("1.9"))
+
+
+# -- what waits for facts, and what does not ---------------------------------------------------
+
+
+def _markets_are_down(desk: Desk) -> None:
+    for venue, path in RULES.items():
+        desk.world.rewrite(venue, path, status=503, body="down", times=0)
+
+
+async def test_nothing_opens_on_facts_that_cannot_be_read(desk: Desk) -> None:
+    await desk.close(await desk.open("ETH", 300))
+    approved = await desk.trader.opening.approved(Symbol("ETH"), Decimal(300))
+    await desk.world.pass_time(3)
+    _markets_are_down(desk)
+
+    hedge = await desk.trader.opening.open(approved)
+
+    assert hedge.state is State.REFUSED
+    assert desk.orders(hedge) == []
+
+
+async def test_an_exit_goes_on_what_is_known_while_rules_cannot_be_read(desk: Desk) -> None:
+    hedge = await desk.open("ETH", 300)
+    await desk.world.pass_time(70)
+    _markets_are_down(desk)
+    began = desk.world.clock.now()
+
+    hedge = await desk.close(hedge)
+
+    assert hedge.state is State.CLOSED
+    desk.assert_flat()
+    assert (desk.world.clock.now() - began).total_seconds() < 8
+
+
+async def test_a_refusal_for_the_rules_waits_a_second_at_most_for_a_reading_that_hangs(
+    desk: Desk,
+) -> None:
+    hedge = await desk.open("ETH", 300)
+    desk.world.fault(LIGHTER, "refuse", code=21702, reduce_only=True, times=1)
+    desk.world.rewrite(LIGHTER, RULES[LIGHTER], forward=True, status=200, delay_s=4, times=0)
+    began = desk.world.clock.now()
+
+    assert (await desk.close(hedge)).state is State.CLOSED
+
+    desk.assert_flat()
+    assert (desk.world.clock.now() - began).total_seconds() < 6
+
+
+async def test_at_rest_a_venue_is_asked_for_its_rules_once_a_minute(desk: Desk) -> None:
+    await desk.open("ETH", 300)
+    await desk.open("SOL", 300)
+    for venue in (X10, LIGHTER):
+        desk.world.requests(venue, reset=True)
+    for _ in range(30):
+        await desk.world.pass_time(10)
+        await desk.trader.facts.look()
+    for venue in (X10, LIGHTER):
+        asked = [
+            found["count"]
+            for path, found in desk.world.requests(venue)["paths"].items()
+            if path.endswith(("/info/markets", "/orderBookDetails"))
+        ]
+        assert 5 <= sum(asked) <= 7
