@@ -100,7 +100,7 @@ class LeverageKeeper:
             read = await self._changed(venue, symbol)
         if self._right(venue, read):
             return ""
-        said = "nothing" if read is None else _shown(read)
+        said = "nothing, or that its margin is isolated" if read is None else _shown(read)
         return (
             f"the leverage of {symbol} on {venue.id} is not {plain(self._leverage)}:"
             f" the venue says {said}"

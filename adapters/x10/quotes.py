@@ -19,7 +19,7 @@ from adapters.x10.names import Names
 from hedger.clock import Clock
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import FundingQuote, Instrument, MarketStatus, OrderBook, SettledRate
-from hedger.errors import DriftError
+from hedger.errors import DeniedError, DriftError
 
 MARKETS = "/info/markets"
 FAR_FUTURE_MS = 5_000_000_000_000
@@ -91,8 +91,17 @@ class XQuotes:
         return min(quote.next_settlement_at for quote in quotes.values())
 
     async def book(self, symbol: Symbol, depth: int = 50, *, urgent: bool = False) -> OrderBook:
-        """The best ``depth`` prices of both sides."""
+        """The best ``depth`` prices of both sides; of a market that was renamed as well."""
         market = self._names.market(symbol)
+        try:
+            return await self._book(symbol, market, depth, urgent=urgent)
+        except DeniedError:
+            await self._rows()
+            if (renamed := self._names.market(symbol)) == market:
+                raise
+            return await self._book(symbol, renamed, depth, urgent=urgent)
+
+    async def _book(self, symbol: Symbol, market: str, depth: int, *, urgent: bool) -> OrderBook:
         path = f"{MARKETS}/{market}/orderbook"
         body = await self._http.get_json(path, urgent=urgent)
         page = wire.unwrap(self._id, f"GET {path}", body)

@@ -25,7 +25,7 @@ from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import Fees, Instrument
 from hedger.domain.money import plain
 from hedger.domain.order import Filled, Outcome, Reason, Refused
-from hedger.errors import UnwritableError, VenueError
+from hedger.errors import DriftError, UnwritableError, VenueError
 from hedger.ledger.store import Store
 from hedger.monitoring import drift
 from hedger.ports import QuoteSource, Venue
@@ -172,7 +172,9 @@ class MarketFacts:
                 self._compare(rules)
                 await self._look_at_fees(venue, symbol)
             except VenueError as error:
-                self._tell_once((venue, symbol), f"{venue}: {symbol}: {error.detail}")
+                self._tell_once((venue, symbol), error)
+            else:
+                self._told.pop((venue, symbol), None)
 
     async def _look_at_fees(self, venue: VenueId, symbol: Symbol) -> None:
         asked_at = self._clock.now()
@@ -198,12 +200,16 @@ class MarketFacts:
                 self._store.set_meta(key, "")
         self._told = {market: why for market, why in self._told.items() if market in live}
 
-    def _tell_once(self, market: Market, why: str) -> None:
-        """A reading that fails for the same reason is told once."""
-        logger.warning("facts of a market are not fresh: {}", why)
-        if self._told.get(market) != why:
-            self._told[market] = why
-            self._store.event("facts_not_read", why, level="warning")
+    def _tell_once(self, market: Market, error: VenueError) -> None:
+        """A reading that fails for the same reason is told once; drift to a person, too."""
+        text = f"the rules of {market[1]} are not fresh, {error}"
+        logger.warning("{}", text)
+        if self._told.get(market) == text:
+            return
+        self._told[market] = text
+        self._store.event("facts_not_read", text, level="warning")
+        if isinstance(error, DriftError):
+            self._store.alert(f"{text}: nothing new is opened there, look at the venue")
 
     # -- changes ----------------------------------------------------------------------------
 

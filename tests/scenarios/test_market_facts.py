@@ -196,7 +196,7 @@ async def test_b04_what_is_left_below_a_coarser_step_is_closed_by_clipping(desk:
         assert order.filled_size <= abs(held)
 
 
-async def test_b04_of_a_shared_position_only_whole_steps_are_taken(desk: Desk) -> None:
+def test_b04_of_a_shared_position_only_whole_steps_are_taken() -> None:
     """Rounded up, the order would take what somebody else holds beside it."""
     legs = Legs(
         a=Decimal(0),
@@ -275,3 +275,18 @@ async def test_at_rest_a_venue_is_asked_for_its_rules_once_a_minute(desk: Desk) 
             if path.endswith(("/info/markets", "/orderBookDetails"))
         ]
         assert 5 <= sum(asked) <= 7
+
+
+# -- margin ------------------------------------------------------------------------------------
+
+
+@pytest.mark.config(trading={"manage_leverage": True})
+async def test_b23_a_market_on_isolated_margin_is_not_opened(desk: Desk) -> None:
+    """Only the leverage was compared, and every distance from liquidation assumes cross margin."""
+    await desk.close(await desk.open("ETH", 300))
+    find = {"find": '"margin_mode": 0', "with": '"margin_mode": 1'}
+    desk.world.rewrite(LIGHTER, "/account", times=0, replace=[find])
+    await desk.world.pass_time(301)
+
+    with pytest.raises(UsageError, match="nothing, or that its margin is isolated"):
+        await desk.open("ETH", 300)

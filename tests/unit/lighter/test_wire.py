@@ -225,3 +225,22 @@ def test_s59_a_payment_is_booked_at_its_hour_whatever_its_stamp_is_off_and_in_wh
     assert (
         accountwire.payment({**row, "timestamp": stamp}, LIGHTER, ETH).settlement_at == settlement
     )
+
+
+@pytest.mark.parametrize(("mode", "isolated"), [({}, False), ({"margin_mode": 0}, False),
+                                                ({"margin_mode": 1}, True)])  # fmt: skip
+def test_b23_isolated_margin_is_told_apart(mode: dict[str, int], isolated: bool) -> None:
+    """Only the leverage was compared: a market on isolated margin passed for one on cross."""
+    row = {"symbol": "ETH", "market_id": 0, "initial_margin_fraction": "20.00"} | mode
+    margin = accountwire.margin({"positions": [row]}, 0)
+    assert margin == accountwire.Margin(Decimal(5), isolated=isolated)
+
+
+def test_b06_two_rows_of_one_market_are_drift_and_the_open_one_counts() -> None:
+    (row,) = [r for r in SHAPES["orderBookDetails"]["order_book_details"] if r["symbol"] == "ETH"]
+    other = row | {"status": "inactive", "supported_size_decimals": 2}
+    data = {"order_book_details": [other, row]}
+    found = wire.markets(data, LIGHTER, Names({}))
+    assert found.instruments[ETH].status is MarketStatus.ACTIVE
+    assert "lists the market number 0 twice" in found.drift[ETH]
+    assert ETH not in found.marks

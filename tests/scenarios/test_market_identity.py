@@ -1,0 +1,118 @@
+"""A market is the venue's number, whatever it is called, and there is one row of it."""
+
+from typing import Any
+
+import pytest
+
+from hedger.domain.hedge import State
+from hedger.domain.ids import Symbol, VenueId
+from hedger.errors import DriftError, UsageError, VenueError
+from tests.desk import Desk
+from tests.world import LIGHTER, X10
+
+ETH = Symbol("ETH")
+
+
+def alerts(desk: Desk) -> str:
+    return "; ".join(alert.text for alert in desk.store.alerts_after(0))
+
+
+@pytest.mark.parametrize(("venue", "name"), [(LIGHTER, "WETH"), (X10, "WETH-USD")])
+@pytest.mark.parametrize("again", [False, True])
+async def test_b06_a_renamed_market_is_the_same_hedge_s_market(
+    desk: Desk, venue: str, name: str, *, again: bool
+) -> None:
+    hedge = await desk.open("ETH", 300)
+    await desk.trader.facts.look()
+    desk.world.change_market(venue, "ETH", name=name)
+    await desk.world.pass_time(50)
+    await desk.trader.facts.look()
+    assert f"{venue} changed ETH: name " in alerts(desk)
+    if again:
+        await desk.restart()
+
+    report = await desk.trader.hold_against_accounts()
+
+    assert report.differences == []
+    assert desk.store.hedge(hedge.id).state is State.OPEN
+    assert (await desk.close(hedge)).state is State.CLOSED
+    desk.assert_flat()
+
+
+async def test_b06_another_number_under_the_same_name_opens_nothing_and_breaks_nothing(
+    desk: Desk,
+) -> None:
+    hedge = await desk.open("ETH", 300)
+    await desk.trader.facts.look()
+    desk.world.change_market(LIGHTER, "ETH", number=177)
+    await desk.world.pass_time(50)
+    await desk.trader.facts.look()
+
+    report = await desk.trader.hold_against_accounts()
+
+    assert LIGHTER in report.in_doubt
+    assert "has the number 177, and ETH is number 0" in report.in_doubt[VenueId(LIGHTER)]
+    assert desk.store.hedge(hedge.id).state is State.OPEN
+    assert desk.position(X10) == -desk.position(LIGHTER) != 0
+    assert "ETH is number 0" in alerts(desk)
+
+
+async def test_b06_two_markets_of_one_name_are_not_opened(desk: Desk) -> None:
+    _doubled(desk, "order_book_details")
+    with pytest.raises((UsageError, VenueError), match=r"no active market|twice"):
+        await desk.open("ETH", 300)
+    desk.assert_flat()
+
+
+async def test_b06_two_positions_of_one_market_are_drift_for_that_market_alone(
+    desk: Desk,
+) -> None:
+    """The last of two rows won, and half of a position was never looked at."""
+    await desk.open("ETH", 300)
+    await desk.open("SOL", 300)
+    _doubled(desk, "positions")
+    venue = desk.trader.venues[VenueId(LIGHTER)]
+
+    with pytest.raises(DriftError, match="two positions of ETH"):
+        await venue.position(ETH)
+    with pytest.raises(DriftError, match="two positions of ETH"):
+        await venue.positions()
+    assert (await venue.position(Symbol("SOL"))).size != 0
+
+
+async def test_b06_while_positions_are_doubled_no_leg_is_touched(desk: Desk) -> None:
+    hedge = await desk.open("ETH", 300)
+    _doubled(desk, "positions")
+
+    report = await desk.trader.hold_against_accounts()
+
+    assert LIGHTER in report.in_doubt
+    assert desk.store.hedge(hedge.id).state is State.OPEN
+    assert desk.naked() == 0
+    assert desk.position(X10) != 0
+
+
+def _doubled(desk: Desk, key: str) -> None:
+    """Lighter's answers list the ETH row of ``key`` twice."""
+    path = "/orderBookDetails" if key == "order_book_details" else "/account"
+    client: Any = desk.world
+    client.rewrite(
+        LIGHTER,
+        path,
+        times=0,
+        replace=[{"find": f'"{key}": [', "with": f'"{key}": [{ROWS[key]}, '}],
+    )
+
+
+ROWS = {
+    "order_book_details": (
+        '{"symbol": "ETH", "market_id": 0, "market_type": "perp", "status": "active",'
+        ' "supported_size_decimals": 3, "supported_price_decimals": 2,'
+        ' "min_base_amount": "0.01", "min_quote_amount": "10", "mark_price": "1",'
+        ' "index_price": "1", "open_interest": 1}'
+    ),
+    "positions": (
+        '{"symbol": "ETH", "market_id": 0, "sign": 1, "position": "1.5", "avg_entry_price": "1",'
+        ' "initial_margin_fraction": "20.00", "open_order_count": 0, "pending_order_count": 0}'
+    ),
+}
