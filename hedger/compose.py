@@ -72,6 +72,7 @@ def compose(
             store=store,
             lanes=lanes,
             lag=lag,
+            facts=facts,
             clock=clock,
             budget_s=settings.execution.resolve_budget_s,
         ),

@@ -201,9 +201,13 @@ class Dispatcher:
         self._positions.forget(order.venue, order.symbol)
         self._store.settle(outcome)
         self._lanes.ended(outcome)
-        self._facts.note(outcome)
+        self.note(outcome)
         logger.info("order {}: {}", order.id, outcome_text(outcome))
         return outcome
+
+    def note(self, outcome: Outcome) -> None:
+        """Hold what became of an order against what was ordered; also of one that filled late."""
+        self._facts.note(outcome)
 
 
 async def _submitted(venue: Venue, prepared: Prepared) -> Answer:

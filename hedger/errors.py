@@ -11,6 +11,7 @@ Every error says what the caller may safely do next.
       o KeptBackError        not asked: our own share of its request limit is used up
     + DeniedError            answered, and says no (key, signature, account) -> a person
     + DriftError             answered, and we do not understand it -> stop using this venue
+      o ContradictionError   tells something of ours otherwise than we signed it -> open nothing
 
 Orders are not here: what became of one is a value (``hedger.domain.order``), not an exception.
 """
@@ -93,3 +94,7 @@ class DeniedError(VenueError):
 
 class DriftError(VenueError):
     """The answer does not mean what we know: the venue is not used until a person looked."""
+
+
+class ContradictionError(DriftError):
+    """The venue tells of an order of ours what we never signed: nothing new is opened there."""

@@ -92,6 +92,7 @@ class LateWatch:
             crashpoints.reach("late_fill", "before")
             hedge = self._store.settle(outcome)
             crashpoints.reach("late_fill", "after")
+            self._dispatcher.note(outcome)
             logger.error("order {} filled {} late", prepared.order.id, plain(outcome.size))
             if hedge is not None:
                 await self._resume(hedge)

@@ -35,8 +35,9 @@ from hedger.domain.order import (
     Sighting,
     Unresolved,
 )
-from hedger.errors import VenueError
+from hedger.errors import ContradictionError, VenueError
 from hedger.ledger.store import Store
+from hedger.monitoring.market_facts import MarketFacts
 from hedger.noncefence import NonceFence
 from hedger.ports import Capabilities, Fence, Venue
 from hedger.proofs import dead, expired_for_good, fence_margin, verdict
@@ -63,9 +64,11 @@ class Resolver:
         store: Store,
         lanes: Lanes,
         lag: ReadLag,
+        facts: MarketFacts,
         clock: Clock,
         budget_s: float,
     ) -> None:
+        self._facts = facts
         self._lanes = lanes
         self._lag = lag
         self._venues = venues
@@ -105,6 +108,8 @@ class Resolver:
                 outcome = await self._look(search)
             except VenueError as error:
                 logger.warning("order {} cannot be looked up: {}", prepared.order.id, error)
+                if isinstance(error, ContradictionError):
+                    self._facts.contradicted(prepared.order, error)
                 continue
             if outcome is not None:
                 return outcome

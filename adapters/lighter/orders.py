@@ -176,6 +176,7 @@ class OrderRecord:
     """The venue's record of an order. ``status`` is its word."""
 
     order_index: int
+    market: int
     is_ask: bool
     filled: Decimal
     status: str
@@ -200,6 +201,7 @@ def record_of(data: object, client_index: int) -> OrderRecord | None:
     row = max(rows, key=lambda each: int_of(each, "order_index"))
     return OrderRecord(
         order_index=int_of(row, "order_index"),
+        market=int_of(row, "market_index"),
         is_ask=flag_of(row, "is_ask"),
         filled=decimal_of(row, "filled_base_amount"),
         status=text_of(row, "status"),

@@ -40,7 +40,7 @@ from hedger.domain.order import (
     Sighting,
     SignedTerms,
 )
-from hedger.errors import DeniedError
+from hedger.errors import ContradictionError, DeniedError
 from hedger.ports import Capabilities, Fence
 from hedger.venueclock import Offset
 
@@ -288,6 +288,9 @@ class LighterVenue:
                 record = await self._reads.old_record(client_index, payload.market_index())
             if record is None:
                 return _without_order(tx, final=tx.rejected)
+        if record.market != payload.market_index():
+            what = f"{prepared.order.id} is there on market {record.market}"
+            raise ContradictionError(self._id, what)
         return Found(
             final=record.final,
             filled=record.filled,

@@ -15,6 +15,7 @@ from adapters.x10.fields import Row
 from hedger.domain.ids import VenueId
 from hedger.domain.money import ZERO
 from hedger.domain.order import Fill, Found, Order, Side
+from hedger.errors import ContradictionError
 
 FILLED = "FILLED"
 FINAL = frozenset({FILLED, "CANCELLED", "REJECTED", "EXPIRED"})
@@ -42,11 +43,13 @@ def order_state(row: Row, order: Order, market: str) -> OrderState:
     """
     One row, checked to be the order that we sent.
 
+    Its side is that of its trades: what it did is booked as it was.
+
     Raises:
-        DriftError: it has our id, but another market or side.
+        ContradictionError: it has our id, but another market.
     """
-    if row.word("market") != market or row.word("side").lower() != order.side.value:
-        raise row.drift(f"{order.id} is there with another market or side")
+    if row.word("market") != market:
+        raise ContradictionError(order.venue, f"{order.id} is there on {row.word('market')}")
     word = row.word("status").upper()
     return OrderState(
         id=row.id("id"),
@@ -60,13 +63,16 @@ def order_state(row: Row, order: Order, market: str) -> OrderState:
 
 def fill(venue: VenueId, row: Row, order: Order, market: str) -> Fill:
     """
-    One trade of our order.
+    One trade of our order, on the side that it had.
 
     Raises:
-        DriftError: it has our order's id, but another market or side.
+        ContradictionError: it has our order's id, but another market.
+        DriftError: a field is not what it always was.
     """
-    if row.word("market") != market or row.word("side").lower() != order.side.value:
-        raise row.drift(f"a trade of {order.id} has another market or side")
+    if row.word("market") != market:
+        raise ContradictionError(order.venue, f"a trade of {order.id} is on {row.word('market')}")
+    if row.word("side").upper() not in {"BUY", "SELL"}:
+        raise row.drift(f"side {row.word('side')!r} of a trade")
     return Fill(
         venue=venue,
         trade_id=row.id("id"),

@@ -10,7 +10,7 @@ from loguru import logger
 from hedger import switches
 from hedger.clock import Clock
 from hedger.domain.money import plain
-from hedger.domain.order import Filled
+from hedger.domain.order import Filled, Order
 from hedger.ledger.store import Store
 
 WHO = "hedger"
@@ -29,10 +29,9 @@ def told_by(outcome: Filled) -> str:
     return "; ".join(found)
 
 
-def stop(store: Store, clock: Clock, outcome: Filled) -> None:
+def stop(store: Store, clock: Clock, order: Order, what: str) -> None:
     """Record it, tell a person, and open nothing on this venue until they have looked."""
-    venue, hedge = outcome.prepared.order.venue, outcome.prepared.order.hedge
-    why = f"order {outcome.prepared.order.id}: {told_by(outcome)}"
+    venue, hedge, why = order.venue, order.hedge, f"order {order.id}: {what}"
     text = f"{venue} does not do what was ordered: {why}; nothing new is opened there"
     logger.error("{}", text)
     store.event("drift", text, hedge=hedge, level="error", data={"venue": venue, "why": why})

@@ -21,11 +21,11 @@ from loguru import logger
 
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge
-from hedger.domain.ids import Symbol, VenueId
+from hedger.domain.ids import OrderId, Symbol, VenueId
 from hedger.domain.market import Fees, Instrument
 from hedger.domain.money import plain
-from hedger.domain.order import Filled, Outcome, Reason, Refused
-from hedger.errors import DriftError, UnwritableError, VenueError
+from hedger.domain.order import Filled, Order, Outcome, Reason, Refused
+from hedger.errors import ContradictionError, DriftError, UnwritableError, VenueError
 from hedger.ledger.store import Store
 from hedger.monitoring import drift
 from hedger.ports import QuoteSource, Venue
@@ -60,7 +60,8 @@ class MarketFacts:
         self._store = store
         self._clock = clock
         self._suspect: dict[Market, bool] = {}  # and whether an exit has asked since
-        self._drifts: deque[Filled] = deque(maxlen=DRIFTS_MAX)  # not yet recorded
+        self._drifts: deque[tuple[Order, str]] = deque(maxlen=DRIFTS_MAX)  # not yet recorded
+        self._drifted: deque[tuple[OrderId, str]] = deque(maxlen=DRIFTS_MAX)
         self._told: dict[Market, str] = {}
         self._beside: dict[VenueId, asyncio.Task[None]] = {}
         for venue, known in _identities(store, venues).items():
@@ -115,15 +116,25 @@ class MarketFacts:
         ruled_out = isinstance(outcome, Refused) and outcome.reason in SUSPECT
         if ruled_out or (isinstance(outcome, Filled) and outcome.size != order.size):
             self._suspect[order.venue, order.symbol] = False
-        if isinstance(outcome, Filled) and drift.told_by(outcome):
-            self._drifts.append(outcome)
+        if isinstance(outcome, Filled) and (what := drift.told_by(outcome)):
+            self._drift(order, what)
+
+    def contradicted(self, order: Order, error: ContradictionError) -> None:
+        """The venue tells of an order what was never signed."""
+        self._drift(order, error.detail)
+
+    def _drift(self, order: Order, what: str) -> None:
+        """Once per order and reason."""
+        if (order.id, what) not in self._drifted:
+            self._drifted.append((order.id, what))
+            self._drifts.append((order, what))
             self._stop_drifting()
 
     def _stop_drifting(self) -> None:
         """Switch off what drifts; what the ledger cannot take now is tried again by ``look``."""
         with contextlib.suppress(UnwritableError):
             while self._drifts:
-                drift.stop(self._store, self._clock, self._drifts[0])
+                drift.stop(self._store, self._clock, *self._drifts[0])
                 self._drifts.popleft()
 
     async def _again(self, venue: VenueId, symbol: Symbol) -> None:

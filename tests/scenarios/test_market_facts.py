@@ -290,3 +290,47 @@ async def test_b23_a_market_on_isolated_margin_is_not_opened(desk: Desk) -> None
 
     with pytest.raises(UsageError, match="nothing, or that its margin is isolated"):
         await desk.open("ETH", 300)
+
+
+# -- what the venue says it did ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("venue", [X10, LIGHTER])
+async def test_an_order_of_another_market_is_told_and_stops_the_venue(
+    desk: Desk, venue: str
+) -> None:
+    """The order is ours by its id, and is said to be on a market that was never signed."""
+    path, find, put = {
+        X10: ("/user/orders", '"market": "ETH-USD"', '"market": "BTC-USD"'),
+        LIGHTER: ("/accountOrders", '"market_index": 0', '"market_index": 1'),
+    }[VenueId(venue)]
+    desk.world.rewrite(venue, path, times=0, replace=[{"find": find, "with": put}])
+
+    await desk.open("ETH", 300)
+
+    (off,) = switches.active(desk.store)
+    assert off.scope == f"venue:{venue}"
+    assert alerts(desk).count("does not do what was ordered") == 1
+    desk.world.no_rewrites()
+    await desk.world.pass_time(60)
+    for hedge in desk.store.live():
+        await desk.trader.executor.resume(hedge)
+    assert desk.naked() == 0
+    desk.assert_ledger_is_true()
+
+
+async def test_an_order_that_is_executed_on_the_other_side_is_booked_as_it_was_and_told(
+    desk: Desk,
+) -> None:
+    desk.world.rewrite(
+        X10,
+        "/user/trades",
+        times=1,
+        replace=[{"find": '"side": "BUY"', "with": '"side": "SELL"'}],
+    )
+    hedge = await desk.open("ETH", 300)
+    (off,) = switches.active(desk.store)
+    assert off.scope == "venue:x10"
+    assert "it was executed as a sell, a buy was ordered" in alerts(desk)
+    (leg_a, *_) = desk.orders(hedge)
+    assert leg_a.filled_size == hedge.planned_size

@@ -104,6 +104,7 @@ def test_an_order_is_found_by_our_id_alone() -> None:
     record = orders.record_of(SHAPES["accountOrders"], 42)
     assert record == OrderRecord(
         order_index=281475000000001,
+        market=0,
         is_ask=False,
         filled=Decimal("0.0600"),
         status="canceled-not-enough-liquidity",
@@ -111,16 +112,22 @@ def test_an_order_is_found_by_our_id_alone() -> None:
     assert orders.record_of(SHAPES["accountOrders"], 43) is None
 
 
+def a_record(word: str) -> OrderRecord:
+    return OrderRecord(order_index=1, market=0, is_ask=True, filled=Decimal(0), status=word)
+
+
 @pytest.mark.parametrize("word", ["in-progress", "pending", "open", "a-word-of-next-year"])
 def test_only_words_known_as_ends_are_final(word: str) -> None:
-    assert not OrderRecord(order_index=1, is_ask=True, filled=Decimal(0), status=word).final
+    assert not OrderRecord(
+        order_index=1, market=0, is_ask=True, filled=Decimal(0), status=word
+    ).final
 
 
 @pytest.mark.parametrize(
     "word", ["filled", "canceled", "canceled-margin-not-allowed", "canceled-expired"]
 )
 def test_filled_and_every_way_of_cancelled_are_final(word: str) -> None:
-    assert OrderRecord(order_index=1, is_ask=True, filled=Decimal(0), status=word).final
+    assert a_record(word).final
 
 
 def the_record() -> OrderRecord:

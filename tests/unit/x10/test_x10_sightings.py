@@ -10,7 +10,7 @@ from adapters.x10 import sightings
 from adapters.x10.fields import Row, to_ms
 from hedger.domain.ids import HedgeId, OrderId, Symbol, VenueId
 from hedger.domain.order import Fill, Found, Order, Purpose, Side
-from hedger.errors import DriftError
+from hedger.errors import ContradictionError
 from tests.unit.x10.recorded import recorded
 
 X10 = VenueId("x10")
@@ -121,10 +121,9 @@ def test_two_orders_under_one_id_are_both_counted() -> None:
     assert found.venue_order_id == "2051479786538188800,2051479786538188801"
 
 
-@pytest.mark.parametrize("change", [{"market": "ETH-USD"}, {"side": "BUY"}])
-def test_our_id_on_another_order_is_not_our_order(change: dict[str, str]) -> None:
-    with pytest.raises(DriftError, match="another market or side"):
-        state(**change)
+def test_our_id_on_another_market_contradicts_what_we_signed() -> None:
+    with pytest.raises(ContradictionError, match="is there on ETH-USD"):
+        state(market="ETH-USD")
 
 
 def test_fills_are_told_oldest_first() -> None:
