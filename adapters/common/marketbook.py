@@ -42,6 +42,10 @@ class MarketBook(Generic[T]):
         self._finished = 0
         self._alone = asyncio.Lock()
 
+    def lists(self, symbol: Symbol) -> bool:
+        """Whether the market was ever listed."""
+        return symbol in self._known
+
     def known(self) -> Mapping[Symbol, T]:
         """Everything that was ever read, whatever its age."""
         return {symbol: told.row for symbol, told in self._known.items()}

@@ -55,7 +55,7 @@ class Markets:
 
     def lists(self, symbol: Symbol) -> bool:
         """Whether the venue was ever seen to have this market."""
-        return symbol in self._book.known()
+        return self._book.lists(symbol)
 
     async def _read(self) -> Listing[Market]:
         page = await self._http.content("/info/markets")

@@ -14,7 +14,7 @@ import pytest
 from hedger import switches
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import Symbol, VenueId
-from hedger.domain.order import Purpose
+from hedger.domain.order import Answer, Prepared, Purpose
 from hedger.errors import UsageError
 from hedger.ledger.records import OrderState
 from hedger.reduction import Legs, Reduction, next_reduction
@@ -105,15 +105,17 @@ async def test_f2_more_than_ordered_is_booked_told_and_stops_the_venue(desk: Des
 
 
 async def _opened_on_stale_facts(desk: Desk) -> Hedge:
-    """The venue changes after its rules were read for leg A, and before leg B."""
-    before = desk.trader.facts.before
+    """The venue changes after leg A was sent, and before leg B."""
+    venue: Any = desk.trader.venues[VenueId(X10)]
+    submit = venue.submit
 
-    async def then_changed(hedge: Hedge) -> Any:
-        found = await before(hedge)
+    async def then_changed(prepared: Prepared) -> Answer:
+        answer: Answer = await submit(prepared)
         coarser(desk)
-        return found
+        venue.submit = submit
+        return answer
 
-    object.__setattr__(desk.trader.facts, "before", then_changed)
+    venue.submit = then_changed
     return await desk.open("ETH", 300)
 
 

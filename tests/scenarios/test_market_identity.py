@@ -23,11 +23,7 @@ async def test_b06_a_renamed_market_is_the_same_hedge_s_market(
     desk: Desk, venue: str, name: str, *, again: bool
 ) -> None:
     hedge = await desk.open("ETH", 300)
-    await desk.trader.facts.look()
     desk.world.change_market(venue, "ETH", name=name)
-    await desk.world.pass_time(50)
-    await desk.trader.facts.look()
-    assert f"{venue} changed ETH: name " in alerts(desk)
     if again:
         await desk.restart()
 
@@ -35,6 +31,9 @@ async def test_b06_a_renamed_market_is_the_same_hedge_s_market(
 
     assert report.differences == []
     assert desk.store.hedge(hedge.id).state is State.OPEN
+    await desk.world.pass_time(50)
+    await desk.trader.facts.look()
+    assert f"{venue} changed ETH: name " in alerts(desk)
     assert (await desk.close(hedge)).state is State.CLOSED
     desk.assert_flat()
 
@@ -43,10 +42,7 @@ async def test_b06_another_number_under_the_same_name_opens_nothing_and_breaks_n
     desk: Desk,
 ) -> None:
     hedge = await desk.open("ETH", 300)
-    await desk.trader.facts.look()
     desk.world.change_market(LIGHTER, "ETH", number=177)
-    await desk.world.pass_time(50)
-    await desk.trader.facts.look()
 
     report = await desk.trader.hold_against_accounts()
 
@@ -54,6 +50,8 @@ async def test_b06_another_number_under_the_same_name_opens_nothing_and_breaks_n
     assert "has the number 177, and ETH is number 0" in report.in_doubt[VenueId(LIGHTER)]
     assert desk.store.hedge(hedge.id).state is State.OPEN
     assert desk.position(X10) == -desk.position(LIGHTER) != 0
+    await desk.world.pass_time(50)
+    await desk.trader.facts.look()
     assert "ETH is number 0" in alerts(desk)
 
 
@@ -116,3 +114,15 @@ ROWS = {
         ' "initial_margin_fraction": "20.00", "open_order_count": 0, "pending_order_count": 0}'
     ),
 }
+
+
+async def test_b06_another_asset_under_the_same_name_on_x10_opens_nothing(desk: Desk) -> None:
+    hedge = await desk.open("ETH", 300)
+    desk.world.change_market(X10, "ETH", synthetic_id="0x7777")
+    await desk.world.pass_time(50)
+    await desk.trader.facts.look()
+    assert "has the number 0x7777" in alerts(desk)
+    assert desk.store.hedge(hedge.id).state is State.OPEN
+    assert desk.naked() == 0
+    with pytest.raises(UsageError, match="no active market on x10"):
+        await desk.open("ETH", 300)
