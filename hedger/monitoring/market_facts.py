@@ -25,7 +25,13 @@ from hedger.domain.ids import OrderId, Symbol, VenueId
 from hedger.domain.market import Fees, Instrument
 from hedger.domain.money import plain
 from hedger.domain.order import Filled, Order, Outcome, Reason, Refused
-from hedger.errors import ContradictionError, DriftError, UnwritableError, VenueError
+from hedger.errors import (
+    ContradictionError,
+    DriftError,
+    UnavailableError,
+    UnwritableError,
+    VenueError,
+)
 from hedger.ledger.store import Store
 from hedger.monitoring import drift
 from hedger.ports import QuoteSource, Venue
@@ -35,7 +41,7 @@ OPENING_S: Final = 60.0  # no order that opens is sent on older facts
 JUST_READ_S: Final = 2.0  # before leg A: how old what was read for its plan may be
 IDLE_S: Final = 45.0  # at rest: older facts are read again, so that none comes to a minute
 LOOK_S: Final = 10.0  # how often the idle job looks for such
-AGAIN_S: Final = 1.0  # how long an exit waits for a reading that a refusal asked for
+AGAIN_S: Final = 1.0  # how long anything waits for a reading while a leg may stand alone
 BESIDE_S: Final = 5.0
 FEES_S: Final = 600.0
 DRIFTS_MAX: Final = 100
@@ -70,32 +76,38 @@ class MarketFacts:
 
     # -- for orders -------------------------------------------------------------------------
 
-    async def opening(
-        self, venue: VenueId, symbol: Symbol, max_age_s: float = OPENING_S
-    ) -> Instrument:
-        """
-        For an order that opens; asked for anew where the last ones are in doubt.
-
-        Raises:
-            VenueError: they are not known so freshly, or it is not clear which market it is.
-        """
-        market = (venue, symbol)
-        age_s = 0.0 if market in self._suspect else min(max_age_s, OPENING_S)
-        rules = await self._venues[venue].instrument(symbol, max_age_s=age_s)
-        self._suspect.pop(market, None)
-        return rules
-
     async def before(self, hedge: Hedge) -> list[Instrument]:
         """
         Both markets, read just now and side by side: before leg A, so that leg B waits for none.
 
         Raises:
-            VenueError: see ``opening``.
+            VenueError: one could not be read, or it is not clear which market it is.
         """
-        found = await together(self.opening(v, hedge.symbol, JUST_READ_S) for v in hedge.venues)
+        found = await together(self._just_now((v, hedge.symbol)) for v in hedge.venues)
         for rules in found:
             self._compare(rules)
         return found
+
+    async def _just_now(self, market: Market) -> Instrument:
+        venue, symbol = market
+        age_s = 0.0 if market in self._suspect else JUST_READ_S
+        rules = await self._venues[venue].instrument(symbol, max_age_s=age_s)
+        self._suspect.pop(market, None)
+        return rules
+
+    async def opening(self, venue: VenueId, symbol: Symbol) -> Instrument:
+        """
+        For an order that opens: what ``before`` has read, as a rule. A leg may stand alone.
+
+        Raises:
+            VenueError: that is a minute ago, and it could not be read within a second.
+        """
+        try:
+            async with asyncio.timeout(AGAIN_S):
+                return await self._venues[venue].instrument(symbol, max_age_s=OPENING_S)
+        except TimeoutError as error:
+            what = f"the rules of {symbol} were not told within {AGAIN_S:g} s"
+            raise UnavailableError(venue, what) from error
 
     async def reducing(self, venue: VenueId, symbol: Symbol) -> Instrument:
         """

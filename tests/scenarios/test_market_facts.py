@@ -336,3 +336,24 @@ async def test_an_order_that_is_executed_on_the_other_side_is_booked_as_it_was_a
     assert "it was executed as a sell, a buy was ordered" in alerts(desk)
     (leg_a, *_) = desk.orders(hedge)
     assert leg_a.filled_size == hedge.planned_size
+
+
+async def test_rules_are_not_read_between_the_legs_though_leg_a_filled_in_part(desk: Desk) -> None:
+    """A part is a reason to doubt the rules, and leg A stands alone until leg B is sent."""
+    desk.world.fault(X10, "partial_fill", fraction="0.5")
+    venues = [desk.trader.venues[VenueId(v)] for v in (X10, LIGHTER)]
+    submit: Any = venues[0].submit
+
+    async def then_slow(prepared: Prepared) -> Answer:
+        for venue, path in RULES.items():
+            desk.world.rewrite(venue, path, forward=True, status=200, delay_s=4, times=0)
+        answer: Answer = await submit(prepared)
+        return answer
+
+    venues[0].submit = then_slow  # type: ignore[method-assign]
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.OPEN
+    assert desk.naked() == 0
+    a, b = desk.orders(hedge)
+    assert (b.prepared_at - a.prepared_at).total_seconds() < 3
