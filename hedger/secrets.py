@@ -94,7 +94,7 @@ def close_memory() -> bool:
     """
     if not sys.platform.startswith("linux"):
         return False
-    return ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0
+    return bool(ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
 
 
 def _from_file(path: Path) -> dict[str, dict[str, str]]:

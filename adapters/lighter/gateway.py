@@ -40,6 +40,7 @@ from adapters.lighter.access import Access
 from adapters.lighter.answers import CODE_OK, RATE_CODES, classify, code_of
 from adapters.lighter.orders import MAX_NONCE, OrderFields, Payload
 from hedger.clock import Clock
+from hedger.common.words import shown
 from hedger.domain.ids import VenueId
 from hedger.domain.order import Answer, NeverSent, NoProof
 from hedger.errors import ConfigError, DeniedError, DriftError, UnavailableError
@@ -231,6 +232,8 @@ class Gateway:
             return data
         if code == absent:
             return None
+        if not isinstance(code, int):
+            raise DriftError(self._venue, f"{what}: code {shown(code)}")
         kind = UnavailableError if code in RATE_CODES else DeniedError
         raise kind(self._venue, f"{what}: code {code}: {data.get('message', '')}")
 
