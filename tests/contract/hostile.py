@@ -105,6 +105,10 @@ async def _lane(account: Account) -> object:
     return None if lane is None else await account.venue.next_nonce(lane)
 
 
+def _page_of(stream: Stream) -> Call:
+    return lambda account: account.venue.history(stream, since(account), None)
+
+
 def since(account: Account) -> Any:
     return account.world.clock.now() - timedelta(days=1)
 
@@ -123,8 +127,5 @@ READS: Final[Mapping[str, Call]] = {
     "quoted instruments": lambda a: a.quotes.instruments(),
     "quoted funding": lambda a: a.quotes.funding(),
     "book": lambda a: a.quotes.book(ETH),
-    **{
-        f"history of {stream}": lambda a, stream=stream: a.venue.history(stream, since(a), None)
-        for stream in Stream
-    },
+    **{f"history of {stream}": _page_of(stream) for stream in Stream},
 }

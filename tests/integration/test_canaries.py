@@ -131,8 +131,9 @@ def found_in(text: str, keys: list[str]) -> list[str]:
 def spoken(keys: list[str]) -> Iterator[str]:
     """What a careless error message says, each short enough not to be cut away."""
     for key in keys:
-        for form in (*forms(key), key.upper(), key[:60], "0x000" + key.removeprefix("0x")):
-            yield f"no such key {form[:180]}"
+        said = [form[:120] for form in (*forms(key), key[:60], "0x000" + key.removeprefix("0x"))]
+        for at in range(0, len(said), 2):
+            yield f"no such key {' or '.join(said[at : at + 2])}"
 
 
 async def opened(home: Home) -> list[str]:

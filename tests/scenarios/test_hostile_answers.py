@@ -154,7 +154,7 @@ async def test_bugs_b14_a_venues_escapes_reach_neither_ledger_nor_what_is_said(d
 def met(desk: Desk) -> int:
     """How often an answer was another one than the venue's; a rewrite that is spent counts once."""
     waiting = desk.world.sandbox.controls.rewrites.listing()
-    return 2 - len(waiting) + sum(rewrite["done"] for rewrite in waiting)
+    return 2 - len(waiting) + sum(int(rewrite["done"]) for rewrite in waiting)
 
 
 def _refusal(said: str) -> str:
