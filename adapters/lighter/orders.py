@@ -125,16 +125,16 @@ class Payload:
         Raises:
             UnreadableError: it is not a payload of ours.
         """
-        data = row_of(_json(text))
+        data = row_of(json_of(text))
         return cls(int_of(data, "tx_type"), text_of(data, "tx_info", PAYLOAD_MAX))
 
     def expires_at(self) -> datetime:
         """The signed ``ExpiredAt``: 599 s after signing, and not to be had otherwise."""
-        return instant(int_of(row_of(_json(self.tx_info)), "ExpiredAt"))
+        return instant(int_of(row_of(json_of(self.tx_info)), "ExpiredAt"))
 
     def market_index(self) -> int:
         """The market that was signed."""
-        return int_of(row_of(_json(self.tx_info)), "MarketIndex")
+        return int_of(row_of(json_of(self.tx_info)), "MarketIndex")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +226,7 @@ def _event_error(row: Row) -> str:
     event = row.get("event_info")
     if not isinstance(event, str) or not event:
         return ""
-    data = _json(event, "event_info", ours=False)
+    data = json_of(event, "event_info", ours=False)
     text = data.get("ae", "") if isinstance(data, dict) else ""
     if not isinstance(text, str):
         return clean(json.dumps(text, default=repr))
@@ -290,7 +290,13 @@ def _fill(row: Row, order: Order, *, is_ask: bool) -> Fill:
     )
 
 
-def _json(text: str, what: str = "it", *, ours: bool = True) -> object:
+def json_of(text: str, what: str = "it", *, ours: bool = True) -> object:
+    """
+    A JSON document within a field; of what is ``ours`` every text stays as it was.
+
+    Raises:
+        UnreadableError: it is none, or beyond the bounds.
+    """
     try:
         return loads(text, ours=ours)
     except ValueError as error:
