@@ -6,32 +6,22 @@ know what the fields mean.
 """
 
 import asyncio
-import json
 from collections.abc import Mapping
-from decimal import Decimal
-from functools import lru_cache
-from typing import Any, Never
+from typing import Any
 
 import httpx
 
 from adapters.budget import Budget
+from adapters.common.answers import failure, parse_json
+from adapters.common.body import UnreadableBodyError, text_of_stream
 from hedger.domain.ids import VenueId
-from hedger.errors import DeniedError, DriftError, UnavailableError, VenueError
+from hedger.errors import DriftError, UnavailableError
 
 USER_AGENT = "hedger"
 """X10 answers nothing without a User-Agent (x10.md §2.1)."""
 
-TEXT_LIMIT = 200
-"""How much of a foreign text goes into one of our sentences."""
-
-SHORT_TEXT = 8_192
-"""Characters of an answer that is remembered: an account's are shorter, a market list is not."""
-
-ASK_AGAIN = frozenset({405, 408, 425, 429})
-"""
-Statuses that a later repetition may change. 405 is here because a firewall in front of Lighter
-answers it when there were too many requests (lighter.md §2).
-"""
+PACKING = "gzip, deflate"
+"""Lists of all markets are long; what they unpack to is bounded (``body``)."""
 
 
 class PublicHttp:
@@ -54,7 +44,11 @@ class PublicHttp:
             timeout=httpx.Timeout(timeout_s),
             trust_env=False,
             follow_redirects=False,
-            headers={"Accept": "application/json", "User-Agent": USER_AGENT},
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": PACKING,
+                "User-Agent": USER_AGENT,
+            },
         )
 
     async def get_json(
@@ -70,24 +64,24 @@ class PublicHttp:
         Raises:
             UnavailableError: no answer within the deadline, 5xx, 429, or a proxy's page.
             DeniedError: another refusal of the venue.
-            DriftError: an answer that is not JSON.
+            DriftError: an answer that is not JSON, or larger than anything that is asked for.
         """
         if self._budget is not None:
             self._budget.spend(path.rpartition("/")[2], urgent=urgent)
-        response = await self._get(path, params)
-        if not response.is_success:
-            raise failure(self._venue, path, response.status_code, response.text)
-        return parse_json(self._venue, path, response.text)
+        status, text = await self._get(path, params)
+        if not 200 <= status < 300:
+            raise failure(self._venue, path, status, text)
+        return parse_json(self._venue, path, text)
 
     async def close(self) -> None:
         """Give back the connections."""
         await self._client.aclose()
 
-    async def _get(self, path: str, params: Mapping[str, str | int] | None) -> httpx.Response:
+    async def _get(self, path: str, params: Mapping[str, str | int] | None) -> tuple[int, str]:
         try:
             # httpx limits each phase by itself; the outer limit is the deadline of the whole
             async with asyncio.timeout(self._timeout_s):
-                return await self._client.get(path, params=dict(params or {}))
+                return await self._fetch(path, dict(params or {}))
         except (TimeoutError, httpx.TimeoutException) as error:
             raise UnavailableError(
                 self._venue, f"GET {path}: no answer within {self._timeout_s:g} s"
@@ -96,54 +90,10 @@ class PublicHttp:
             raise UnavailableError(
                 self._venue, f"GET {path}: {type(error).__name__} {error}".rstrip()
             ) from error
+        except UnreadableBodyError as error:
+            raise DriftError(self._venue, f"GET {path}: an answer {error}") from error
 
-
-def failure(venue: VenueId, what: str, status: int, text: str) -> VenueError:
-    """What an HTTP status that is not 2xx means for a read."""
-    detail = f"{what}: HTTP {status} {_short(text)}".rstrip()
-    if status >= 500 or status in ASK_AGAIN or 300 <= status < 400:
-        return UnavailableError(venue, detail)
-    return DeniedError(venue, detail)
-
-
-def parse_json(venue: VenueId, what: str, text: str) -> Any:
-    """
-    Decode one JSON document without ever making a float.
-
-    It is only for reading: most short answers repeat one of the last ones word by word, and
-    then it is the same object.
-
-    Raises:
-        UnavailableError: it is the page of a proxy in front of the venue.
-        DriftError: it is not JSON.
-    """
-    try:
-        return _decoded(text) if len(text) <= SHORT_TEXT else _DECODER.decode(text)
-    except ValueError as error:
-        if is_page(text):
-            raise UnavailableError(venue, f"{what}: a web page instead of an answer") from error
-        raise DriftError(venue, f"{what}: not JSON: {_short(text)!r}") from error
-
-
-def is_page(text: str) -> bool:
-    """Whether this is HTML, which only a proxy or firewall before the venue sends."""
-    return text.lstrip()[:1] == "<"
-
-
-def _no_constant(name: str) -> Never:
-    raise ValueError(f"{name} is not a number that we can count with")
-
-
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
-
-
-@lru_cache(maxsize=64)
-def _decoded(text: str) -> Any:
-    return _DECODER.decode(text)
-
-
-def _short(text: str) -> str:
-    if is_page(text):
-        return "(a web page)"
-    line = " ".join(text.split())
-    return line if len(line) <= TEXT_LIMIT else line[:TEXT_LIMIT] + "…"
+    async def _fetch(self, path: str, params: Mapping[str, str | int]) -> tuple[int, str]:
+        """Status and text."""
+        async with self._client.stream("GET", path, params=dict(params)) as response:
+            return response.status_code, await text_of_stream(response)

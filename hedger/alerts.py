@@ -31,6 +31,7 @@ from hedger.settings_recovery import Alerts as Rules
 BATCH_MAX = 50
 SHOWN_MAX = 5
 RETRY_MAX_S = 900.0
+KILLED_WITHIN_S = 2.0
 
 
 class UndeliveredError(Exception):
@@ -81,7 +82,8 @@ class Command:
             with contextlib.suppress(ProcessLookupError):
                 if process.returncode is None:
                     process.kill()
-                    await process.wait()
+                    with contextlib.suppress(TimeoutError):  # a child of it may hold the pipe
+                        await asyncio.wait_for(process.wait(), KILLED_WITHIN_S)
         if process.returncode != 0:
             raise UndeliveredError(f"it ended with status {process.returncode}")
 
@@ -104,14 +106,18 @@ class Url:
             async with (
                 asyncio.timeout(self._timeout_s),
                 httpx.AsyncClient(trust_env=False, follow_redirects=False) as client,
+                client.stream(  # its body is never read
+                    "POST",
+                    self._url,
+                    content=body,
+                    headers={"Content-Type": "application/json"},
+                ) as answer,
             ):
-                answer = await client.post(
-                    self._url, content=body, headers={"Content-Type": "application/json"}
-                )
+                status = answer.status_code
         except (TimeoutError, httpx.HTTPError) as error:
             raise UndeliveredError(f"no answer ({type(error).__name__})") from None
-        if not answer.is_success:
-            raise UndeliveredError(f"HTTP {answer.status_code}")
+        if not 200 <= status < 300:
+            raise UndeliveredError(f"HTTP {status}")
 
 
 class Alerter:

@@ -7,6 +7,7 @@ application is opened, and not before.
 
 import asyncio
 import contextlib
+import os
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -96,6 +97,7 @@ class App:
         gate.real_money(self.settings)  # no connection is made where it refuses
         order = self.settings.venues.order
         if self.settings.sandbox is not None:
+            secrets.withdraw(os.environ, order)  # before a process is started that inherits it
             from adapters.sandbox.options import SandboxOptions
             from adapters.sandbox.process import ensure_running
 
@@ -106,8 +108,7 @@ class App:
             found = {venue: registry.factory(venue).sandbox(line, tier) for venue in order}
             log.hide(value for access in found.values() for value in access.secrets.values())
             return found
-        import os
-
+        secrets.close_memory()
         known = secrets.load(self._home, os.environ, order)
         return {
             venue: registry.Access(

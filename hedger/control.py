@@ -21,6 +21,8 @@ from typing import Any, Self
 
 from loguru import logger
 
+from hedger.common.bounds import loads
+from hedger.common.masking import redacted
 from hedger.errors import HedgerError, StateError, UsageError
 from hedger.plainjson import dumps
 
@@ -31,6 +33,7 @@ PATH_MAX_BYTES = 100  # the system's limit is 104 to 108, with the closing zero
 LINE_MAX_BYTES = 4 * 1024 * 1024
 REQUEST_MAX_BYTES = 64 * 1024
 REQUEST_TIMEOUT_S = 5.0
+REPLY_TIMEOUT_S = 5.0
 BACKLOG_MAX_BYTES = 256 * 1024  # progress that a stalled reader has not taken is dropped beyond it
 CALLS_MAX = 16
 SILENCE_MAX_S = 600.0  # longer than any bounded command may stay silent
@@ -140,14 +143,16 @@ class ControlServer:
         self._calls.add(task)
         try:
             reply = await self._answer(reader, writer)
-            with suppress(ConnectionError):  # the command went away; the work is done
-                writer.write(dumps(reply).encode() + b"\n")
-                await writer.drain()
+            # the command may have gone away, or not read: the work is done all the same
+            with suppress(ConnectionError, TimeoutError):
+                async with asyncio.timeout(REPLY_TIMEOUT_S):
+                    writer.write(_line(reply))
+                    await writer.drain()
+                    writer.close()
+                    await writer.wait_closed()
         finally:
             self._calls.discard(task)
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
+            writer.transport.abort()  # what is taken until now has been read, or never will be
 
     async def _answer(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -158,7 +163,7 @@ class ControlServer:
             if writer.is_closing():
                 return
             if writer.transport.get_write_buffer_size() < BACKLOG_MAX_BYTES:
-                writer.write(dumps({"progress": sentence}).encode() + b"\n")
+                writer.write(_line({"progress": sentence}))
 
         command = "request"
         try:
@@ -193,6 +198,11 @@ class ControlServer:
         return handler
 
 
+def _line(reply: Mapping[str, Any]) -> bytes:
+    """What goes to a command, which has no list of what is secret: masked here."""
+    return dumps(redacted(reply)).encode("utf-8", errors="backslashreplace") + b"\n"
+
+
 def _error(text: str, exit_code: int) -> dict[str, Any]:
     return {"error": {"text": text, "exit_code": exit_code}}
 
@@ -201,8 +211,8 @@ async def _read_request(reader: asyncio.StreamReader) -> dict[str, Any]:
     unusable = UsageError("the request is not understood; use the hedger command")
     try:
         async with asyncio.timeout(REQUEST_TIMEOUT_S):
-            request = json.loads(await reader.readline())
-    except (TimeoutError, ValueError):  # ValueError: not JSON, or longer than the limit
+            request = loads((await reader.readline()).decode())
+    except (TimeoutError, ValueError):  # ValueError: not JSON, or beyond a limit
         raise unusable from None
     match request:
         case {"command": str(), "environment": str(), "args": dict()}:
@@ -256,7 +266,7 @@ async def _listen(reader: asyncio.StreamReader, on_progress: Progress) -> dict[s
     while True:
         async with asyncio.timeout(SILENCE_MAX_S):
             line = await reader.readline()
-        match json.loads(line):  # the end of the stream is no JSON
+        match json.loads(line):  # the end of the stream is no JSON; the sender is our own
             case {"progress": str(sentence)}:
                 on_progress(sentence)
             case {"result": dict(result)}:

@@ -16,6 +16,8 @@ Every error says what the caller may safely do next.
 Orders are not here: what became of one is a value (``hedger.domain.order``), not an exception.
 """
 
+from hedger.common.words import clean
+
 
 class HedgerError(Exception):
     """Base of everything this program raises on purpose. The text is one sentence."""
@@ -67,6 +69,7 @@ class VenueError(HedgerError):
     exit_code = 4
 
     def __init__(self, venue: str, detail: str) -> None:
+        detail = clean(detail)  # a venue's own words are often in it
         super().__init__(f"{venue}: {detail}")
         self.venue = venue
         self.detail = detail

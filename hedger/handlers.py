@@ -16,14 +16,20 @@ calls them directly, so that both do the same.
 """
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Protocol
 
+from hedger.common.bounds import OutOfBoundsError, exact
+from hedger.common.words import clean, shown
 from hedger.control import Handler, Progress
 from hedger.domain.ids import Symbol
+from hedger.domain.money import ZERO
 from hedger.errors import UsageError
 
 Row = Mapping[str, Any]
+
+USD_MAX = Decimal(10**12)
+NUMBERS_MAX = 10_000
 
 
 class Desk(Protocol):
@@ -136,27 +142,32 @@ def _text(args: Row, name: str) -> str:
     value = args.get(name)
     if not isinstance(value, str) or not value:
         raise UsageError(f"{name} is missing; name one")
-    return value
+    return clean(value)
 
 
 def _numbers(args: Row, name: str) -> list[int]:
     values = args.get(name)
     if not isinstance(values, list) or not values:
         raise UsageError(f"{name} is missing; name at least one by its number")
+    if len(values) > NUMBERS_MAX:
+        raise UsageError(f"{name} are {len(values)}; name at most {NUMBERS_MAX} at once")
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise UsageError(f"{name} has {value!r}; name each by its number, such as 3")
+            raise UsageError(f"{name} has {shown(value)}; name each by its number, such as 3")
     return values
 
 
 def _usd(args: Row) -> Decimal:
     text = _text(args, "usd")
     try:
-        value = Decimal(text)
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or value <= 0:
-        raise UsageError(f"usd is {text!r}; give a positive amount of US dollars such as 100")
+        value = exact(text)
+    except OutOfBoundsError:
+        value = ZERO
+    if not ZERO < value <= USD_MAX:
+        raise UsageError(
+            f"usd is {shown(text)}; give a positive amount of US dollars such as 100,"
+            f" at most {USD_MAX:,}"
+        )
     return value
 
 

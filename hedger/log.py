@@ -5,91 +5,33 @@ Every line is masked twice before it leaves: by value (whatever was given to ``h
 form (private keys, API keys, Lighter auth tokens, authorisation headers), in the message, the
 fields and the text of exceptions alike (reliability.md §6, S10). Tracebacks never show the
 values of variables. What other libraries log through the standard library comes here too.
+Control characters are taken out, so that no foreign text drives a terminal or forges an entry.
 """
 
 import logging
 import os
-import re
+import stat
 import sys
 import traceback
-from collections.abc import Iterable
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from loguru import logger
 
+from hedger.common import console
+from hedger.common.masking import MASK, hide, redact
+from hedger.common.words import printable
+
 if TYPE_CHECKING:
     from loguru import Record
 
-MASK: Final = "***"
-VALUE_MIN_CHARS: Final = 8  # a shorter "secret" would mask ordinary numbers
+__all__ = ["MASK", "configure", "ensure", "hide", "redact"]
 
-_COLON = r"(?::|%3A)"
-_FORMS: Final = (
-    # Lighter auth token: expiry, account index, key index, signature (lighter.md §6)
-    (
-        re.compile(rf"\b\d{{9,13}}{_COLON}\d+{_COLON}\d+{_COLON}[0-9a-f]{{32,}}", re.IGNORECASE),
-        MASK,
-    ),
-    # a private key; public keys and hashes of that length go with it, which is harmless
-    (re.compile(r"0x[0-9a-f]{60,}", re.IGNORECASE), MASK),
-    (
-        re.compile(
-            r"((?:authorization|x-api-key)[\"']?\s*[:=,]\s*[\"']?)(?:bearer\s+)?[^\s\"',;)}]+",
-            re.IGNORECASE,
-        ),
-        rf"\1{MASK}",
-    ),
-    (re.compile(r"\bbearer\s+[\w.~+/=:-]{8,}", re.IGNORECASE), f"Bearer {MASK}"),
-    (
-        re.compile(
-            r"((?:private_?key(?:_\d+)?|api_?key(?!_)|api_?secret|secret|password|auth_?token|auth)"
-            r"[\"']?\s*[:=]\s*[\"']?)(?!\*\*\*)[^\s\"',;&)}]{8,}",
-            re.IGNORECASE,
-        ),
-        rf"\1{MASK}",
-    ),
-)
+CONTINUED: Final = "    "
+"""Before each further line of an entry: only an entry's first line begins with an instant."""
 
-
-class _Hidden:
-    """The values to mask. One per process, like the log itself."""
-
-    def __init__(self) -> None:
-        self._values: frozenset[str] = frozenset()
-        self._pattern: re.Pattern[str] | None = None
-
-    def add(self, values: Iterable[str]) -> None:
-        """Mask these from now on, with or without ``0x``, in any case."""
-        bare = (value.strip().lower().removeprefix("0x") for value in values)
-        self._values |= {value for value in bare if len(value) >= VALUE_MIN_CHARS}
-        if self._values:
-            longest_first = sorted(self._values, key=len, reverse=True)
-            self._pattern = re.compile(
-                "(?:0x)?(?:" + "|".join(map(re.escape, longest_first)) + ")", re.IGNORECASE
-            )
-
-    def mask(self, text: str) -> str:
-        """``text`` without any of them."""
-        return text if self._pattern is None else self._pattern.sub(MASK, text)
-
-
-_hidden = _Hidden()
 _sinks: list[int] = []  # loguru's own first sink, which would print variables, is not among them
-
-
-def hide(values: Iterable[str]) -> None:
-    """Mask these values in everything that is logged from now on."""
-    _hidden.add(values)
-
-
-def redact(text: str) -> str:
-    """``text`` without secrets, for whatever else leaves the process."""
-    text = _hidden.mask(text)
-    for form, instead in _FORMS:
-        text = form.sub(instead, text)
-    return text
 
 
 def configure(
@@ -120,7 +62,10 @@ def configure(
         "diagnose": False,  # it would print local variables, keys among them
     }
     target = sys.stderr if stream is None else stream
-    _sinks.append(logger.add(target, level=level, **common))
+    if isinstance(target, console.Stream):
+        _sinks.append(logger.add(target.console.write, level=level, **common))
+    else:
+        _sinks.append(logger.add(target, level=level, **common))
     if file is not None:
         logger.add(
             file,
@@ -142,7 +87,12 @@ def ensure() -> None:
 
 
 def _owner_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    """A file and nothing else: a pipe would have to be read by somebody."""
+    handle = os.open(path, flags | os.O_NONBLOCK, 0o600)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(f"{path} is not a file")
+    return handle
 
 
 def _mask_record(record: "Record") -> None:
@@ -165,7 +115,9 @@ def _line(record: "Record") -> str:
     )
     if record["exception"] is not None:
         text += "\n" + "".join(traceback.format_exception(record["exception"].value)).rstrip()
-    extra["_line"] = redact(text)
+    # masked first: a key that is broken over two lines would not be seen as one
+    lines = redact(text).split("\n")
+    extra["_line"] = f"\n{CONTINUED}".join(map(printable, lines))
     return "{extra[_line]}\n"
 
 

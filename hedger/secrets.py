@@ -6,12 +6,15 @@ Keys of the venues: from the environment, or from a file that only its owner can
     HEDGER_SECRETS_FILE            YAML or JSON: {x10: {api_key: ..., private_key: ...}, ...}
     <state directory>/secrets.yaml the same, where the variable is not set
 
-A variable wins over the file, and is removed from the environment once read, so that no child
-process inherits it. What is read is masked in every log line from then on (S9, S10).
+A variable wins over the file, and is removed from the environment once read: from this process's
+own block, which the system shows to whoever may look, and so that no child process inherits it.
+What is read is masked in whatever leaves the process from then on (S9, S10).
 """
 
+import ctypes
 import os
 import stat
+import sys
 from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
 
@@ -22,6 +25,7 @@ from hedger.errors import ConfigError
 from hedger.home import Home
 
 FILE_MAX_BYTES = 64 * 1024
+PR_SET_DUMPABLE = 4
 
 
 class Secrets(dict[str, str]):
@@ -52,11 +56,45 @@ def load(
     return found
 
 
+def withdraw(environ: MutableMapping[str, str], venues: Iterable[VenueId]) -> None:
+    """Take the keys out of an environment in which nobody needs them, as ``load`` does."""
+    for venue in venues:
+        log.hide(_from_environment(venue, environ).values())
+
+
 def _from_environment(venue: VenueId, environ: MutableMapping[str, str]) -> dict[str, str]:
     prefix = f"HEDGER_{venue.upper().replace('-', '_')}_"
     names = [name for name in environ if name.startswith(prefix) and name != prefix]
-    taken = {name.removeprefix(prefix).lower(): environ.pop(name).strip() for name in names}
+    taken = {}
+    for name in names:
+        if environ is os.environ:
+            _blank(name)
+        taken[name.removeprefix(prefix).lower()] = environ.pop(name).strip()
     return {name: value for name, value in taken.items() if value}
+
+
+def _blank(name: str) -> None:
+    """
+    Overwrite a variable where the system put it when the process began.
+
+    To remove it from the environment leaves its text in that block, which ``ps`` and /proc show.
+    """
+    libc = ctypes.CDLL(None)
+    libc.getenv.restype = ctypes.c_void_p
+    where = libc.getenv(os.fsencode(name))
+    if where:
+        ctypes.memset(where, 0, len(ctypes.string_at(where)))
+
+
+def close_memory() -> bool:
+    """
+    Let nobody else of the same user read this process's memory, where the system can do that.
+
+    It also means that a crash leaves no dump. False where it was not done.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    return bool(ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
 
 
 def _from_file(path: Path) -> dict[str, dict[str, str]]:

@@ -31,6 +31,10 @@ REMEMBERED_MAX: Final = 32
 USUAL: Final = re.compile(r"[A-Z][a-z]{2}, (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT")
 """The form that RFC 9110 prescribes; others are read slowly."""
 
+DATE_CHARS_MAX: Final = 64
+FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+LAST: Final = datetime(3000, 1, 1, tzinfo=UTC)
+
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -123,15 +127,26 @@ class VenueClock:
 
 @lru_cache(maxsize=64)
 def _instant(date: str) -> datetime | None:
-    """The instant of an HTTP date, which is always GMT; None where it is none."""
+    """
+    The instant of an HTTP date, which is always GMT; None where it is none.
+
+    A date of another millennium is none: sums with it would leave the calendar.
+    """
+    if len(date) > DATE_CHARS_MAX:
+        return None
     if (usual := USUAL.fullmatch(date)) is not None and usual[2] in MONTHS:
         day, month, *rest = usual.groups()
         year, hour, minute, second = map(int, rest)
         with contextlib.suppress(ValueError):
             at = (year, MONTHS.index(month) + 1, int(day), hour, minute, second)
-            return datetime(*at, tzinfo=UTC)
+            return _sane(datetime(*at, tzinfo=UTC))
     try:
         found = parsedate_to_datetime(date)
-    except ValueError:
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return _sane(found)
+
+
+def _sane(found: datetime) -> datetime | None:
+    return found if FIRST <= found < LAST else None

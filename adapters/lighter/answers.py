@@ -5,9 +5,10 @@ Sources: lighter.md §2 (codes), §4.1 and §4.5 (which answers consume a nonce)
 §2.2.
 """
 
-import json
 from typing import Any, Final
 
+from adapters.common.answers import TEXT_LIMIT, envelope
+from hedger.common.words import clean
 from hedger.domain.order import Accepted, Answer, Declined, NoProof, Reason
 
 CODE_OK: Final = 200
@@ -87,8 +88,6 @@ REASONS: Final[dict[int, Reason]] = {
     **dict.fromkeys(RATE_CODES, Reason.RATE),
 }
 
-TEXT_LIMIT: Final = 200
-
 
 def classify(status: int, body: str, tx_hash: str | None) -> Answer:
     """
@@ -99,18 +98,18 @@ def classify(status: int, body: str, tx_hash: str | None) -> Answer:
     HTTP 400 or 401 and a code on the list: with HTTP 200 a code other than 200 was seen on
     transactions that did consume their nonce (lighter.md §4.3).
     """
-    envelope = _envelope(body)
-    code = envelope.get("code")
-    message = _shortened(str(envelope.get("message", "")))
+    told = envelope(body)
+    code = told.get("code")
+    message = clean(str(told.get("message", "")), TEXT_LIMIT)
     if status in THROTTLED:
         shown = str(code) if isinstance(code, int) else f"http-{status}"
         return Declined(Reason.RATE, shown, message or f"HTTP {status} from the gateway")
     if status == 200 and code == CODE_OK:
-        return _accepted(envelope, tx_hash)
+        return _accepted(told, tx_hash)
     if status in (400, 401) and isinstance(code, int) and code in REASONS:
         return Declined(REASONS[code], str(code), message)
     note = NOTES.get(code, "") if isinstance(code, int) else ""
-    if not envelope:
+    if not told:
         message = "the body is not the venue's JSON"
     detail = f"HTTP {status} code {code}: {message}"
     reason = Reason.NONCE if code == INVALID_NONCE else None
@@ -119,25 +118,12 @@ def classify(status: int, body: str, tx_hash: str | None) -> Answer:
 
 def code_of(body: str) -> int | None:
     """The venue's code in an error body, if the body is the venue's."""
-    code = _envelope(body).get("code")
+    code = envelope(body).get("code")
     return code if isinstance(code, int) else None
 
 
-def _accepted(envelope: dict[str, Any], tx_hash: str | None) -> Answer:
-    theirs = envelope.get("tx_hash")
+def _accepted(told: dict[str, Any], tx_hash: str | None) -> Answer:
+    theirs = told.get("tx_hash")
     if tx_hash is not None and isinstance(theirs, str) and theirs != tx_hash:
         return NoProof(f"accepted under the hash {theirs[:80]}, but we signed {tx_hash}")
-    return Accepted(f"code 200, predicted execution {envelope.get('predicted_execution_time_ms')}")
-
-
-def _envelope(body: str) -> dict[str, Any]:
-    try:
-        data = json.loads(body)
-    except ValueError:
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _shortened(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= TEXT_LIMIT else line[:TEXT_LIMIT] + "…"
+    return Accepted(f"code 200, predicted execution {told.get('predicted_execution_time_ms')}")

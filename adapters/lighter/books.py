@@ -11,6 +11,7 @@ from adapters.lighter import accountwire, units
 from adapters.lighter.fields import (
     Row,
     UnreadableError,
+    cursor_of,
     decimal_of,
     flag_of,
     instant,
@@ -56,7 +57,7 @@ class History:
             symbol = await self._symbol(what, row)
             with reading(self._venue, what):
                 entries += trade_entries(row, self._venue, symbol, self._account)
-        return _page(entries, stamps, data)
+        return _page(self._venue, entries, stamps, data)
 
     async def _funding(self, cursor: str | None) -> HistoryPage:
         what = "GET /positionFunding"
@@ -69,7 +70,7 @@ class History:
             symbol = await self._symbol(what, row)
             with reading(self._venue, what):
                 entries.append(funding_entry(row, self._venue, symbol))
-        return _page(entries, [entry.at for entry in entries], data)
+        return _page(self._venue, entries, [entry.at for entry in entries], data)
 
     async def _read(self, what: str, call: Any, cursor: str | None, **arguments: Any) -> Any:
         if cursor is not None:
@@ -135,11 +136,12 @@ def funding_entry(row: Row, venue: VenueId, symbol: Symbol) -> Entry:
     )
 
 
-def _page(entries: list[Entry], stamps: list[datetime], data: Any) -> HistoryPage:
-    following = data.get("next_cursor") if isinstance(data, dict) else None
+def _page(venue: VenueId, entries: list[Entry], stamps: list[datetime], data: Any) -> HistoryPage:
+    with reading(venue, "next_cursor"):
+        following = cursor_of(data)
     return HistoryPage(
         entries=tuple(entries),
         oldest=min(stamps, default=None),
         newest=max(stamps, default=None),
-        cursor=str(following) if following and stamps else None,
+        cursor=following if stamps else None,
     )

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
+from hedger.common.bounds import INTEGER_BELOW, OutOfBoundsError, exact, whole
+from hedger.common.words import TEXT_MAX, shown
 from hedger.domain.ids import VenueId
 from hedger.errors import DriftError
 
@@ -13,7 +15,8 @@ HOUR = timedelta(hours=1)
 
 Row = Mapping[str, Any]
 
-_NUMBERS = (str, int, Decimal)  # a tuple, because every number is held against it; no float
+CURSOR_MAX = 2_048
+LAST_S = 32_503_680_000  # the year 3000: sums of earlier instants cannot leave the calendar
 
 
 class UnreadableError(ValueError):
@@ -27,6 +30,9 @@ def reading(venue: VenueId, what: str) -> Iterator[None]:
         yield
     except UnreadableError as error:
         raise DriftError(venue, f"{what}: {error}") from error
+    except ArithmeticError as error:
+        told = f"{what}: numbers that do not fit together ({type(error).__name__})"
+        raise DriftError(venue, told) from error
 
 
 def field(row: Row, key: str) -> Any:
@@ -42,41 +48,47 @@ def field(row: Row, key: str) -> Any:
 
 def decimal_of(row: Row, key: str) -> Decimal:
     """An exact number from text, from an integer, or from JSON parsed without floats."""
-    value = field(row, key)
-    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
-        raise UnreadableError(f"field {key} is {value!r}, not an exact number")
     try:
-        number = Decimal(value)
-    except InvalidOperation as error:
-        raise UnreadableError(f"field {key} is {value!r}, not a number") from error
-    if not number.is_finite():
-        raise UnreadableError(f"field {key} is {value!r}, not a finite number")
-    return number
+        return exact(field(row, key))
+    except OutOfBoundsError as error:
+        raise UnreadableError(f"field {key} {error}") from None
 
 
 def int_of(row: Row, key: str) -> int:
     """A whole number; text of one is taken as well (``*_str`` and ``*_id`` twins)."""
-    if type(value := row.get(key)) is int:
+    if type(value := row.get(key)) is int and -INTEGER_BELOW < value < INTEGER_BELOW:
         return value
-    number = decimal_of(row, key)
-    if number != number.to_integral_value():
-        raise UnreadableError(f"field {key} is {number}, not a whole number")
-    return int(number)
+    try:
+        return whole(field(row, key))
+    except OutOfBoundsError as error:
+        raise UnreadableError(f"field {key} {error}") from None
 
 
-def text_of(row: Row, key: str) -> str:
+def text_of(row: Row, key: str, most: int = TEXT_MAX) -> str:
     """A text that is not empty."""
     value = field(row, key)
     if not isinstance(value, str) or not value:
-        raise UnreadableError(f"field {key} is {value!r}, not a text")
+        raise UnreadableError(f"field {key} is {shown(value)}, not a text")
+    if len(value) > most:
+        raise UnreadableError(f"field {key} is longer than {most} characters")
     return value
+
+
+def cursor_of(data: object) -> str | None:
+    """Where the next page begins; None where there is none."""
+    value = data.get("next_cursor") if isinstance(data, dict) else None
+    if not value:
+        return None
+    if not isinstance(value, str | int) or len(text := str(value)) > CURSOR_MAX:
+        raise UnreadableError(f"the cursor is {shown(value)}")
+    return text
 
 
 def flag_of(row: Row, key: str) -> bool:
     """A truth value; the signer writes 0 and 1 where the API writes false and true."""
     value = field(row, key)
     if value not in (True, False):
-        raise UnreadableError(f"field {key} is {value!r}, not true or false")
+        raise UnreadableError(f"field {key} is {shown(value)}, not true or false")
     return bool(value)
 
 
@@ -116,6 +128,8 @@ def instant(value: int) -> datetime:
         raise UnreadableError(f"{value} is not a moment")
     unit = 1 if value < 10**11 else 10**3 if value < 10**14 else 10**6
     seconds, rest = divmod(value, unit)
+    if seconds >= LAST_S:
+        raise UnreadableError(f"{value} is not a moment")
     return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=rest * 10**6 // unit)
 
 

@@ -33,14 +33,17 @@ from typing import Any, Final
 import aiohttp
 
 from adapters.budget import Budget
-from adapters.http_quotes import failure, is_page, parse_json
+from adapters.common import sdk
+from adapters.common.answers import failure, is_page, parse_json
+from adapters.common.body import UnreadableBodyError, text_of
 from adapters.lighter.access import Access
 from adapters.lighter.answers import CODE_OK, RATE_CODES, classify, code_of
 from adapters.lighter.orders import MAX_NONCE, OrderFields, Payload
 from hedger.clock import Clock
+from hedger.common.words import shown
 from hedger.domain.ids import VenueId
 from hedger.domain.order import Answer, NeverSent, NoProof
-from hedger.errors import ConfigError, DeniedError, UnavailableError
+from hedger.errors import ConfigError, DeniedError, DriftError, UnavailableError
 from hedger.venueclock import VenueClock
 
 TOKEN_LIFE_S: Final = 600
@@ -190,7 +193,7 @@ class Gateway:
                 tx_info=payload.tx_info,
                 _request_timeout=self._access.timeout_s,
             )
-            status, body = response.status, await response.text(errors="replace")
+            status, body = response.status, await self._text(response)
         except NOT_SENT as error:
             return NeverSent(f"{type(error).__name__}: {error}")
         except Exception as error:  # noqa: BLE001 - whatever else happened, it may have arrived
@@ -229,6 +232,8 @@ class Gateway:
             return data
         if code == absent:
             return None
+        if not isinstance(code, int):
+            raise DriftError(self._venue, f"{what}: code {shown(code)}")
         kind = UnavailableError if code in RATE_CODES else DeniedError
         raise kind(self._venue, f"{what}: code {code}: {data.get('message', '')}")
 
@@ -286,6 +291,8 @@ class Gateway:
             cookie_jar=aiohttp.DummyCookieJar(),
             middlewares=(_no_redirect,),
             trust_env=False,
+            auto_decompress=False,  # bounded in adapters/common/body.py
+            headers={"Accept-Encoding": "identity"},
         )
 
     async def _check(self, key: int) -> None:
@@ -321,12 +328,17 @@ class Gateway:
         sent_at = self._clock.now()
         try:
             response = await call(**arguments, _request_timeout=self._access.timeout_s)
-            status, body = response.status, await response.text(errors="replace")
+            status, body = response.status, await self._text(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             detail = f"{what}: {type(error).__name__} {error}".rstrip()
             raise UnavailableError(self._venue, detail) from error
+        except UnreadableBodyError as error:
+            raise DriftError(self._venue, f"{what}: an answer {error}") from error
         self.time.answered(response.headers.get("Date"), sent_at)
         return status, body
+
+    async def _text(self, response: Any) -> str:
+        return await text_of(response)
 
     async def _in_thread(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Pure computation (no nonce -1, no check_client), so it needs no deadline."""
@@ -343,6 +355,4 @@ class Gateway:
 
 def _import_sdk() -> Any:
     """More than a second of imports, so in the worker thread and only when it is needed."""
-    import lighter
-
-    return lighter
+    return sdk.load("lighter")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from adapters.common.door import guarded
 from adapters.lighter import units
 from adapters.lighter.fields import (
     decimal_of,
@@ -23,6 +24,7 @@ STAMPED_OFF: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
 
 
+@guarded
 class LighterHistory(LighterQuotes):
     """The ``History`` port."""
 

@@ -20,6 +20,8 @@ from adapters.lighter.fields import (
     rows_of,
     text_of,
 )
+from hedger.common.bounds import loads
+from hedger.common.words import clean
 from hedger.domain.ids import OrderId
 from hedger.domain.market import Instrument
 from hedger.domain.money import ZERO, plain
@@ -33,6 +35,8 @@ TX_UPDATE_LEVERAGE: Final = 20
 MAX_BASE: Final = 2**48 - 1
 MAX_PRICE: Final = 2**32 - 1
 MAX_NONCE: Final = 2**48 - 2
+
+PAYLOAD_MAX: Final = 65_536
 
 TX_FAILED, TX_PENDING, TX_EXECUTED = 0, 1, 2  # 3 is "Pending-Final", of unknown meaning
 NONCE_UNUSED: Final = re.compile("nonce|expir|21104|21711", re.IGNORECASE)
@@ -133,16 +137,16 @@ class Payload:
         Raises:
             UnreadableError: it is not a payload of ours.
         """
-        data = row_of(_json(text))
-        return cls(int_of(data, "tx_type"), text_of(data, "tx_info"))
+        data = row_of(json_of(text))
+        return cls(int_of(data, "tx_type"), text_of(data, "tx_info", PAYLOAD_MAX))
 
     def expires_at(self) -> datetime:
         """The signed ``ExpiredAt``: 599 s after signing, and not to be had otherwise."""
-        return instant(int_of(row_of(_json(self.tx_info)), "ExpiredAt"))
+        return instant(int_of(row_of(json_of(self.tx_info)), "ExpiredAt"))
 
     def market_index(self) -> int:
         """The market that was signed."""
-        return int_of(row_of(_json(self.tx_info)), "MarketIndex")
+        return int_of(row_of(json_of(self.tx_info)), "MarketIndex")
 
     def order(self) -> "SignedOrder":
         """
@@ -151,7 +155,7 @@ class Payload:
         Raises:
             UnreadableError: it is none, or a field is not what it always was.
         """
-        row = row_of(_json(self.tx_info))
+        row = row_of(json_of(self.tx_info))
         if self.tx_type != TX_CREATE_ORDER:
             raise UnreadableError(f"transaction type {self.tx_type} is no order")
         plain = (int_of(row, "Type"), int_of(row, "TimeInForce"), int_of(row, "OrderExpiry"))
@@ -262,14 +266,11 @@ def _event_error(row: Row) -> str:
     event = row.get("event_info")
     if not isinstance(event, str) or not event:
         return ""
-    try:
-        data = json.loads(event)
-    except ValueError as error:
-        raise UnreadableError("event_info is not JSON") from error
+    data = json_of(event, "event_info", ours=False)
     text = data.get("ae", "") if isinstance(data, dict) else ""
     if not isinstance(text, str):
-        return json.dumps(text)
-    return "" if text in ("", "null", "{}") else text
+        return clean(json.dumps(text, default=repr))
+    return "" if text in ("", "null", "{}") else clean(text)
 
 
 def fills(rows: list[Row], order: Order, record: OrderRecord) -> tuple[Fill, ...]:
@@ -329,8 +330,14 @@ def _fill(row: Row, order: Order, *, is_ask: bool) -> Fill:
     )
 
 
-def _json(text: str) -> object:
+def json_of(text: str, what: str = "it", *, ours: bool = True) -> object:
+    """
+    A JSON document within a field; of what is ``ours`` every text stays as it was.
+
+    Raises:
+        UnreadableError: it is none, or beyond the bounds.
+    """
     try:
-        return json.loads(text, parse_float=Decimal)
+        return loads(text, ours=ours)
     except ValueError as error:
-        raise UnreadableError("not JSON") from error
+        raise UnreadableError(f"{what} is not JSON") from error

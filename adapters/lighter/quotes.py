@@ -7,6 +7,7 @@ from typing import Any, Final
 from loguru import logger
 
 from adapters.budget import Budget
+from adapters.common.door import guarded
 from adapters.http_quotes import PublicHttp
 from adapters.lighter import wire
 from adapters.lighter.answers import CODE_OK, RATE_CODES
@@ -31,6 +32,7 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LOOK_BACK: Final = timedelta(hours=3)
 
 
+@guarded
 class LighterQuotes:
     """The ``QuoteSource`` port."""
 

@@ -16,7 +16,7 @@ from adapters.lately import Lately, Told
 from adapters.lighter import accountwire, orders, slots, wire
 from adapters.lighter.access import Access
 from adapters.lighter.answers import TX_NOT_FOUND
-from adapters.lighter.fields import Row, instant, int_of, reading, rows_of
+from adapters.lighter.fields import Row, cursor_of, instant, int_of, reading, rows_of
 from adapters.lighter.gateway import Gateway
 from adapters.lighter.names import Names
 from hedger.clock import Clock
@@ -402,11 +402,12 @@ class Reads:
                 **more,
             )
             yield data
-            following = data.get("next_cursor") if isinstance(data, dict) else None
-            if not following:
+            with reading(self._venue, f"GET /{name}"):
+                following = cursor_of(data)
+            if following is None:
                 return
             if following == cursor:
                 raise DriftError(self._venue, f"GET /{name}: the cursor does not move on")
-            cursor = str(following)
+            cursor = following
         if bound == MAX_PAGES:
             raise DriftError(self._venue, f"GET /{name}: more than {MAX_PAGES} pages")

@@ -6,11 +6,10 @@ one with it proves that ours never executes, however late other readings are; th
 one proves nothing.
 """
 
-import json
 from collections.abc import Iterator
 
-from adapters.lighter.fields import Row, UnreadableError, row_of, rows_of, text_of
-from adapters.lighter.orders import TX_CREATE_ORDER, tx_record
+from adapters.lighter.fields import Row, row_of, rows_of, text_of
+from adapters.lighter.orders import PAYLOAD_MAX, TX_CREATE_ORDER, json_of, tx_record
 
 
 def used_by_other(
@@ -46,8 +45,6 @@ def _may_be(row: Row, tx_hash: str, client_index: int) -> bool:
         return True
     if row.get("type") != TX_CREATE_ORDER:
         return False
-    try:
-        signed = row_of(json.loads(text_of(row, "info")))
-    except ValueError as error:
-        raise UnreadableError("info of a transaction is not JSON") from error
+    info = text_of(row, "info", PAYLOAD_MAX)
+    signed = row_of(json_of(info, "info of a transaction", ours=False))
     return signed.get("ClientOrderIndex") in (client_index, None)

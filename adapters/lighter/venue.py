@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from adapters.budget import Budget
+from adapters.common.door import guarded
 from adapters.common.marketbook import ANY_AGE
 from adapters.lighter import orders, units
 from adapters.lighter.access import Options, access
@@ -51,6 +52,7 @@ NO_ORDER: Final = 1  # as a client id of ours: one chance in 2^48
 FEES_FOR_S: Final = 3_600.0  # tiers change at most once a day (lighter.md §2, changeAccountTier)
 
 
+@guarded
 class LighterVenue:
     """
     One account at Lighter.

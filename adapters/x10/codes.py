@@ -6,11 +6,11 @@ table below is a list of what is allowed, and everything that is not in it may h
 executed. The codes are those of x10.md §3.4.
 """
 
-import json
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
+from adapters.common.answers import envelope
+from hedger.common.words import clean, shown
 from hedger.domain.order import Accepted, Answer, Declined, NoProof, Reason
 
 DUPLICATE = 1134
@@ -80,8 +80,8 @@ def classify(status: int, body: str, client_id: str) -> Answer:
 
     ``status`` is the HTTP status and ``body`` the text as it came, JSON or not.
     """
-    envelope = _envelope(body)
-    error = envelope.get("error")
+    told = envelope(body)
+    error = told.get("error")
     if isinstance(error, dict) and 200 <= status < 500:
         return _of_error(status, error)
     match status:
@@ -90,20 +90,20 @@ def classify(status: int, body: str, client_id: str) -> Answer:
         case 429:
             return Declined(Reason.RATE, "429", "HTTP 429: too many requests")
         case 200 | 201:
-            return _of_success(status, envelope, client_id)
+            return _of_success(status, told, client_id)
         case _:
-            return NoProof(f"HTTP {status}: {_short(body)}")
+            return NoProof(f"HTTP {status}: {clean(body, TEXT_LIMIT)}")
 
 
 def error_code(body: str) -> int | None:
     """The business code of an error envelope; None where there is none."""
-    error = _envelope(body).get("error")
+    error = envelope(body).get("error")
     return _code(error) if isinstance(error, dict) else None
 
 
 def _of_error(status: int, error: dict[str, Any]) -> Answer:
     code = _code(error)
-    said = " ".join(_texts(error))[:TEXT_LIMIT]
+    said = clean(" ".join(_texts(error)), TEXT_LIMIT)
     if code is not None and (reason := DECLINED.get(code)) is not None:
         return Declined(reason, str(code), said)
     if code == DUPLICATE:
@@ -115,21 +115,13 @@ def _of_error(status: int, error: dict[str, Any]) -> Answer:
     return NoProof(f"HTTP {status}, code {code}: {said}")
 
 
-def _of_success(status: int, envelope: dict[str, Any], client_id: str) -> Answer:
-    data = envelope.get("data")
-    if str(envelope.get("status")).upper() != "OK" or not isinstance(data, dict):
+def _of_success(status: int, told: dict[str, Any], client_id: str) -> Answer:
+    data = told.get("data")
+    if str(told.get("status")).upper() != "OK" or not isinstance(data, dict):
         return NoProof(f"HTTP {status} with an answer that says neither yes nor no")
     if str(data.get("externalId")) != client_id:
         return NoProof("the answer names another order")
-    return Accepted(f"order {data.get('id')}")
-
-
-def _envelope(body: str) -> dict[str, Any]:
-    try:
-        value = json.loads(body, parse_float=Decimal)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+    return Accepted(f"order {shown(data.get('id'))}")
 
 
 def _code(error: dict[str, Any]) -> int | None:
@@ -142,9 +134,4 @@ def _code(error: dict[str, Any]) -> int | None:
 def _texts(error: dict[str, Any]) -> Iterator[str]:
     for key in ("message", "debugInfo"):
         if isinstance(text := error.get(key), str):
-            yield " ".join(text.split())
-
-
-def _short(body: str) -> str:
-    line = " ".join(body.split())
-    return line if len(line) <= TEXT_LIMIT else line[:TEXT_LIMIT] + "…"
+            yield clean(text, TEXT_LIMIT)

@@ -8,9 +8,11 @@ milliseconds (x10.md §2.3).
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
+from hedger.common.bounds import INTEGER_BELOW, OutOfBoundsError, exact
+from hedger.common.words import TEXT_MAX
 from hedger.domain.ids import VenueId
 from hedger.errors import DriftError
 
@@ -18,8 +20,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECONDS_BELOW = 100_000_000_000
 """An instant below this is in seconds: one sample of the documentation is (x10.md §9)."""
 
-
-_NUMBERS = (str, int, Decimal)  # a tuple, because every number is held against it
+LAST = datetime(3000, 1, 1, tzinfo=UTC)
+"""No instant of a venue is as late; sums of earlier ones cannot leave the calendar."""
 
 
 class Row:
@@ -46,16 +48,10 @@ class Row:
 
     def decimal(self, key: str) -> Decimal:
         """An exact number."""
-        value = self._need(key)
-        if isinstance(value, bool) or not isinstance(value, _NUMBERS):
-            raise self.drift(f"{key} is not a number")
         try:
-            number = Decimal(value)
-        except InvalidOperation:
-            raise self.drift(f"{key} is not a number: {value!r}") from None
-        if not number.is_finite():
-            raise self.drift(f"{key} is not a finite number")
-        return number
+            return exact(self._need(key))
+        except OutOfBoundsError as error:
+            raise self.drift(f"{key} {error}") from None
 
     def positive(self, key: str) -> Decimal:
         """An exact number above zero."""
@@ -73,11 +69,18 @@ class Row:
         value = self._need(key)
         if not isinstance(value, str) or not value:
             raise self.drift(f"{key} is not a text")
+        if len(value) > TEXT_MAX:
+            raise self.drift(f"{key} is longer than {TEXT_MAX} characters")
         return value
 
     def word_or(self, key: str, default: str) -> str:
         """A text, or ``default`` where the venue did not send one."""
         return self.word(key) if self.has(key) else default
+
+    def text_or(self, key: str, default: str) -> str:
+        """A text of any length, for a sentence, or ``default`` where there is none."""
+        value = self._value.get(key)
+        return value if isinstance(value, str) else default
 
     def flag_or(self, key: str, *, default: bool) -> bool:
         """A truth value, or ``default`` where the venue did not send one."""
@@ -93,16 +96,23 @@ class Row:
         value = self._need(key)
         if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
             raise self.drift(f"{key} is not an id")
-        return str(value)
+        if isinstance(value, int) and not -INTEGER_BELOW < value < INTEGER_BELOW:
+            raise self.drift(f"{key} is an integer beyond 2^63")
+        if len(text := str(value)) > TEXT_MAX:
+            raise self.drift(f"{key} is longer than {TEXT_MAX} characters")
+        return text
 
     def instant(self, key: str) -> datetime:
         """An instant, UTC, from milliseconds since 1970."""
         value = self.decimal(key)
         scale = 1000 if abs(value) < SECONDS_BELOW else 1
         try:
-            return EPOCH + timedelta(milliseconds=int(value * scale))
+            at = EPOCH + timedelta(milliseconds=int(value * scale))
         except OverflowError:
-            raise self.drift(f"{key} is not an instant: {value}") from None
+            at = LAST
+        if not EPOCH <= at < LAST:
+            raise self.drift(f"{key} is not an instant: {value}")
+        return at
 
     def rows(self, key: str) -> tuple["Row", ...]:
         """A list of objects inside this one."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from adapters.common.door import guarded
 from adapters.x10 import wire
 from adapters.x10.fields import rows_of, to_ms
 from adapters.x10.quotes import XQuotes
@@ -19,6 +20,7 @@ STAMPED_OFF: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
 
 
+@guarded
 class XHistory(XQuotes):
     """The ``History`` port."""
 

@@ -17,6 +17,7 @@ import aiohttp
 from x10.clients.rest import RestApiClient
 from x10.utils.http import USER_AGENT
 
+from adapters.common.body import UnreadableBodyError, text_of
 from adapters.x10 import wire
 from adapters.x10.codes import error_code
 from adapters.x10.fields import Row, rows_of
@@ -138,8 +139,10 @@ class AccountHttp:
             raise UnavailableError(
                 self._venue, f"PATCH {path}: no answer within {self._timeout.total:g} s"
             ) from error
-        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise UnavailableError(self._venue, f"PATCH {path}: {type(error).__name__}") from error
+        except UnreadableBodyError as error:
+            raise DriftError(self._venue, f"PATCH {path}: an answer {error}") from error
         if error_code(reply.text) is not None or not 200 <= reply.status < 300:
             wire.answer(self._venue, f"PATCH {path}", reply.status, reply.text)
             raise UnavailableError(self._venue, f"PATCH {path}: HTTP {reply.status}")
@@ -167,10 +170,12 @@ class AccountHttp:
             raise UnavailableError(
                 self._venue, f"{method} {path}: no answer within {self._timeout.total:g} s"
             ) from error
-        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise UnavailableError(
                 self._venue, f"{method} {path}: {type(error).__name__}"
             ) from error
+        except UnreadableBodyError as error:
+            raise DriftError(self._venue, f"{method} {path}: an answer {error}") from error
 
     async def _dated(self, method: str, path: str, params: Params, body: str | None) -> Reply:
         """One request; the date of its answer measures the venue's clock."""
@@ -190,12 +195,14 @@ class AccountHttp:
             headers=self._headers(),
             timeout=self._timeout,
             allow_redirects=False,
+            auto_decompress=False,  # bounded in adapters/common/body.py
         ) as response:
-            return Reply(response.status, await response.text(), response.headers.get("Date"))
+            return Reply(response.status, await text_of(response), response.headers.get("Date"))
 
     def _headers(self) -> dict[str, str]:
         return {
             "Accept": "application/json",
+            "Accept-Encoding": "identity",
             "Content-Type": "application/json",
             "User-Agent": USER_AGENT,
             "X-Api-Key": self._api_key,

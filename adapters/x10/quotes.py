@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from adapters.budget import Budget
+from adapters.common.door import guarded
 from adapters.common.identities import Listing
 from adapters.http_quotes import PublicHttp
 from adapters.upcoming import Upcoming
@@ -27,6 +28,7 @@ SETTLED_MAX = 1_000
 INTERVAL = timedelta(hours=1)
 
 
+@guarded
 class XQuotes:
     """
     The quote source of X10. Every method raises ``VenueError`` where there is no usable answer.

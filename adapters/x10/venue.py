@@ -16,6 +16,7 @@ from typing import Final
 from loguru import logger
 from x10.clients.rest import RestApiClient
 
+from adapters.common.door import guarded
 from adapters.common.marketbook import ANY_AGE
 from adapters.x10.books import BOOKS, History
 from adapters.x10.codes import classify
@@ -60,6 +61,7 @@ USUAL_MATCH_S: Final = (
 )
 
 
+@guarded
 class XVenue:
     """
     The ``Venue`` port on X10.

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from adapters.common.answers import TEXT_LIMIT, failure, is_page, parse_json
 from adapters.common.identities import Listing
-from adapters.http_quotes import failure, is_page, parse_json
 from adapters.x10.codes import DECLINED, error_code
 from adapters.x10.fields import EPOCH, Row, rows_of
 from adapters.x10.names import Names
+from hedger.common.words import clean
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import (
     Balance,
@@ -49,6 +50,7 @@ FUNDING_SOURCE = "GET /info/markets marketStats.fundingRate"
 POSITION_SOURCE = "GET /user/positions"
 PASSING = frozenset({1006, 1010})
 """Error codes of a read that say "not now": unhandled error and maintenance."""
+PASSING_CODES = frozenset(map(str, PASSING))
 
 Parsed = TypeVar("Parsed")
 
@@ -109,8 +111,9 @@ def unwrap(venue: VenueId, what: str, body: Any) -> Page:
     if envelope.has("error"):
         error = envelope.row("error")
         code = error.id("code")
-        said = f"{what}: code {code} {error.word_or('message', '')}".rstrip()
-        if code.isdigit() and int(code) in PASSING:
+        message = clean(error.text_or("message", ""), TEXT_LIMIT)
+        said = f"{what}: code {code} {message}".rstrip()
+        if code in PASSING_CODES:
             raise UnavailableError(venue, said)
         raise DeniedError(venue, said)
     if envelope.word("status").upper() != "OK":

@@ -17,5 +17,7 @@ def main() -> None:
         )
         sys.exit(2)
     from hedger.cli.root import run
+    from hedger.common import console
 
+    console.install()
     sys.exit(run(sys.argv[1:]))

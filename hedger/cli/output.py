@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from hedger.common import masking
+from hedger.common.words import printable
 from hedger.plainjson import as_text, dumps, stream
 
 Row = Mapping[str, Any]
@@ -35,7 +37,7 @@ class Format(StrEnum):
 
 def say(sentence: str) -> None:
     """Tell a person something; never part of the output."""
-    click.echo(sentence, err=True)
+    click.echo(printable(masking.redact(sentence)), err=True)
 
 
 def emit(
@@ -155,7 +157,7 @@ def _longest(column: str, rows: Sequence[Row]) -> int:
 def _shown(column: str, value: object) -> str:
     if value is None and column.endswith("_usd"):
         return UNKNOWN
-    text = cell(value)
+    text = printable(cell(value))
     return text[:19].replace("T", " ") if INSTANT.fullmatch(text) else text
 
 

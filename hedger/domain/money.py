@@ -8,6 +8,7 @@ from math import gcd
 ZERO = Decimal(0)
 ONE = Decimal(1)
 BPS = Decimal(10_000)
+PLAIN_DIGITS_MAX = 120
 
 
 def exact_context() -> None:
@@ -69,7 +70,9 @@ def tidy(value: Decimal) -> Decimal:
 
 
 def plain(value: Decimal) -> str:
-    """The shortest text without an exponent: ``77260`` and not ``7.726E+4``."""
+    """The shortest text without an exponent: ``77260`` and not ``7.726E+4``; of sane numbers."""
+    if abs(value.adjusted()) > PLAIN_DIGITS_MAX:
+        return str(value)  # absurd, and a zero for each of its places would be as long
     text = f"{value:f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")

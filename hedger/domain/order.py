@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from hedger.common.words import clean
 from hedger.domain.ids import HedgeId, LaneId, OrderId, Symbol, VenueId
 from hedger.domain.money import ZERO
 
@@ -155,15 +156,27 @@ NEVER_SENT = "never-sent"
 """Stands for a venue's code where no byte of the order left this machine."""
 
 
+class _Told:
+    """What a venue said is one printable line of bounded length, whoever made the answer."""
+
+    __slots__ = ()
+    detail: str
+
+    def __post_init__(self) -> None:
+        told = clean(self.detail)
+        if told is not self.detail:
+            object.__setattr__(self, "detail", told)
+
+
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(_Told):
     """The venue took it in. Proves nothing about execution."""
 
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Declined:
+class Declined(_Told):
     """Proof that the venue did not take it; its nonce, if any, was not consumed."""
 
     reason: Reason
@@ -172,14 +185,14 @@ class Declined:
 
 
 @dataclass(frozen=True, slots=True)
-class NeverSent:
+class NeverSent(_Told):
     """Proof that no byte of it left this machine."""
 
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
-class NoProof:
+class NoProof(_Told):
     """
     Anything else: it may have happened. To be looked up, never sent under a new id.
 

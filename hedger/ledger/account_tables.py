@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from hedger.ledger.columns import Exact, Instant, metadata
+from hedger.ledger.columns import Exact, Instant, metadata, prose
 
 account_entries = sa.Table(  # append only: what grows is booked as its increase, in parts
     "account_entries",
@@ -20,7 +20,7 @@ account_entries = sa.Table(  # append only: what grows is booked as its increase
     sa.Column("price", Exact, nullable=True),
     sa.Column("at", Instant, nullable=False),  # the venue's clock; of funding its settlement
     sa.Column("order_ref", sa.Text, nullable=True),
-    sa.Column("note", sa.Text, nullable=False),
+    prose("note"),
     sa.Column("booked_at", Instant, nullable=False),
     sa.UniqueConstraint("venue", "account", "kind", "ref", "part"),
     sa.Index("ix_account_entries_venue_account_seq", "venue", "account", "seq"),
@@ -52,7 +52,7 @@ account_checks = sa.Table(  # hedges that are over, once their three views are k
     metadata,
     sa.Column("hedge_id", sa.Text, sa.ForeignKey("hedges.id"), primary_key=True),
     sa.Column("state", sa.Text, nullable=False),  # agree | differ
-    sa.Column("text", sa.Text, nullable=False),
+    prose("text"),
     sa.Column("at", Instant, nullable=False),
 )
 

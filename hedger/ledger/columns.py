@@ -55,6 +55,14 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return None if value is None else parse_instant(value)
 
 
+class Prose(sa.Text):
+    """Sentences, in which foreign words may stand: written masked, printable and bounded."""
+
+
+class Document(sa.Text):
+    """JSON: written masked."""
+
+
 class Word(sa.Text):
     """One word of an enumeration. Read, it is text."""
 
@@ -67,6 +75,16 @@ def where(condition: str) -> Mapping[str, Any]:
 def text(name: str, *, null: bool = False) -> sa.Column[str]:
     """A column of text."""
     return sa.Column(name, sa.Text, nullable=null)
+
+
+def prose(name: str, *, null: bool = False) -> sa.Column[str]:
+    """A column of sentences."""
+    return sa.Column(name, Prose, nullable=null)
+
+
+def document(name: str) -> sa.Column[str]:
+    """A column of JSON objects."""
+    return sa.Column(name, Document, nullable=False)
 
 
 def word(name: str, *, null: bool = False) -> sa.Column[str]:

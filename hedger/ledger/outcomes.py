@@ -17,7 +17,7 @@ from hedger.ledger.intents import row_of
 from hedger.ledger.records import OrderState
 from hedger.ledger.session import Session
 from hedger.ledger.statements import Change, Query, Statement, given, inserting
-from hedger.ledger.text import EXACT
+from hedger.ledger.text import EXACT, prose_text
 
 AVERAGE = Context(prec=16)  # for reading; the exact value stands beside it
 
@@ -84,7 +84,7 @@ def _settle_unresolved(session: Session, row: Any, outcome: Unresolved) -> None:
     after = OrderState.UNRESOLVED
     if OrderState(row.state).terminal:
         raise IllegalTransitionError(f"order {row.id} is {row.state}, it cannot be {after}")
-    if (row.state, row.detail) == (after, outcome.detail):
+    if (row.state, row.detail) == (after, prose_text(outcome.detail)):
         return
     text = f"is unknown on {row.venue}: {outcome.detail}"
     _finish(session, row, after, {"detail": outcome.detail}, level="error", text=text)

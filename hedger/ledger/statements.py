@@ -19,10 +19,11 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from hedger.ledger.columns import Exact, Instant, Word
+from hedger.common.masking import masked
+from hedger.ledger.columns import Document, Exact, Instant, Prose, Word
 from hedger.ledger.connection import Connection
 from hedger.ledger.sqlite import Cursor, dialect
-from hedger.ledger.text import decimal_text, instant_text
+from hedger.ledger.text import decimal_text, instant_text, prose_text
 
 Convert = Callable[[Any], Any]
 Member = TypeVar("Member", bound=StrEnum)
@@ -265,6 +266,10 @@ def _to_text(kind: sa.types.TypeEngine[Any]) -> Convert | None:
     """How a value of this type is written; None: as it is."""
     if isinstance(kind, Exact):
         return _amount
+    if isinstance(kind, Prose):
+        return prose_text
+    if isinstance(kind, Document):
+        return masked
     if isinstance(kind, Word):
         return str  # the driver would look for an adapter of the member
     if isinstance(kind, sa.Boolean):

@@ -8,7 +8,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from hedger.domain.hedge import TERMINAL
-from hedger.ledger.columns import exact, hedge, instant, metadata, number, text, where, word
+from hedger.ledger.columns import (
+    document,
+    exact,
+    hedge,
+    instant,
+    metadata,
+    number,
+    prose,
+    text,
+    where,
+    word,
+)
 from hedger.ledger.records import NONCE_FREE_STATES, OPEN_STATES
 
 
@@ -26,7 +37,7 @@ the database to see that the index answers it.
 """
 
 meta = sa.Table(
-    "meta", metadata, sa.Column("key", sa.Text, primary_key=True), text("value"), instant("at")
+    "meta", metadata, sa.Column("key", sa.Text, primary_key=True), document("value"), instant("at")
 )
 
 hedges = sa.Table(
@@ -42,7 +53,7 @@ hedges = sa.Table(
     exact("planned_size"),
     word("state"),
     word("target"),
-    text("reason"),
+    prose("reason"),
     instant("created_at"),
     instant("updated_at"),
     instant("opened_at", null=True),
@@ -122,8 +133,8 @@ orders = sa.Table(
     exact("avg_price", null=True),
     exact("fee_usd"),
     text("venue_order_id", null=True),
-    text("status", null=True),
-    text("detail", null=True),
+    prose("status", null=True),
+    prose("detail", null=True),
     instant("prepared_at"),
     instant("done_at", null=True),
     sa.Column("epoch", sa.Integer, nullable=False),
@@ -197,7 +208,7 @@ lanes = sa.Table(
     text("venue"),
     text("carries"),
     word("state"),
-    text("reason"),
+    prose("reason"),
     instant("changed_at"),
     instant("cool_down_until", null=True),
     *(
@@ -297,8 +308,8 @@ events = sa.Table(
     hedge(null=True),
     word("from_state", null=True),
     word("to_state", null=True),
-    text("text"),
-    text("data"),  # one JSON object
+    prose("text"),
+    document("data"),  # one JSON object
     sa.Index("ix_events_hedge_id", "hedge_id"),
     sa.Index("ix_events_at", "at"),
 )
@@ -309,8 +320,8 @@ alerts = sa.Table(
     number(),
     instant("at"),
     hedge(null=True),
-    text("text"),
-    text("data"),
+    prose("text"),
+    document("data"),
     instant("acknowledged_at", null=True),
 )
 
@@ -324,7 +335,7 @@ decisions = sa.Table(  # one row is an hour of one reason on one market
     word("code"),
     instant("first_at"),
     instant("last_at"),
-    text("text"),
+    prose("text"),
     sa.Column("times", sa.Integer, nullable=False),
     exact("value_usd", null=True),
     sa.UniqueConstraint("hour", "symbol", "about", "code"),

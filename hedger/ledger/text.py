@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Clamped, Context, Decimal, FloatOperation, Inexact, InvalidOperation, Overflow
 
+from hedger.common.masking import redact
+from hedger.common.words import clean
 from hedger.domain.money import plain
 
 EXACT = Context(prec=120, traps=[Inexact, InvalidOperation, Overflow, Clamped, FloatOperation])
 """Arithmetic that is exact or raises: 120 digits hold any sum of products the ledger makes."""
 
 MAX_TEXT = 120
+PROSE_MAX = 4_000
 
 
 def decimal_text(value: Decimal) -> str:
@@ -30,6 +33,11 @@ def decimal_text(value: Decimal) -> str:
     if abs(value.adjusted()) > MAX_TEXT or len(text := plain(value)) > MAX_TEXT:
         raise ValueError(f"{value!r} has more than {MAX_TEXT} digits")
     return text
+
+
+def prose_text(value: str) -> str:
+    """A sentence as it is kept: without secrets, printable, and not longer than is ever read."""
+    return clean(redact(str(value)), PROSE_MAX)
 
 
 def instant_text(value: datetime) -> str:

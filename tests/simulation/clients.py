@@ -172,10 +172,7 @@ class _Response:
     def __init__(self, status: int, body: str, date: str) -> None:
         self.status = status
         self.headers = {"Date": date}
-        self._body = body
-
-    async def text(self, errors: str = "strict") -> str:
-        return self._body
+        self.body = body
 
 
 class _Endpoints:
@@ -273,6 +270,10 @@ class SimGateway(Gateway):
 
     async def token(self, key: int | None = None) -> str:
         return "sim"
+
+    async def _text(self, response: Any) -> str:
+        text: str = response.body
+        return text
 
     async def _in_thread(self, work: Any, *args: Any, **kwargs: Any) -> Any:
         return work(*args, **kwargs)

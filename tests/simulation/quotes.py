@@ -1,8 +1,6 @@
 """The public quotes of both venues over a simulated wire: all but the socket is the product's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import httpx
 
@@ -24,26 +22,16 @@ from tests.simulation.clients import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What ``PublicHttp`` asks of ``httpx.Response``."""
-
-    status_code: int
-    text: str
-
-    @property
-    def is_success(self) -> bool:
-        return 200 <= self.status_code < 300
-
-
-class _PublicClient:
-    """What ``PublicHttp`` asks of ``httpx.AsyncClient``."""
+class SimPublicHttp(PublicHttp):
+    """The public endpoints of one venue."""
 
     def __init__(self, venue: VenueId, wire: Wire) -> None:
+        self._budget = None
         self._venue = venue
+        self._timeout_s = TIMEOUT_S
         self._wire = wire
 
-    async def get(self, path: str, params: Mapping[str, str | int]) -> _Answer:
+    async def _fetch(self, path: str, params: Mapping[str, str | int]) -> tuple[int, str]:
         query = [(name, str(value)) for name, value in params.items()]
         try:
             if self._venue == X10:
@@ -55,17 +43,7 @@ class _PublicClient:
             raise httpx.ConnectError("refused") from None
         except BrokenError:
             raise httpx.RemoteProtocolError("disconnected") from None
-        return _Answer(status, text)
-
-
-class SimPublicHttp(PublicHttp):
-    """The public endpoints of one venue."""
-
-    def __init__(self, venue: VenueId, wire: Wire) -> None:
-        self._budget = None
-        self._venue = venue
-        self._timeout_s = TIMEOUT_S
-        self._client: Any = _PublicClient(venue, wire)
+        return status, text
 
 
 class SimXQuotes(XQuotes):

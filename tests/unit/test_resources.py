@@ -21,6 +21,7 @@ def test_an_installed_package_uses_what_was_packed_into_it(tmp_path: Path) -> No
         (package / folder / file).touch()
     for name in ("__init__.py", "resources.py", "errors.py"):
         shutil.copy(Path(resources.__file__).with_name(name), package)
+    shutil.copytree(Path(resources.__file__).with_name("common"), package / "common")
     done = subprocess.run(
         [sys.executable, "-c", ASK], cwd=tmp_path, capture_output=True, text=True, check=True
     )
@@ -32,6 +33,7 @@ def test_an_incomplete_installation_is_said_in_one_sentence(tmp_path: Path) -> N
     package.mkdir()
     for name in ("__init__.py", "resources.py", "errors.py"):
         shutil.copy(Path(resources.__file__).with_name(name), package)
+    shutil.copytree(Path(resources.__file__).with_name("common"), package / "common")
     done = subprocess.run(
         [sys.executable, "-c", ASK], cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.http_quotes import failure, parse_json
+from adapters.common.answers import failure, parse_json
 from adapters.x10 import wire
 from adapters.x10.fields import Row, from_ms, to_ms
 from adapters.x10.names import Names

@@ -1,0 +1,1 @@
+"""What every stage uses and nobody owns: bounds, text and masks. Knows nothing of hedges."""
