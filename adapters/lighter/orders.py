@@ -20,7 +20,7 @@ from adapters.lighter.fields import (
     rows_of,
     text_of,
 )
-from hedger.domain.ids import OrderId
+from hedger.domain.ids import OrderId, Sent
 from hedger.domain.market import Instrument
 from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Fill, Order, Side
@@ -43,7 +43,14 @@ class NotSignableError(ValueError):
 
 
 def client_order_index(order: OrderId) -> int:
-    """Our id as 48 bits, never 0 (0 means "none" to the venue)."""
+    """
+    Our id as 48 bits, never 0 (0 means "none" to the venue).
+
+    An id that carries a start is those bits itself, so that no two of ours are ever the same;
+    older ones are hashed.
+    """
+    if (sent := Sent.of_order(order)) is not None:
+        return sent.value
     return int.from_bytes(blake2b(order.encode(), digest_size=6).digest()) or 1
 
 

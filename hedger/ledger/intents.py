@@ -70,7 +70,6 @@ _BY_CLIENT_ID = Query(
 )
 _ORDERS_OF = Query(_ORDERS.where(_OF_HEDGE).order_by(_ROW.seq), part=_BY_HEDGE)
 _BY_ID = Query(_ORDERS.where(_ROW.id == given("order")))
-_COUNT_OF = Query(sa.select(sa.func.count()).select_from(t.orders).where(_OF_HEDGE), part=_BY_HEDGE)
 _USED = sa.union_all(
     sa.select(sa.func.max(_ROW.nonce).label("nonce")).where(
         _ROW.lane == given("lane"), sa.text(t.NONCE_TAKEN)
@@ -233,11 +232,6 @@ def orders_of(conn: Connection, hedge: HedgeId) -> list[OrderRecord]:
 def get(conn: Connection, order_id: OrderId) -> OrderRecord:
     """One order."""
     return _record(row_of(conn, order_id))
-
-
-def next_number(conn: Connection, hedge: HedgeId) -> int:
-    """One more than the number of orders: they are never deleted."""
-    return int(_COUNT_OF.value(conn, hedge=hedge) or 0) + 1
 
 
 def lane_high(conn: Connection, lane: LaneId) -> int | None:

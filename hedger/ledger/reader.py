@@ -155,10 +155,6 @@ class Reader:
         """The order that ``venue`` knows by our id; None when it is none of ours."""
         return self._ask(intents.by_client_id, venue, client_id)
 
-    def next_order_number(self, hedge: HedgeId) -> int:
-        """The number for the next order of a hedge: 1, 2, 3."""
-        return self._ask(intents.next_number, hedge)
-
     def lane_high(self, lane: LaneId) -> int | None:
         """The highest nonce of a lane that was or may have been used; None when there is none."""
         return self._ask(intents.lane_high, lane)

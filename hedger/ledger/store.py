@@ -20,6 +20,8 @@ from hedger.ledger import decisions, events, funding, hedges, intents, lanes, la
 from hedger.ledger.account_store import AccountStore
 from hedger.ledger.records import REVISION, Changes, Decision, LaneNote, Shortfall
 from hedger.ledger.room import Room
+from hedger.ledger.starts import StartFile
+from hedger.ledger.watch import Watch
 from hedger.ports import Margin
 
 
@@ -39,7 +41,8 @@ def open_store(
     if not readonly and path.exists():
         sqlite.make_private(path)  # before anything is read, so that side files are private too
     sqlite.check_revision(path, REVISION)
-    store = Store(sqlite.connect(path, readonly=readonly), path, clock, room)
+    watch, kept = (None, None) if readonly else (Watch(path), StartFile(path))
+    store = Store(sqlite.connect(path, readonly=readonly), path, clock, room, watch, kept)
     try:
         if not readonly:
             store.begin_epoch()
