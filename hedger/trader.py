@@ -252,6 +252,14 @@ class Trader:
             progress(alerts.seen(row))
         return rows
 
+    async def ledger_in_use(self) -> Row:
+        """What is wrong with the open ledger, if anything, and the hedges that it holds."""
+        live = [
+            {"id": h.id, "symbol": h.symbol, "state": h.state, "reason": h.reason}
+            for h in self.store.live()
+        ]
+        return {"trouble": self.store.displaced, "live": live}
+
     async def recover(self, progress: Progress) -> Row:
         """Take up whatever an earlier process left unfinished; the same code as a first run."""
         self.lanes.announce()

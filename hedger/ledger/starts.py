@@ -87,3 +87,12 @@ class StartFile:
             part.replace(self.path)
         except OSError as error:
             raise StateError(f"{self.path} cannot be written ({error.strerror})") from error
+
+
+def lost(path: Path) -> str:
+    """What is said of a ledger that is not there any more; its file of starts still is."""
+    return (
+        f"the ledger {path} is gone, though one worked here before: hedges may be open that"
+        " nothing here knows of; put it or a copy of it back, or start without one"
+        " (hedger then looks for its orders at the venues)"
+    )
