@@ -33,6 +33,7 @@ from hedger.position_cache import PositionCache
 from hedger.preconditions import Preconditions
 from hedger.readlag import ReadLag
 from hedger.reconciler import Reconciler
+from hedger.reconciliation.behind import Behind
 from hedger.resolver import Resolver
 from hedger.riskdesk import RiskDesk, limits_of
 from hedger.rollback import RollbackEngine
@@ -214,6 +215,7 @@ def compose(
                 dedicated=settings.account.dedicated,
             ),
         ),
+        behind=Behind(venues=venues, pair=settings.venues.order, store=store, ids=ids, clock=clock),
         late=late,
         clocks=clocks,
         riskdesk=riskdesk,

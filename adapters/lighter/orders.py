@@ -20,10 +20,11 @@ from adapters.lighter.fields import (
     rows_of,
     text_of,
 )
-from hedger.domain.ids import OrderId, Sent
+from hedger.domain.ids import OrderId, Sent, Symbol, VenueId
 from hedger.domain.market import Instrument
+from hedger.domain.ids import OrderId, Sent, Symbol, VenueId
 from hedger.domain.money import ZERO, plain
-from hedger.domain.order import Fill, Order, Side
+from hedger.domain.order import Fill, Order, PastOrder, Side
 
 TX_CREATE_ORDER: Final = 14
 TX_CANCEL_ORDER: Final = 15
@@ -172,6 +173,27 @@ def record_of(data: object, client_index: int) -> OrderRecord | None:
         is_ask=flag_of(row, "is_ask"),
         filled=decimal_of(row, "filled_base_amount"),
         status=text_of(row, "status"),
+    )
+
+
+def past_order(row: Row, venue: VenueId, symbol: Symbol) -> PastOrder | None:
+    """One inactive order; None of one without an id of somebody's own, a size or a price."""
+    index = int_of(row, "client_order_index")
+    size, price = decimal_of(row, "initial_base_amount"), decimal_of(row, "price")
+    if index == 0 or size <= ZERO or price <= ZERO:
+        return None
+    market = int_of(row, "market_index")
+    return PastOrder(
+        venue=venue,
+        client_id=str(index),
+        sent=Sent.of_value(index),
+        symbol=symbol,
+        side=Side.SELL if flag_of(row, "is_ask") else Side.BUY,
+        size=size,
+        limit_price=price,
+        reduce_only=flag_of(row, "reduce_only"),
+        at=instant(int_of(row, "timestamp")),
+        payload=Payload(TX_CREATE_ORDER, json.dumps({"MarketIndex": market})).text(),
     )
 
 

@@ -28,7 +28,7 @@ from hedger.domain.market import (
     Traded,
 )
 from hedger.domain.money import ZERO
-from hedger.domain.order import Fill, Order
+from hedger.domain.order import Fill, Order, PastOrder
 from hedger.errors import DeniedError, DriftError
 
 PAGE: Final = 100
@@ -191,6 +191,30 @@ class Reads:
             if record is not None:
                 return record
         return None
+
+    async def past_orders(self, since: datetime) -> list[PastOrder]:
+        """The account's inactive orders down to an instant, newest pages first."""
+        pages = self._pages(
+            "accountInactiveOrders",
+            self._gateway.orders.account_inactive_orders_without_preload_content,
+        )
+        what = "GET /accountInactiveOrders"
+        found: list[PastOrder] = []
+        async for data in pages:
+            with reading(self._venue, what):
+                rows = rows_of(data, "orders")
+            for row in rows:
+                with reading(self._venue, what):
+                    market = int_of(row, "market_index")
+                symbol = await self.symbol_of(market)
+                with reading(self._venue, what):
+                    past = orders.past_order(row, self._venue, symbol)
+                if past is not None:
+                    found.append(past)
+            with reading(self._venue, what):
+                if any(instant(int_of(row, "timestamp")) < since for row in rows):
+                    break
+        return found
 
     async def tx(self, tx_hash: str) -> orders.TxRecord | None:
         """The transaction by its hash; None only for the venue's own code 21500."""

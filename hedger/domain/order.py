@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from hedger.domain.ids import HedgeId, LaneId, OrderId, Symbol, VenueId
+from hedger.domain.ids import HedgeId, LaneId, OrderId, Sent, Symbol, VenueId
 from hedger.domain.money import ZERO
 
 
@@ -114,6 +114,27 @@ class Filler:
     payload: str
     tx_hash: str
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastOrder:
+    """
+    An order that a venue lists as over, with an id that may be one of ours.
+
+    ``sent`` is what that id carries, None where it is none of the present shape. ``payload`` is
+    as much of a body as looking it up by ``Venue.find`` takes.
+    """
+
+    venue: VenueId
+    client_id: str
+    sent: Sent | None
+    symbol: Symbol
+    side: Side
+    size: Decimal
+    limit_price: Decimal
+    reduce_only: bool
+    at: datetime
+    payload: str
 
 
 class Reason(StrEnum):

@@ -103,7 +103,7 @@ def intend(
     shortfall = hedges.reserve(session, hedge.id, margins)
     if shortfall is not None:
         return shortfall
-    _insert(session, prepared)
+    insert(session, prepared)
     events.append(
         session,
         "intent",
@@ -124,7 +124,8 @@ def intend(
     return hedges.move(session, hedge, to, reason, data={"order": order.id})
 
 
-def _insert(session: Session, prepared: Prepared) -> None:
+def insert(session: Session, prepared: Prepared) -> None:
+    """A row of an order of which nothing is known but that it was signed."""
     order = prepared.order
     try:
         _INSERT.run(

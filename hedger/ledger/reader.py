@@ -76,6 +76,10 @@ class Reader:
         """
         return self._ask(hedges.get, hedge_id)
 
+    def knows(self, hedge_id: HedgeId) -> bool:
+        """Whether there is a hedge with this id."""
+        return self._ask(hedges.is_known, hedge_id)
+
     def find(self, prefix: str) -> Hedge:
         """
         The one hedge whose id is ``prefix`` or begins with it; where several do, the live one.
@@ -170,6 +174,10 @@ class Reader:
     def reserved_values(self, lane: LaneId) -> int | None:
         """The highest value reserved on a lane where gaps are legal; None when there is none."""
         return self._ask(lanes.reserved, lane)
+
+    def last_worked(self) -> datetime | None:
+        """When an earlier opening of the ledger wrote its last event; None where it is new."""
+        return self._ask(events.last_before, self.epoch)
 
     def last_observation(self, venue: VenueId, symbol: Symbol) -> Position | None:
         """The reading that started last."""

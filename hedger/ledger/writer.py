@@ -39,6 +39,7 @@ class Writer(Reader):
         self._transaction = sqlite.Transaction(conn)
         self._untold: dict[str, tuple[str, bool]] = {}  # by event: the sentence, and if it is bad
         self._refused: str | None = None
+        self.lost = False  # whether it is new, though another one worked here before
         self._start = 0
         self._number = 0
 
@@ -138,6 +139,7 @@ class Writer(Reader):
         kept = self._kept.read() if self._kept is not None else None
         if kept is not None and (ours is None or age_of(kept) > age_of(ours)):
             events.alert(session, _older(self._path, ours), None, None)
+        self.lost = kept is not None and ours is None
         before = ours if ours is not None else kept
         if ours is not None and kept is not None:
             before = ours - age_of(ours) | max(age_of(ours), age_of(kept))
