@@ -20,6 +20,7 @@ from hedger.guard import Guard
 from hedger.holdingwatch import HoldingWatch
 from hedger.ids import IdMaker
 from hedger.latewatch import LateWatch
+from hedger.ledger import identity
 from hedger.ledger.store import Store
 from hedger.legproof import LegProof
 from hedger.legs import LegReader
@@ -56,7 +57,13 @@ def compose(
     chance: random.Random,
     kill_file: Path | None = None,
 ) -> Trader:
-    """The whole program behind its ports; what the daemon and every test run alike."""
+    """
+    The whole program behind its ports; what the daemon and every test run alike.
+
+    Raises:
+        StateError: the ledger is of other accounts.
+    """
+    identity.claim(store, settings.environment, {id_: v.account for id_, v in venues.items()})
     positions = PositionCache(
         venues=venues, store=store, clock=clock, ttl_s=settings.position_cache.ttl_s
     )

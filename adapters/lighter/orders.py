@@ -22,7 +22,6 @@ from adapters.lighter.fields import (
 )
 from hedger.domain.ids import OrderId, Sent, Symbol, VenueId
 from hedger.domain.market import Instrument
-from hedger.domain.ids import OrderId, Sent, Symbol, VenueId
 from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Fill, Order, PastOrder, Side
 

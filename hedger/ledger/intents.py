@@ -68,6 +68,9 @@ _DEAD_SINCE = Query(
 _BY_CLIENT_ID = Query(
     _ORDERS.where(_ROW.venue == given("venue"), _ROW.client_id == given("client_id"))
 )
+_LAST_ACCOUNT = Query(
+    sa.select(_ROW.account).where(_ROW.venue == given("venue")).order_by(_ROW.seq.desc()).limit(1)
+)
 _ORDERS_OF = Query(_ORDERS.where(_OF_HEDGE).order_by(_ROW.seq), part=_BY_HEDGE)
 _BY_ID = Query(_ORDERS.where(_ROW.id == given("order")))
 _USED = sa.union_all(
@@ -223,6 +226,12 @@ def dead_since(conn: Connection, since: datetime, limit: int) -> list[OrderRecor
 def by_client_id(conn: Connection, venue: VenueId, client_id: str) -> OrderRecord | None:
     """The order that a venue knows by this id; None when it is none of ours."""
     return _BY_CLIENT_ID.one(conn, _record, venue=venue, client_id=client_id)
+
+
+def last_account(conn: Connection, venue: VenueId) -> str | None:
+    """Whose order was the last one on a venue."""
+    found: str | None = _LAST_ACCOUNT.value(conn, venue=venue)
+    return found
 
 
 def orders_of(conn: Connection, hedge: HedgeId) -> list[OrderRecord]:

@@ -138,6 +138,10 @@ class Reader:
         """Orders whose end is not proven, oldest first, exactly as they were committed."""
         return self._ask(intents.open_intents, hedge)
 
+    def last_account(self, venue: VenueId) -> str | None:
+        """The account of the last order on a venue; None where there was none."""
+        return self._ask(intents.last_account, venue)
+
     def orders_of(self, hedge: HedgeId) -> list[OrderRecord]:
         """Every order of a hedge, oldest first."""
         return self._ask(intents.orders_of, hedge)
