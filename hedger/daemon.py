@@ -147,7 +147,7 @@ class Daemon:
         """A job that raised is told, persisted, and stops new hedges until a restart."""
         logger.opt(exception=error).error("job {} died", name)
         self._trader.situation.stopped[name] = f"job {name} died"
-        with contextlib.suppress(UnwritableError):  # it is in the log already
+        with contextlib.suppress(StateError):  # it is in the log already
             self._trader.store.alert(f"job {name} died: {type(error).__name__}: {error}")
 
     async def _first_check(self) -> None:

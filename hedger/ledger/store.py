@@ -174,7 +174,7 @@ class Store(AccountStore):
         Raises:
             StateError: its id is taken.
         """
-        with self._writing("settle") as session:
+        with self._writing("book_past") as session:
             intents.insert(session, prepared)
             taken_up = outcomes.settle(session, outcome)
             hedge = hedges.get(session.conn, prepared.order.hedge)

@@ -9,7 +9,7 @@ from loguru import logger
 from hedger import crashpoints
 from hedger.clock import Clock
 from hedger.domain.ids import NUMBER_MAX, HedgeId, OrderId, Sent, order_id
-from hedger.errors import StateError, UnwritableError
+from hedger.errors import DamagedError, StateError, UnwritableError
 from hedger.ledger import events, sqlite
 from hedger.ledger.connection import Connection
 from hedger.ledger.reader import EPOCH, Reader
@@ -197,7 +197,7 @@ class Writer(Reader):
     def _explained(self, error: BaseException) -> Exception | None:
         """Remember that the file cannot be used, until something is written again."""
         told = super()._explained(error)
-        if isinstance(told, UnwritableError):
+        if isinstance(told, UnwritableError | DamagedError):
             self._refused = str(told)
         return told
 
