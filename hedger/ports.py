@@ -243,9 +243,10 @@ class Venue(Protocol):
 
     async def past_orders(self, since: datetime) -> Sequence[PastOrder]:
         """
-        Every order of the account that is over and is not older than ``since``, newest first.
+        Every order that is over, not older than ``since`` and named as we name ours, newest first.
 
-        Older ones may be among them. Complete as far as the venue keeps them, or an exception.
+        Older ones and others' may be among them. Complete as far as the venue keeps them, or an
+        exception.
         """
 
     async def traded(self, symbol: Symbol, since: datetime) -> Traded:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -175,18 +176,23 @@ def record_of(data: object, client_index: int) -> OrderRecord | None:
     )
 
 
-def past_order(row: Row, venue: VenueId, symbol: Symbol) -> PastOrder | None:
-    """One inactive order; None of one without an id of somebody's own, a size or a price."""
-    index = int_of(row, "client_order_index")
+def is_named_as_ours(row: Row) -> bool:
+    """Whether an order's id has the shape of ours; the others may be of any kind."""
+    return Sent.of_value(int_of(row, "client_order_index")) is not None
+
+
+def past_order(row: Row, venue: VenueId, symbols: Mapping[int, Symbol]) -> PastOrder | None:
+    """One inactive order that is named as ours are; None where ours cannot be such."""
+    index, market = int_of(row, "client_order_index"), int_of(row, "market_index")
+    sent = Sent.of_value(index)
     size, price = decimal_of(row, "initial_base_amount"), decimal_of(row, "price")
-    if index == 0 or size <= ZERO or price <= ZERO:
+    if sent is None or size <= ZERO or price <= ZERO:
         return None
-    market = int_of(row, "market_index")
     return PastOrder(
         venue=venue,
         client_id=str(index),
-        sent=Sent.of_value(index),
-        symbol=symbol,
+        sent=sent,
+        symbol=symbols[market],
         side=Side.SELL if flag_of(row, "is_ask") else Side.BUY,
         size=size,
         limit_price=price,

@@ -200,17 +200,17 @@ class Reads:
         )
         what = "GET /accountInactiveOrders"
         found: list[PastOrder] = []
+        symbols: dict[int, Symbol] = {}
         async for data in pages:
             with reading(self._venue, what):
                 rows = rows_of(data, "orders")
-            for row in rows:
-                with reading(self._venue, what):
-                    market = int_of(row, "market_index")
-                symbol = await self.symbol_of(market)
-                with reading(self._venue, what):
-                    past = orders.past_order(row, self._venue, symbol)
-                if past is not None:
-                    found.append(past)
+                own = [row for row in rows if orders.is_named_as_ours(row)]
+                markets = {int_of(row, "market_index") for row in own}
+            for market in markets - symbols.keys():
+                symbols[market] = await self.symbol_of(market)
+            with reading(self._venue, what):
+                past = [orders.past_order(row, self._venue, symbols) for row in own]
+            found += [each for each in past if each is not None]
             with reading(self._venue, what):
                 if any(instant(int_of(row, "timestamp")) < since for row in rows):
                     break

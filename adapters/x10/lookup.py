@@ -58,8 +58,9 @@ class Lookup:
 
     async def past_orders(self, since: datetime, names: Names) -> list[PastOrder]:
         """
-        The list of past orders down to an instant; those without an id or a price are no order
-        of ours.
+        The list of past orders down to an instant.
+
+        Rows whose id is none of ours are not read any further: they may be of any kind.
 
         Raises:
             VenueError: the list could not be had.
@@ -69,19 +70,22 @@ class Lookup:
             return rows[-1].instant("createdTime") < since
 
         rows = await self._http.rows("/user/orders/history", [LIMIT], past_it)
-        return [
-            self._past(row, names) for row in rows if row.has("externalId") and row.has("price")
-        ]
+        found = []
+        for row in rows:
+            client_id = row.id("externalId") if row.has("externalId") else ""
+            if (sent := Sent.of_order(client_id)) is not None:
+                found.append(self._past(row, client_id, sent, names))
+        return found
 
-    def _past(self, row: Row, names: Names) -> PastOrder:
-        market, client_id = row.word("market"), row.id("externalId")
+    def _past(self, row: Row, client_id: str, sent: Sent, names: Names) -> PastOrder:
+        market = row.word("market")
         side = row.word("side").lower()
         if side not in set(Side):
             raise row.drift(f"side {side!r} of an order")
         return PastOrder(
             venue=self._venue,
             client_id=client_id,
-            sent=Sent.of_order(client_id),
+            sent=sent,
             symbol=names.certain_symbol(market),
             side=Side(side),
             size=row.positive("qty"),

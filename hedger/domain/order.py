@@ -119,15 +119,15 @@ class Filler:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastOrder:
     """
-    An order that a venue lists as over, with an id that may be one of ours.
+    An order that a venue lists as over, with an id of the shape of ours.
 
-    ``sent`` is what that id carries, None where it is none of the present shape. ``payload`` is
-    as much of a body as looking it up by ``Venue.find`` takes.
+    ``sent`` is what that id carries. ``payload`` is as much of a body as looking it up by
+    ``Venue.find`` takes.
     """
 
     venue: VenueId
     client_id: str
-    sent: Sent | None
+    sent: Sent
     symbol: Symbol
     side: Side
     size: Decimal

@@ -108,7 +108,7 @@ class Behind:
         del self._left[id_]
 
     def _is_forgotten(self, past: PastOrder) -> bool:
-        if past.sent is None or not same_ledger(past.sent.start, self._store.start):
+        if not same_ledger(past.sent.start, self._store.start):
             return False
         return self._store.order_known_as(past.venue, past.client_id) is None
 
@@ -126,11 +126,9 @@ class Behind:
 
     def _overtake(self, forgotten: Sequence[PastOrder]) -> None:
         for past in forgotten:
-            if past.sent is not None:
-                self._store.overtake(past.sent.start)
+            self._store.overtake(past.sent.start)
 
     async def _book(self, past: PastOrder, hedges: dict[Symbol, HedgeId]) -> None:
-        assert past.sent is not None
         hedge = self._hedge_for(past, hedges)
         named = hedge_of(past.client_id) is not None
         order = Order(
