@@ -285,6 +285,10 @@ class App:
         """See ``Trader.reconcile``."""
         return await self.trader.reconcile(progress)
 
+    async def ledger_in_use(self) -> Row:
+        """See ``Trader.ledger_in_use``."""
+        return await self.trader.ledger_in_use()
+
     async def recover(self, progress: Progress) -> Row:
         """See ``Trader.recover``."""
         return await self.trader.recover(progress)

@@ -20,6 +20,7 @@ from hedger.guard import Guard
 from hedger.holdingwatch import HoldingWatch
 from hedger.ids import IdMaker
 from hedger.latewatch import LateWatch
+from hedger.ledger import identity
 from hedger.ledger.store import Store
 from hedger.legproof import LegProof
 from hedger.legs import LegReader
@@ -34,6 +35,7 @@ from hedger.position_cache import PositionCache
 from hedger.preconditions import Preconditions
 from hedger.readlag import ReadLag
 from hedger.reconciler import Reconciler
+from hedger.reconciliation.behind import Behind
 from hedger.resolver import Resolver
 from hedger.riskdesk import RiskDesk, limits_of
 from hedger.rollback import RollbackEngine
@@ -56,7 +58,13 @@ def compose(
     chance: random.Random,
     kill_file: Path | None = None,
 ) -> Trader:
-    """The whole program behind its ports; what the daemon and every test run alike."""
+    """
+    The whole program behind its ports; what the daemon and every test run alike.
+
+    Raises:
+        StateError: the ledger is of other accounts.
+    """
+    identity.claim(store, settings.environment, {id_: v.account for id_, v in venues.items()})
     positions = PositionCache(
         venues=venues, store=store, clock=clock, ttl_s=settings.position_cache.ttl_s
     )
@@ -221,6 +229,7 @@ def compose(
                 dedicated=settings.account.dedicated,
             ),
         ),
+        behind=Behind(venues=venues, pair=settings.venues.order, store=store, ids=ids, clock=clock),
         late=late,
         facts=facts,
         clocks=clocks,

@@ -9,10 +9,11 @@ from loguru import logger
 from hedger import control, recovery, scheduler
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId
-from hedger.errors import ConfigError, UnwritableError, VenueError
+from hedger.errors import ConfigError, StateError, UnwritableError, VenueError
 from hedger.handlers import handlers
 from hedger.holding import URGENT, Action
 from hedger.home import Home
+from hedger.ledger import copies
 from hedger.monitoring.market_facts import LOOK_S
 from hedger.pace import Pace
 from hedger.settings import Job
@@ -21,6 +22,7 @@ from hedger.trader import Trader
 GRACE_S = 22.0  # of the 25 s that a stop may take; the rest is for closing down
 RETRY_FIRST_S = 10.0
 FRESH_S = 4.0  # accounts read so lately are not read again
+COPIES_S = 300.0  # how often it is seen whether an hourly copy of the ledger is due
 LANES_S = 5.0  # asks nothing unless a lane is out of step or its refresh_interval_s is over
 
 
@@ -32,6 +34,7 @@ class Daemon:
         self._home = home
         self._stopping = False
         self._told = ""  # of a ledger that cannot be written
+        self._uncopied = ""  # and of one that cannot be copied
         self._judging = asyncio.Lock()
         self._leaving: set[HedgeId] = set()
         self._pace = Pace(
@@ -117,6 +120,7 @@ class Daemon:
             "units": (jobs.units, self.units),
             "lanes": (Job(interval_s=LANES_S), self.lanes),
             "facts": (Job(interval_s=LOOK_S), self.facts),
+            "copies": (Job(interval_s=COPIES_S), self.copies),
         }
         return {name: (job, self._patient(work)) for name, (job, work) in found.items()}
 
@@ -145,7 +149,7 @@ class Daemon:
         """A job that raised is told, persisted, and stops new hedges until a restart."""
         logger.opt(exception=error).error("job {} died", name)
         self._trader.situation.stopped[name] = f"job {name} died"
-        with contextlib.suppress(UnwritableError):  # it is in the log already
+        with contextlib.suppress(StateError):  # it is in the log already
             self._trader.store.alert(f"job {name} died: {type(error).__name__}: {error}")
 
     async def _first_check(self) -> None:
@@ -232,6 +236,7 @@ class Daemon:
 
     async def watch(self) -> None:
         """Measure legs that stand alone, and tell a person; needs no venue."""
+        self._trader.store.notice()
         self._trader.naked.look()
         if not self._stopping:  # what waits is sent after the next start
             await self._trader.alerter.run()
@@ -259,3 +264,19 @@ class Daemon:
     async def accounts(self) -> None:
         """Read the venues' own books and hold ours against them."""
         await self._trader.accounts.run()
+
+    async def copies(self) -> None:
+        """Copy the ledger when that is due; a wrong or damaged file pushes out no good copy."""
+        store, now = self._trader.store, self._trader.clock.now()
+        if store.trouble is not None or not copies.is_due(store.path, now):
+            return
+        try:
+            made = await asyncio.to_thread(copies.back_up_in_use, store.path, now)
+        except StateError as error:
+            if str(error) != self._uncopied:
+                store.alert(f"the ledger is not copied: {error}")
+                logger.error("{}", error)
+            self._uncopied = str(error)
+        else:
+            self._uncopied = ""
+            logger.info("the ledger was copied to {}", made)

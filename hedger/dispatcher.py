@@ -13,8 +13,8 @@ from datetime import datetime
 from loguru import logger
 
 from hedger.clock import Clock
-from hedger.domain.hedge import Hedge, State
-from hedger.domain.ids import HedgeId, LaneId, OrderId, VenueId
+from hedger.domain.hedge import State
+from hedger.domain.ids import HedgeId, LaneId, VenueId
 from hedger.domain.money import plain
 from hedger.domain.order import Answer, Filled, Order, Outcome, Prepared, Refused, Unresolved
 from hedger.errors import VenueError
@@ -92,7 +92,7 @@ class Dispatcher:
                 break
             fresh = replace(
                 order,
-                id=OrderId(next_order_id(self._store, order.hedge)),
+                id=self._store.next_order_id(order.hedge),
                 attempt=order.attempt + 1,
             )
             self._store.event(
@@ -149,6 +149,9 @@ class Dispatcher:
             logger.error("{}: {}", order.venue, why)
             self._store.alert(f"{order.venue}: {why}; it was not sent", hedge=order.hedge)
             return NotPlaced(why)
+        displaced = None if order.reduce_only else self._store.displaced
+        if displaced is not None:
+            return NotPlaced(displaced)
         committed_s = self._clock.monotonic_s()
         if isinstance(
             short := self._store.intend(prepared, margins=margins, move_to=move_to), Shortfall
@@ -234,13 +237,3 @@ def outcome_text(outcome: Outcome) -> str:
             return f"{asked}: refused ({code}: {detail})"
         case Unresolved(_, detail):
             return f"{asked}: unresolved, {detail}"
-
-
-def order_id_for(store: Store, hedge: Hedge) -> str:
-    """The id of the next order of a hedge: the same number is never given twice."""
-    return next_order_id(store, hedge.id)
-
-
-def next_order_id(store: Store, hedge: HedgeId) -> str:
-    """The same by the hedge's id."""
-    return f"{hedge}-{store.next_order_number(hedge)}"

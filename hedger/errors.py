@@ -5,6 +5,7 @@ Every error says what the caller may safely do next.
   x ConfigError              refuse to start; one sentence with key, value and remedy
   x StateError               our own files or lock: refuse to start
     + UnwritableError        disk full, database locked: no new risk, ask again later
+    + DamagedError           the ledger's file is damaged: a person puts a copy back
   x IllegalTransitionError   our bug: stop, do not trade on
   x VenueError               a read about one venue failed: unknown, never zero
     + UnavailableError       no usable answer (connect, timeout, 5xx, 429) -> ask again later
@@ -49,6 +50,10 @@ class UnwritableError(StateError):
 
     Nothing was recorded, so nothing may be sent; the same may be tried again later.
     """
+
+
+class DamagedError(StateError):
+    """The ledger's file is damaged, or something else stands in its place."""
 
 
 class LockedError(StateError):

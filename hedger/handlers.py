@@ -13,6 +13,7 @@ calls them directly, so that both do the same.
     pause             scope, who, reason                   → what is switched off
     resume            scope | none, losses, who            → what goes on
     acknowledge       alerts (their numbers), who          → rows: which alerts were seen
+    ledger_in_use                                          → trouble, live: hedges as rows
 """
 
 from collections.abc import Mapping, Sequence
@@ -67,6 +68,9 @@ class Desk(Protocol):
     ) -> list[Row]:
         """Mark alerts as seen by a person; one row per alert."""
 
+    async def ledger_in_use(self) -> Row:
+        """What is wrong with the open ledger, if anything, and the hedges that it holds."""
+
     async def reconcile(self, progress: Progress) -> Row:
         """Compare the ledger with the venues; ``differences`` lists what disagrees."""
 
@@ -105,6 +109,9 @@ def handlers(desk: Desk) -> dict[str, Handler]:
     async def reconcile(_args: Row, progress: Progress) -> Row:
         return await desk.reconcile(progress)
 
+    async def ledger_in_use(_args: Row, _progress: Progress) -> Row:
+        return await desk.ledger_in_use()
+
     async def pause(args: Row, progress: Progress) -> Row:
         return await desk.pause(
             _text(args, "scope"),
@@ -130,6 +137,7 @@ def handlers(desk: Desk) -> dict[str, Handler]:
         "close": close,
         "settle": settle,
         "preview_rollback": preview,
+        "ledger_in_use": ledger_in_use,
         "rollback": rollback,
         "reconcile": reconcile,
         "pause": pause,

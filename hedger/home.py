@@ -9,6 +9,7 @@ environment, so that sandbox and mainnet never share a ledger. Everything in it 
 import fcntl
 import os
 import stat
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -82,8 +83,8 @@ class Home:
         From here on, every file this process makes is owner-only.
 
         Raises:
-            StateError: it cannot be made, others may write to it, or it belongs to another
-                environment.
+            StateError: it cannot be made, others may write to it, it belongs to another
+                environment, or nothing says to which.
         """
         os.umask(OWNER_ONLY_UMASK)
         try:
@@ -97,12 +98,37 @@ class Home:
                 "name another one with HEDGER_HOME"
             ) from error
 
+    def refuse_other(self, environment: str) -> None:
+        """
+        The same check for what only looks; makes nothing.
+
+        Raises:
+            StateError: the directory belongs to another environment, or nothing says to which.
+        """
+        if (self.root / "environment").exists():
+            self._check_claim(environment)
+
     def _claim(self, environment: str) -> None:
         marker = self.root / "environment"
-        with suppress(FileExistsError), marker.open("x", encoding="utf-8") as file:
-            file.write(environment + "\n")
+        if not marker.exists():  # complete or not at all: two first starts may meet here
+            with tempfile.NamedTemporaryFile("w", dir=self.root, encoding="utf-8") as file:
+                file.write(environment + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+                with suppress(FileExistsError):
+                    os.link(file.name, marker)
+        self._check_claim(environment)
+
+    def _check_claim(self, environment: str) -> None:
+        marker = self.root / "environment"
         claimed = marker.read_text(encoding="utf-8").strip()
-        if claimed not in {"", environment}:  # empty: another process is just writing it
+        if not claimed:
+            raise StateError(
+                f"{marker}: is empty, so nothing says which environment this ledger belongs to;"
+                f" write its name into it ({environment} if you are sure) or name another"
+                " directory with HEDGER_HOME"
+            )
+        if claimed != environment:
             raise StateError(
                 f"{self.root}: belongs to environment {claimed}, and this configuration is for "
                 f"{environment}; name another directory with HEDGER_HOME"
@@ -116,7 +142,14 @@ class Home:
         Raises:
             LockedError: another process holds it; the text names its pid.
         """
-        handle = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY_FILE)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            handle = os.open(self.lock_file, flags, OWNER_ONLY_FILE)
+        except OSError as error:
+            raise StateError(
+                f"{self.lock_file}: cannot be used as a lock ({error.strerror});"
+                " it has to be a file of its own: remove it while no hedger runs here"
+            ) from error
         try:
             if not _take(handle):
                 raise LockedError(self._refusal(handle))
@@ -129,9 +162,13 @@ class Home:
     def holder(self) -> int | None:
         """The pid of the process that holds the lock now; None when nobody does."""
         try:
-            handle = os.open(self.lock_file, os.O_RDONLY | os.O_CLOEXEC)
+            handle = os.open(self.lock_file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise StateError(
+                f"{self.lock_file}: cannot be read ({error.strerror}); it has to be a file"
+            ) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -27,7 +27,7 @@ from hedger.domain.market import (
     SettledRate,
     Traded,
 )
-from hedger.domain.order import Answer, Filler, Order, Prepared, Purpose, Sighting
+from hedger.domain.order import Answer, Filler, Order, PastOrder, Prepared, Purpose, Sighting
 from hedger.venueclock import Offset
 
 
@@ -259,6 +259,14 @@ class Venue(Protocol):
 
     async def open_orders(self, *, max_age_s: float = 0.0) -> Sequence[str]:
         """Client ids of every working order of the account."""
+
+    async def past_orders(self, since: datetime) -> Sequence[PastOrder]:
+        """
+        Every order that is over, not older than ``since`` and named as we name ours, newest first.
+
+        Older ones and others' may be among them. Complete as far as the venue keeps them, or an
+        exception.
+        """
 
     async def traded(self, symbol: Symbol, since: datetime) -> Traded:
         """

@@ -12,9 +12,8 @@ from decimal import Decimal
 from loguru import logger
 
 from hedger.clock import Clock
-from hedger.dispatcher import order_id_for
 from hedger.domain.hedge import Hedge
-from hedger.domain.ids import OrderId, Symbol, VenueId
+from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import Fees, Instrument, MarketStatus, OrderBook
 from hedger.domain.money import ONE, ZERO, is_on_step, plain, tidy
 from hedger.domain.order import Order, Purpose
@@ -167,7 +166,7 @@ class Preconditions:
             return NoOrder(f"a side of the {hedge.symbol} book of {venue} is empty")
         ttl = timedelta(seconds=self._venues[venue].capabilities.order_ttl_s)
         return Order(
-            id=OrderId(order_id_for(self._store, hedge)),
+            id=self._store.next_order_id(hedge.id),
             hedge=hedge.id,
             venue=venue,
             symbol=hedge.symbol,

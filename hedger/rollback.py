@@ -15,9 +15,9 @@ from decimal import Decimal
 from loguru import logger
 
 from hedger.clock import Clock
-from hedger.dispatcher import Dispatcher, NotPlaced, order_id_for
+from hedger.dispatcher import Dispatcher, NotPlaced
 from hedger.domain.hedge import Hedge, State, Target
-from hedger.domain.ids import OrderId, VenueId
+from hedger.domain.ids import VenueId
 from hedger.domain.market import Instrument
 from hedger.domain.money import ZERO, plain, tidy
 from hedger.domain.order import Filled, Order, Outcome, Purpose, Refused, Unresolved
@@ -154,7 +154,7 @@ class RollbackEngine:
         if price is None:
             return None
         return Order(
-            id=OrderId(order_id_for(self._store, hedge)),
+            id=self._store.next_order_id(hedge.id),
             hedge=hedge.id,
             venue=step.venue,
             symbol=hedge.symbol,

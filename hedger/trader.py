@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from loguru import logger
+
 from hedger import alerts, recovery, standing, switches
 from hedger.accounts import Accounts
 from hedger.accruals import Accruals
@@ -35,11 +37,15 @@ from hedger.opportunity import Opportunity
 from hedger.ports import QuoteSource, Venue
 from hedger.preview import exposures, preview_rows
 from hedger.reconciler import Reconciler, Report
+from hedger.reconciliation.behind import Behind
 from hedger.riskdesk import RiskDesk
 from hedger.scanner import ScanResult, ScanRules, scan
 from hedger.sequence import Lanes
 from hedger.settings import Settings
 from hedger.settling import HandSettlement
+
+BEFORE_RECOVERY_S = 3.0
+"""How long a venue may keep recovery waiting that does not tell its past orders."""
 
 Progress = Callable[[str], None]
 Row = Mapping[str, Any]
@@ -58,6 +64,7 @@ class Trader:
     accruals: Accruals
     accounts: Accounts
     lanes: Lanes
+    behind: Behind
     late: LateWatch
     facts: MarketFacts
     clocks: ClockWatch
@@ -222,6 +229,7 @@ class Trader:
 
     async def hold_against_accounts(self) -> Report:
         """One reconciliation with repair; what it found blocks new risk and shows in status."""
+        await self._catch_up(logger.info)
         report = await self.reconciler.run()
         self.situation.note(report)
         standing.remember(self.store, report, self.clock)
@@ -254,12 +262,29 @@ class Trader:
             progress(alerts.seen(row))
         return rows
 
+    async def ledger_in_use(self) -> Row:
+        """What is wrong with the open ledger, if anything, and the hedges that it holds."""
+        live = [
+            {"id": h.id, "symbol": h.symbol, "state": h.state, "reason": h.reason}
+            for h in self.store.live()
+        ]
+        return {"trouble": self.store.displaced, "live": live}
+
     async def recover(self, progress: Progress) -> Row:
         """Take up whatever an earlier process left unfinished; the same code as a first run."""
         self.lanes.announce()
+        await self._catch_up(progress, within_s=BEFORE_RECOVERY_S)
         resumed = await recovery.recover(self.store, self.executor, progress)
         await self.lanes.check(now=True)
         return {"resumed": resumed}
+
+    async def _catch_up(self, progress: Progress, within_s: float | None = None) -> None:
+        """See ``Behind``: until every venue has answered, nothing is opened."""
+        await self.behind.run(progress, within_s)
+        if self.behind.reason:
+            self.situation.stopped["behind"] = self.behind.reason
+        else:
+            self.situation.stopped.pop("behind", None)
 
     # -- what the daemon asks ---------------------------------------------------------------
 

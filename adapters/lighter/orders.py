@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -22,10 +23,10 @@ from adapters.lighter.fields import (
 )
 from hedger.common.bounds import loads
 from hedger.common.words import clean
-from hedger.domain.ids import OrderId
+from hedger.domain.ids import OrderId, Sent, Symbol, VenueId
 from hedger.domain.market import Instrument
 from hedger.domain.money import ZERO, plain
-from hedger.domain.order import Fill, Order, Side
+from hedger.domain.order import Fill, Order, PastOrder, Side
 
 LIMIT_IMMEDIATE: Final = (0, 0, 0)  # Type, TimeInForce, OrderExpiry
 TX_CREATE_ORDER: Final = 14
@@ -48,7 +49,14 @@ class NotSignableError(ValueError):
 
 
 def client_order_index(order: OrderId) -> int:
-    """Our id as 48 bits, never 0 (0 means "none" to the venue)."""
+    """
+    Our id as 48 bits, never 0 (0 means "none" to the venue).
+
+    An id that carries a start is those bits itself, so that no two of ours are ever the same;
+    older ones are hashed.
+    """
+    if (sent := Sent.of_order(order)) is not None:
+        return sent.value
     return int.from_bytes(blake2b(order.encode(), digest_size=6).digest()) or 1
 
 
@@ -209,6 +217,32 @@ def record_of(data: object, client_index: int) -> OrderRecord | None:
         is_ask=flag_of(row, "is_ask"),
         filled=decimal_of(row, "filled_base_amount"),
         status=text_of(row, "status"),
+    )
+
+
+def is_named_as_ours(row: Row) -> bool:
+    """Whether an order's id has the shape of ours; the others may be of any kind."""
+    return Sent.of_value(int_of(row, "client_order_index")) is not None
+
+
+def past_order(row: Row, venue: VenueId, symbols: Mapping[int, Symbol]) -> PastOrder | None:
+    """One inactive order that is named as ours are; None where ours cannot be such."""
+    index, market = int_of(row, "client_order_index"), int_of(row, "market_index")
+    sent = Sent.of_value(index)
+    size, price = decimal_of(row, "initial_base_amount"), decimal_of(row, "price")
+    if sent is None or size <= ZERO or price <= ZERO:
+        return None
+    return PastOrder(
+        venue=venue,
+        client_id=str(index),
+        sent=sent,
+        symbol=symbols[market],
+        side=Side.SELL if flag_of(row, "is_ask") else Side.BUY,
+        size=size,
+        limit_price=price,
+        reduce_only=flag_of(row, "reduce_only"),
+        at=instant(int_of(row, "timestamp")),
+        payload=Payload(TX_CREATE_ORDER, json.dumps({"MarketIndex": market})).text(),
     )
 
 

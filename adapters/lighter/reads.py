@@ -30,7 +30,7 @@ from hedger.domain.market import (
     Traded,
 )
 from hedger.domain.money import ZERO
-from hedger.domain.order import Fill, Order
+from hedger.domain.order import Fill, Order, PastOrder
 from hedger.errors import DriftError
 
 PAGE: Final = 100
@@ -219,6 +219,30 @@ class Reads:
             if record is not None:
                 return record
         return None
+
+    async def past_orders(self, since: datetime) -> list[PastOrder]:
+        """The account's inactive orders down to an instant, newest pages first."""
+        pages = self._pages(
+            "accountInactiveOrders",
+            self._gateway.orders.account_inactive_orders_without_preload_content,
+        )
+        what = "GET /accountInactiveOrders"
+        found: list[PastOrder] = []
+        symbols: dict[int, Symbol] = {}
+        async for data in pages:
+            with reading(self._venue, what):
+                rows = rows_of(data, "orders")
+                own = [row for row in rows if orders.is_named_as_ours(row)]
+                markets = {int_of(row, "market_index") for row in own}
+            for market in markets - symbols.keys():
+                symbols[market] = await self.symbol_of(market)
+            with reading(self._venue, what):
+                past = [orders.past_order(row, self._venue, symbols) for row in own]
+            found += [each for each in past if each is not None]
+            with reading(self._venue, what):
+                if any(instant(int_of(row, "timestamp")) < since for row in rows):
+                    break
+        return found
 
     async def tx(self, tx_hash: str) -> orders.TxRecord | None:
         """The transaction by its hash; None only for the venue's own code 21500."""

@@ -35,6 +35,7 @@ from hedger.domain.order import (
     NeverSent,
     NotFound,
     Order,
+    PastOrder,
     Prepared,
     Purpose,
     Side,
@@ -282,6 +283,10 @@ class LighterVenue:
             return await self._find_burn(prepared, asked_at)
         client_index = orders.client_order_index(prepared.order.id)
         record = await self._reads.record(client_index)
+        if record is None and prepared.tx_hash is None:  # known from the venue's own list alone
+            record = await self._reads.old_record(client_index, payload.market_index())
+            if record is None:
+                return NotFound(asked_at=asked_at)
         if record is None:
             tx = await self._tx(prepared)
             if tx is None:
@@ -316,6 +321,9 @@ class LighterVenue:
 
     async def open_orders(self, *, max_age_s: float = 0.0) -> Sequence[str]:
         return await self._reads.working(max_age_s)
+
+    async def past_orders(self, since: datetime) -> Sequence[PastOrder]:
+        return await self._reads.past_orders(since)
 
     async def traded(self, symbol: Symbol, since: datetime) -> Traded:
         return await self._reads.traded(symbol, since)

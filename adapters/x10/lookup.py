@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from adapters.x10 import sightings
 from adapters.x10.fields import Row, rows_of
 from adapters.x10.http import LIMIT, AccountHttp, Params
+from adapters.x10.names import Names
 from hedger.clock import Clock
-from hedger.domain.ids import VenueId
+from hedger.domain.ids import Sent, VenueId
 from hedger.domain.money import ZERO
-from hedger.domain.order import Fill, NotFound, Order, Prepared, Sighting
+from hedger.domain.order import Fill, NotFound, Order, PastOrder, Prepared, Side, Sighting
 from hedger.errors import DriftError
 
 TRADED_EARLY: Final = timedelta(seconds=2)
@@ -54,6 +55,45 @@ class Lookup:
         if sightings.traded(states) != ZERO:
             fills = await self._fills(prepared.order, market, states)
         return sightings.found(states, fills, self._clock.now(), self._read_lag_s)
+
+    async def past_orders(self, since: datetime, names: Names) -> list[PastOrder]:
+        """
+        The list of past orders down to an instant.
+
+        Rows whose id is none of ours are not read any further: they may be of any kind.
+
+        Raises:
+            VenueError: the list could not be had.
+        """
+
+        def past_it(rows: Sequence[Row]) -> bool:
+            return rows[-1].instant("createdTime") < since
+
+        rows = await self._http.rows("/user/orders/history", [LIMIT], past_it)
+        found = []
+        for row in rows:
+            client_id = row.id("externalId") if row.has("externalId") else ""
+            if (sent := Sent.of_order(client_id)) is not None:
+                found.append(self._past(row, client_id, sent, names))
+        return found
+
+    def _past(self, row: Row, client_id: str, sent: Sent, names: Names) -> PastOrder:
+        market = row.word("market")
+        side = row.word("side").lower()
+        if side not in set(Side):
+            raise row.drift(f"side {side!r} of an order")
+        return PastOrder(
+            venue=self._venue,
+            client_id=client_id,
+            sent=sent,
+            symbol=names.certain_symbol(market),
+            side=Side(side),
+            size=row.positive("qty"),
+            limit_price=row.positive("price"),
+            reduce_only=row.flag_or("reduceOnly", default=False),
+            at=row.instant("createdTime"),
+            payload=json.dumps({"market": market}),
+        )
 
     async def _rows(self, prepared: Prepared, market: str) -> list[Row]:
         own = await self._own(prepared, f"/user/orders/external/{prepared.client_id}", ())

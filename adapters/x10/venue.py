@@ -46,6 +46,7 @@ from hedger.domain.order import (
     Filler,
     NeverSent,
     Order,
+    PastOrder,
     Prepared,
     Purpose,
     Sighting,
@@ -295,6 +296,10 @@ class XVenue:
     async def open_orders(self, *, max_age_s: float = 0.0) -> Sequence[str]:
         """Client ids of every working order of the account, always asked for."""
         return await self._reads.open_orders()
+
+    async def past_orders(self, since: datetime) -> Sequence[PastOrder]:
+        """Orders with an id of somebody's own, newest first."""
+        return await self._lookup.past_orders(since, self._names)
 
     async def traded(self, symbol: Symbol, since: datetime) -> Traded:
         """Every trade on one market since an instant."""

@@ -16,6 +16,9 @@ from hedger.home import Home
 if TYPE_CHECKING:
     from hedger.settings import Settings
 
+HOME = "hedger.home"
+"""Where a command's context keeps its state directory, for what is said of its errors."""
+
 PLACEHOLDER = "REPLACE"
 ACCOUNT_OPTIONS = ("account", "vault", "account_index")  # how venues call the account they trade
 
@@ -44,6 +47,8 @@ def begin(config: Path | None, *, verbose: bool = False, quiet: bool = True) -> 
     level = "WARNING" if quiet and not verbose else settings.log.level
     log.configure(level=level)
     home = Home.locate(settings.environment, os.environ)
+    if (context := click.get_current_context(silent=True)) is not None:
+        context.meta[HOME] = home
     return Session(settings=settings, source=str(path), home=home)
 
 

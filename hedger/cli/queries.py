@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from hedger.audit import recovered
-from hedger.cli import columns, reports
+from hedger.cli import columns, ledgercheck, reports
 from hedger.cli.configuration import Session, begin
 from hedger.cli.exit_codes import ExitCode
 from hedger.cli.options import config_option, format_option, named_market
@@ -76,6 +76,9 @@ async def _scan(session: Session) -> dict[str, Any]:
 def status(*, output: Format, config: Path | None, verbose: bool) -> int:
     """Show every hedge that is not over."""
     session = begin(config, verbose=verbose)
+    in_use = ledgercheck.in_use(session)
+    if in_use["trouble"] is not None:
+        return ledgercheck.show(session, in_use, output)
     worth = _worth(session)
     hedges = [{**row, **worth.get(row["id"], UNVALUED)} for row in _unfinished(session)]
     lanes = list(_lanes(session))
@@ -231,7 +234,7 @@ def audit(
     output: Format,
     config: Path | None,
     verbose: bool,
-) -> None:
+) -> int:
     """
     Answer from the ledger alone.
 
@@ -241,6 +244,12 @@ def audit(
     line; stats counts rollbacks and errors; rollbacks tells what they cost, by market.
     """
     session = begin(config, verbose=verbose)
+    trouble = ledgercheck.in_use(session)["trouble"]
+    if trouble is not None:
+        say(trouble)
+        if not session.home.ledger.exists():
+            return ExitCode.EXPOSED
+    ended = ExitCode.DONE if trouble is None else ExitCode.EXPOSED
 
     from hedger import audit as questions
 
@@ -259,7 +268,7 @@ def audit(
             kind,
             reports.Asked(path=path, filters=filters, month=month, by=by, wide=wide, output=output),
         )
-        return
+        return ended
     rows = questions.rows(session.home.ledger, kind, filters)
     emit(
         rows,
@@ -268,6 +277,7 @@ def audit(
         columns=questions.columns(kind),
         shown=None if wide else columns.AUDIT[kind],
     )
+    return ended
 
 
 def when(text: str | None, option: str) -> datetime | None:

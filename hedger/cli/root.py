@@ -11,6 +11,7 @@ from hedger import __version__
 from hedger.cli import exit_codes
 from hedger.cli.acknowledging import acknowledge
 from hedger.cli.backtest import backtest
+from hedger.cli.configuration import HOME
 from hedger.cli.daemon import run as run_command
 from hedger.cli.database import db
 from hedger.cli.exit_codes import ExitCode
@@ -22,8 +23,8 @@ from hedger.cli.sandbox_control import sandbox
 from hedger.cli.settling import settle
 from hedger.cli.switching import pause, resume
 from hedger.cli.trading import close, open_, reconcile, rollback
-from hedger.errors import HedgerError
-from hedger.home import OWNER_ONLY_UMASK
+from hedger.errors import DamagedError, HedgerError
+from hedger.home import OWNER_ONLY_UMASK, Home
 
 
 @click.group(
@@ -61,6 +62,7 @@ def run(arguments: Sequence[str]) -> int:
     """Carry one command line out and say how it ended, as an exit code."""
     os.umask(OWNER_ONLY_UMASK)
     _leave_no_core()
+    context: click.Context | None = None
     try:
         # not hedger.main(), which turns a closed pipe into exit code 1 by itself
         with hedger.make_context("hedger", list(arguments)) as context:
@@ -79,7 +81,7 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.NO_READER
     except Exception as error:  # noqa: BLE001 - a bug is told in a sentence, its traceback masked
-        return _bug(error)
+        return _damage(context) or _bug(error)
     return result if isinstance(result, int) else ExitCode.DONE
 
 
@@ -104,6 +106,22 @@ def _usage(error: click.ClickException) -> int:
         hint = f" ({context.command_path} --help)" if context is not None else ""
         say(f"hedger: {error.format_message()}{hint}")
     return int(ExitCode.USAGE)
+
+
+def _damage(context: click.Context | None) -> int | None:
+    """A damaged ledger may show as any error; None where it is not damaged."""
+    home = None if context is None else context.meta.get(HOME)
+    if not isinstance(home, Home) or not home.ledger.exists():
+        return None
+    from hedger.ledger import sqlite
+
+    try:
+        sqlite.check_sound(home.ledger)
+    except DamagedError as error:
+        return _fail(str(error), error.exit_code)
+    except HedgerError:
+        return None
+    return None
 
 
 def _bug(error: Exception) -> int:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from hedger.common.words import clean
-from hedger.domain.ids import HedgeId, LaneId, OrderId, Symbol, VenueId
+from hedger.domain.ids import HedgeId, LaneId, OrderId, Sent, Symbol, VenueId
 from hedger.domain.money import ZERO
 
 
@@ -137,6 +137,27 @@ class Filler:
     payload: str
     tx_hash: str
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastOrder:
+    """
+    An order that a venue lists as over, with an id of the shape of ours.
+
+    ``sent`` is what that id carries. ``payload`` is as much of a body as looking it up by
+    ``Venue.find`` takes.
+    """
+
+    venue: VenueId
+    client_id: str
+    sent: Sent
+    symbol: Symbol
+    side: Side
+    size: Decimal
+    limit_price: Decimal
+    reduce_only: bool
+    at: datetime
+    payload: str
 
 
 class Reason(StrEnum):

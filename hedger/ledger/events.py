@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
@@ -25,6 +26,14 @@ How many of the newest rows are kept of what only grows. Steps from state to sta
 ever, as are hedges, orders, fills and payments. Every ``PRUNE_EVERY``-th new row the older ones
 are deleted.
 """
+
+
+_BEFORE = Query(
+    sa.select(t.events.c.at)
+    .where(t.events.c.epoch < given("epoch", type_=sa.Integer))
+    .order_by(t.events.c.seq.desc())
+    .limit(1)
+)
 
 
 def older(table: sa.Table, *conditions: Any) -> Statement:
@@ -203,6 +212,12 @@ def _position(row: Any) -> Position:
         as_of=row.as_of,
         source=row.source,
     )
+
+
+def last_before(conn: Connection, epoch: int) -> datetime | None:
+    """When the last event of an earlier epoch was; None where there is none."""
+    found: datetime | None = _BEFORE.value(conn, epoch=epoch)
+    return found
 
 
 def prune(session: Session) -> None:

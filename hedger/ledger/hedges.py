@@ -191,6 +191,11 @@ def get(conn: Connection, hedge_id: HedgeId) -> Hedge:
     return found
 
 
+def is_known(conn: Connection, hedge_id: HedgeId) -> bool:
+    """Whether there is one with this full id."""
+    return _GET.one(conn, of_row, this=hedge_id) is not None
+
+
 def _unknown(hedge_id: HedgeId) -> StateError:
     return StateError(f"there is no hedge {hedge_id} in the ledger")
 

@@ -68,9 +68,11 @@ _DEAD_SINCE = Query(
 _BY_CLIENT_ID = Query(
     _ORDERS.where(_ROW.venue == given("venue"), _ROW.client_id == given("client_id"))
 )
+_LAST_ACCOUNT = Query(
+    sa.select(_ROW.account).where(_ROW.venue == given("venue")).order_by(_ROW.seq.desc()).limit(1)
+)
 _ORDERS_OF = Query(_ORDERS.where(_OF_HEDGE).order_by(_ROW.seq), part=_BY_HEDGE)
 _BY_ID = Query(_ORDERS.where(_ROW.id == given("order")))
-_COUNT_OF = Query(sa.select(sa.func.count()).select_from(t.orders).where(_OF_HEDGE), part=_BY_HEDGE)
 _USED = sa.union_all(
     sa.select(sa.func.max(_ROW.nonce).label("nonce")).where(
         _ROW.lane == given("lane"), sa.text(t.NONCE_TAKEN)
@@ -104,7 +106,7 @@ def intend(
     shortfall = hedges.reserve(session, hedge.id, margins)
     if shortfall is not None:
         return shortfall
-    _insert(session, prepared)
+    insert(session, prepared)
     events.append(
         session,
         "intent",
@@ -125,7 +127,8 @@ def intend(
     return hedges.move(session, hedge, to, reason, data={"order": order.id})
 
 
-def _insert(session: Session, prepared: Prepared) -> None:
+def insert(session: Session, prepared: Prepared) -> None:
+    """A row of an order of which nothing is known but that it was signed."""
     order = prepared.order
     try:
         _INSERT.run(
@@ -225,6 +228,12 @@ def by_client_id(conn: Connection, venue: VenueId, client_id: str) -> OrderRecor
     return _BY_CLIENT_ID.one(conn, _record, venue=venue, client_id=client_id)
 
 
+def last_account(conn: Connection, venue: VenueId) -> str | None:
+    """Whose order was the last one on a venue."""
+    found: str | None = _LAST_ACCOUNT.value(conn, venue=venue)
+    return found
+
+
 def orders_of(conn: Connection, hedge: HedgeId) -> list[OrderRecord]:
     """Every order of a hedge, oldest first."""
     return _ORDERS_OF.made(conn, _record, hedge=hedge)
@@ -233,11 +242,6 @@ def orders_of(conn: Connection, hedge: HedgeId) -> list[OrderRecord]:
 def get(conn: Connection, order_id: OrderId) -> OrderRecord:
     """One order."""
     return _record(row_of(conn, order_id))
-
-
-def next_number(conn: Connection, hedge: HedgeId) -> int:
-    """One more than the number of orders: they are never deleted."""
-    return int(_COUNT_OF.value(conn, hedge=hedge) or 0) + 1
 
 
 def lane_high(conn: Connection, lane: LaneId) -> int | None:

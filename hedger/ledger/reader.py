@@ -76,6 +76,10 @@ class Reader:
         """
         return self._ask(hedges.get, hedge_id)
 
+    def knows(self, hedge_id: HedgeId) -> bool:
+        """Whether there is a hedge with this id."""
+        return self._ask(hedges.is_known, hedge_id)
+
     def find(self, prefix: str) -> Hedge:
         """
         The one hedge whose id is ``prefix`` or begins with it; where several do, the live one.
@@ -134,6 +138,10 @@ class Reader:
         """Orders whose end is not proven, oldest first, exactly as they were committed."""
         return self._ask(intents.open_intents, hedge)
 
+    def last_account(self, venue: VenueId) -> str | None:
+        """The account of the last order on a venue; None where there was none."""
+        return self._ask(intents.last_account, venue)
+
     def orders_of(self, hedge: HedgeId) -> list[OrderRecord]:
         """Every order of a hedge, oldest first."""
         return self._ask(intents.orders_of, hedge)
@@ -155,10 +163,6 @@ class Reader:
         """The order that ``venue`` knows by our id; None when it is none of ours."""
         return self._ask(intents.by_client_id, venue, client_id)
 
-    def next_order_number(self, hedge: HedgeId) -> int:
-        """The number for the next order of a hedge: 1, 2, 3."""
-        return self._ask(intents.next_number, hedge)
-
     def lane_high(self, lane: LaneId) -> int | None:
         """The highest nonce of a lane that was or may have been used; None when there is none."""
         return self._ask(intents.lane_high, lane)
@@ -174,6 +178,10 @@ class Reader:
     def reserved_values(self, lane: LaneId) -> int | None:
         """The highest value reserved on a lane where gaps are legal; None when there is none."""
         return self._ask(lanes.reserved, lane)
+
+    def last_worked(self) -> datetime | None:
+        """When an earlier opening of the ledger wrote its last event; None where it is new."""
+        return self._ask(events.last_before, self.epoch)
 
     def last_observation(self, venue: VenueId, symbol: Symbol) -> Position | None:
         """The reading that started last."""

@@ -15,6 +15,8 @@ from urllib.parse import quote
 
 from hedger.errors import StateError, UnwritableError
 from hedger.ledger.connection import Connection
+from hedger.ledger.damage import damaged
+from hedger.ledger.starts import StartFile, lost
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -158,12 +160,10 @@ def explained(path: Path) -> Iterator[None]:
 def explanation(path: Path, error: BaseException) -> StateError | None:
     """What a trouble of the driver with the file means; None when it is our own error."""
     cause = getattr(error, "orig", None) or error  # SQLAlchemy wraps what it raises
-    if isinstance(cause, sqlite3.OperationalError):
+    if isinstance(cause, sqlite3.OperationalError) and "decode" not in str(cause):
         return UnwritableError(f"{path} cannot be used: {cause}")
-    if isinstance(cause, sqlite3.DatabaseError) and "not a database" in str(cause):
-        return StateError(
-            f"{path} is not a ledger; move it away, or put back a backup from beside it"
-        )
+    if isinstance(cause, sqlite3.OperationalError) or type(cause) is sqlite3.DatabaseError:
+        return damaged(path)
     if isinstance(cause, sqlite3.IntegrityError) and "FOREIGN KEY" in str(cause):
         return StateError("the row refers to something that is not in the ledger")
     return None
@@ -195,7 +195,7 @@ def revision(path: Path) -> str | None:
         StateError: the file is not there or is not a database.
     """
     if not path.exists():
-        raise StateError(f"there is no ledger at {path}; run `hedger db upgrade`")
+        raise absent(path)
     with contextlib.closing(connect(path, readonly=True)) as connection, explained(path):
         known = connection.execute(
             "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
@@ -204,6 +204,13 @@ def revision(path: Path) -> str | None:
             return None
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         return None if row is None else str(row[0])
+
+
+def absent(path: Path) -> StateError:
+    """There is no file: where one worked before, that is no beginning but a loss."""
+    if StartFile(path).read() is None:
+        return StateError(f"there is no ledger at {path}; run `hedger db upgrade`")
+    return StateError(lost(path))
 
 
 def check_revision(path: Path, expected: str) -> None:
@@ -232,12 +239,12 @@ def check_sound(path: Path) -> None:
     Refuse a damaged file.
 
     Raises:
-        StateError: with the first thing that is wrong.
+        DamagedError: with the way on.
     """
     with contextlib.closing(connect(path, readonly=True)) as connection, explained(path):
         first = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if first != "ok":
-        raise StateError(f"{path} is damaged ({first}); put back a backup from beside it")
+        raise damaged(path)
 
 
 def check_references(connection: "sa.Connection") -> None:
@@ -254,10 +261,10 @@ def check_references(connection: "sa.Connection") -> None:
 
 def copy(path: Path, to: Path) -> None:
     """
-    Copy a live database, owner-only, complete or not at all.
+    Copy a live database, owner-only, complete and sound or not at all.
 
     Raises:
-        StateError: it cannot be read, or the copy cannot be written.
+        StateError: it cannot be read or is damaged, or the copy cannot be written.
     """
     part = to.with_name(to.name + ".part")
     part.unlink(missing_ok=True)
@@ -271,6 +278,8 @@ def copy(path: Path, to: Path) -> None:
             source.backup(target)
             # a copy is one file: without side files it can be moved anywhere
             target.execute("PRAGMA journal_mode = DELETE").fetchone()
+            if target.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise damaged(path)
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(to)
@@ -285,9 +294,20 @@ def database_bytes(path: Path) -> int:
 
 
 def rows(connection: sqlite3.Connection, sql: str, values: list[Any]) -> Iterator[tuple[Any, ...]]:
-    """The answer of a query row by row, without holding it in memory."""
-    cursor = connection.cursor()
-    cursor.arraysize = 500
-    cursor.execute(sql, values)
-    while batch := cursor.fetchmany():
+    """
+    The answer of a query row by row, without holding it in memory.
+
+    Raises:
+        StateError: the file cannot be read, or is damaged.
+    """
+    (_, _, path), *_ = connection.execute("PRAGMA database_list").fetchall()
+    with explained(Path(path)):
+        cursor = connection.cursor()
+        cursor.arraysize = 500
+        cursor.execute(sql, values)
+    while True:
+        with explained(Path(path)):
+            batch = cursor.fetchmany()
+        if not batch:
+            return
         yield from batch

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Unpack
 
 from hedger.clock import Clock
-from hedger.domain.hedge import Hedge, State
+from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId, LaneId, VenueId
 from hedger.domain.market import FundingPayment, FundingQuote, Position
 from hedger.domain.order import Filler, Outcome, Prepared
@@ -20,6 +20,8 @@ from hedger.ledger import decisions, events, funding, hedges, intents, lanes, la
 from hedger.ledger.account_store import AccountStore
 from hedger.ledger.records import REVISION, Changes, Decision, LaneNote, Shortfall
 from hedger.ledger.room import Room
+from hedger.ledger.starts import StartFile
+from hedger.ledger.watch import Watch
 from hedger.ports import Margin
 
 
@@ -39,7 +41,8 @@ def open_store(
     if not readonly and path.exists():
         sqlite.make_private(path)  # before anything is read, so that side files are private too
     sqlite.check_revision(path, REVISION)
-    store = Store(sqlite.connect(path, readonly=readonly), path, clock, room)
+    watch, kept = (None, None) if readonly else (Watch(path), StartFile(path))
+    store = Store(sqlite.connect(path, readonly=readonly), path, clock, room, watch, kept)
     try:
         if not readonly:
             store.begin_epoch()
@@ -161,6 +164,25 @@ class Store(AccountStore):
         """
         with self._writing("settle") as session:
             return outcomes.settle(session, outcome)
+
+    def book_past(self, prepared: Prepared, outcome: Outcome) -> Hedge | None:
+        """
+        Record an order of ours that a venue knows and the ledger does not, with what became of it.
+
+        As ``settle`` otherwise; a hedge that was at rest comes back, to be driven again.
+
+        Raises:
+            StateError: its id is taken.
+        """
+        with self._writing("book_past") as session:
+            intents.insert(session, prepared)
+            taken_up = outcomes.settle(session, outcome)
+            hedge = hedges.get(session.conn, prepared.order.hedge)
+            if taken_up is not None or hedge.state is not State.OPEN:
+                return taken_up
+            reason = f"order {prepared.order.id} was not in the ledger"
+            changes = Changes(target=Target.MATCH)
+            return hedges.move(session, hedge, State.CONVERGING, reason, changes=changes)
 
     def abandon(self, prepared: Prepared, detail: str) -> None:
         """

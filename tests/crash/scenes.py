@@ -187,6 +187,8 @@ SCENES: dict[str, Scene] = {
 """The scene for a site; ``plain`` for every other."""
 
 NEVER = {
+    "book_past": "only where the ledger is older than the venues, which no life of these makes it;"
+    " tests/scenarios/test_ledger_behind.py does",
     "reserve_values": "only for sequences in which gaps are legal; neither venue has one",
     "instruments": "only asked for a hedge whose market has lost its rate, which no control of the"
     " sandbox brings about, and by `hedger record` and `fetch-history`, which keep no ledger",
@@ -199,8 +201,8 @@ LATE = frozenset({"late_fill"})
 ONCE_IN_A_LIFE = frozenset({"begin_epoch", "recover", "start"})
 """Sites that a process passes only while it starts (``start``: once per venue)."""
 
-IN_RECOVERY = frozenset({"resume"})
-"""Sites that are only passed when something was left unfinished."""
+IN_RECOVERY = frozenset({"resume", "past_orders"})
+"""Sites that are only passed when there was an earlier life, and when it left something."""
 
 
 def scene_for(label: str) -> Scene:

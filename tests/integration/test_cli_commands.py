@@ -78,6 +78,9 @@ class Desk:
         progress("alert 3 is acknowledged: a leg stands alone")
         return [{"alert": number, "already": False} for number in numbers]
 
+    async def ledger_in_use(self) -> Row:
+        return {"trouble": None, "live": [{"id": "eth-1", "state": "open"}]}
+
     async def reconcile(self, progress: Progress) -> Row:
         self.asked.append(("reconcile",))
         return {"differences": [] if self.state == "open" else [{"venue": "x10"}], **self.doubts}

@@ -3,7 +3,6 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,9 @@ from hedger import resources
 from hedger.errors import StateError
 from hedger.ledger import account_tables, sqlite, tables  # noqa: F401 - they fill the metadata
 from hedger.ledger.columns import metadata
-from hedger.ledger.migrate import KEPT_BACKUPS, MIN_AGE, backups, upgrade
+from hedger.ledger.copies import DAYS, MIN_AGE, NEWEST
+from hedger.ledger.damage import copies as backups
+from hedger.ledger.migrate import upgrade
 from hedger.ledger.records import REVISION
 from hedger.ledger.store import open_store
 from tests.unit.ledger.build import StepClock, a_hedge, a_store
@@ -112,14 +113,17 @@ def test_restarting_often_does_not_push_out_the_good_copies(path: Path) -> None:
     assert upgrade(path, clock).backup is not None
 
 
-def test_only_the_newest_copies_are_kept(path: Path) -> None:
+def test_only_the_newest_copies_and_one_of_each_day_are_kept(path: Path) -> None:
     clock = StepClock()
     upgrade(path, clock)
     made = []
-    for _ in range(KEPT_BACKUPS + 2):
+    for _ in range(24 * (DAYS + 2)):
         made.append(upgrade(path, clock).backup)
-        clock.at += timedelta(days=1)
-    assert backups(path) == made[-KEPT_BACKUPS:]
+        clock.at += MIN_AGE
+    kept = backups(path)
+    assert len(kept) == NEWEST + DAYS
+    assert kept[-NEWEST:] == made[-NEWEST:]
+    assert len({copy.name[10:18] for copy in kept[:-NEWEST]}) == DAYS  # one of each day
 
 
 def test_a_ledger_newer_than_the_program_is_refused_in_one_sentence(path: Path) -> None:

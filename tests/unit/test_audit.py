@@ -59,7 +59,7 @@ class Story:
     ) -> None:
         prepared = an_order(
             self.id,
-            self.store.next_order_number(self.id),
+            len(self.store.orders_of(self.id)) + 1,
             venue=venue,
             purpose=purpose,
             side=side,

@@ -231,7 +231,7 @@ class Trades:
         status: str = "FILLED",
         fee: str = "0.01",
     ) -> None:
-        number = self.store.next_order_number(self.store.find(name).id)
+        number = len(self.store.orders_of(self.store.find(name).id)) + 1
         symbol = name.split("-", maxsplit=1)[0].upper()
         prepared: Prepared = an_order(
             name, number, venue=venue, purpose=purpose, side=side, symbol=symbol

@@ -35,12 +35,19 @@ def test_there_are_at_least_twenty_five_labels_and_no_two_are_alike() -> None:
     assert len(LABELS) == len(set(LABELS)) >= 25
 
 
+SELDOM_WRITES = {
+    "next_order_id": "a new start, once in 4,095 orders, at the site of set_meta",
+    "overtake": "the same",
+    "notice": "what the next write would tell, at the site of alert",
+}
+
+
 def writing_methods() -> list[str]:
     """Everything of the store that a reader does not have, down to its last base."""
     return [
         name
         for name, member in inspect.getmembers(Store, inspect.isfunction)
-        if not name.startswith("_") and not hasattr(Reader, name)
+        if not name.startswith("_") and not hasattr(Reader, name) and name not in SELDOM_WRITES
     ]
 
 

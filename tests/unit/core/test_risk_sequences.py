@@ -283,7 +283,7 @@ class Trading(RuleBasedStateMachine):
         *,
         price: Decimal = PRICE,
     ) -> None:
-        number = self.store.next_order_number(hedge.id)
+        number = len(self.store.orders_of(hedge.id)) + 1
         size = f"{hedge.planned_size:f}"
         prepared = an_order(
             hedge.id, number, venue=venue, purpose=purpose, side=side, size=size,

@@ -191,7 +191,7 @@ def everything(reader: Reader, ids: Iterable[str]) -> list[object]:
     found += [reader.last_observation(venue, ETH) for venue in (X10, LIGHTER)]
     for name in map(HedgeId, ids):
         found += [reader.hedge(name), reader.orders_of(name), reader.open_intents(name)]
-        found += [reader.next_order_number(name), reader.leg_cash(name)]
+        found += [reader.leg_cash(name)]
         found += [reader.leg_size(name, venue) for venue in (X10, LIGHTER)]
         found += [reader.meta(f"{kind}:{name}") for kind in ("naked", "doubt")]
     return found
@@ -211,7 +211,7 @@ def trade(store: Store, name: str, step: int) -> None:
     if left := store.open_intents(hedge):
         store.settle(filled(left[0], (f"{ONE}", "2500")))
     else:
-        number = store.next_order_number(hedge)
+        number = len(store.orders_of(hedge)) + 1
         store.intend(an_order(name, number, venue=(X10, LIGHTER)[step % 2], nonce=step))
 
 

@@ -23,7 +23,10 @@ NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 SMALL = {"alerts", "reservations"}  # at most ALERTS_MAX; two for each hedge under way
 PARTIAL = ("ix_legs_funding_due", "uq_hedges_live_symbol")  # only what is due, or live
 FOR_PEOPLE = {"_FIND", "_COUNTS", "_HEDGES_BY_STATE", "_ORDERS_BY_STATE"}
-RARE = {"_TOLD"}  # a venue contradicts itself
+RARE = {
+    "_TOLD",  # a venue contradicts itself
+    "_BEFORE",  # once a start, from the newest event back to the first of an earlier start
+}
 
 
 @pytest.fixture

@@ -257,15 +257,6 @@ def test_a_burn_stands_beside_its_order_and_counts_for_the_lane(store: Store) ->
     assert store.lane_high(original.lane) == 8  # type: ignore[arg-type]  # it has a lane
 
 
-def test_order_numbers_count_up(store: Store) -> None:
-    store.plan(a_hedge())
-    assert store.next_order_number(HedgeId("eth-1")) == 1
-    prepared = an_order()
-    store.intend(prepared)
-    store.abandon(prepared, "too late")
-    assert store.next_order_number(HedgeId("eth-1")) == 2
-
-
 def test_a_finished_hedge_takes_no_more_orders(store: Store) -> None:
     store.plan(a_hedge())
     store.move(a_hedge(), State.REFUSED, "margin")
@@ -665,7 +656,8 @@ def test_the_file_and_its_side_files_are_for_the_owner_alone(tmp_path: Path) -> 
     with a_store(tmp_path) as store:
         store.event("x", "y")
         modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
-    assert modes == dict.fromkeys(["ledger.db", "ledger.db-wal", "ledger.db-shm"], 0o600)
+    names = ["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db.start"]
+    assert modes == dict.fromkeys(names, 0o600)
 
 
 def test_the_database_is_opened_for_durability(store: Store) -> None:

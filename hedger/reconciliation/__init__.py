@@ -1,0 +1,1 @@
+"""Holding what the ledger believes against what the venues have done."""

@@ -1,0 +1,191 @@
+"""
+A ledger that is behind the venues: an older copy was put back, or the file was lost.
+
+At a start, before anything is opened, each venue's list of past orders is read back to the last
+event of the ledger. An order that carries a start of this ledger (``hedger/ledger/starts.py``)
+and is not in it was ours and was forgotten: it is looked up and booked with its fills, and the
+hedge it belongs to is driven again. So what the ledger knows of its own, and with that what may
+be taken off on a shared account, is true again before recovery and reconciliation use it.
+
+Orders of a market that name no hedge the ledger knows become one hedge, an orphan, that ends
+flat. Its id is the one that an order of it names, if any does.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+from loguru import logger
+
+from hedger.clock import Clock
+from hedger.domain.hedge import Hedge, State, Target
+from hedger.domain.ids import HedgeId, OrderId, Symbol, VenueId, hedge_of, order_id
+from hedger.domain.money import ZERO
+from hedger.domain.order import Filled, Found, Order, PastOrder, Prepared, Purpose
+from hedger.errors import StateError, VenueError
+from hedger.ids import IdMaker
+from hedger.ledger.starts import same_ledger
+from hedger.ledger.store import Store
+from hedger.ports import Venue
+from hedger.together import together
+
+Progress = Callable[[str], None]
+
+MARGIN: Final = timedelta(minutes=1)  # clocks, and orders whose end a venue dates a little early
+LOST_BACK: Final = timedelta(days=7)  # where the ledger is new, though another one worked here
+
+
+class Behind:
+    """Asks each venue once, and again for as long as it does not answer."""
+
+    def __init__(
+        self,
+        *,
+        venues: Mapping[VenueId, Venue],
+        pair: tuple[VenueId, VenueId],
+        store: Store,
+        ids: IdMaker,
+        clock: Clock,
+    ) -> None:
+        self._venues = venues
+        self._pair = pair
+        self._store = store
+        self._ids = ids
+        self._clock = clock
+        worked = store.last_worked()
+        if worked is None and store.lost:
+            worked = clock.now() - LOST_BACK + MARGIN
+        self._since = None if worked is None else worked - MARGIN
+        self._left: dict[VenueId, str] = {}
+        if self._since is not None:
+            self._left = dict.fromkeys(venues, "not asked yet")
+
+    @property
+    def reason(self) -> str:
+        """Why nothing may be opened yet; empty once every venue was asked."""
+        if not self._left:
+            return ""
+        told = "; ".join(f"{venue}: {why}" for venue, why in sorted(self._left.items()))
+        return f"whether the ledger is behind the venues is not known yet ({told})"
+
+    async def run(self, progress: Progress, within_s: float | None = None) -> None:
+        """
+        Ask who has not answered yet and book what was forgotten; ``within_s`` bounds the wait.
+
+        Raises:
+            StateError: the ledger cannot be used.
+        """
+        if not self._left:
+            return
+        found: dict[VenueId, list[PastOrder]] = {}
+        try:
+            async with asyncio.timeout(within_s):
+                await together(self._ask(venue, found) for venue in tuple(self._left))
+        except TimeoutError:
+            logger.warning("{}", self.reason)
+        forgotten = [past for venue in self._pair for past in found.get(venue, ())]
+        if forgotten:
+            self._tell(forgotten, progress)
+            self._overtake(forgotten)
+        hedges: dict[Symbol, HedgeId] = {}
+        # those that name their hedge come first, so that the others find it
+        for past in sorted(forgotten, key=lambda each: (hedge_of(each.client_id) is None, each.at)):
+            try:
+                await self._book(past, hedges)
+            except (VenueError, StateError) as error:
+                self._left[past.venue] = f"order {past.client_id} could not be booked: {error}"
+                logger.error("{}: {}", past.venue, self._left[past.venue])
+
+    async def _ask(self, id_: VenueId, found: dict[VenueId, list[PastOrder]]) -> None:
+        assert self._since is not None
+        try:
+            past = await self._venues[id_].past_orders(self._since)
+        except VenueError as error:
+            self._left[id_] = error.detail
+            return
+        found[id_] = [each for each in past if self._is_forgotten(each)]
+        del self._left[id_]
+
+    def _is_forgotten(self, past: PastOrder) -> bool:
+        if not same_ledger(past.sent.start, self._store.start):
+            return False
+        return self._store.order_known_as(past.venue, past.client_id) is None
+
+    def _tell(self, forgotten: Sequence[PastOrder], progress: Progress) -> None:
+        venues = {venue: [p for p in forgotten if p.venue == venue] for venue in self._pair}
+        counted = " and ".join(f"{len(p)} on {v}" for v, p in venues.items() if p)
+        text = (
+            f"the ledger is behind the venues since {self._since:%Y-%m-%dT%H:%MZ}: it does not"
+            f" know orders of ours, {counted}; they are looked up and booked, and what they left"
+            " open is taken up"
+        )
+        logger.error("{}", text)
+        progress(text)
+        self._store.alert(text, data={"orders": [past.client_id for past in forgotten][:50]})
+
+    def _overtake(self, forgotten: Sequence[PastOrder]) -> None:
+        for past in forgotten:
+            self._store.overtake(past.sent.start)
+
+    async def _book(self, past: PastOrder, hedges: dict[Symbol, HedgeId]) -> None:
+        hedge = self._hedge_for(past, hedges)
+        named = hedge_of(past.client_id) is not None
+        order = Order(
+            id=OrderId(past.client_id) if named else order_id(hedge, past.sent),
+            hedge=hedge,
+            venue=past.venue,
+            symbol=past.symbol,
+            purpose=Purpose.CLOSE if past.reduce_only else Purpose.OPEN,
+            attempt=1,
+            side=past.side,
+            size=past.size,
+            limit_price=past.limit_price,
+            expires_at=past.at,
+        )
+        venue = self._venues[past.venue]
+        prepared = Prepared(
+            order=order,
+            account=venue.account,
+            client_id=past.client_id,
+            payload=past.payload,
+            expires_at=past.at,
+        )
+        found = await venue.find(prepared)
+        if not isinstance(found, Found) or not found.final:
+            raise VenueError(past.venue, "it lists the order, and does not show its end yet")
+        if sum((fill.size for fill in found.fills), ZERO) != found.filled:
+            raise VenueError(past.venue, "the trades of the order are not complete yet")
+        self._store.book_past(
+            prepared,
+            Filled(prepared, found.filled, found.fills, found.venue_order_id, found.status),
+        )
+
+    def _hedge_for(self, past: PastOrder, hedges: dict[Symbol, HedgeId]) -> HedgeId:
+        """The hedge that the order names, or the one on its market, or a new orphan."""
+        named = hedge_of(past.client_id)
+        if named is not None and self._store.knows(named):
+            return hedges.setdefault(past.symbol, named)
+        live = self._store.live_on(past.symbol)
+        if live is not None:
+            return live.id
+        if past.symbol in hedges:
+            return hedges[past.symbol]
+        now = self._clock.now()
+        orphan = Hedge(
+            id=named or self._ids.hedge(past.symbol),
+            symbol=past.symbol,
+            venue_a=self._pair[0],
+            venue_b=self._pair[1],
+            side_a=past.side if past.venue == self._pair[0] else past.side.opposite,
+            requested_usd=ZERO,
+            planned_size=ZERO,
+            state=State.ORPHAN,
+            target=Target.FLAT,
+            reason="its orders were not in the ledger",
+            created_at=now,
+            updated_at=now,
+        )
+        self._store.adopt(orphan)
+        hedges[past.symbol] = orphan.id
+        return orphan.id

@@ -1,0 +1,183 @@
+"""An older copy of the ledger is put back, or the ledger is lost, while the venues know more."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hedger.domain.hedge import State
+from hedger.domain.order import Purpose
+from hedger.errors import UsageError
+from hedger.ledger import migrate, sqlite
+from hedger.ledger.starts import StartFile, same_ledger
+from tests.desk import Desk
+from tests.world import LIGHTER, X10
+
+BOTH = pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("dedicated", marks=pytest.mark.config(account={"dedicated": True})),
+        pytest.param("shared", marks=pytest.mark.config(account={"dedicated": False})),
+    ],
+)
+
+
+def remove(path: Path) -> None:
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        path.with_name(name).unlink(missing_ok=True)
+
+
+@contextmanager
+def put_back(desk: Desk) -> Iterator[None]:
+    """What happens in between is forgotten: the copy from before is the ledger afterwards."""
+    copy = desk.path.with_name("older.db")
+    sqlite.copy(desk.path, copy)
+    yield
+    desk.store.close()
+    remove(desk.path)
+    copy.rename(desk.path)
+
+
+def assert_no_id_twice(desk: Desk) -> None:
+    for venue in (X10, LIGHTER):
+        ids = [order["client_id"] for order in desk.world.orders(venue)]
+        assert len(ids) == len(set(ids))
+
+
+@BOTH
+async def test_f5_a_copy_from_before_the_opening_takes_the_forgotten_hedge_off(
+    desk: Desk,
+    kind: str,  # noqa: ARG001 - of account: the mark has configured the desk
+) -> None:
+    await desk.open("SOL", 300)
+    with put_back(desk):
+        forgotten = await desk.open("ETH", 300)
+
+    await desk.restart()
+    await desk.trader.reconcile(desk.said.append)
+
+    told = [alert.text for alert in desk.store.unacknowledged()]
+    assert any("older copy" in text for text in told) is False  # the same start: no way to tell
+    assert any("behind the venues" in text and "1 on x10 and 1 on lighter" in text for text in told)
+    assert desk.store.hedge(forgotten.id).state is State.CLOSED
+    assert desk.naked() == 0
+    assert desk.position(X10, "SOL") + desk.position(LIGHTER, "SOL") == 0
+    assert desk.position(X10, "SOL") != 0  # the hedge that the copy knew stands
+    assert_no_id_twice(desk)
+    desk.assert_ledger_is_true()
+
+
+@BOTH
+async def test_f5_a_copy_from_before_the_closing_books_it_and_makes_no_id_twice(
+    desk: Desk,
+    kind: str,  # noqa: ARG001 - of account: the mark has configured the desk
+) -> None:
+    hedge = await desk.open("ETH", 300)
+    with put_back(desk):
+        assert (await desk.close(hedge)).state is State.CLOSED
+
+    await desk.restart()
+    await desk.trader.reconcile(desk.said.append)
+
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    assert len(desk.orders(hedge, Purpose.CLOSE)) == 2
+    desk.assert_flat()
+    assert_no_id_twice(desk)
+    desk.assert_ledger_is_true()
+
+    again = await desk.open("ETH", 300)  # the market is free, and trading goes on
+    assert again.state is State.OPEN
+    assert (await desk.close(again)).state is State.CLOSED
+    assert_no_id_twice(desk)
+
+
+@BOTH
+async def test_f5_a_copy_from_between_the_legs_ends_flat_or_whole(
+    desk: Desk,
+    kind: str,  # noqa: ARG001 - of account: the mark has configured the desk
+) -> None:
+    hedge = await desk.open("ETH", 300)
+    desk.world.fault(LIGHTER, "refuse", code=21739, reduce_only=True, times=2)
+    with put_back(desk):
+        await desk.close(hedge)
+
+    await desk.restart()
+    await desk.trader.reconcile(desk.said.append)
+
+    assert desk.naked() == 0
+    assert desk.store.hedge(hedge.id).state in {State.OPEN, State.CLOSED}
+    assert_no_id_twice(desk)
+    desk.assert_ledger_is_true()
+
+
+@BOTH
+async def test_f5_a_lost_ledger_is_told_and_its_orders_are_looked_for(
+    desk: Desk,
+    kind: str,  # noqa: ARG001 - of account: the mark has configured the desk
+) -> None:
+    start = desk.store.start
+    forgotten = await desk.open("ETH", 300)
+    desk.store.close()
+    remove(desk.path)
+    migrate.upgrade(desk.path, desk.world.clock)
+
+    await desk.restart()
+    await desk.trader.reconcile(desk.said.append)
+
+    told = [alert.text for alert in desk.store.unacknowledged()]
+    assert any("does not know the starts of the ledger that worked here" in t for t in told)
+    assert any("behind the venues" in text for text in told)
+    assert same_ledger(desk.store.start, start)
+    assert desk.store.start > start
+    assert desk.store.hedge(forgotten.id).state is State.CLOSED
+    desk.assert_flat()
+    assert_no_id_twice(desk)
+    desk.assert_ledger_is_true()
+
+
+async def test_f5_an_older_copy_is_recognised_by_its_start(desk: Desk) -> None:
+    with put_back(desk):
+        desk.store.close()
+        await desk.restart()
+        later = desk.store.start
+
+    await desk.restart()
+
+    (alert,) = desk.store.unacknowledged()
+    assert "is an older copy of the ledger that worked here before" in alert.text
+    assert desk.store.start > later
+
+
+async def test_f5_nothing_is_opened_before_the_venues_have_told_their_past_orders(
+    desk: Desk,
+) -> None:
+    hedge = await desk.open("SOL", 300)
+    with put_back(desk):
+        await desk.close(hedge)
+    desk.world.rewrite(X10, path="/user/orders/history", status=503)
+
+    await desk.restart()
+
+    with pytest.raises(UsageError, match=r"behind the venues is not known yet \(x10"):
+        await desk.open("ETH", 300)
+    desk.world.no_rewrites()
+    await desk.trader.reconcile(desk.said.append)
+    assert (await desk.open("ETH", 300)).state is State.OPEN
+    desk.assert_ledger_is_true()
+
+
+async def test_f5_a_clock_that_went_back_makes_no_start_twice(desk: Desk) -> None:
+    """The file of starts is gone as well: only the venue knows that later ones were given."""
+    hedge = await desk.open("ETH", 300)
+    with put_back(desk):
+        desk.store.overtake(desk.store.start + 10)
+        await desk.close(hedge)
+        given = desk.store.start
+    StartFile(desk.path).path.unlink()
+
+    await desk.restart()
+
+    assert desk.store.start > given
+    assert_no_id_twice(desk)
+    desk.assert_ledger_is_true()
