@@ -258,10 +258,12 @@ class LighterVenue:
                 record = await self._reads.old_record(client_index, payload.market_index())
             if record is None:
                 return _without_order(tx, final=tx.rejected)
+        fills = await self._reads.fills(prepared.order, record)
+        executed = sum((fill.size for fill in fills), ZERO)
         return Found(
             final=record.final,
-            filled=record.filled,
-            fills=await self._reads.fills(prepared.order, record),
+            filled=max(record.filled, executed),  # trades moved the position, whatever it says
+            fills=fills,
             venue_order_id=str(record.order_index),
             status=record.status,
         )

@@ -1,0 +1,1 @@
+"""What the venues hold, held against our own record."""
