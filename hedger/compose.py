@@ -35,7 +35,9 @@ from hedger.position_cache import PositionCache
 from hedger.preconditions import Preconditions
 from hedger.readlag import ReadLag
 from hedger.reconciler import Reconciler
+from hedger.reconciliation.accountlook import AccountLook
 from hedger.reconciliation.behind import Behind
+from hedger.reconciliation.forgetting import Forgetting
 from hedger.resolver import Resolver
 from hedger.riskdesk import RiskDesk, limits_of
 from hedger.rollback import RollbackEngine
@@ -71,6 +73,13 @@ def compose(
     lag = ReadLag(venues=venues, store=store, clock=clock, rules=settings.read_lag)
     lanes = Lanes(store, venues=venues, clock=clock, rules=settings.sequence, lag_s=lag.bound_s)
     facts = MarketFacts(venues=venues, quotes=quotes, store=store, clock=clock)
+    forgetting = Forgetting(
+        venues=venues,
+        store=store,
+        clock=clock,
+        rules=settings.recovery,
+        dedicated=settings.account.dedicated,
+    )
     dispatcher = Dispatcher(
         venues=venues,
         store=store,
@@ -103,6 +112,7 @@ def compose(
             facts=facts,
             clock=clock,
             dedicated=settings.account.dedicated,
+            forgetting=forgetting,
         ),
         facts=facts,
         clock=clock,
@@ -211,16 +221,26 @@ def compose(
         store=store,
         executor=executor,
         reconciler=Reconciler(
-            venues=venues,
+            accounts=AccountLook(
+                venues=venues,
+                store=store,
+                clock=clock,
+                retries=settings.retry_policy,
+                rules=settings.recovery,
+                dedicated=settings.account.dedicated,
+                claim=late.claim,
+            ),
             pair=settings.venues.order,
             store=store,
             executor=executor,
             ids=ids,
             clock=clock,
             dedicated=settings.account.dedicated,
-            retries=settings.retry_policy,
             rules=settings.recovery,
-            evidence=Evidence(venues=venues, store=store, lag=lag, clock=clock),
+            evidence=Evidence(
+                venues=venues, store=store, lag=lag, clock=clock, forgetting=forgetting
+            ),
+            forgetting=forgetting,
             stray=StrayOrders(
                 venues=venues,
                 store=store,

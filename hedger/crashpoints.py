@@ -35,6 +35,8 @@ STORE_SITES: Final = (
     "move_converging",
     "move_escalated",
     "note",
+    "lose",
+    "give_back",
     "intend",
     "intend_burn",
     "note_lane",

@@ -4,7 +4,8 @@ When a difference is believed: several successful reads, and a second source (S5
 The venue's list of positions is one source. Its list of the account's trades is the other: what
 was traded since the hedge was planned, when the market was flat, has to add up to the position
 that was read. Where the trades cannot be read, the same position must be read for as long as
-the read lag instead, so that one endpoint that is down leaves no leg alone.
+the read lag instead, so that one endpoint that is down leaves no leg alone. A venue that agrees
+with itself and not with our record may have forgotten: ``hedger/reconciliation/forgetting.py``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +20,10 @@ from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.money import ZERO, plain
 from hedger.ledger.store import Store
+from hedger.owned import forgotten
 from hedger.ports import Venue
 from hedger.readlag import ReadLag
+from hedger.reconciliation.forgetting import Forgetting
 from hedger.secondsource import traded_since_opened
 
 QUICK_S = 1.0
@@ -31,8 +34,15 @@ class Evidence:
     """What speaks against a difference that all reads agree on."""
 
     def __init__(
-        self, *, venues: Mapping[VenueId, Venue], store: Store, lag: ReadLag, clock: Clock
+        self,
+        *,
+        venues: Mapping[VenueId, Venue],
+        store: Store,
+        lag: ReadLag,
+        clock: Clock,
+        forgetting: Forgetting,
     ) -> None:
+        self._forgetting = forgetting
         self._clock = clock
         self._venues = venues
         self._store = store
@@ -58,6 +68,10 @@ class Evidence:
         if difference.hedge is None:
             return None
         hedge = self._store.hedge(difference.hedge)
+        if difference.read == difference.booked and forgotten(
+            self._store, hedge.id, difference.venue
+        ):
+            return None  # believed already: its own record and ours are the same
         young = self._may_be_old(hedge, difference.venue, asked_at)
         venue = self._venues[difference.venue]
         traded = await traded_since_opened(venue, self._store, hedge, difference.read, self._clock)
@@ -70,10 +84,14 @@ class Evidence:
             return None
         if young:
             return ""
-        return (
-            f"it shows {plain(difference.read)} {difference.symbol}, and its own trades make"
-            f" {plain(traded.net)}"
-        )
+        if await self._forgetting.believes(hedge, venue.id, difference.read, traded):
+            return None
+        return self._forgetting.doubt(hedge, venue.id, difference.read, traded)
+
+    def whole(self, hedge: Hedge) -> None:
+        """Both venues show an open hedge as it should be: no earlier doubt of it counts."""
+        for venue in hedge.venues:
+            self._forgetting.whole(hedge, venue)
 
     def _seen_for_long(self, difference: Difference, asked_at: datetime) -> bool:
         """Whether this very position is read for as long as reads may be late."""

@@ -1,16 +1,20 @@
 """
 Orders that are over for us and may not be over for the venue.
 
-An order that is dead behind its fence, or that a venue refused, stays watched for
-``recovery.watch_dead_s``, and one whose end is unknown while its hedge is over is looked up for
-ever, both less and less often. What a venue executed late after all is booked, alerted, and taken
-off or matched like any other exposure (reliability.md §1.1, hummingbot's lost orders). The ledger
+An order that ended with less than was asked for stays watched for ``recovery.watch_dead_s``: one
+that is dead behind its fence, that a venue refused, or that it called final with a part filled or
+nothing. One whose end is unknown while its hedge is over is looked up for ever. Both less and less
+often, and at once where a position appears that our fills do not explain (``claim``). What a venue
+executed late after all is booked, alerted, and taken off or matched like any other exposure, on a
+shared account too: what carries our id is ours (reliability.md §1.1, hummingbot's lost orders). The
+ledger
 takes the hedge up in the transaction that books the fill (``hedger/ledger/late.py``), so that it is
 driven to its end whoever booked it, and after a crash too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 
 from loguru import logger
 
@@ -19,11 +23,12 @@ from hedger.cancelling import cancel
 from hedger.clock import Clock
 from hedger.dispatcher import Dispatcher
 from hedger.domain.hedge import Hedge
-from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.ids import HedgeId, Symbol, VenueId
 from hedger.domain.money import ZERO, plain
-from hedger.domain.order import Filled, Found, Prepared
+from hedger.domain.order import Filled, Found, Side
 from hedger.errors import VenueError
 from hedger.executor import Executor
+from hedger.ledger.records import OrderRecord
 from hedger.ledger.store import Store
 from hedger.pace import Pace
 from hedger.ports import Venue
@@ -59,33 +64,60 @@ class LateWatch:
     async def run(self) -> None:
         """Look once at everything that is due."""
         now = self._clock.now()
-        for record in self._store.dead_since(now - timedelta(seconds=self._rules.watch_dead_s)):
-            prepared = record.prepared
+        for record in self._watched():
             age_s = (now - (record.done_at or record.prepared_at)).total_seconds()
-            if self._pace.due(prepared.order.id, age_s):
-                try:
-                    await self._look(prepared)
-                except VenueError as error:
-                    logger.warning("dead order {} is looked up later: {}", prepared.order.id, error)
+            if self._pace.due(record.prepared.order.id, age_s):
+                await self._try(record)
         for hedge in {prepared.order.hedge: None for prepared in self._store.open_intents()}:
             if self._store.hedge(hedge).state.terminal and self._pace.due(hedge):
                 await self._follow(hedge)
 
-    async def _look(self, prepared: Prepared) -> None:
-        """Whether a dead order is dead; one that the venue still works on is cancelled."""
+    async def claim(self, venue: VenueId, symbol: Symbol, excess: Decimal) -> None:
+        """
+        Look at every watched order that may have made a position beyond what our fills make.
+
+        Asked again and again for the same ``excess``, it looks less and less often.
+        """
+        side = Side.BUY if excess > ZERO else Side.SELL
+        watched = [
+            record
+            for record in self._watched()
+            if (order := record.prepared.order).venue == venue
+            and order.symbol == symbol
+            and order.side is side
+        ]
+        if watched and self._pace.due(f"{venue}:{symbol}:{plain(excess)}"):
+            for record in watched:
+                await self._try(record)
+
+    def _watched(self) -> Sequence[OrderRecord]:
+        since = self._clock.now() - timedelta(seconds=self._rules.watch_dead_s)
+        return self._store.short_since(since)
+
+    async def _try(self, record: OrderRecord) -> None:
+        try:
+            await self._look(record)
+        except VenueError as error:
+            name = record.prepared.order.id
+            logger.warning("order {} is looked up later: {}", name, error)
+
+    async def _look(self, record: OrderRecord) -> None:
+        """Whether an order ended as we believe; one that is still worked on is cancelled."""
+        prepared = record.prepared
         venue = self._venues[prepared.order.venue]
         found = await venue.find(prepared)
         if not isinstance(found, Found):
             return
         if not found.final:
             self._store.alert(
-                f"order {prepared.order.id} was believed dead, but {prepared.order.venue} works"
+                f"order {prepared.order.id} was believed {record.state}, but"
+                f" {prepared.order.venue} works"
                 " on it: asked to cancel it",
                 hedge=prepared.order.hedge,
             )
             await cancel(venue, prepared, self._lanes, self._store)
             self._pace.done(prepared.order.id)
-        elif found.complete and found.filled > ZERO:
+        elif found.complete and found.filled > record.filled_size:
             outcome = Filled(
                 prepared, found.filled, found.fills, found.venue_order_id, found.status
             )

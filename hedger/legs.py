@@ -22,6 +22,7 @@ from hedger.owned import note_taken, ours, own_size, proven_empty, shrunk
 from hedger.ports import Venue
 from hedger.position_cache import PositionCache
 from hedger.readlag import ReadLag, Watch
+from hedger.reconciliation.forgetting import Forgetting
 from hedger.reduction import Legs
 from hedger.secondsource import SinceOpened, traded_since_opened
 from hedger.together import together
@@ -37,14 +38,14 @@ LAGS_AGAINST_OUR_FILLS = 2  # a venue may for once be later than it declares (S1
 @dataclass(frozen=True, slots=True)
 class _Leg:
     """
-    One leg: its size, its market's rules, if nothing speaks against it, if others are there.
+    One leg: its size, its market's rules, what speaks against it, if others are there.
 
     ``unread`` is why it could not be read.
     """
 
     size: Decimal
     rules: Instrument
-    sure: bool = True
+    doubt: str = ""
     beside: bool = False
     unread: VenueError | None = None
 
@@ -85,8 +86,10 @@ class LegReader:
         facts: MarketFacts,
         clock: Clock,
         dedicated: bool,
+        forgetting: Forgetting,
     ) -> None:
         self._facts = facts
+        self._forgetting = forgetting
         self._venues = venues
         self._store = store
         self._positions = positions
@@ -116,7 +119,7 @@ class LegReader:
             b=b.size,
             rules_a=a.rules,
             rules_b=b.rules,
-            sure=a.sure and b.sure,
+            doubts={leg.rules.venue: leg.doubt for leg in looks if leg.doubt},
             unread=a.unread or b.unread,
             beside=frozenset(leg.rules.venue for leg in looks if leg.beside),
             clips=frozenset(
@@ -127,7 +130,7 @@ class LegReader:
     async def _leg(self, hedge: Hedge, venue: VenueId) -> _Leg:
         rules = await self._facts.reducing(venue, hedge.symbol)
         try:
-            position, sure = await self._settled(hedge, venue)
+            position, doubt = await self._settled(hedge, venue)
         except VenueError as error:
             if not proven_empty(self._store, hedge.id, venue):
                 raise
@@ -135,20 +138,21 @@ class LegReader:
         size = ours(
             position.size, own_size(self._store, hedge.id, venue), dedicated=self._dedicated
         )
-        return _Leg(size, rules, sure=sure, beside=position.size != size)
+        return _Leg(size, rules, doubt=doubt, beside=position.size != size)
 
     async def _gone(self, hedge: Hedge, venue: VenueId) -> _Leg:
         rules = await self._facts.reducing(venue, hedge.symbol)
         return _Leg(ZERO, rules)
 
-    async def _settled(self, hedge: Hedge, venue: VenueId) -> tuple[Position, bool]:
+    async def _settled(self, hedge: Hedge, venue: VenueId) -> tuple[Position, str]:
         """
-        A position that our own fills confirm, or one that two looks agree on, and if it is sure.
+        A position that our own fills confirm, or one that two looks agree on, and any doubt.
 
         A reading may be older than our last fill. It is believed against our fills at once where
         the account's trades make just that and hold every fill of ours; otherwise only when it
         began twice the read lag later (S17, S18, S37). Trades that contradict it delay it by the
-        read lag and leave it unsure, but never hold back what takes exposure off (S5).
+        read lag and leave it in doubt, but never hold back what takes exposure off (S5). A venue
+        that has forgotten our fills is believed after a while, and so is one that has them again.
         """
         booked = own_size(self._store, hedge.id, venue)
         lag = self._lag.bound(venue)
@@ -170,7 +174,8 @@ class LegReader:
             if position.size == booked:
                 if last is not None:
                     self._lag.shown(venue, "a position", watch, since=last, asked_at=asked_at)
-                return position, True
+                self._forgetting.whole(hedge, venue)
+                return position, ""
             watch.missed(asked_at)
             since = same.since(position.size, asked_at)
             late = last is None or asked_at > last + LAGS_AGAINST_OUR_FILLS * lag
@@ -178,13 +183,27 @@ class LegReader:
                 traded = await self._traded(hedge, position)
                 explained = traded is not None and traded.explains(position.size)
                 against = traded is not None and not explained and shrunk(position.size, booked)
+                if late and against and await self._forgotten(hedge, position, traded):
+                    return position, ""
                 if explained or (late and (not against or asked_at - since > lag)):
                     self._disagree(hedge, position, booked)
+                    await self._forgetting.take_back(hedge, venue, position.size)
                     if explained and not self._dedicated:
                         note_taken(self._store, hedge, position)
-                    return position, not against
+                    return position, self._doubt(hedge, position, traded) if against else ""
             await self._clock.sleep(SECOND_LOOK_S if late else LOOK_S)
         raise UnavailableError(venue, f"the {hedge.symbol} position keeps changing")
+
+    async def _forgotten(
+        self, hedge: Hedge, position: Position, traded: SinceOpened | None
+    ) -> bool:
+        if traded is None:
+            return False
+        return await self._forgetting.believes(hedge, position.venue, position.size, traded)
+
+    def _doubt(self, hedge: Hedge, position: Position, traded: SinceOpened | None) -> str:
+        assert traded is not None
+        return self._forgetting.doubt(hedge, position.venue, position.size, traded)
 
     async def _traded(self, hedge: Hedge, position: Position) -> SinceOpened | None:
         venue = self._venues[position.venue]

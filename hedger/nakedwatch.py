@@ -123,11 +123,21 @@ class NakedWatch:
         return exposure(self._store, hedge, dedicated=self._dedicated)
 
     def _since(self, hedge: Hedge) -> datetime:
-        """Not later than the truth: an opening hedge since its first order was committed."""
+        """
+        Since when, as early as anything shows it.
+
+        An opening hedge since its first order was committed, another one since the reading.
+        """
         orders = self._store.orders_of(hedge.id)
         if hedge.opened_at is None and orders:
             return orders[0].prepared_at
-        return self._clock.now()
+        looks = [self._store.last_observation(venue, hedge.symbol) for venue in hedge.venues]
+        shown_at = [
+            look.read_started_at
+            for venue, look in zip(hedge.venues, looks, strict=True)
+            if look is not None and look.size != own_size(self._store, hedge.id, venue)
+        ]
+        return min([self._clock.now(), *shown_at])
 
     def _due(self, key: str, span_s: float) -> bool:
         """Whether it is time for another alert; then the next one is due at twice the span."""

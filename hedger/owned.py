@@ -16,7 +16,8 @@ from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.market import Position
 from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Purpose
-from hedger.ledger.records import taken_key
+from hedger.ledger import lost
+from hedger.ledger.records import lost_key, taken_key
 from hedger.ledger.store import Store
 
 
@@ -45,12 +46,12 @@ def shrunk(read: Decimal, own: Decimal) -> bool:
 
 def own_size(store: Store, hedge: HedgeId, venue: VenueId) -> Decimal:
     """
-    What our fills make of a leg, less what was proven to be taken from it, in signed coins.
+    What our fills make of a leg, less what was taken from it or forgotten, in signed coins.
 
     Always the same side as our fills, or nothing.
     """
     booked = store.leg_size(hedge, venue)
-    own = booked - taken(store, hedge, venue)
+    own = booked - taken(store, hedge, venue) - forgotten(store, hedge, venue)
     return own if own * booked > ZERO else ZERO
 
 
@@ -71,6 +72,11 @@ def proven_empty(store: Store, hedge: HedgeId, venue: VenueId) -> bool:
 def taken(store: Store, hedge: HedgeId, venue: VenueId) -> Decimal:
     """What somebody else took off a leg, as the part of our fills that is gone; signed coins."""
     return Decimal(store.meta(taken_key(hedge, venue)) or 0)
+
+
+def forgotten(store: Store, hedge: HedgeId, venue: VenueId) -> Decimal:
+    """What a venue no longer knows of a leg, as the part of our fills that is gone."""
+    return lost.size_in(store.meta(lost_key(hedge, venue)))
 
 
 def note_taken(store: Store, hedge: Hedge, position: Position) -> None:
@@ -116,11 +122,13 @@ def tell_unaccounted(store: Store, hedge: Hedge) -> None:
     """
     for venue in hedge.venues:
         booked, gone = store.leg_size(hedge.id, venue), taken(store, hedge.id, venue)
-        if booked == gone:
+        lost_there = forgotten(store, hedge.id, venue)
+        if booked == gone + lost_there:
             continue
+        also = f" and {plain(lost_there)} to be forgotten by the venue" if lost_there else ""
         text = (
             f"hedge {hedge.id} ends while our fills make {plain(booked)} {hedge.symbol} on"
-            f" {venue}, and {plain(gone)} of that is known to be taken by somebody else:"
+            f" {venue}, and {plain(gone)} of that is known to be taken by somebody else{also}:"
             " look at what both accounts hold"
         )
         logger.error("{}", text)

@@ -17,10 +17,9 @@ from datetime import datetime, timedelta
 from loguru import logger
 
 from hedger.clock import Clock
-from hedger.differences import Difference, Kind, Readings, Tolerance, differences
+from hedger.differences import Difference, Kind, Readings
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import Symbol, VenueId
-from hedger.domain.market import Position
 from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Side
 from hedger.errors import VenueError
@@ -29,10 +28,8 @@ from hedger.executor import Executor
 from hedger.ids import IdMaker
 from hedger.ledger.records import MarketBusyError
 from hedger.ledger.store import Store
-from hedger.owned import own_size
-from hedger.ports import Venue
-from hedger.retrying import asking
-from hedger.settings import RetryPolicy
+from hedger.reconciliation.accountlook import AccountLook
+from hedger.reconciliation.forgetting import Forgetting
 from hedger.settings_recovery import Recovery as Rules
 from hedger.settling import left_key
 from hedger.stray import StrayOrders
@@ -65,7 +62,7 @@ class Reconciler:
     def __init__(
         self,
         *,
-        venues: Mapping[VenueId, Venue],
+        accounts: AccountLook,
         pair: tuple[VenueId, VenueId],
         store: Store,
         executor: Executor,
@@ -74,11 +71,11 @@ class Reconciler:
         ids: IdMaker,
         clock: Clock,
         dedicated: bool,
-        retries: RetryPolicy,
         rules: Rules,
+        forgetting: Forgetting,
     ) -> None:
-        self._retries = retries
-        self._venues = venues
+        self._forgetting = forgetting
+        self._accounts = accounts
         self._pair = pair
         self._store = store
         self._executor = executor
@@ -90,17 +87,19 @@ class Reconciler:
         self._rules = rules
         self._told: dict[Kind, set[str]] = {kind: set() for kind in Kind}
         self._doubted: set[str] = set()
-        self._read_s = float("-inf")
         # confirmed, not ours to touch: believed for as long as they read the same
         self._untouched: list[Difference] = []
 
     async def look(self, kinds: frozenset[Kind] = ALL_KINDS) -> Report:
         """Find differences that all evidence agrees on; changes nothing but the record of them."""
         asked_at = self._clock.now()
-        readings, in_doubt = await self._read()
+        readings, in_doubt = await self._accounts.read()
+        await self._accounts.claim(readings)
         undecided: list[Difference] = []
-        first = [d for d in await self._differences(readings) if d.kind in kinds]
+        first = [d for d in await self._accounts.differences(readings) if d.kind in kinds]
+        self._note_whole(readings, first)
         agreed: list[Difference] = []
+        contradicting: dict[VenueId, str] = {}
         confirmed = [difference for difference in first if difference in self._untouched]
         if first := [difference for difference in first if difference not in self._untouched]:
             agreed, asked_at, again = await self._look_again(first)
@@ -111,11 +110,11 @@ class Reconciler:
             if doubt is None:
                 confirmed.append(difference)
             elif doubt:
-                in_doubt = {**in_doubt, difference.venue: doubt}
+                contradicting[difference.venue] = doubt
                 unread.discard(difference.venue)
             else:
                 undecided.append(difference)
-        report = self._report(confirmed, in_doubt, kinds)
+        report = self._report(confirmed, in_doubt, kinds, contradicting)
         return replace(report, unread=frozenset(unread), undecided=undecided)
 
     async def _look_again(
@@ -129,9 +128,9 @@ class Reconciler:
         for _ in range(looks):
             await self._clock.sleep(pause_s)
             asked_at = self._clock.now()
-            readings, failed = await self._read()
+            readings, failed = await self._accounts.read()
             in_doubt |= failed
-            present = await self._differences(readings)
+            present = await self._accounts.differences(readings)
             agreed = [difference for difference in agreed if difference in present]
             if not agreed:
                 break
@@ -142,6 +141,7 @@ class Reconciler:
         confirmed: Sequence[Difference],
         in_doubt: Mapping[VenueId, str],
         kinds: frozenset[Kind],
+        contradicting: Mapping[VenueId, str],
     ) -> Report:
         untouched = [
             d
@@ -152,10 +152,17 @@ class Reconciler:
             self._untouched = untouched
         blocked = frozenset((d.venue, d.symbol) for d in untouched)
         confirmed = [d for d in confirmed if not self._left(d)]
-        self._tell(confirmed, in_doubt, kinds)
+        self._tell(confirmed, in_doubt, kinds, contradicting)
         return Report(
-            differences=confirmed, in_doubt=in_doubt, blocked=blocked, cooling=self._cooling()
+            differences=confirmed,
+            in_doubt={**in_doubt, **contradicting},
+            blocked=blocked | self._may_come_back(),
+            cooling=self._cooling(),
         )
+
+    def _may_come_back(self) -> frozenset[tuple[VenueId, Symbol]]:
+        """Where a shared account may soon have a lost leg of ours again: it stays alone there."""
+        return frozenset() if self._dedicated else self._forgetting.lately()
 
     async def run(self) -> Report:
         """Look, and bring what differs back to agreement, leg after leg of each hedge."""
@@ -176,7 +183,7 @@ class Reconciler:
     @property
     def age_s(self) -> float:
         """How long ago both accounts were last read, in seconds."""
-        return self._clock.monotonic_s() - self._read_s
+        return self._accounts.age_s
 
     async def glance(self) -> None:
         """
@@ -193,8 +200,22 @@ class Reconciler:
             if hedge.state is State.OPEN:
                 self._cool(hedge)
                 await self._executor.converge(hedge, Target.MATCH, difference.text())
-        elif self._dedicated:
+        elif not await self._give_back(difference) and self._dedicated:
             await self.take_off(difference.symbol, difference.text())
+
+    async def _give_back(self, difference: Difference) -> bool:
+        """Whether a position is a leg of ours that its venue had forgotten; it is driven then."""
+        try:
+            hedge = await self._forgetting.explains(
+                difference.symbol, difference.venue, difference.read
+            )
+        except VenueError as error:
+            logger.warning("whose {} is: {}", difference.text(), error)
+            return False
+        if hedge is None:
+            return False
+        await self._executor.resume(hedge)
+        return True
 
     # -- what a person took over, and markets that are left alone for a while -----------------
 
@@ -240,51 +261,20 @@ class Reconciler:
             return None
         return await self._executor.resume(orphan)
 
-    async def _differences(self, readings: Readings) -> list[Difference]:
-        live = self._store.live()
-        booked = {
-            (hedge.id, venue): own_size(self._store, hedge.id, venue)
-            for hedge in live
-            for venue in hedge.venues
-        }
-        steps = {}
-        for hedge in live:
-            for venue in hedge.venues:
-                try:
-                    rules = await self._venues[venue].instrument(hedge.symbol)
-                except VenueError as error:
-                    logger.warning("no size step of {} on {}: {}", hedge.symbol, venue, error)
-                    continue  # then every difference counts
-                steps[venue, hedge.symbol] = rules.size_step
-        return differences(
-            live,
-            booked,
-            readings,
-            dedicated=self._dedicated,
-            tolerance=Tolerance(steps=steps, usd=self._rules.tolerance_usd),
-        )
-
-    async def _read(self) -> tuple[Readings, dict[VenueId, str]]:
-        self._read_s = self._clock.monotonic_s()
-        readings: dict[VenueId, Mapping[Symbol, Position]] = {}
-        in_doubt: dict[VenueId, str] = {}
-
-        async def read(venue: Venue) -> None:
-            try:
-                readings[venue.id] = await asking(venue.positions, self._retries, self._clock)
-            except VenueError as error:
-                in_doubt[venue.id] = error.detail
-                logger.warning("{} is in doubt: {}", venue.id, error.detail)
-
-        await together(read(venue) for venue in self._venues.values())
-        self._store.observe([p for positions in readings.values() for p in positions.values()])
-        return readings, in_doubt
+    def _note_whole(self, readings: Readings, found: Sequence[Difference]) -> None:
+        """Tell where both venues were read and an open hedge is as it should be."""
+        differing = {difference.hedge for difference in found}
+        for hedge in self._store.live():
+            read = all(venue in readings for venue in hedge.venues)
+            if hedge.state is State.OPEN and read and hedge.id not in differing:
+                self._evidence.whole(hedge)
 
     def _tell(
         self,
         confirmed: Sequence[Difference],
         in_doubt: Mapping[VenueId, str],
         kinds: frozenset[Kind],
+        contradicting: Mapping[VenueId, str],
     ) -> None:
         """One alert per new finding, not one per look."""
         for kind in sorted(kinds):
@@ -296,6 +286,7 @@ class Reconciler:
         if kinds != ALL_KINDS:
             return
         doubts = {f"{venue} is in doubt: {why}" for venue, why in in_doubt.items()}
+        doubts |= {f"{venue} contradicts our record: {w}" for venue, w in contradicting.items()}
         for text in sorted(doubts - self._doubted):
             self._store.event("venue_in_doubt", text, level="warning")
         self._doubted = doubts

@@ -4,7 +4,8 @@ What the next order of a rollback is: a pure function of the real sizes of both 
 Nothing here knows what was planned: sizes and sides come from the positions alone (seed 004).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from hedger.domain.hedge import Target
@@ -20,10 +21,10 @@ class Legs:
     """
     Both signed sizes in coins, with the rules of their markets.
 
-    Where they are not ``sure``, a venue contradicts itself: what they say may be taken off, and
-    nothing may be concluded from them. The same goes for one that is ``unread``: its venue could
-    not be asked, and our own record proves that nothing of this hedge is there. On the venues
-    ``beside``, the position holds more than what is ours. Those that ``clips`` names cut a
+    ``doubts`` say which venue contradicts itself or our record, and how: what it shows may be
+    taken off, and nothing may be concluded from it. The same goes for one that is ``unread``: its
+    venue could not be asked, and our own record proves that nothing of this hedge is there. On the
+    venues ``beside``, the position holds more than what is ours. Those that ``clips`` names cut a
     reduce-only order above the position to it.
     """
 
@@ -31,7 +32,7 @@ class Legs:
     b: Decimal
     rules_a: Instrument
     rules_b: Instrument
-    sure: bool = True
+    doubts: Mapping[VenueId, str] = field(default_factory=dict)
     unread: VenueError | None = None
     beside: frozenset[VenueId] = frozenset()
     clips: frozenset[VenueId] = frozenset()

@@ -33,7 +33,6 @@ from hedger.reduction import Legs, Reached, Reduction, next_reduction, within_ca
 from hedger.settings import Rollback as Rules
 from hedger.urgency import pressed
 
-CONTRADICTED = "a position and the trades of its account contradict each other"
 SINCE = "; since then "
 FILLED_LATE = "an order filled late while both legs were read"
 
@@ -120,9 +119,12 @@ class RollbackEngine:
             legs = await self._legs.read(hedge)
             step = next_reduction(legs, hedge.target)
         if isinstance(step, Reached):
-            _assure(hedge, legs)
-            if self._store.leg_sizes(hedge) != booked:
-                raise UnavailableError(hedge.venue_a, FILLED_LATE)
+            _assure(legs)
+            for venue, before, now in zip(
+                hedge.venues, booked, self._store.leg_sizes(hedge), strict=True
+            ):
+                if now != before:
+                    raise UnavailableError(venue, FILLED_LATE)
         return legs, step
 
     async def _reduce(
@@ -231,17 +233,17 @@ class RollbackEngine:
         return self._store.move(hedge, State.ESCALATED, why)
 
 
-def _assure(hedge: Hedge, legs: Legs) -> None:
+def _assure(legs: Legs) -> None:
     """
     Nothing is over before both venues say so.
 
     Raises:
-        VenueError: one of them was not asked, or contradicts itself.
+        VenueError: one of them was not asked, or contradicts itself or our record.
     """
     if legs.unread is not None:
         raise legs.unread
-    if not legs.sure:
-        raise UnavailableError(hedge.venue_a, CONTRADICTED)
+    for venue, why in legs.doubts.items():
+        raise UnavailableError(venue, why)
 
 
 def _and_then(before: str, error: Exception) -> str:

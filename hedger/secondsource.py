@@ -56,7 +56,7 @@ async def traded_since_opened(
         return None
     ours = store.trades_of(hedge.id, venue.id)
     found: SinceOpened | None = None
-    for since in [*sorted(ours.values())[:1], _planned(venue, hedge)]:
+    for since in [*sorted(ours.values())[:1], planned_at(venue, hedge)]:
         try:
             traded = await overlapping(partial(venue.traded, hedge.symbol, since), clock)
         except VenueError as error:
@@ -70,7 +70,7 @@ async def traded_since_opened(
     return found
 
 
-def _planned(venue: Venue, hedge: Hedge) -> datetime:
+def planned_at(venue: Venue, hedge: Hedge) -> datetime:
     """When the hedge was planned, not later than so on the venue's clock."""
     offset = venue.offset
     if offset is None:

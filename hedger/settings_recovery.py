@@ -31,6 +31,8 @@ class Recovery(Section):
     naked_alert_s: Seconds = 60.0
     clock_offset_s: Seconds = 1.0
     retry_max_s: Seconds = 300.0
+    forgotten_reads: Annotated[int, Field(ge=3, le=100)] = 3
+    forgotten_span_s: Annotated[float, Field(ge=60, le=3_600)] = 180.0
 
 
 class Accounts(Section):

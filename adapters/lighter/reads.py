@@ -5,10 +5,13 @@ Weights (lighter.md §2, premium tier, 24,000 a minute): nextNonce 6, accountIna
 trades 600, the rest 300. A standard account has 60 requests a minute whatever they are.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
+
+from loguru import logger
 
 from adapters.common.identities import Listing
 from adapters.common.marketbook import ANY_AGE, MarketBook
@@ -31,11 +34,13 @@ from hedger.domain.market import (
 )
 from hedger.domain.money import ZERO
 from hedger.domain.order import Fill, Order, PastOrder
-from hedger.errors import DriftError
+from hedger.errors import DriftError, UnavailableError
 
 PAGE: Final = 100
 NEWEST: Final = 50  # transactions of the account among which the user of a nonce is looked for
 MAX_PAGES: Final = 200
+NOTHING_S: Final = 1.0
+"""How long to wait for the trades of an order that is said to have none."""
 MAX_OLD_PAGES: Final = 3
 PAGE_MARGIN: Final = timedelta(hours=2)
 
@@ -263,11 +268,22 @@ class Reads:
         """
         The trades of one order.
 
-        This is the dearest call, so it is made once the order has ended, and not at all when
-        nothing was filled.
+        This is the dearest call, so it is made once the order has ended. Where nothing is said
+        to be filled it has a short time: what the order says stands without it, for the other
+        leg may wait.
         """
-        if not record.final or record.filled == ZERO:
+        if not record.final:
             return ()
+        if record.filled != ZERO:
+            return await self._trades(order, record)
+        try:
+            async with asyncio.timeout(NOTHING_S):
+                return await self._trades(order, record)
+        except (TimeoutError, UnavailableError) as error:
+            logger.debug("{}: whether {} has no trades: {}", self._venue, order.id, error)
+            return ()
+
+    async def _trades(self, order: Order, record: orders.OrderRecord) -> tuple[Fill, ...]:
         rows: list[Row] = []
         pages = self._pages(
             "trades",

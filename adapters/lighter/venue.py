@@ -298,10 +298,12 @@ class LighterVenue:
         if record.market != payload.market_index():
             what = f"{prepared.order.id} is there on market {record.market}"
             raise ContradictionError(self._id, what)
+        fills = await self._reads.fills(prepared.order, record)
+        executed = sum((fill.size for fill in fills), ZERO)
         return Found(
             final=record.final,
-            filled=record.filled,
-            fills=await self._reads.fills(prepared.order, record),
+            filled=max(record.filled, executed),  # trades moved the position, whatever it says
+            fills=fills,
             venue_order_id=str(record.order_index),
             status=record.status,
         )

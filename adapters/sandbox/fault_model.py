@@ -33,6 +33,7 @@ class Kind(StrEnum):
     KEEP_WORKING = (
         "keep_working"  # `fraction` fills, the rest stays; it fills `seconds` later, if > 0
     )
+    LATE_REST = "late_rest"  # ends with `fraction` filled; `seconds` later the rest fills after all
     HANG = "hang"  # processed at once, answered `seconds` later
     CLOSE_STREAM = "close_stream"  # the stream that asks is closed
     SILENCE_STREAM = "silence_stream"  # streams stay open and say nothing for `seconds`
@@ -134,6 +135,10 @@ _SPECS: Mapping[Kind, _Spec] = {
     Kind.KEEP_WORKING: _Spec(
         (Op.ORDER,),
         {"fraction": (fields.fraction, Decimal(0)), "seconds": (fields.seconds, 0.0)},
+    ),
+    Kind.LATE_REST: _Spec(
+        (Op.ORDER,),
+        {"fraction": (fields.fraction, Decimal(0)), "seconds": (fields.seconds, _REQUIRED)},
     ),
     Kind.HANG: _Spec((Op.ORDER,), {"seconds": (fields.seconds, _REQUIRED), "op": _OP}),
     Kind.CLOSE_STREAM: _Spec((Op.STREAM,), {}),

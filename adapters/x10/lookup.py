@@ -1,9 +1,12 @@
 """What became of one order: asked by our id, then its trades by X10's id (x10.md §3.3)."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
+
+from loguru import logger
 
 from adapters.x10 import sightings
 from adapters.x10.fields import Row, rows_of
@@ -13,11 +16,14 @@ from hedger.clock import Clock
 from hedger.domain.ids import Sent, VenueId
 from hedger.domain.money import ZERO
 from hedger.domain.order import Fill, NotFound, Order, PastOrder, Prepared, Side, Sighting
-from hedger.errors import DriftError
+from hedger.errors import DriftError, UnavailableError
 
 TRADED_EARLY: Final = timedelta(seconds=2)
 """How much older than its order a trade's stamp may be: they come from different machines."""
 
+
+NOTHING_S: Final = 1.0
+"""How long to wait for the trades of an order that is said to have none."""
 
 YOUNG: Final = timedelta(seconds=2)
 """How long before its expiry an order is taken for one that may have expired."""
@@ -51,9 +57,12 @@ class Lookup:
         if not rows:
             return NotFound(asked_at=asked_at)
         states = [sightings.order_state(row, prepared.order, market) for row in rows]
-        fills: list[Fill] = []
         if sightings.traded(states) != ZERO:
             fills = await self._fills(prepared.order, market, states)
+        elif all(state.final for state in states):
+            fills = await self._fills_of_none(prepared.order, market, states)
+        else:
+            fills = []
         return sightings.found(states, fills, self._clock.now(), self._read_lag_s)
 
     async def past_orders(self, since: datetime, names: Names) -> list[PastOrder]:
@@ -128,6 +137,21 @@ class Lookup:
         rows = await self._http.rows("/user/trades", [("market", market), LIMIT], past_it)
         own = [row for row in rows if row.id("orderId") in ids]
         return [sightings.fill(self._venue, row, order, market) for row in own]
+
+    async def _fills_of_none(
+        self, order: Order, market: str, states: Sequence[sightings.OrderState]
+    ) -> list[Fill]:
+        """
+        The trades of orders that are said to have none.
+
+        What the orders say stands where the trades do not come soon: the other leg may wait.
+        """
+        try:
+            async with asyncio.timeout(NOTHING_S):
+                return await self._fills(order, market, states)
+        except (TimeoutError, UnavailableError) as error:
+            logger.debug("{}: whether {} has no trades: {}", self._venue, order.id, error)
+            return []
 
     def _market_in(self, prepared: Prepared) -> str:
         try:

@@ -104,18 +104,20 @@ def found(
     Everything known about our id, as one.
 
     Where the venue does not say how much was filled, the trades say it, but they may lag: they
-    are believed only once the order has been at rest for longer than the lag.
+    are believed only once the order has been at rest for longer than the lag. Trades of an ended
+    order that make more than it says are true: they moved the position.
     """
     assert states
     total = traded(states)
+    executed = sum((one.size for one in fills), ZERO)
     final = all(state.final for state in states)
     if total is None:
-        total = sum((one.size for one in fills), ZERO)
+        total = executed
         rested = now - max(state.updated_at for state in states)
         final = final and rested > timedelta(seconds=read_lag_s)
     return Found(
         final=final,
-        filled=total,
+        filled=max(total, executed),
         fills=tuple(sorted(fills, key=lambda one: (one.at, one.trade_id))),
         venue_order_id=",".join(state.id for state in states),
         status=", ".join(state.status for state in states),

@@ -11,6 +11,9 @@ Unknown is None: the price result while coins are held (or when our fills do not
 they went), everything that orders decide while one of them is unsettled, the funding until the
 payments were read through the hedge's last settlement, the rollback of coins whose entry is
 not ours.
+
+Coins that a venue has forgotten (``hedger/ledger/lost.py``) are written off at their entry: what
+our fills moved for them is taken out of the price again, as ``lost_usd``. Their fees stay charged.
 """
 
 from dataclasses import dataclass
@@ -78,10 +81,14 @@ def of_hedge(row: dict[str, Any]) -> dict[str, Any]:
     amounts = _split(row, legs)
     known = list(amounts.values())
     net = None if None in known else _sum(*(value for value in known if value is not None))
+    lost = [_lost(row, name) for name in "ab"]
     return {
         **{key: row[key] for key in KEPT},
         "size_a": _text(legs[0].size),
         "size_b": _text(legs[1].size),
+        "lost_a": _text(lost[0]),
+        "lost_b": _text(lost[1]),
+        "lost_usd": _text(_written_off(legs, lost)) if any(lost) else None,
         **{key: _text(value) for key, value in amounts.items()},
         "net_usd": _text(net),
         "cash_usd": _text(_sum(*(leg.cash_usd for leg in legs))),
@@ -108,8 +115,13 @@ def _split(row: dict[str, Any], legs: list[Leg]) -> dict[str, Decimal | None]:
         fees = _sum(fees, -leg.fees_paid_usd, rolled_fees_usd)
         rollback = _sum(rollback, rolled_usd, -rolled_fees_usd)
     finished = row["state"] is not None and State(row["state"]).terminal
-    if not finished or any(leg.size != ZERO for leg in legs):
+    lost = [_lost(row, name) for name in "ab"]
+    gone = all(leg.size == size for leg, size in zip(legs, lost, strict=True))
+    written_off = _written_off(legs, lost)
+    if not finished or not gone or written_off is None:
         price = None
+    elif price is not None:
+        price = _sum(price, written_off)
     complete = finished and all(_funding_known(row, legs, name) for name in "ab")
     funding = _sum(*(leg.funding_usd for leg in legs)) if complete else None
     return {
@@ -130,6 +142,28 @@ def _funding_known(row: dict[str, Any], legs: list[Leg], name: str) -> bool:
         return False
     through = row[f"{name}_funding_through"]
     return bool(last < first) or (through is not None and through >= last)
+
+
+def _lost(row: dict[str, Any], name: str) -> Decimal:
+    """Signed coins of a leg that its venue has forgotten."""
+    return Decimal(row[f"{name}_lost"] or 0)
+
+
+def _written_off(legs: list[Leg], lost: list[Decimal]) -> Decimal | None:
+    """
+    What our fills moved for coins that were lost, taken back; None when their entry is not ours.
+
+    A position that vanishes leaves the cash as it was before it was opened.
+    """
+    total = ZERO
+    for leg, size in zip(legs, lost, strict=True):
+        if size == ZERO:
+            continue
+        share = SHARE.divide(size, leg.open_size) if leg.open_size != ZERO else ZERO
+        if not ZERO < share <= 1:
+            return None
+        total = _sum(total, -SHARE.quantize(SHARE.multiply(leg.open_usd, share), QUANTUM))
+    return total
 
 
 def leg_of(row: dict[str, Any], name: str) -> Leg:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from hedger.errors import UsageError
+from hedger.ledger.records import LOST
 from hedger.ledger.text import instant_text
 
 DEFAULT_LIMIT = 200
@@ -147,6 +148,14 @@ _EVENTS = Kind(
     state="x.to_state",
 )
 
+
+def _lost(leg: str) -> str:
+    """What the venue of a leg has forgotten, in signed coins."""
+    key = f"'{LOST}' || x.id || ':' || x.venue_{leg}"
+    found = f"m.key = {key} AND m.value <> ''"
+    return f"(SELECT json_extract(m.value, '$.size') FROM meta m WHERE {found})"  # noqa: S608 (our own words)
+
+
 _PNL = Kind(
     name="pnl",
     columns={
@@ -161,6 +170,8 @@ _PNL = Kind(
                 "funding_through",
             )
         },
+        "a_lost": _lost("a"),
+        "b_lost": _lost("b"),
         "unsettled": (
             "EXISTS (SELECT 1 FROM orders o WHERE o.hedge_id = x.id"
             " AND o.state IN ('prepared', 'unresolved'))"

@@ -40,6 +40,6 @@ AUDIT = {
     ),
     "pnl": (
         "id", "symbol", "state", "size_a", "size_b", "price_usd", "fees_usd", "funding_usd",
-        "rollback_cost_usd", "net_usd",
+        "rollback_cost_usd", "net_usd", "lost_usd",
     ),
 }  # fmt: skip

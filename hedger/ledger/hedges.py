@@ -55,7 +55,7 @@ _SIZES = Query(
     part=_OF_HEDGE,
 )
 _TRADES = Query(
-    sa.select(_FILL.trade_id, _FILL.at)
+    sa.select(_FILL.trade_id, _FILL.at, _FILL.side, _FILL.size)
     .where(_FILL.hedge_id == given("hedge"), _FILL.venue == given("on_venue"))
     .order_by(_FILL.at, _FILL.trade_id)
 )
@@ -230,6 +230,12 @@ def live_on(conn: Connection, symbol: Symbol) -> Hedge | None:
 def trades_of(conn: Connection, hedge_id: HedgeId, venue: VenueId) -> dict[str, datetime]:
     """Trade ids of our fills on one leg and their stamps, on the venue's clock."""
     return {row.trade_id: row.at for row in _TRADES.all(conn, hedge=hedge_id, on_venue=venue)}
+
+
+def fills_of(conn: Connection, hedge_id: HedgeId, venue: VenueId) -> dict[str, Decimal]:
+    """Trade ids of our fills on one leg and their sizes, in signed coins."""
+    found = _TRADES.all(conn, hedge=hedge_id, on_venue=venue)
+    return {row.trade_id: row.size * _side(row.side).sign for row in found}
 
 
 def leg_size(conn: Connection, hedge_id: HedgeId, venue: VenueId) -> Decimal:

@@ -56,9 +56,10 @@ _NEW_BURN = inserting(t.burns)
 _BURNS_OF = Query(sa.select(t.burns).where(_BURN.order_id == given("order")).order_by(_BURN.seq))
 _OPEN_INTENTS = Query(_OPEN)
 _OPEN_INTENTS_OF = Query(_OPEN.where(_OF_HEDGE), part=_BY_HEDGE)
-_DEAD_SINCE = Query(
+_SHORT = (OrderState.DEAD, OrderState.REFUSED, OrderState.ZERO, OrderState.PARTIAL)
+_SHORT_SINCE = Query(
     _ORDERS.where(
-        sa.or_(_ROW.state == OrderState.DEAD, _ROW.state == OrderState.REFUSED),
+        sa.or_(*(_ROW.state == state for state in _SHORT)),
         _ROW.status != NEVER_SENT,
         _ROW.done_at >= given("since"),
     )
@@ -215,11 +216,11 @@ def open_intents(conn: Connection, hedge: HedgeId | None) -> list[Prepared]:
     return _OPEN_INTENTS_OF.made(conn, _prepared, hedge=hedge)
 
 
-def dead_since(conn: Connection, since: datetime, limit: int) -> list[OrderRecord]:
-    """Orders that were sent and should have no effect, since an instant, the newest ones."""
+def short_since(conn: Connection, since: datetime, limit: int) -> list[OrderRecord]:
+    """Orders that ended since an instant with less than was asked for, the newest ones."""
     # the same question for a minute, so that its answer can be remembered
     minute = since.replace(second=0, microsecond=0)
-    found = _DEAD_SINCE.made(conn, _record, since=minute, limit=limit)
+    found = _SHORT_SINCE.made(conn, _record, since=minute, limit=limit)
     return [record for record in found if record.done_at is None or record.done_at >= since]
 
 

@@ -40,13 +40,22 @@ def take_up(session: Session, row: Any, outcome: Filled) -> Hedge | None:
     text = f"order {row.id} {was} filled {plain(outcome.size)} {hedge.symbol} late on {row.venue}"
     other = hedges.live_on(session.conn, hedge.symbol) if hedge.state.terminal else None
     events.alert(session, text + _waits(hedge, other), hedge.id, {"order": row.id})
-    if other is not None:
-        events.set_meta(session, _key(hedge), text)
-        return None
     if hedge.state is State.OPEN:
         target = Changes(target=Target.MATCH)
         return hedges.move(session, hedge, State.CONVERGING, text, changes=target)
-    return hedges.reopen(session, hedge, text) if hedge.state.terminal else None
+    return reopen_or_wait(session, hedge, text) if hedge.state.terminal else None
+
+
+def reopen_or_wait(session: Session, ended: Hedge, text: str) -> Hedge | None:
+    """
+    Take up a hedge that was over; None where it waits, because another one has its market.
+
+    Which of both it is, is told by whoever calls.
+    """
+    if hedges.live_on(session.conn, ended.symbol) is not None:
+        events.set_meta(session, _key(ended), text)
+        return None
+    return hedges.reopen(session, ended, text)
 
 
 def take_up_next(session: Session, ended: Hedge) -> None:

@@ -114,6 +114,10 @@ class Reader:
         """The venue's names and stamps of our own fills of the hedge there, oldest first."""
         return self._ask(hedges.trades_of, hedge_id, venue)
 
+    def fills_of(self, hedge_id: HedgeId, venue: VenueId) -> dict[str, Decimal]:
+        """Trade ids of our fills on one leg and their sizes, in signed coins."""
+        return self._ask(hedges.fills_of, hedge_id, venue)
+
     def leg_cash(self, hedge: HedgeId) -> dict[VenueId, LegCash]:
         """What the fills of a hedge came to on each venue, and its funding so far."""
         return self._ask(decisions.leg_cash, hedge)
@@ -155,9 +159,9 @@ class Reader:
         """
         return self._ask(intents.get, prepared.order.id)
 
-    def dead_since(self, since: datetime, limit: int = 200) -> list[OrderRecord]:
-        """Orders that were sent and should have no effect, since an instant, the newest first."""
-        return self._ask(intents.dead_since, since, limit)
+    def short_since(self, since: datetime, limit: int = 500) -> list[OrderRecord]:
+        """Orders that ended since an instant with less than was asked for, the newest first."""
+        return self._ask(intents.short_since, since, limit)
 
     def order_known_as(self, venue: VenueId, client_id: str) -> OrderRecord | None:
         """The order that ``venue`` knows by our id; None when it is none of ours."""

@@ -197,3 +197,15 @@ class Rollbacks:
 def taken_key(hedge: HedgeId, venue: VenueId) -> str:
     """Meta key of what somebody else took off a leg: signed coins (``hedger/owned.py``)."""
     return f"taken:{hedge}:{venue}"
+
+
+LOST = "lost:"
+"""
+Meta key of what a venue has forgotten: ``lost:<hedge>:<venue>``, JSON with ``size`` (signed
+coins of our fills) and ``at``.
+"""
+
+
+def lost_key(hedge: HedgeId, venue: VenueId) -> str:
+    """Where the ledger keeps what a venue has forgotten of a leg (``hedger/ledger/lost.py``)."""
+    return f"{LOST}{hedge}:{venue}"

@@ -8,6 +8,7 @@ one open it all the same, the first one's next write is refused.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Unpack
 
@@ -16,7 +17,18 @@ from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId, LaneId, VenueId
 from hedger.domain.market import FundingPayment, FundingQuote, Position
 from hedger.domain.order import Filler, Outcome, Prepared
-from hedger.ledger import decisions, events, funding, hedges, intents, lanes, late, outcomes, sqlite
+from hedger.ledger import (
+    decisions,
+    events,
+    funding,
+    hedges,
+    intents,
+    lanes,
+    late,
+    lost,
+    outcomes,
+    sqlite,
+)
 from hedger.ledger.account_store import AccountStore
 from hedger.ledger.records import REVISION, Changes, Decision, LaneNote, Shortfall
 from hedger.ledger.room import Room
@@ -119,6 +131,22 @@ class Store(AccountStore):
         """
         with self._writing("note") as session:
             return hedges.note(session, hedge, changes)
+
+    def lose(
+        self, hedge: Hedge, venue: VenueId, size: Decimal, *, text: str, data: dict[str, str]
+    ) -> None:
+        """Book ``size`` signed coins of a leg as forgotten by its venue, and tell a person."""
+        with self._writing("lose") as session:
+            lost.lose(session, hedge, venue, size, text=text, data=data)
+
+    def give_back(self, hedge: Hedge, venue: VenueId, size: Decimal, text: str) -> Hedge | None:
+        """
+        Take what a venue had forgotten, and has again, for ours; tell a person.
+
+        A hedge that was over is CONVERGING then, to be driven, and comes back; None otherwise.
+        """
+        with self._writing("give_back") as session:
+            return lost.give_back(session, hedge, venue, size, text)
 
     # -- orders -----------------------------------------------------------------------------
 

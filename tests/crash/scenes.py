@@ -189,6 +189,9 @@ SCENES: dict[str, Scene] = {
 NEVER = {
     "book_past": "only where the ledger is older than the venues, which no life of these makes it;"
     " tests/scenarios/test_ledger_behind.py does",
+    "lose": "a venue that forgets is believed after minutes of looks, longer than a life of these;"
+    " tests/scenarios/test_forgetful_venues.py does",
+    "give_back": "only after that",
     "reserve_values": "only for sequences in which gaps are legal; neither venue has one",
     "instruments": "only asked for a hedge whose market has lost its rate, which no control of the"
     " sandbox brings about, and by `hedger record` and `fetch-history`, which keep no ledger",

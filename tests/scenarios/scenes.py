@@ -12,6 +12,13 @@ FOR_EVER: Final[dict[str, Any]] = {"times": 0}
 LAG_PASSED_S: Final = 11.0
 """Twice the read lag and a second: no reading is older than our own fills any more."""
 
+either_account = pytest.mark.parametrize(
+    "dedicated",
+    [
+        pytest.param(True, marks=pytest.mark.config(account={"dedicated": True}), id="dedicated"),
+        pytest.param(False, marks=pytest.mark.config(account={"dedicated": False}), id="shared"),
+    ],
+)
 either_venue = pytest.mark.parametrize("venue", [X10, LIGHTER])
 
 

@@ -25,16 +25,13 @@ from hedger.legs import LegReader
 from hedger.reduction import Legs
 from hedger.settling import LEFT, HandSettlement, left_key
 from tests.desk import Desk
-from tests.scenarios.scenes import FOR_EVER, a_working_order_believed_dead, reconcile
-from tests.world import LIGHTER, X10
-
-either_account = pytest.mark.parametrize(
-    "dedicated",
-    [
-        pytest.param(True, marks=pytest.mark.config(account={"dedicated": True}), id="dedicated"),
-        pytest.param(False, marks=pytest.mark.config(account={"dedicated": False}), id="shared"),
-    ],
+from tests.scenarios.scenes import (
+    FOR_EVER,
+    a_working_order_believed_dead,
+    either_account,
+    reconcile,
 )
+from tests.world import LIGHTER, X10
 
 
 class Killed(BaseException):

@@ -77,6 +77,8 @@ def match(state: VenueState, order: OrderView) -> OrderView:
         cancel(state, state.orders.get(maker_id), CancelReason.SELF_TRADE)
     for fill in plan.fills:
         order = _execute(state, order, fill)
+    if new.late_rest_ms is not None and order.remaining:
+        state.late_rests[order.id] = new.late_rest_ms
     return _after_taking(state, order, plan, wanted)
 
 
@@ -291,6 +293,18 @@ def expire_orders(state: VenueState) -> None:
     for order in state.orders.open():
         if order.new.expires_ms is not None and order.new.expires_ms <= state.now_ms:
             finish(state, order, OrderStatus.EXPIRED, CancelReason.EXPIRED)
+
+
+def fill_late_rests(state: VenueState) -> None:
+    """Fill what is left of orders that have ended, once their time has come."""
+    for order_id in [id_ for id_, at_ms in state.late_rests.items() if at_ms <= state.now_ms]:
+        del state.late_rests[order_id]
+        order = state.orders.get(order_id)
+        status, reason = order.status, order.cancel_reason
+        for fill in _plan(state, order, order.remaining).fills:
+            order = _execute(state, order, fill)
+        if order.is_open:  # not all of it could be had
+            _record(state, replace(order, status=status, cancel_reason=reason))
 
 
 def cross_resting(state: VenueState) -> None:

@@ -20,7 +20,8 @@ class NewOrder:
     An order as it arrives.
 
     ``fill_limit`` is a fault: at most this much may fill, 0 for nothing; the rest behaves as if
-    the book were empty, until ``fill_limit_until_ms`` where it is given. ``forced_reason`` is a
+    the book were empty, until ``fill_limit_until_ms`` where it is given. ``late_rest_ms`` is a
+    fault: what is left fills at that instant although the order has ended. ``forced_reason`` is a
     fault: matching cancels the order whole with that reason. ``extra`` is kept and shown, never
     read.
     """
@@ -36,6 +37,7 @@ class NewOrder:
     is_market: bool = False
     fill_limit: Decimal | None = None
     fill_limit_until_ms: int | None = None
+    late_rest_ms: int | None = None
     forced_reason: "CancelReason | None" = None
     extra: Mapping[str, str] = field(default_factory=dict)
 

@@ -57,6 +57,7 @@ class VenueState:
         )
         self.duplicates = params.duplicates
         self.resting: dict[int, None] = {}  # ids of orders in the book, oldest first
+        self.late_rests: dict[int, int] = {}  # ids of orders that fill after their end, and when
         self.prints: dict[str, deque[PublicTrade]] = {}
         self.printed: dict[str, int] = {}  # bucket of the last modelled public trade
         self.books = {symbol: MarketBook() for symbol in self.rules}

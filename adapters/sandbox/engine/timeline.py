@@ -3,7 +3,7 @@
 from adapters.sandbox.engine import funding
 from adapters.sandbox.engine.events import BookChanged, MarkChanged
 from adapters.sandbox.engine.liquidation import liquidate_breaches
-from adapters.sandbox.engine.matching import cross_resting, expire_orders
+from adapters.sandbox.engine.matching import cross_resting, expire_orders, fill_late_rests
 from adapters.sandbox.engine.state import VenueState
 from adapters.sandbox.noise import STEPS
 
@@ -24,6 +24,8 @@ def bring_up(state: VenueState, instant: tuple[int, int]) -> None:
     state.now_ms = max(state.now_ms, now_ms)
     if state.orders.any_open:
         expire_orders(state)
+    if state.late_rests:
+        fill_late_rests(state)
     moved = target > state.bucket
     while state.bucket < target:
         _step(state, target)

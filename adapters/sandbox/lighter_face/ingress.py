@@ -14,7 +14,7 @@ from decimal import ROUND_FLOOR, Decimal
 
 from adapters.sandbox.engine.types import NewOrder
 from adapters.sandbox.faults import Fault, Kind, first
-from adapters.sandbox.keeping import kept_working
+from adapters.sandbox.keeping import with_its_end
 from adapters.sandbox.lighter_face import schnorr
 from adapters.sandbox.lighter_face.errors import ApiError, Code
 from adapters.sandbox.lighter_face.face import Face
@@ -159,9 +159,9 @@ def _check_cancel_all(tx: Tx, now_ms: int) -> None:
 def _twist(ready: _Ready, faults: Sequence[Fault], face: Face) -> _Ready:
     """Put into the order what a fault wants to happen to it at the match."""
     order = ready.order
-    kept = first(faults, Kind.KEEP_WORKING)
-    if order is not None and kept is not None:
-        return replace(ready, order=kept_working(order, kept, face.exchange))
+    if order is not None:
+        order = with_its_end(order, faults, face.exchange)
+        ready = replace(ready, order=order)
     fault = first(faults, Kind.REJECT, Kind.PARTIAL_FILL, Kind.NO_FILL)
     if order is None or fault is None:
         return ready

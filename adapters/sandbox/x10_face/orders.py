@@ -14,7 +14,7 @@ from aiohttp import web
 
 from adapters.sandbox.engine.types import CancelReason, NewOrder, OrderView, Refusal, Tif
 from adapters.sandbox.faults import Fault, Kind, first
-from adapters.sandbox.keeping import kept_working
+from adapters.sandbox.keeping import with_its_end
 from adapters.sandbox.reply import Reply
 from adapters.sandbox.x10_face import errors
 from adapters.sandbox.x10_face.context import FACE, Face
@@ -205,7 +205,6 @@ def _check_rules(face: Face, body: OrderBody, new: NewOrder) -> None:
 def _new_order(face: Face, body: OrderBody, symbol: str, taken: Sequence[Fault]) -> NewOrder:
     """The order for the engine, with what the faults make of it."""
     reject = first(taken, Kind.REJECT)
-    kept = first(taken, Kind.KEEP_WORKING)
     new = NewOrder(
         client_id=body.external_id,
         symbol=symbol,
@@ -220,7 +219,7 @@ def _new_order(face: Face, body: OrderBody, symbol: str, taken: Sequence[Fault])
         forced_reason=None if reject is None else CancelReason(reject.reason),
         extra={"nonce": str(body.nonce)},
     )
-    return new if kept is None else kept_working(new, kept, face.exchange)
+    return with_its_end(new, taken, face.exchange)
 
 
 def _fill_limit(face: Face, body: OrderBody, symbol: str, taken: Sequence[Fault]) -> Decimal | None:
