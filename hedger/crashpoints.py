@@ -80,6 +80,7 @@ VENUE_SITES: Final = (
     "leverage",
     "set_leverage",
     "prepare_leverage",
+    "ability",
     "find",
     "cancel",
     "open_orders",

@@ -190,8 +190,6 @@ NEVER = {
     "book_past": "only where the ledger is older than the venues, which no life of these makes it;"
     " tests/scenarios/test_ledger_behind.py does",
     "reserve_values": "only for sequences in which gaps are legal; neither venue has one",
-    "instruments": "only asked for a hedge whose market has lost its rate, which no control of the"
-    " sandbox brings about, and by `hedger record` and `fetch-history`, which keep no ledger",
 }
 """Sites that the daemon does not pass on these venues, and why."""
 
