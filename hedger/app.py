@@ -261,9 +261,24 @@ class App:
         await self.trader.riskdesk.units.fresh()
         return await self.trader.open_hedge(symbol, usd, progress)
 
-    async def close_hedge(self, prefix: str, progress: Progress) -> Row:
+    async def close_hedge(self, prefix: str, progress: Progress, *, anyway: bool = False) -> Row:
         """See ``Trader.close_hedge``."""
-        return await self.trader.close_hedge(prefix, progress)
+        return await self.trader.close_hedge(prefix, progress, anyway=anyway)
+
+    async def preview_close(self, prefix: str) -> list[Row]:
+        """What closing a hedge would send; reads the venues and the ledger, writes nothing."""
+        if self._trader is not None:
+            return await self._trader.preview_close(prefix)
+        from hedger.execution.closepreview import close_rows
+        from hedger.ledger.store import open_store
+
+        if not self._home.ledger.exists():
+            raise UsageError(f"no hedge begins with {prefix!r}: there is no ledger here yet")
+        await self._open_venues()
+        with open_store(self._home.ledger, self._clock, readonly=True) as ledger:
+            hedge = ledger.find(prefix)
+            worst_bps = self.settings.rollback.slippage_bps[-1]
+            return await close_rows(self._venues, self._quotes, ledger, hedge, worst_bps)
 
     async def settle_hedge(
         self, prefix: str, *, who: str, reason: str, force: bool, progress: Progress

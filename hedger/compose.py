@@ -14,6 +14,10 @@ from hedger.dispatcher import Dispatcher
 from hedger.domain.ids import VenueId
 from hedger.entering import Entering, decay_model
 from hedger.evidence import Evidence
+from hedger.execution.abilities import Abilities
+from hedger.execution.exitdoor import ExitDoor
+from hedger.execution.keyproof import KeyProof
+from hedger.execution.returns import Returns
 from hedger.executor import Executor
 from hedger.funds import EquityBook, FundsGate
 from hedger.guard import Guard
@@ -98,6 +102,17 @@ def compose(
         clock=clock,
         send_window_s=settings.execution.send_window_s,
     )
+    abilities = Abilities(venues=venues, quotes=quotes)
+    worst_bps = settings.rollback.slippage_bps[-1]
+    door = ExitDoor(
+        venues=venues,
+        abilities=abilities,
+        keys=KeyProof(store=store, lanes=lanes, clock=clock, lag_s=lag.bound_s),
+        store=store,
+        clock=clock,
+        slippage_bps=worst_bps,
+        proof_wait_s=settings.exit.proof_wait_s,
+    )
     rollback = RollbackEngine(
         venues=venues,
         quotes=quotes,
@@ -118,6 +133,8 @@ def compose(
         clock=clock,
         rules=settings.rollback,
         dedicated=settings.account.dedicated,
+        abilities=abilities,
+        door=door,
     )
     limits = limits_of(settings)
     equity = EquityBook(store, clock)
@@ -149,6 +166,7 @@ def compose(
         patience=Patience(quotes=quotes, store=store, clock=clock, rules=settings.execution),
         against=gate.against,
         lanes=lanes,
+        door=door,
     )
     late = LateWatch(
         venues=venues,
@@ -220,6 +238,14 @@ def compose(
         quotes=quotes,
         store=store,
         executor=executor,
+        door=door,
+        returns=Returns(
+            abilities=abilities,
+            store=store,
+            clock=clock,
+            slippage_bps=worst_bps,
+            dedicated=settings.account.dedicated,
+        ),
         reconciler=Reconciler(
             accounts=AccountLook(
                 venues=venues,

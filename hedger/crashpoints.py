@@ -82,6 +82,7 @@ VENUE_SITES: Final = (
     "leverage",
     "set_leverage",
     "prepare_leverage",
+    "ability",
     "find",
     "cancel",
     "open_orders",

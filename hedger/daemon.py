@@ -10,8 +10,10 @@ from hedger import control, recovery, scheduler
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId
 from hedger.errors import ConfigError, StateError, UnwritableError, VenueError
+from hedger.execution.returns import POLL_S
+from hedger.execution.stands import Stand
 from hedger.handlers import handlers
-from hedger.holding import URGENT, Action
+from hedger.holding import URGENT, Action, Code, Judgement
 from hedger.home import Home
 from hedger.ledger import copies
 from hedger.monitoring.market_facts import LOOK_S
@@ -23,6 +25,8 @@ GRACE_S = 22.0  # of the 25 s that a stop may take; the rest is for closing down
 RETRY_FIRST_S = 10.0
 FRESH_S = 4.0  # accounts read so lately are not read again
 COPIES_S = 300.0  # how often it is seen whether an hourly copy of the ledger is due
+ALONE_MAX_S = 90.0  # between attempts while a leg is alone, whatever recovery.retry_max_s is
+EXITS_S = 10.0  # asks nothing unless an exit stands
 LANES_S = 5.0  # asks nothing unless a lane is out of step or its refresh_interval_s is over
 
 
@@ -37,9 +41,10 @@ class Daemon:
         self._uncopied = ""  # and of one that cannot be copied
         self._judging = asyncio.Lock()
         self._leaving: set[HedgeId] = set()
-        self._pace = Pace(
-            trader.clock, first_s=RETRY_FIRST_S, max_s=trader.settings.recovery.retry_max_s
-        )
+        self._returning: set[HedgeId] = set()
+        most_s = trader.settings.recovery.retry_max_s
+        self._pace = Pace(trader.clock, first_s=RETRY_FIRST_S, max_s=most_s)
+        self._pace_alone = Pace(trader.clock, first_s=RETRY_FIRST_S, max_s=min(most_s, ALONE_MAX_S))
 
     async def run(self, stop: asyncio.Event) -> None:
         """
@@ -99,8 +104,9 @@ class Daemon:
             handlers(trader),
             environment=trader.settings.environment,
         )
-        # each run that waits has a hedge to close
-        runs = {"rates": trader.settings.trading.max_open_hedges + 1}
+        # each run that waits has a hedge to close, or to bring to rest
+        most = trader.settings.trading.max_open_hedges + 1
+        runs = {"rates": most, "exits": most, "returns": most + 1}
         async with server, scheduler.running(jobs, self._died, runs):
             logger.info("ready: trading on {}", " and ".join(trader.settings.venues.order))
             await stop.wait()
@@ -121,6 +127,8 @@ class Daemon:
             "lanes": (Job(interval_s=LANES_S), self.lanes),
             "facts": (Job(interval_s=LOOK_S), self.facts),
             "copies": (Job(interval_s=COPIES_S), self.copies),
+            "exits": (Job(interval_s=EXITS_S), self.exits),
+            "returns": (Job(interval_s=POLL_S), self.returns),
         }
         return {name: (job, self._patient(work)) for name, (job, work) in found.items()}
 
@@ -184,14 +192,24 @@ class Daemon:
         async with asyncio.TaskGroup() as group:
             group.create_task(trader.late.run())
             for hedge in trader.store.unfinished():
-                waits = hedge.state is State.ESCALATED and not self._pace.due(hedge.id)
-                if not waits and not trader.executor.is_at(hedge.id):
+                if not trader.executor.is_at(hedge.id) and self._due(hedge):
                     group.create_task(self._retry(hedge))
+
+    def _due(self, hedge: Hedge) -> bool:
+        """Whether a hedge is due; while its venue is away, that is for ``returns`` to say."""
+        if hedge.state is not State.ESCALATED:
+            return True
+        returns = self._trader.returns
+        if returns.waits(hedge):
+            return False
+        pace = self._pace_alone if returns.is_alone(hedge) else self._pace
+        return pace.due(hedge.id)
 
     async def _retry(self, hedge: Hedge) -> None:
         ended = await self._trader.executor.resume(hedge)
         if ended.state is not State.ESCALATED:
             self._pace.done(hedge.id)
+            self._pace_alone.done(hedge.id)
 
     async def rates(self) -> None:
         """
@@ -212,16 +230,68 @@ class Daemon:
             except VenueError as error:
                 logger.warning("open hedges are not judged now: {}", error)
                 return
-            left = [(hedge, found) for hedge, found in judged if found.action is Action.LEAVE]
+            left = [(h, j) for h, j in judged if j.action is Action.LEAVE and self._may_leave(h, j)]
             self._leaving.update(hedge.id for hedge, _ in left)
+        for hedge, found in judged:
+            stand = trader.door.wish(hedge.id)
+            if stand is not None and not stand.by_hand and found.action is not Action.LEAVE:
+                trader.door.drop(hedge.id)
         try:
             async with asyncio.TaskGroup() as group:  # what is urgent waits behind no wide book
                 for hedge, found in left:
                     logger.info("hedge {} is left: {}: {}", hedge.id, found.code, found.text)
-                    urgent = found.code in URGENT
-                    group.create_task(trader.executor.close(hedge, found.text, hurry=urgent))
+                    group.create_task(self._leave(hedge, found))
         finally:
             self._leaving.difference_update(hedge.id for hedge, _ in left)
+
+    def _may_leave(self, hedge: Hedge, found: Judgement) -> bool:
+        """An exit that stands is tried again at its own pace; a liquidation waits for nothing."""
+        door = self._trader.door
+        return found.code is Code.LIQUIDATION or door.wish(hedge.id) is None or door.due(hedge.id)
+
+    async def _leave(self, hedge: Hedge, found: Judgement) -> None:
+        unproven = found.text if found.code is Code.LIQUIDATION else ""
+        await self._trader.executor.close(
+            hedge, found.text, hurry=found.code in URGENT, unproven=unproven
+        )
+
+    async def exits(self) -> None:
+        """Try the exits again that could not begin, each at its own pace."""
+        trader = self._trader
+        again = [
+            (hedge, stand)
+            for hedge in trader.store.live()
+            if hedge.state is State.OPEN and hedge.id not in self._leaving
+            if (stand := trader.door.wish(hedge.id)) is not None and trader.door.due(hedge.id)
+        ]
+        self._leaving.update(hedge.id for hedge, _ in again)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for hedge, stand in again:
+                    group.create_task(self._try_again(hedge, stand))
+        finally:
+            self._leaving.difference_update(hedge.id for hedge, _ in again)
+
+    async def _try_again(self, hedge: Hedge, stand: Stand) -> None:
+        await self._trader.executor.close(hedge, stand.wish, by_hand=stand.by_hand)
+
+    async def returns(self) -> None:
+        """Use the return of a venue that keeps a leg standing alone, at once."""
+        trader = self._trader
+        async with asyncio.TaskGroup() as group:
+            for hedge in trader.returns.watched():
+                if hedge.id not in self._returning and not trader.executor.is_at(hedge.id):
+                    group.create_task(self._return(hedge))
+
+    async def _return(self, hedge: Hedge) -> None:
+        returns = self._trader.returns
+        self._returning.add(hedge.id)
+        try:
+            if await returns.back(hedge):
+                await self._retry(hedge)
+                returns.tried(hedge.id)
+        finally:
+            self._returning.discard(hedge.id)
 
     async def glance(self) -> None:
         """While there are open hedges, see soon that a leg was taken from one."""

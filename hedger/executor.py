@@ -20,6 +20,8 @@ from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.money import ZERO, common_step, floor_to_step, plain
 from hedger.errors import VenueError
+from hedger.execution import stands
+from hedger.execution.exitdoor import ExitDoor
 from hedger.ledger.store import Store
 from hedger.legproof import LegProof
 from hedger.patience import Patience
@@ -53,9 +55,11 @@ class Executor:
         patience: Patience,
         against: Against,
         lanes: Lanes,
+        door: ExitDoor,
     ) -> None:
         self._lanes = lanes
         self._patience = patience
+        self._door = door
         self._against = against
         self._venues = venues
         self._quotes = quotes
@@ -99,17 +103,34 @@ class Executor:
         self._store.plan(hedge)
         return await self._drive(hedge)
 
-    async def close(self, hedge: Hedge, reason: str, *, hurry: bool = False) -> Hedge:
+    async def close(
+        self,
+        hedge: Hedge,
+        reason: str,
+        *,
+        hurry: bool = False,
+        by_hand: bool = False,
+        unproven: str = "",
+    ) -> Hedge:
         """
         Take both legs of an open hedge off, in sequence, by their real sizes.
 
-        A wide book is waited for up to a deadline (``hedger.patience``), unless in a ``hurry``.
+        Comes back OPEN where it is not proven that both can come off now (``exitdoor``), unless
+        ``unproven`` says why nobody asks. A wide book is waited for up to a deadline
+        (``hedger.patience``), unless in a ``hurry``.
         """
+        asks = hedge.state is State.OPEN and not unproven
+        # before the lock: an exit that asks for nothing does not wait for these answers
+        if asks and not await self._door.opens(hedge, reason, by_hand=by_hand):
+            return self._store.hedge(hedge.id)
         if hurry:
             self._patience.hurry(hedge.id)
+        if unproven:  # a closing that waits for its books asks no more either
+            stands.exempt(self._store, hedge.id, unproven)
         async with self._lock(hedge.id):
             hedge = self._store.hedge(hedge.id)
             if hedge.state is State.OPEN:
+                stands.exempt(self._store, hedge.id, unproven)
                 hedge = self._store.move(hedge, State.CLOSING, reason, target=Target.FLAT)
         return await self._drive(hedge)
 
@@ -155,7 +176,7 @@ class Executor:
                         hedge = self._to_rollback(hedge, Target.FLAT, "nothing explains it")
                     case State.CLOSING:
                         await self._patience.wait(hedge)
-                        hedge = await self._rollback.converge(hedge)
+                        hedge = await self._take_off(hedge)
                     case State.CONVERGING:
                         hedge = await self._rollback.converge(hedge)
                     case _:
@@ -165,6 +186,12 @@ class Executor:
                 )
             self._patience.done(hedge.id)
             return await self._at_rest(hedge)
+
+    async def _take_off(self, hedge: Hedge) -> Hedge:
+        """The first order of a closing goes only while both legs can; also after a restart."""
+        if await self._door.still_opens(hedge):
+            return await self._rollback.converge(hedge)
+        return self._store.move(hedge, State.OPEN, f"not closed, both legs stand: {hedge.reason}")
 
     async def _open_a(self, hedge: Hedge) -> Hedge:
         """Leg A, after every precondition; nothing was sent before. Accounts are read last."""
@@ -292,6 +319,8 @@ class Executor:
 
     async def _mark_end(self, hedge: Hedge) -> Hedge:
         """Note both venues' next settlements once a hedge has ended; later if not now."""
+        if hedge.state.at_rest:
+            self._door.done(hedge)
         if hedge.state is not State.CLOSED or hedge.first_settlement_a is None:
             return hedge
         if hedge.last_settlement_a is not None:

@@ -13,6 +13,9 @@ round trips. So a negative ``stay`` must last for a hysteresis, unless it is exp
 than leaving costs. What is urgent (a venue's word, liquidation, a person) never waits; the rest
 waits for a settlement that is about to pay, if that pays more than the wait risks.
 
+A market that is closed is no reason to leave: no order could take its leg off, and the other leg
+would stand alone. A person is told.
+
 While the rates of a hedge are in doubt (units, or beyond the venue's cap) nothing that follows
 from them is a reason, and no settlement is waited for on their word; how long something has held
 counts anew afterwards. Liquidation, margin, a market that leaves, a person and the longest hold
@@ -30,6 +33,7 @@ from hedger.decay import H_MAX, DecayModel
 from hedger.domain.money import BPS, ZERO
 from hedger.holding import (
     BY_RATES,
+    STAYS,
     URGENT,
     Action,
     Code,
@@ -61,7 +65,7 @@ def judge(holding: Holding, rules: ExitRules, model: DecayModel, memory: Memory)
     )
     found = dict(_reasons(holding, rules, memory, stay, leave))
     new = frozenset(found) - memory.fired
-    code = next((code for code in Code if code in found), None)
+    code = next((code for code in Code if code in found and code not in STAYS), None)
     waits = code is not None and not URGENT & found.keys() and _pays(holding, rules, memory)
     action = Action.HOLD if code is None else Action.WAIT if waits else Action.LEAVE
     return Judgement(
@@ -114,7 +118,8 @@ def _reasons(
     """Every reason that holds."""
     every = [
         (Code.OPERATOR, holding.operator),
-        (Code.LEAVING_MARKET, "; ".join(leg.leaving for leg in holding.legs if leg.leaving)),
+        (Code.LEAVING_MARKET, _leaving(holding)),
+        (Code.CLOSED_MARKET, "; ".join(leg.closed for leg in holding.legs if leg.closed)),
         *_margins(holding, rules),
         (Code.VALUE, _worthless(holding, rules, memory, stay, leave)),
         (Code.FLIP, _flipped(holding, rules, memory)),
@@ -125,6 +130,13 @@ def _reasons(
     ]
     paused = BY_RATES if holding.doubted else frozenset()
     return [(code, text) for code, text in every if text and code not in paused]
+
+
+def _leaving(holding: Holding) -> str:
+    """A market that is on its way out, unless another is closed: then no leg may go alone."""
+    if any(leg.closed for leg in holding.legs):
+        return ""
+    return "; ".join(leg.leaving for leg in holding.legs if leg.leaving)
 
 
 def _worthless(
@@ -200,7 +212,12 @@ def _margins(holding: Holding, rules: ExitRules) -> list[tuple[Code, str]]:
 
 
 def _hints(holding: Holding, rules: ExitRules) -> tuple[str, ...]:
-    """How much to move between the venues so that both legs carry the same margin again."""
+    """
+    How much to move between the venues so that both legs carry the same margin again; and that
+    nothing can be done about a closed market.
+    """
+    if any(leg.closed for leg in holding.legs):
+        return ("both legs stand until it opens again; keep both accounts far from liquidation",)
     if not _margins(holding, rules):
         return ()
     spare = [(leg.spare_usd, leg.venue) for leg in holding.legs if leg.spare_usd is not None]

@@ -136,7 +136,7 @@ class Guard:
         self._store.decide(
             [Decision(symbol=hedge.symbol, about="exit", code=Code.LIQUIDATION, text=why)]
         )
-        await self._executor.close(hedge, why, hurry=True)
+        await self._executor.close(hedge, why, hurry=True, unproven=why)
 
     def _tell_losses(self) -> None:
         """One alert when a stop is reached; what it says is kept for ``hedger status``."""

@@ -5,7 +5,8 @@ The daemon serves these over its socket (``hedger/control.py``) and a command wi
 calls them directly, so that both do the same.
 
     open              symbol, usd                          → the hedge as a row
-    close             hedge (or a unique beginning of it)  → the hedge as a row
+    close             hedge (or its beginning), anyway     → the hedge as a row
+    preview_close     hedge                                → rows: what would be sent, and stay
     settle            hedge, who, reason, force            → the hedge as a row
     preview_rollback  hedge | market | all                 → rows: what would be sent
     rollback          hedge | market | all                 → rows: what each became
@@ -39,8 +40,11 @@ class Desk(Protocol):
     async def open_hedge(self, symbol: Symbol, usd: Decimal, progress: Progress) -> Row:
         """Open one hedge of about that value per leg; the row tells its state."""
 
-    async def close_hedge(self, prefix: str, progress: Progress) -> Row:
-        """Take both legs of one open hedge off."""
+    async def close_hedge(self, prefix: str, progress: Progress, *, anyway: bool = False) -> Row:
+        """Take both legs of one open hedge off; ``anyway`` without proof that both can go."""
+
+    async def preview_close(self, prefix: str) -> list[Row]:
+        """Read the venues and say what closing would send, and which leg would stay."""
 
     async def settle_hedge(
         self, prefix: str, *, who: str, reason: str, force: bool, progress: Progress
@@ -82,7 +86,11 @@ def handlers(desk: Desk) -> dict[str, Handler]:
         return await desk.open_hedge(Symbol(_text(args, "symbol")), _usd(args), progress)
 
     async def close(args: Row, progress: Progress) -> Row:
-        return await desk.close_hedge(_text(args, "hedge"), progress)
+        anyway = args.get("anyway") is True
+        return await desk.close_hedge(_text(args, "hedge"), progress, anyway=anyway)
+
+    async def preview_close(args: Row, _progress: Progress) -> Row:
+        return {"rows": await desk.preview_close(_text(args, "hedge"))}
 
     async def settle(args: Row, progress: Progress) -> Row:
         return await desk.settle_hedge(
@@ -135,6 +143,7 @@ def handlers(desk: Desk) -> dict[str, Handler]:
     return {
         "open": open_,
         "close": close,
+        "preview_close": preview_close,
         "settle": settle,
         "preview_rollback": preview,
         "ledger_in_use": ledger_in_use,

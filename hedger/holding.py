@@ -22,10 +22,11 @@ class Action(StrEnum):
 
 
 class Code(StrEnum):
-    """Why a hedge is left: stable, for counting."""
+    """Why a hedge is left, or cannot be: stable, for counting."""
 
     OPERATOR = "operator"
     LEAVING_MARKET = "market_leaving"
+    CLOSED_MARKET = "market_closed"
     LIQUIDATION = "liquidation_distance"
     MARGIN = "margin_erosion"
     VALUE = "value_negative"
@@ -38,6 +39,9 @@ class Code(StrEnum):
 
 URGENT = frozenset({Code.OPERATOR, Code.LEAVING_MARKET, Code.LIQUIDATION, Code.MARGIN})
 """These never wait for a settlement."""
+
+STAYS = frozenset({Code.CLOSED_MARKET})
+"""These are told and never left for: no order could take the leg off."""
 
 BY_RATES = frozenset({Code.VALUE, Code.FLIP, Code.TARGET, Code.BASIS, Code.ROTATION})
 """
@@ -55,7 +59,8 @@ class LegView:
     liquidation_distance: Decimal | None = None  # fraction of the price
     margin_ratio: Decimal | None = None  # equity over what the position needs
     spare_usd: Decimal | None = None  # equity above what the position needs
-    leaving: str = ""  # delisting, reduce-only; empty when the market stays
+    leaving: str = ""  # reduce-only, on its way out; empty when the market stays
+    closed: str = ""  # the market takes no orders at all; empty when it does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

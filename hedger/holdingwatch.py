@@ -17,10 +17,10 @@ from hedger.clock import Clock
 from hedger.decay import DecayModel
 from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, Symbol, VenueId
-from hedger.domain.market import Balance, FundingQuote, Instrument, MarketStatus
+from hedger.domain.market import Balance, FundingQuote, Instrument
 from hedger.domain.money import ONE, ZERO
 from hedger.errors import VenueError
-from hedger.holding import Alternative, Holding, Judgement, LegView, Memory
+from hedger.holding import Alternative, Holding, Judgement, Memory
 from hedger.ledger.records import Decision, LegCash
 from hedger.ledger.store import Store
 from hedger.legview import Leg
@@ -201,7 +201,7 @@ class HoldingWatch:
         return doubted
 
     async def _leaving(self, hedge: Hedge, cash: Mapping[VenueId, LegCash]) -> Holding | None:
-        """A hedge whose market has no rate any more, if a venue says that it closes it."""
+        """A hedge whose market has no rate any more, if a venue says why."""
         legs = []
         for venue in hedge.venues:
             try:
@@ -209,10 +209,8 @@ class HoldingWatch:
             except VenueError as error:
                 logger.warning("hedge {} is not judged now: {}", hedge.id, error)
                 return None
-            closing = rules is not None and rules.status is not MarketStatus.ACTIVE
-            status = f"{hedge.symbol} is {rules.status} on {venue}" if rules and closing else ""
-            legs.append(LegView(venue=venue, leaving=status))
-        if not any(leg.leaving for leg in legs):
+            legs.append(legview.of_market(venue, hedge.symbol, rules))
+        if not any(leg.leaving or leg.closed for leg in legs):
             # absent is unknown: a row that we cannot read is left out of the list as well
             logger.warning("hedge {} is not judged now: no rate for {}", hedge.id, hedge.symbol)
             return None

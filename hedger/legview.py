@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from hedger import economics
 from hedger.domain.ids import Symbol, VenueId
-from hedger.domain.market import Balance, FundingQuote, Instrument, OrderBook
+from hedger.domain.market import Balance, FundingQuote, Instrument, MarketStatus, OrderBook
 from hedger.domain.money import BPS, ZERO
 from hedger.holding import ExitRules, Holding, LegView
 from hedger.ledger.records import LegCash
@@ -23,6 +23,17 @@ class Leg:
     book: OrderBook | None
     fee: Decimal | None
     cash: LegCash | None
+
+
+def of_market(venue: VenueId, symbol: Symbol, rules: Instrument | None) -> LegView:
+    """A leg whose market may be on its way out, or closed: closed is not reduce-only."""
+    status = MarketStatus.ACTIVE if rules is None else rules.status
+    text = f"{symbol} is {status} on {venue}"
+    return LegView(
+        venue=venue,
+        leaving=text if status is MarketStatus.REDUCE_ONLY else "",
+        closed=text if status is MarketStatus.CLOSED else "",
+    )
 
 
 def leaving_bps(leg: Leg, settings: Settings) -> Decimal:

@@ -9,16 +9,15 @@ a restart does not begin to count anew.
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 
 from loguru import logger
 
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State
-from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.ids import HedgeId
 from hedger.domain.money import ZERO, plain
 from hedger.ledger.store import Store
-from hedger.owned import ours, own_size, unclear
+from hedger.owned import seen_size, unclear
 from hedger.settings_recovery import Recovery as Rules
 
 PREFIX = "naked:"
@@ -31,7 +30,7 @@ def exposure(store: Store, hedge: Hedge, *, dedicated: bool) -> str | None:
     if unknown := store.open_intents(hedge.id):
         names = ", ".join(prepared.order.id for prepared in unknown)
         return f"it is unknown what became of order {names}"
-    sizes = [_size(store, hedge, venue, dedicated=dedicated) for venue in hedge.venues]
+    sizes = [seen_size(store, hedge, venue, dedicated=dedicated) for venue in hedge.venues]
     net = sum(sizes, ZERO)
     if net == ZERO:
         return None if dedicated else _unclear(store, hedge)
@@ -46,23 +45,6 @@ def _unclear(store: Store, hedge: Hedge) -> str | None:
         if look is not None and (why := unclear(store, hedge, venue, look.size)) is not None:
             return why
     return None
-
-
-def _size(store: Store, hedge: Hedge, venue: VenueId, *, dedicated: bool) -> Decimal:
-    """The latest reading of a leg, as far as it is ours; our fills where they are newer."""
-    booked = own_size(store, hedge.id, venue)
-    look = store.last_observation(venue, hedge.symbol)
-    changed_at = max(
-        (
-            record.done_at or record.prepared_at
-            for record in store.orders_of(hedge.id)
-            if record.prepared.order.venue == venue
-        ),
-        default=hedge.created_at,
-    )
-    if look is None or look.read_started_at <= changed_at:
-        return booked
-    return ours(look.size, booked, dedicated=dedicated)
 
 
 class NakedWatch:

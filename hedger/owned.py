@@ -133,3 +133,20 @@ def tell_unaccounted(store: Store, hedge: Hedge) -> None:
         )
         logger.error("{}", text)
         store.alert(text, hedge=hedge.id)
+
+
+def seen_size(store: Store, hedge: Hedge, venue: VenueId, *, dedicated: bool) -> Decimal:
+    """The latest reading of a leg, as far as it is ours; our fills where they are newer."""
+    booked = own_size(store, hedge.id, venue)
+    look = store.last_observation(venue, hedge.symbol)
+    changed_at = max(
+        (
+            record.done_at or record.prepared_at
+            for record in store.orders_of(hedge.id)
+            if record.prepared.order.venue == venue
+        ),
+        default=hedge.created_at,
+    )
+    if look is None or look.read_started_at <= changed_at:
+        return booked
+    return ours(look.size, booked, dedicated=dedicated)

@@ -74,8 +74,10 @@ class Patience:
         return (
             a + b == ZERO
             and a != ZERO
-            and all(
-                record.prepared.order.purpose is not Purpose.CLOSE
+            and not any(
+                record.prepared.order.purpose is Purpose.CLOSE
+                # one that provably took nothing off has changed nothing
+                and (record.filled_size > ZERO or not record.state.terminal)
                 for record in self._store.orders_of(hedge.id)
             )
         )

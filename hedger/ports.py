@@ -14,6 +14,7 @@ from enum import StrEnum
 from math import inf
 from typing import Protocol
 
+from hedger.domain.ability import Ability
 from hedger.domain.account import UNTOLD, Books, HistoryPage, Stream
 from hedger.domain.ids import LaneId, Symbol, VenueId
 from hedger.domain.market import (
@@ -243,6 +244,16 @@ class Venue(Protocol):
         self, symbol: Symbol, leverage: Decimal, lane: LaneId, nonce: int
     ) -> Filler:
         """Sign the change of leverage with a nonce; sent by ``submit_filler``."""
+
+    async def ability(self, symbol: Symbol) -> Ability:
+        """
+        Whether account and key would be allowed a reduce-only order on one market now.
+
+        By reads, and by requests that change nothing and take no nonce: the status of the
+        account, the margin mode where the venue has several, and the key for reducing orders as
+        far as such a request proves it. A refusal of the key is an answer, no exception. Whether
+        the market is open is told by ``QuoteSource.instruments``.
+        """
 
     async def find(self, prepared: Prepared) -> Sighting:
         """Look an order up by our id (and hash, where there is one), with its fills."""

@@ -5,27 +5,36 @@ Read the real positions of both venues, reduce the larger leg to the smaller or 
 reduce-only, in coins from the exchange and never from the requested notional, side from the
 live sign; again and again until both agree or the budget is spent and a person is alerted
 (seed 004 bug 2; reliability.md §2.4). A read that fails is unknown, never flat.
+
+A venue that refuses an order for its key or its market is not asked twelve times: while it says
+itself that it cannot trade, nothing is sent there until it can (``hedger/execution/returns.py``).
 """
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Final
 
 from loguru import logger
 
 from hedger.clock import Clock
 from hedger.dispatcher import Dispatcher, NotPlaced
+from hedger.domain.ability import Can
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import VenueId
 from hedger.domain.market import Instrument
 from hedger.domain.money import ZERO, plain, tidy
-from hedger.domain.order import Filled, Order, Outcome, Purpose, Refused, Unresolved
+from hedger.domain.order import Filled, Order, Outcome, Purpose, Reason, Refused, Unresolved
 from hedger.errors import UnavailableError, UnwritableError, VenueError
+from hedger.execution import stands
+from hedger.execution.abilities import Abilities
+from hedger.execution.exitdoor import ExitDoor, untouched
 from hedger.ledger.store import Store
 from hedger.legs import LegReader
 from hedger.monitoring.market_facts import MarketFacts
-from hedger.owned import tell_unaccounted
+from hedger.owned import seen_size, tell_unaccounted
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.pricing import worst_price, worst_price_from
@@ -35,6 +44,10 @@ from hedger.urgency import pressed
 
 SINCE = "; since then "
 FILLED_LATE = "an order filled late while both legs were read"
+BARRING: Final = frozenset({Reason.AUTH, Reason.MARKET_STATE})
+"""Refusals that say nothing about the order: another one would be refused as well."""
+BARRED_MAX: Final = 4  # of them in a row from a venue that says it can trade
+BARRED_PAUSE_S: Final = 3.0
 
 
 class RollbackEngine:
@@ -53,7 +66,11 @@ class RollbackEngine:
         clock: Clock,
         rules: Rules,
         dedicated: bool,
+        abilities: Abilities,
+        door: ExitDoor,
     ) -> None:
+        self._abilities = abilities
+        self._door = door
         self._legs = legs
         self._facts = facts
         self._venues = venues
@@ -73,19 +90,28 @@ class RollbackEngine:
         """
         began_s = self._clock.monotonic_s()
         attempts: Counter[VenueId] = Counter()
+        barred: Counter[VenueId] = Counter()
         trouble = "nothing was tried"
         gone: VenueId | None = None
         while self._clock.monotonic_s() - began_s < self._rules.budget_s:
             try:
                 if unknown := await self._dispatcher.finish(hedge.id):
                     return self._escalate(hedge, unknown[0].detail)
-                legs, step = await self._next(hedge, gone)
-                if isinstance(step, Reached):
-                    return self._reached(hedge, step, legs)
+                legs, wanted = await self._next(hedge, gone)
+                if isinstance(wanted, Reached):
+                    return self._reached(hedge, wanted, legs)
                 if attempts.total() >= self._rules.max_attempts:
                     break  # looked at once more: the last attempt may have been enough
+                step, why = await self._way(hedge, legs, wanted, barred)
+                if step is None:
+                    trouble = f"{trouble}; {why}"
+                    break
                 attempts[step.venue] += 1
                 outcome, gone = await self._reduce(hedge, step, attempts[step.venue]), None
+                if self._bars(hedge, step, outcome):
+                    trouble = _why(outcome)
+                    barred[step.venue] += 1
+                    continue
             except (VenueError, UnwritableError) as error:
                 trouble = _and_then(trouble, error)
                 logger.warning("hedge {}: rollback waits, {}", hedge.id, error)
@@ -104,6 +130,44 @@ class RollbackEngine:
                     await self._clock.sleep(self._rules.pause_s)
         spent_s = self._clock.monotonic_s() - began_s
         return self._escalate(hedge, f"{attempts.total()} attempts in {spent_s:.0f} s; {trouble}")
+
+    async def _way(
+        self, hedge: Hedge, legs: Legs, step: Reduction, barred: Mapping[VenueId, int]
+    ) -> tuple[Reduction | None, str]:
+        """
+        The step itself, or what may be done instead where its venue has refused one; or why not.
+
+        Legs that match are not broken by going round a venue, unless a person decided so.
+        """
+        times = barred.get(step.venue, 0)
+        if not times:
+            return step, ""
+        if stands.exemption(self._store, hedge.id) == stands.ANYWAY:
+            first = step.venue == legs.rules_a.venue
+            rest = replace(legs, a=ZERO) if first else replace(legs, b=ZERO)
+            other = next_reduction(rest, Target.FLAT)
+            if isinstance(other, Reduction) and other.venue not in barred:
+                return other, ""
+        elif hedge.state is State.CLOSING and untouched(self._store, hedge):
+            return None, "both legs stand"
+        size = legs.a if step.venue == legs.rules_a.venue else legs.b
+        slippage_bps = self._rules.slippage_bps[-1]
+        found = await self._abilities.returned(step.venue, hedge.symbol, size, slippage_bps)
+        if found is not None and found.can is Can.NO:
+            remedy = f"{found.remedy}; hedger goes on as soon as {step.venue} can trade"
+            return None, f"{found.why}; {remedy}"
+        if times >= BARRED_MAX:
+            return None, f"{step.venue} refuses, and does not say that it cannot trade"
+        await self._clock.sleep(BARRED_PAUSE_S)
+        return step, ""
+
+    def _bars(self, hedge: Hedge, step: Reduction, outcome: Outcome | NotPlaced | None) -> bool:
+        """Whether the venue refused for its key or market; kept until it has taken an order."""
+        if outcome is None or isinstance(outcome, NotPlaced):
+            return False
+        barring = isinstance(outcome, Refused) and outcome.reason in BARRING and not outcome.dead
+        stands.bar(self._store, hedge.id, step.venue, _why(outcome) if barring else "")
+        return barring
 
     async def _next(self, hedge: Hedge, gone: VenueId | None) -> tuple[Legs, Reduction | Reached]:
         """
@@ -222,15 +286,36 @@ class RollbackEngine:
         return self._store.move(hedge, State.OPEN, "both legs match")
 
     def _escalate(self, hedge: Hedge, why: str) -> Hedge:
-        """Persisted and alerted; the monitor goes on trying at its own pace."""
+        """
+        Persisted and alerted; the monitor goes on trying at its own pace.
+
+        A closing that has taken nothing off is no such case: both legs stand, as before.
+        """
+        closing = hedge.state is State.CLOSING and not stands.exemption(self._store, hedge.id)
+        if closing and untouched(self._store, hedge):
+            self._door.failed(hedge, why)
+            return self._store.move(hedge, State.OPEN, f"not closed, both legs stand: {why}")
         logger.error("hedge {} escalated: {}", hedge.id, why)
         if hedge.state is State.ESCALATED:
             return hedge  # a person was alerted when it came to this
         self._store.alert(
-            f"hedge {hedge.id} on {hedge.symbol} could not be brought to {hedge.target}: {why}",
+            f"hedge {hedge.id} on {hedge.symbol} could not be brought to {hedge.target}: {why}"
+            f"{self._alone(hedge)}",
             hedge=hedge.id,
         )
         return self._store.move(hedge, State.ESCALATED, why)
+
+    def _alone(self, hedge: Hedge) -> str:
+        """Which leg stands where without its counterpart, in coins; nothing where they match."""
+        sizes = {
+            venue: seen_size(self._store, hedge, venue, dedicated=self._dedicated)
+            for venue in hedge.venues
+        }
+        net = sum(sizes.values(), ZERO)
+        if net == ZERO:
+            return ""
+        legs = ", ".join(f"{venue} {plain(size)}" for venue, size in sizes.items())
+        return f"; unhedged: {plain(net)} {hedge.symbol} ({legs})"
 
 
 def _assure(legs: Legs) -> None:

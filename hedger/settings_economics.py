@@ -55,3 +55,4 @@ class Exit(Section):
     min_margin_ratio: NotNegative = Decimal("0.5")
     wait_s: Wait = 600.0
     wait_risk_bps_per_h: NotNegative = Decimal("0.5")
+    proof_wait_s: Annotated[float, Field(ge=60, le=86_400)] = 300.0

@@ -11,8 +11,10 @@ from typing import Any
 from hedger import switches, unitcheck
 from hedger.clock import Clock
 from hedger.clockwatch import CLOCK
+from hedger.domain.ability import Can
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId
+from hedger.execution import stands
 from hedger.guard import STOP
 from hedger.holdingwatch import KEY as HOLDING
 from hedger.ledger.reader import Reader
@@ -70,6 +72,11 @@ def standing(ledger: Reader) -> Mapping[str, Any]:
         ],
         "stops": list(ledger.metas(STOP).values()),
         "escalated": [_way_out(h) for h in ledger.live() if h.state is State.ESCALATED],
+        "exits_standing": [
+            {"hedge": name, "since": stand.since.isoformat(), "text": stand.text(name)}
+            for name, stand in stands.every(ledger).items()
+            if stand.can is not Can.YES
+        ],
         "alerts": [
             {"number": a.number, "at": a.at.isoformat(), "hedge": a.hedge, "text": a.text}
             for a in ledger.unacknowledged(ALERTS_SHOWN)
@@ -108,6 +115,7 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
         f"hedge {h['hedge']} needs you since {h['since']}: {h['why']}\n  {h['way_out']}"
         for h in found["escalated"]
     ]
+    lines += [f"{e['text']} (since {e['since']})" for e in found.get("exits_standing", [])]
     lines += [
         f"{d['venue']} is in doubt since {d['since']}: {d['why']};"
         " nothing new is opened there, exits go on"

@@ -24,6 +24,10 @@ from hedger.domain.ids import HedgeId, Symbol, VenueId, as_configured
 from hedger.domain.money import plain
 from hedger.entering import decay_model, terms_of
 from hedger.errors import UsageError
+from hedger.execution import stands
+from hedger.execution.closepreview import close_rows
+from hedger.execution.exitdoor import ExitDoor
+from hedger.execution.returns import Returns
 from hedger.executor import Executor
 from hedger.guard import Guard
 from hedger.holding import Code as ExitCode
@@ -60,6 +64,8 @@ class Trader:
     quotes: Mapping[VenueId, QuoteSource]
     store: Store
     executor: Executor
+    door: ExitDoor
+    returns: Returns
     reconciler: Reconciler
     accruals: Accruals
     accounts: Accounts
@@ -106,9 +112,9 @@ class Trader:
         progress(f"hedge {hedge.id} is {hedge.state}: {hedge.reason}")
         return self.row(hedge)
 
-    async def close_hedge(self, prefix: str, progress: Progress) -> Row:
+    async def close_hedge(self, prefix: str, progress: Progress, *, anyway: bool = False) -> Row:
         """
-        Take both legs of a hedge off.
+        Take both legs of a hedge off, once both can come off; ``anyway`` does not ask for that.
 
         Raises:
             UsageError: no such hedge, or it is over.
@@ -118,7 +124,13 @@ class Trader:
             raise UsageError(f"hedge {hedge.id} is {hedge.state} already: {hedge.reason}")
         progress(f"closing hedge {hedge.id} on {hedge.symbol}")
         if hedge.state is State.OPEN:
-            hedge = await self.executor.close(hedge, "asked for by hand")
+            unproven = stands.ANYWAY if anyway else ""
+            hedge = await self.executor.close(
+                hedge, "asked for by hand", hurry=anyway, by_hand=True, unproven=unproven
+            )
+            if hedge.state is State.OPEN and (stand := self.door.wish(hedge.id)) is not None:
+                progress(stand.text(hedge.id))
+                return {**self.row(hedge), "reason": stand.text(hedge.id)}
         else:
             hedge = await self.executor.converge(hedge, Target.FLAT, "asked for by hand")
         self.opening.count(hedge.symbol, "exit", ExitCode.OPERATOR, "asked for by hand")
@@ -147,6 +159,12 @@ class Trader:
             self.venues, self.store.live(), hedge=hedge, market=market, everything=everything
         )
         return await preview_rows(self.venues, self.quotes, found)
+
+    async def preview_close(self, prefix: str) -> list[Row]:
+        """What closing a hedge would send now, and which leg would stay."""
+        hedge = self.store.find(prefix)
+        worst_bps = self.settings.rollback.slippage_bps[-1]
+        return await close_rows(self.venues, self.quotes, self.store, hedge, worst_bps)
 
     async def rollback(
         self, *, hedge: str | None, market: Symbol | None, everything: bool, progress: Progress

@@ -20,10 +20,13 @@ from adapters.lighter.fields import (
     text_of,
 )
 from adapters.lighter.names import Names
+from hedger.domain.ability import Ability, able, unable, unknown
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import Balance, Fees, FundingPayment, Position
 from hedger.domain.money import ONE, ZERO
 
+ACTIVE: Final = 1
+MARGIN_MODES: Final = (0, 1)  # cross and isolated (lighter.md §2)
 HUNDRED: Final = Decimal(100)
 CROSS: Final = 0  # margin_mode: all markets share the account's margin; 1 is isolated
 POSITION_SOURCE: Final = "GET /account positions"
@@ -149,6 +152,30 @@ def margin(account: Row, market: int) -> Margin | None:
             mode = int_of(row, "margin_mode") if row.get("margin_mode") is not None else CROSS
             return Margin(HUNDRED / fraction, isolated=mode != CROSS)
     return None
+
+
+def ability(account: Row, venue: VenueId, name: str) -> Ability:
+    """
+    ``GET /account``: whether it may trade, and whether the margin mode of a position is known.
+
+    Only an account that says another status than active is refused; a position without a mode
+    that we know is left to a person, because what stands behind it is not known either.
+    """
+    status = account.get("status")
+    if status is not None and int_of(account, "status") != ACTIVE:
+        return unable(
+            venue,
+            "account_status",
+            f"the account on {venue} has status {int_of(account, 'status')} instead of {ACTIVE}",
+            f"ask {venue} why the account is not active",
+        )
+    for row in rows_of(account, "positions"):
+        if text_of(row, "symbol") != name or decimal_of(row, "position") == ZERO:
+            continue
+        if row.get("margin_mode") not in MARGIN_MODES:
+            why = f"{venue} names no margin mode that we know for {name}"
+            return unknown(venue, "margin_mode", why)
+    return able(venue)
 
 
 def fees(data: object) -> Fees:

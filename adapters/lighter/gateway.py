@@ -295,15 +295,24 @@ class Gateway:
             headers={"Accept-Encoding": "identity"},
         )
 
+    async def honoured(self, key: int) -> None:
+        """
+        Have the venue accept a request that one key has signed.
+
+        Raises:
+            DeniedError: it does not accept the key.
+            VenueError: it could not be asked.
+        """
+        await self.read(
+            "GET /accountLimits",
+            self.accounts.account_limits_without_preload_content,
+            account_index=self._access.account_index,
+            authorization=await self.token(key),
+        )
+
     async def _check(self, key: int) -> None:
-        token = await self.token(key)
         try:
-            await self.read(
-                "GET /accountLimits",
-                self.accounts.account_limits_without_preload_content,
-                account_index=self._access.account_index,
-                authorization=token,
-            )
+            await self.honoured(key)
         except DeniedError as error:
             raise ConfigError(
                 f"{self._venue}: API key {key} is not accepted for account "

@@ -23,6 +23,7 @@ from adapters.lighter.fields import Row, cursor_of, instant, int_of, reading, ro
 from adapters.lighter.gateway import Gateway
 from adapters.lighter.names import Names
 from hedger.clock import Clock
+from hedger.domain.ability import Ability
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import (
     Balance,
@@ -97,6 +98,13 @@ class Reads:
         if chosen is not None:
             return None if chosen.isolated else chosen.leverage
         return self._usual_leverage.get(symbol)
+
+    async def ability(self, symbol: Symbol) -> Ability:
+        """Whether the account is active and its margin mode on one market is known."""
+        name = (await self.instrument(symbol)).name
+        account = await self.account.get(0)
+        with reading(self._venue, "GET /account"):
+            return accountwire.ability(account.answer, self._venue, name)
 
     async def any_market(self) -> int:
         """The number of some market that is listed, always the same one."""

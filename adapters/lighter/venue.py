@@ -17,6 +17,7 @@ from adapters.lighter.gateway import Gateway, Signed
 from adapters.lighter.names import Names
 from adapters.lighter.reads import Reads
 from hedger.clock import Clock
+from hedger.domain.ability import Ability, unable
 from hedger.domain.account import HistoryPage, Stream
 from hedger.domain.ids import LaneId, Symbol, VenueId
 from hedger.domain.market import (
@@ -268,6 +269,22 @@ class LighterVenue:
             payload = orders.Payload.parse(filler.payload)
         self._reads.account.forget()
         return await self._gateway.send(payload, filler.tx_hash)
+
+    async def ability(self, symbol: Symbol) -> Ability:
+        """An auth token signed with the key for reducing orders, and the account itself."""
+        key = self._access.close_key
+        try:
+            await self._gateway.honoured(key)
+        except DeniedError as error:
+            return unable(
+                self._id,
+                "key_refused",
+                f"{self._id} does not accept API key {key} of account {self.account}"
+                f" ({error.detail})",
+                f"register API key index {key} at {self._id} again, put its private key into"
+                f" the secret private_key_{key} and restart hedger",
+            )
+        return await self._reads.ability(symbol)
 
     async def find(self, prepared: Prepared) -> Sighting:
         """

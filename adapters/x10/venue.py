@@ -18,6 +18,7 @@ from x10.clients.rest import RestApiClient
 
 from adapters.common.door import guarded
 from adapters.common.marketbook import ANY_AGE
+from adapters.x10.account import account_ability
 from adapters.x10.books import BOOKS, History
 from adapters.x10.codes import classify
 from adapters.x10.fields import Row
@@ -30,6 +31,7 @@ from adapters.x10.readback import body_of, check_signature, signed_terms
 from adapters.x10.reads import Reads
 from adapters.x10.signing import check_steps, expiry_of, salt_of, signed_body
 from hedger.clock import Clock
+from hedger.domain.ability import Ability, unable
 from hedger.domain.account import HistoryPage, Stream
 from hedger.domain.ids import LaneId, Symbol, VenueId
 from hedger.domain.market import (
@@ -57,6 +59,7 @@ from hedger.venueclock import Offset
 
 READ_LAG_S: Final = 5.0
 CLOCK_SKEW_S: Final = 2.0
+NO_ORDER: Final = "hedger-asks-whether-it-may-cancel"  # no id of ours has this form
 USUAL_MATCH_S: Final = (
     0.55  # a taker order trades 0.2 s after it is taken (data.md §0), and reads lag
 )
@@ -284,6 +287,28 @@ class XVenue:
         if isinstance(reply, Reply):
             return classify(reply.status, reply.text, prepared.client_id)
         return reply
+
+    async def ability(self, symbol: Symbol) -> Ability:
+        """
+        The account's own word, and a cancel of an order that does not exist.
+
+        Both prove the API key. The Stark key signs orders only, so what is compared is the one
+        that the account has registered. There is one margin mode.
+        """
+        try:
+            page = await self._http.content("/user/account/info")
+            account = Row(self._id, "account", page.data)
+            await self._http.delete("/user/order", [("externalId", NO_ORDER)])
+        except DeniedError as error:
+            return unable(
+                self._id,
+                "key_refused",
+                f"{self._id} does not accept the API key of account {self.account}"
+                f" ({error.detail})",
+                f"make a new API key at {self._id}, put it into the secret api_key and restart"
+                " hedger",
+            )
+        return account_ability(self._id, account, self._options.public_key)
 
     async def find(self, prepared: Prepared) -> Sighting:
         """Look the order up by our id, with its trades. Not found is no proof by itself."""

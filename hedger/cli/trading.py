@@ -61,12 +61,18 @@ def open_(  # noqa: PLR0917
 
 @click.command()
 @click.argument("hedge")
+@click.option(
+    "--anyway", is_flag=True, help="Also where a leg would stay alone; shows which, and asks."
+)
+@yes_option
 @format_option
 @config_option
 @live_options
 def close(
     *,
     hedge: str,
+    anyway: bool,
+    yes: bool,
     output: Format,
     config: Path | None,
     verbose: bool,
@@ -76,12 +82,17 @@ def close(
     """
     Take both legs of HEDGE off.
 
-    It is named by its id, or by a beginning of it that no other hedge has.
+    It is named by its id, or by a beginning of it that no other hedge has. Nothing is sent unless
+    both venues are proven able to take their leg off now.
     """
     session = begin(config, verbose=verbose)
     permit_trading(session, live=live, confirm=confirm)
-    closed = carry_out(session, "close", {"hedge": hedge}, verbose=verbose)
+    if anyway and not _decided(session, hedge, yes=yes):
+        return ExitCode.NOT_DONE
+    closed = carry_out(session, "close", {"hedge": hedge, "anyway": anyway}, verbose=verbose)
     emit_object(closed, output)
+    if closed["state"] == "open":
+        return unless_watched(session, ExitCode.VENUE)
     return unless_watched(session, _after_exit([closed]))
 
 
@@ -176,6 +187,29 @@ def _previewed(session: Session, args: Mapping[str, Any], *, yes: bool) -> bool:
         return True
     show(preview)
     return _agreed("Send these reduce-only orders?", yes=yes)
+
+
+def _decided(session: Session, hedge: str, *, yes: bool) -> bool:
+    """
+    Show what closing would send and which leg would stay, and ask for a person's decision.
+
+    Raises:
+        HedgerError: there is no preview, so nobody can agree to it.
+    """
+    from hedger.execution.closepreview import stays_text
+
+    if not yes:
+        _need_terminal()
+    try:
+        rows = look(session, "preview_close", {"hedge": hedge})["rows"]
+    except HedgerError as error:
+        if not yes:
+            raise
+        say(f"no preview: {error}")
+        return True
+    show(rows)
+    say(stays_text(rows) or "both legs can come off")
+    return _agreed("Send these reduce-only orders, whatever stays?", yes=yes)
 
 
 def _need_terminal() -> None:

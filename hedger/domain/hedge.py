@@ -14,6 +14,7 @@ The life of a hedge: its states, and which may follow which.
     CONVERGING (reduce the larger leg, by its real size) ◄───────────┘
        │ equal and worth keeping ──► OPEN      │ both flat ──► CLOSED
        ▼ budget spent, or no proof
+    CLOSING ── not one coin is off, and a leg cannot come off ──► OPEN (both legs stand)
     ESCALATED (a person was alerted; still converging, slowly) ──► OPEN | CLOSED
     ORPHAN (a position that no hedge explains) ──► CONVERGING
 
@@ -66,7 +67,7 @@ FOLLOWS: dict[State, frozenset[State]] = {
     ),
     State.OPENING_B: frozenset({State.OPEN, State.CONVERGING, State.ESCALATED}),
     State.OPEN: frozenset({State.CLOSING, State.CONVERGING, State.CLOSED}),
-    State.CLOSING: frozenset({State.CLOSED, State.CONVERGING, State.ESCALATED}),
+    State.CLOSING: frozenset({State.OPEN, State.CLOSED, State.CONVERGING, State.ESCALATED}),
     State.CONVERGING: frozenset({State.OPEN, State.CLOSED, State.ESCALATED}),
     State.ESCALATED: frozenset({State.OPEN, State.CLOSED, State.CONVERGING}),
     State.ORPHAN: frozenset({State.CONVERGING, State.ESCALATED, State.CLOSED}),

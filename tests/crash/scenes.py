@@ -193,8 +193,6 @@ NEVER = {
     " tests/scenarios/test_forgetful_venues.py does",
     "give_back": "only after that",
     "reserve_values": "only for sequences in which gaps are legal; neither venue has one",
-    "instruments": "only asked for a hedge whose market has lost its rate, which no control of the"
-    " sandbox brings about, and by `hedger record` and `fetch-history`, which keep no ledger",
 }
 """Sites that the daemon does not pass on these venues, and why."""
 

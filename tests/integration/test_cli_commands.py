@@ -45,9 +45,14 @@ class Desk:
         progress("leg 1 filled 0.04 at 2500")
         return {"id": "eth-1", "symbol": symbol, "state": self.state}
 
-    async def close_hedge(self, prefix: str, progress: Progress) -> Row:
-        self.asked.append(("close", prefix))
+    async def close_hedge(self, prefix: str, progress: Progress, *, anyway: bool = False) -> Row:
+        self.asked.append(("close", prefix, "anyway") if anyway else ("close", prefix))
         return {"id": "eth-1", "state": self.state}
+
+    async def preview_close(self, prefix: str) -> list[Row]:
+        self.asked.append(("preview_close", prefix))
+        order = {"venue": "lighter", "market": "ETH", "side": "sell", "size": "0.0400"}
+        return [order | {"expected_price": None, "leg": "stays", "why": "ETH is closed there"}]
 
     async def settle_hedge(self, prefix: str, *, progress: Progress, **how: object) -> Row:
         self.asked.append(("settle", prefix, *how.values()))
@@ -296,6 +301,31 @@ async def test_a_rollback_that_is_agreed_to_does_not_wait_for_a_preview(
 
 async def test_a_rollback_that_did_not_end_says_so_by_its_exit_code(home: Home) -> None:
     assert await ask(home, Desk("escalated"), "rollback", "--all", "--yes") == ExitCode.EXPOSED
+
+
+async def test_a_close_whose_legs_stand_says_so_by_its_exit_code(home: Home) -> None:
+    desk = Desk("open")
+
+    assert await ask(home, desk, "close", "eth-1") == ExitCode.VENUE
+    assert desk.asked == [("close", "eth-1")]
+
+
+async def test_close_anyway_shows_which_leg_stays_and_where_before_it_sends(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk = Desk("closed")
+
+    assert await ask(home, desk, "close", "eth-1", "--anyway", "--yes") == ExitCode.DONE
+
+    assert "0.0400 ETH on lighter stays, unhedged (ETH is closed there)" in capsys.readouterr().err
+    assert desk.asked == [("preview_close", "eth-1"), ("close", "eth-1", "anyway")]
+
+
+async def test_close_anyway_needs_somebody_who_decides(home: Home) -> None:
+    desk = Desk("closed")
+
+    assert await ask(home, desk, "close", "eth-1", "--anyway") == ExitCode.USAGE
+    assert desk.asked == []
 
 
 async def test_a_difference_between_ledger_and_venue_is_an_exit_code(home: Home) -> None:

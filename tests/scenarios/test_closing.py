@@ -158,6 +158,7 @@ async def test_s24_a_refusal_for_want_of_a_position_leads_to_a_fresh_look(desk: 
     """
     hedge = await desk.open("ETH", 300)
     await desk.world.pass_time(LAG_PASSED_S)
+    desk.world.fault(X10, "lag", what=["positions"], seconds=3)
     desk.world.fault(X10, "liquidate", market="ETH")
     began_s = desk.world.clock.monotonic_s()
 

@@ -202,7 +202,7 @@ async def test_an_escalated_hedge_is_tried_again_ever_less_often_and_never_dropp
             tried_s.append(at_s)
         await desk.world.pass_time(10)
 
-    gaps = [later - earlier for earlier, later in itertools.pairwise(tried_s)]
+    gaps = [round(later - earlier) for earlier, later in itertools.pairwise(tried_s)]
     assert len(gaps) >= 2
     assert gaps == sorted(gaps)
     assert gaps[-1] > 2 * gaps[0]

@@ -524,12 +524,12 @@ class Closing:
     ("status", "state"),
     [
         (MarketStatus.REDUCE_ONLY, State.CLOSED),
-        (MarketStatus.CLOSED, State.CLOSED),
+        (MarketStatus.CLOSED, State.OPEN),  # no leg could come off there: both stand
         (MarketStatus.ACTIVE, State.OPEN),
         (None, State.OPEN),  # a row that cannot be read is unknown, not delisted
     ],
 )
-async def test_a_market_that_a_venue_closes_is_left(
+async def test_a_market_that_a_venue_closes_is_left_while_it_takes_orders(
     desk: Desk, tmp_path: Path, status: MarketStatus | None, state: State
 ) -> None:
     hedge = await desk.open("ETH", 300)
@@ -541,7 +541,13 @@ async def test_a_market_that_a_venue_closes_is_left(
 
     assert desk.store.hedge(hedge.id).state is state
     codes = [r["code"] for r in desk.rows("decisions") if r["about"] == "exit"]
-    assert codes == ([ExitCode.LEAVING_MARKET] if state is State.CLOSED else [])
+    told = {
+        MarketStatus.REDUCE_ONLY: [ExitCode.LEAVING_MARKET],
+        MarketStatus.CLOSED: [ExitCode.CLOSED_MARKET],
+    }
+    assert codes == (told.get(status, []) if status else [])
+    alerts = [a.text for a in desk.store.unacknowledged() if "both legs stand until" in a.text]
+    assert len(alerts) == (status is MarketStatus.CLOSED)
 
 
 @pytest.mark.config(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hedger.cancelling import cancel
-from hedger.domain.hedge import Hedge, State
+from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import LaneId
 from hedger.domain.order import Answer, Declined, Filler, NoProof, Prepared, Purpose, Reason
 from hedger.errors import UnavailableError, UsageError
@@ -226,11 +226,15 @@ async def test_one_key_for_everything_works_and_says_what_it_costs(one_key: Desk
 
     hedge = await one_key.open("ETH", 300)
     holding = one_key.trader.lanes.hold(lane_of(one_key))
+    off = one_key.trader.executor.converge
     async with asyncio.TaskGroup() as group, holding:
-        closing = group.create_task(one_key.close(hedge))
+        # a close would leave a leg alone for so long: both stand
+        assert (await one_key.close(hedge)).state is State.OPEN
+        assert one_key.naked() == 0
+        rollback = group.create_task(off(hedge, Target.FLAT, "asked for by hand"))
         await one_key.world.pass_time(20)
-        assert not closing.done()
-    assert closing.result().state is State.CLOSED
+        assert not rollback.done()
+    assert rollback.result().state is State.CLOSED
     one_key.assert_flat()
 
 

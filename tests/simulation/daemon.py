@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from hedger import settings
 from hedger.compose import compose
-from hedger.daemon import LANES_S, Daemon
+from hedger.daemon import EXITS_S, LANES_S, Daemon
 from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import StateError, UsageError, VenueError
+from hedger.execution.returns import POLL_S
 from hedger.home import Home
 from hedger.monitoring.market_facts import LOOK_S
 from hedger.ports import QuoteSource, Venue
@@ -41,10 +42,10 @@ HOLD_S = (5.0, 50.0)
 START_AGAIN_S = 2.0
 JOBS = (
     "watch", "monitor", "rates", "glance", "reconcile", "funding", "lanes", "guard", "units",
-    "facts",
+    "facts", "exits", "returns",
 )  # fmt: skip
 
-OWN_PACE_S = {"lanes": LANES_S, "facts": LOOK_S}
+OWN_PACE_S = {"lanes": LANES_S, "facts": LOOK_S, "exits": EXITS_S, "returns": POLL_S}
 
 
 @cache

@@ -1,0 +1,229 @@
+"""
+The one door before the first reducing order of a hedge whose legs match.
+
+It opens when both venues are proven able to take their order now. Otherwise both legs stand, the
+wish is kept, a person is told, and it is asked for again at a bounded pace. What is unknown counts
+as "cannot" for ``exit.proof_wait_s``; after that a person is told that the decision is theirs.
+Rollbacks, orphans and exits before a liquidation never come here.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from loguru import logger
+
+from hedger.clock import Clock
+from hedger.domain.ability import Can
+from hedger.domain.hedge import Hedge
+from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.money import ZERO, plain
+from hedger.domain.order import Purpose
+from hedger.execution import stands
+from hedger.execution.abilities import Abilities
+from hedger.execution.exitproof import Proof, combined, judge
+from hedger.execution.keyproof import KeyProof
+from hedger.execution.stands import Stand
+from hedger.ledger.store import Store
+from hedger.ports import Venue
+
+FRESH_S: Final = 5.0  # what was proven so lately holds for the order that follows
+AGAIN_FIRST_S: Final = 10.0
+AGAIN_MAX_S: Final = 60.0
+TOLD_AFTER_S: Final = 30.0  # within the first minute, and not for one answer that was lost
+
+
+class ExitDoor:
+    """Proves that both legs can come off, and remembers the exits that cannot begin."""
+
+    def __init__(
+        self,
+        *,
+        venues: Mapping[VenueId, Venue],
+        abilities: Abilities,
+        keys: KeyProof,
+        store: Store,
+        clock: Clock,
+        slippage_bps: Decimal,
+        proof_wait_s: float,
+    ) -> None:
+        self._venues = venues
+        self._abilities = abilities
+        self._keys = keys
+        self._store = store
+        self._clock = clock
+        self._slippage_bps = slippage_bps
+        self._proof_wait_s = proof_wait_s
+        self._proven_s: dict[HedgeId, float] = {}
+        self._next: dict[HedgeId, tuple[float, float]] = {}  # when to ask again, and the wait
+
+    # -- asked before an exit ---------------------------------------------------------------
+
+    async def opens(self, hedge: Hedge, wish: str, *, by_hand: bool = False) -> bool:
+        """Whether the exit may begin now; if not, it stands in the ledger, and why."""
+        proof = await self.prove(hedge)
+        if proof.can is Can.YES:
+            self._proven_s[hedge.id] = self._clock.monotonic_s()
+            self._begins(hedge, wish, by_hand=by_hand)
+            return True
+        self._stands(hedge, wish, proof, by_hand=by_hand)
+        return False
+
+    async def still_opens(self, hedge: Hedge) -> bool:
+        """The same immediately before the first order, for an exit that has been decided."""
+        if stands.exemption(self._store, hedge.id) or not untouched(self._store, hedge):
+            return True
+        proven_s = self._proven_s.get(hedge.id)
+        if proven_s is not None and self._clock.monotonic_s() - proven_s <= FRESH_S:
+            return True
+        return await self.opens(hedge, hedge.reason)
+
+    async def prove(self, hedge: Hedge) -> Proof:
+        """Ask both venues; a key is asked last, and only where nothing else is in the way."""
+        legs = zip(hedge.venues, self._store.leg_sizes(hedge), strict=True)
+        looks = await asyncio.gather(
+            *(self._abilities.look(venue, hedge.symbol, size) for venue, size in legs)
+        )
+        proof = judge(looks, self._slippage_bps)
+        if proof.can is not Can.YES:
+            return proof
+        asked = (self._keys.ask(self._venues[venue]) for venue in hedge.venues)
+        return combined(await asyncio.gather(*asked))
+
+    # -- what stands ------------------------------------------------------------------------
+
+    def due(self, hedge: HedgeId) -> bool:
+        """Whether an exit that stands is to be tried again now."""
+        at_s, _ = self._next.get(hedge, (0.0, 0.0))
+        return self._clock.monotonic_s() >= at_s
+
+    def wish(self, hedge: HedgeId) -> Stand | None:
+        """The exit of a hedge that is wanted and stands."""
+        found = stands.read(self._store, hedge)
+        return None if found is None or found.can is Can.YES else found
+
+    def drop(self, hedge: HedgeId) -> None:
+        """It is no longer wanted, or no longer stands."""
+        self._next.pop(hedge, None)
+        stands.write(self._store, hedge, None)
+
+    def done(self, hedge: Hedge) -> None:
+        """A hedge is at rest: what was remembered of the way there is forgotten."""
+        self._proven_s.pop(hedge.id, None)
+        stands.exempt(self._store, hedge.id, "")
+        for venue in stands.bars(self._store, hedge.id):
+            stands.bar(self._store, hedge.id, venue, "")
+        if hedge.state.terminal:
+            self.drop(hedge.id)
+
+    def failed(self, hedge: Hedge, why: str) -> None:
+        """An exit has begun and not one coin is off: both legs stand, and it is asked anew."""
+        self._proven_s.pop(hedge.id, None)
+        for venue in hedge.venues:
+            self._keys.forget(self._venues[venue].lane(Purpose.CLOSE))
+        before = stands.read(self._store, hedge.id)
+        found = Stand(
+            since=self._clock.now(),
+            wish=hedge.reason,
+            by_hand=before is not None and before.by_hand,
+            can=Can.NO,
+            key="first_order",
+            why=f"its first order took nothing off, {why} ({self._legs(hedge)})",
+            remedy=f"look at both accounts and at {hedge.symbol} on both venues",
+        )
+        self._keep(hedge, found, before)
+
+    def _begins(self, hedge: Hedge, wish: str, *, by_hand: bool) -> None:
+        """
+        Both legs can come off. Who wished it and what was told stays known until they have: the
+        first order may be refused all the same.
+        """
+        before = stands.read(self._store, hedge.id)
+        if before is not None and before.can is not Can.YES:
+            text = f"both legs can come off now: {wish}"
+            self._store.event("exit_proven", text, hedge=hedge.id)
+        if before is None and not by_hand:
+            return
+        begun = Stand(
+            since=self._clock.now(),
+            wish=wish,
+            by_hand=by_hand or (before is not None and before.by_hand),
+            can=Can.YES,
+            key="",
+            why="",
+            remedy="",
+            told_key="" if before is None else before.told_key,
+        )
+        stands.write(self._store, hedge.id, begun)
+
+    def _stands(self, hedge: Hedge, wish: str, proof: Proof, *, by_hand: bool) -> None:
+        now, before = self._clock.now(), stands.read(self._store, hedge.id)
+        unknown_since: datetime | None = None
+        if proof.can is Can.UNKNOWN:
+            unknown_since = (before.unknown_since if before else None) or now
+        found = Stand(
+            since=before.since if before else now,
+            wish=wish,
+            by_hand=by_hand or (before is not None and before.by_hand),
+            can=proof.can,
+            key=proof.key,
+            why=f"{proof.why} ({self._legs(hedge)})",
+            remedy=proof.remedy,
+            unknown_since=unknown_since,
+        )
+        self._keep(hedge, found, before)
+
+    def _keep(self, hedge: Hedge, found: Stand, before: Stand | None) -> None:
+        """Note it once, tell a person once, and say when it is tried again."""
+        same = before is not None and (before.can, before.key) == (found.can, found.key)
+        told = before.told if before is not None and before.can is found.can else 0
+        told_key = "" if before is None else before.told_key
+        if found.can is Can.NO:
+            told = int(told_key == found.key)
+        if not same:
+            logger.warning("{}", found.text(hedge.id))
+            self._store.event("exit_stands", found.text(hedge.id), hedge=hedge.id, level="warning")
+        wanted = self._tellings(found)
+        if told < wanted:
+            self._store.alert(self._told(hedge, found, wanted), hedge=hedge.id)
+            told_key = found.key if found.can is Can.NO else told_key
+        found = replace(found, told=max(told, wanted), told_key=told_key)
+        stands.write(self._store, hedge.id, found)
+        _, wait_s = self._next.get(hedge.id, (0.0, AGAIN_FIRST_S))
+        if found.can is Can.UNKNOWN and wanted < 2:
+            wait_s = AGAIN_FIRST_S
+        at_s = self._clock.monotonic_s() + wait_s
+        self._next[hedge.id] = (at_s, min(wait_s * 2, AGAIN_MAX_S))
+
+    def _tellings(self, stand: Stand) -> int:
+        """How often a person is to have been told by now."""
+        if stand.unknown_since is None:
+            return 1
+        span = self._clock.now() - stand.unknown_since
+        if span >= timedelta(seconds=self._proof_wait_s):
+            return 2
+        return 1 if span >= timedelta(seconds=TOLD_AFTER_S) else 0
+
+    def _told(self, hedge: Hedge, stand: Stand, times: int) -> str:
+        if times < 2:
+            return stand.text(hedge.id)
+        return (
+            f"hedge {hedge.id} waits for a person's decision: for {self._proof_wait_s:g} s it has"
+            f" not been known whether both legs can come off ({stand.why}); both legs stand"
+            f" until they are proven able to, or until `hedger close {hedge.id} --anyway`"
+        )
+
+    def _legs(self, hedge: Hedge) -> str:
+        sizes = zip(hedge.venues, self._store.leg_sizes(hedge), strict=True)
+        return ", ".join(f"{venue} holds {plain(size)} {hedge.symbol}" for venue, size in sizes)
+
+
+def untouched(store: Store, hedge: Hedge) -> bool:
+    """Whether both legs stand equal by our own fills, and no order of ours may change that."""
+    a, b = store.leg_sizes(hedge)
+    if a == ZERO or a + b != ZERO:
+        return False
+    return not store.open_intents(hedge.id)

@@ -1,0 +1,102 @@
+"""
+An answer of the venue to a transaction signed with the very key that sends reducing orders.
+
+Where orders have nonces this is a cancel of an order that does not exist: taken in, and its nonce
+used, it proves key, signature and sequence together. It goes through the lane like every
+transaction and is committed first. What was proven less than a minute ago is not proven again.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from hedger.clock import Clock
+from hedger.domain.ability import Ability, Can, able, unable, unknown
+from hedger.domain.ids import LaneId, VenueId
+from hedger.domain.order import Accepted, Answer, Declined, Purpose, Reason
+from hedger.errors import VenueError
+from hedger.ledger.store import Store
+from hedger.ports import Venue
+from hedger.sequence import Lanes
+from hedger.sequence.gaps import waited_for
+
+PROVEN_FOR_S: Final = 60.0
+PATIENCE_S: Final = 5.0  # for the lane: another reducing order may be on it
+WHY: Final = "proves before an exit that the key for reducing orders is accepted"
+
+
+class KeyProof:
+    """Knows until when the key of each lane is proven, and proves it again."""
+
+    def __init__(
+        self, *, store: Store, lanes: Lanes, clock: Clock, lag_s: Callable[[VenueId], float]
+    ) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._clock = clock
+        self._lag_s = lag_s
+        self._proven_s: dict[LaneId, float] = {}
+
+    async def ask(self, venue: Venue) -> Ability:
+        """
+        Whether the key of the lane for reducing orders is accepted; a venue without lanes can.
+
+        Sends at most one transaction.
+        """
+        lane = venue.lane(Purpose.CLOSE)
+        if lane is None or self._fresh(lane):
+            return able(venue.id)
+        try:
+            async with self._lanes.hold(lane, patience_s=PATIENCE_S):
+                if self._fresh(lane):  # by whoever had the lane before us
+                    return able(venue.id)
+                return await self._proven(venue, lane)
+        except VenueError as error:
+            why = f"the key of {venue.id} for reducing orders is not proven ({error.detail})"
+            return unknown(venue.id, "key_unproven", why)
+
+    def forget(self, lane: LaneId | None) -> None:
+        """The venue has just refused this key."""
+        if lane is not None:
+            self._proven_s.pop(lane, None)
+
+    def _fresh(self, lane: LaneId) -> bool:
+        at_s = self._proven_s.get(lane)
+        return at_s is not None and self._clock.monotonic_s() - at_s < PROVEN_FOR_S
+
+    async def _proven(self, venue: Venue, lane: LaneId) -> Ability:
+        nonce = await self._lanes.next_value(lane, urgent=True)
+        assert nonce is not None
+        asked_s = self._clock.monotonic_s()
+        probe = await venue.prepare_filler(lane, nonce)
+        self._store.intend_filler(probe, WHY)
+        answer = await venue.submit_filler(probe)
+        self._lanes.answered(lane, nonce, answer)
+        if not isinstance(answer, Accepted):
+            self._lanes.missed(lane, f"the proof of a key got {type(answer).__name__}")
+            return _refused(venue.id, lane, answer)
+        until_s = asked_s + self._lag_s(venue.id)
+        if await waited_for(venue, lane, nonce + 1, until_s, self._clock) <= nonce:
+            self._lanes.missed(lane, "the proof of a key was taken in and its nonce is not used")
+            why = f"{venue.id} took a transaction on {lane} in and did not execute it"
+            return unknown(venue.id, "key_unproven", why)
+        self._proven_s[lane] = asked_s
+        return able(venue.id)
+
+
+def _refused(venue: VenueId, lane: LaneId, answer: Answer) -> Ability:
+    said = answer.detail if not isinstance(answer, Declined) else f"{answer.code}: {answer.detail}"
+    if isinstance(answer, Declined) and answer.reason in (Reason.AUTH, Reason.MARKET_STATE):
+        return unable(
+            venue,
+            "key_refused",
+            f"{venue} refuses the key of lane {lane} ({said})",
+            f"register the API key of lane {lane} (venue:account:key index) at {venue} again and"
+            " restart hedger with its private key",
+        )
+    return Ability(
+        venue=venue,
+        can=Can.UNKNOWN,
+        code="key_unproven",
+        why=f"the key of lane {lane} is not proven at {venue} ({said})",
+        remedy=f"look whether {venue} takes transactions of that key",
+    )
