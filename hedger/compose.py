@@ -14,6 +14,7 @@ from hedger.dispatcher import Dispatcher
 from hedger.domain.ids import VenueId
 from hedger.entering import Entering, decay_model
 from hedger.evidence import Evidence
+from hedger.execution.relieving import Relieving
 from hedger.executor import Executor
 from hedger.funds import EquityBook, FundsGate
 from hedger.guard import Guard
@@ -26,6 +27,7 @@ from hedger.legs import LegReader
 from hedger.leverage import LeverageKeeper
 from hedger.monitoring.market_facts import MarketFacts
 from hedger.monitoring.namecheck import NameCheck
+from hedger.monitoring.reliefwatch import ReliefWatch
 from hedger.nakedwatch import NakedWatch
 from hedger.opening import Opening
 from hedger.patience import Patience
@@ -35,7 +37,7 @@ from hedger.preconditions import Preconditions
 from hedger.readlag import ReadLag
 from hedger.reconciler import Reconciler
 from hedger.resolver import Resolver
-from hedger.riskdesk import RiskDesk, limits_of
+from hedger.riskdesk import RiskDesk, limits_of, relief_rules
 from hedger.rollback import RollbackEngine
 from hedger.sequence import Lanes
 from hedger.settings import Settings
@@ -81,21 +83,22 @@ def compose(
         clock=clock,
         send_window_s=settings.execution.send_window_s,
     )
+    legs = LegReader(
+        venues=venues,
+        store=store,
+        positions=positions,
+        lag=lag,
+        facts=facts,
+        clock=clock,
+        dedicated=settings.account.dedicated,
+    )
     rollback = RollbackEngine(
         venues=venues,
         quotes=quotes,
         store=store,
         dispatcher=dispatcher,
         positions=positions,
-        legs=LegReader(
-            venues=venues,
-            store=store,
-            positions=positions,
-            lag=lag,
-            facts=facts,
-            clock=clock,
-            dedicated=settings.account.dedicated,
-        ),
+        legs=legs,
         facts=facts,
         clock=clock,
         rules=settings.rollback,
@@ -279,6 +282,12 @@ def compose(
             clock=clock,
             limits=limits,
             exit_distance_bps=settings.risk.exit_liquidation_distance_bps,
+            relief=ReliefWatch(
+                store=store,
+                clock=clock,
+                relieving=Relieving(store=store, executor=executor, rollback=rollback, legs=legs),
+                rules=relief_rules(settings.risk),
+            ),
         ),
         opening=opening,
         clock=clock,

@@ -220,11 +220,12 @@ class Daemon:
             self._leaving.difference_update(hedge.id for hedge, _ in left)
 
     async def glance(self) -> None:
-        """While there are open hedges, see soon that a leg was taken from one."""
-        if self._trader.reconciler.age_s < FRESH_S:
-            return  # by the regular run
-        if any(hedge.state is State.OPEN for hedge in self._trader.store.live()):
+        """While there are open hedges, see soon that a leg was taken from one, or may be."""
+        if not any(hedge.state is State.OPEN for hedge in self._trader.store.live()):
+            return
+        if self._trader.reconciler.age_s >= FRESH_S:  # else by the regular run
             await self._trader.reconciler.glance()
+        await self._trader.guard.glance()
 
     async def reconcile(self) -> None:
         """Hold the ledger against both accounts and repair."""
