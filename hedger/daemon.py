@@ -21,6 +21,8 @@ from hedger.trader import Trader
 GRACE_S = 22.0  # of the 25 s that a stop may take; the rest is for closing down
 RETRY_FIRST_S = 10.0
 FRESH_S = 4.0  # accounts read so lately are not read again
+NEAR_LOOKS = 2  # of one glance, while a leg is near its liquidation
+NEAR_S = 5.0  # between them
 LANES_S = 5.0  # asks nothing unless a lane is out of step or its refresh_interval_s is over
 
 
@@ -220,12 +222,22 @@ class Daemon:
             self._leaving.difference_update(hedge.id for hedge, _ in left)
 
     async def glance(self) -> None:
-        """While there are open hedges, see soon that a leg was taken from one, or may be."""
-        if not any(hedge.state is State.OPEN for hedge in self._trader.store.live()):
-            return
-        if self._trader.reconciler.age_s >= FRESH_S:  # else by the regular run
-            await self._trader.reconciler.glance()
-        await self._trader.guard.glance()
+        """
+        While there are open hedges, see soon that a leg was taken from one, or may be.
+
+        Twice as often while one of them is near its liquidation.
+        """
+        trader = self._trader
+        for look in range(NEAR_LOOKS):
+            if look:
+                await trader.clock.sleep(NEAR_S)
+            if self._stopping or not any(h.state is State.OPEN for h in trader.store.live()):
+                return
+            if trader.reconciler.age_s >= FRESH_S:  # else by the regular run
+                await trader.reconciler.glance()
+            await trader.guard.glance()
+            if not trader.guard.near:
+                return
 
     async def reconcile(self) -> None:
         """Hold the ledger against both accounts and repair."""

@@ -82,6 +82,16 @@ class Guard:
         self._read_s = float("-inf")
         self._readings = 0
 
+    @property
+    def near(self) -> bool:
+        """Whether a leg of an open hedge was near its liquidation at the last look."""
+        held = {(v, h.symbol) for h in self._store.live() for v in h.venues}
+        return any(
+            distance < self._relief.ends_bps
+            for leg, distance in self.distances_bps.items()
+            if leg in held
+        )
+
     async def run(self) -> None:
         """Read, judge, tell, and close what is too near."""
         live = self._store.live()

@@ -30,6 +30,11 @@ class ReliefWatch:
         self._relieving = relieving
         self._rules = rules
 
+    @property
+    def ends_bps(self) -> Decimal:
+        """The distance from which on a leg is well away, in bps."""
+        return self._rules.at_bps + self._rules.hysteresis_bps
+
     async def look(self, hedge: Hedge, distances_bps: Mapping[VenueId, Decimal]) -> None:
         """Reduce both legs where one is too near; what was tried is on disk before the orders."""
         before = self._memory(hedge)

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from hedger.daemon import Daemon
+from hedger.daemon import NEAR_S, Daemon
 from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol, VenueId
-from hedger.domain.money import ZERO
+from hedger.domain.money import ZERO, floor_to_step
 from tests.desk import Desk
 from tests.scenarios import facts
 from tests.soak import naked_spans
@@ -25,6 +25,7 @@ D = Decimal
 ETH = Symbol("ETH")
 GLANCE_S = 10
 LOOKS_S = 5.0  # three readings, the trades, and the order itself
+X10_STEP = D("0.001")
 UNHEDGED_S = 2.0  # between both orders of one reduction
 AT_BPS = 1_100
 AWAY_BPS = 1_300
@@ -173,6 +174,44 @@ async def test_where_the_stressed_leg_cannot_be_reduced_the_other_is_left_alone(
 
     assert [order["venue"] for order in reductions(desk)[:2]] == [venue, other(venue)]
     assert desk.naked() == ZERO
+
+
+@small
+@thin
+@either_venue
+async def test_the_second_leg_comes_down_by_what_the_first_one_filled(
+    desk: Desk, venue: str
+) -> None:
+    await desk.open("ETH", 500)
+    desk.world.fault(venue, "partial_fill", fraction="0.5")
+    move_price(desk, near(desk, venue))
+    await glances(desk, 1)
+    first, second, *rest = reductions(desk)
+    assert D(first["filled"]) < D(first["size"])
+    assert second["venue"] == other(venue)
+    assert D(second["size"]) == floor_to_step(D(first["filled"]), X10_STEP)
+    assert rest == []
+    assert abs(desk.naked()) < X10_STEP
+
+
+@small
+@pytest.mark.config(
+    risk={"min_free_margin_share": 0, "reduce_max_steps": 1, "reduce_share": "0.05"}
+)
+@either_venue
+async def test_near_its_liquidation_a_leg_that_was_taken_is_seen_twice_as_soon(
+    desk: Desk, venue: str
+) -> None:
+    await desk.open("ETH", 500)
+    move_price(desk, near(desk, venue))
+    await glances(desk, 2)
+    taken = asyncio.create_task(desk.world.pass_time(GLANCE_S + 1))
+    part = str(D("0.06") / abs(desk.position(venue)))
+    taken.add_done_callback(lambda _: desk.world.fault(venue, "adl", market="ETH", fraction=part))
+    await glances(desk, 1)
+    assert desk.naked() == ZERO
+    *_, longest = naked_spans(desk.world.state())
+    assert longest < NEAR_S + LOOKS_S
 
 
 @small
