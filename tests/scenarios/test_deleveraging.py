@@ -206,7 +206,7 @@ async def test_near_its_liquidation_a_leg_that_was_taken_is_seen_twice_as_soon(
     move_price(desk, near(desk, venue))
     await glances(desk, 2)
     taken = asyncio.create_task(desk.world.pass_time(GLANCE_S + 1))
-    part = str(D("0.06") / abs(desk.position(venue)))
+    part = str(floor_to_step(D("0.06") / abs(desk.position(venue)), D("0.0001")))  # on both steps
     taken.add_done_callback(lambda _: desk.world.fault(venue, "adl", market="ETH", fraction=part))
     await glances(desk, 1)
     assert desk.naked() == ZERO
