@@ -99,7 +99,8 @@ class Daemon:
             environment=trader.settings.environment,
         )
         # each run that waits has a hedge to close
-        runs = {"rates": trader.settings.trading.max_open_hedges + 1}
+        most = trader.settings.trading.max_open_hedges + 1
+        runs = {"rates": most, "near": most}
         async with server, scheduler.running(jobs, self._died, runs):
             logger.info("ready: trading on {}", " and ".join(trader.settings.venues.order))
             await stop.wait()
@@ -111,6 +112,7 @@ class Daemon:
             "monitor": (jobs.monitor, self.monitor),
             "rates": (jobs.rates, self.rates),
             "glance": (jobs.glance, self.glance),
+            "near": (jobs.glance, self.near),
             "reconcile": (jobs.reconcile, self.reconcile),
             "funding": (jobs.funding, self.funding),
             "accounts": (jobs.accounts, self.accounts),
@@ -222,22 +224,27 @@ class Daemon:
             self._leaving.difference_update(hedge.id for hedge, _ in left)
 
     async def glance(self) -> None:
-        """
-        While there are open hedges, see soon that a leg was taken from one, or may be.
+        """While there are open hedges, see soon that a leg was taken from one."""
+        async for _ in self._glances():
+            if self._trader.reconciler.age_s >= FRESH_S:  # else by the regular run
+                await self._trader.reconciler.glance()
 
-        Twice as often while one of them is near its liquidation.
-        """
+    async def near(self) -> None:
+        """While there are open hedges, see soon that a leg comes near its liquidation."""
+        async for _ in self._glances():
+            await self._trader.guard.glance()
+
+    async def _glances(self) -> AsyncIterator[None]:
+        """One look while something is open; two while a leg is near its liquidation."""
         trader = self._trader
         for look in range(NEAR_LOOKS):
             if look:
+                if not trader.guard.near:
+                    return
                 await trader.clock.sleep(NEAR_S)
             if self._stopping or not any(h.state is State.OPEN for h in trader.store.live()):
                 return
-            if trader.reconciler.age_s >= FRESH_S:  # else by the regular run
-                await trader.reconciler.glance()
-            await trader.guard.glance()
-            if not trader.guard.near:
-                return
+            yield
 
     async def reconcile(self) -> None:
         """Hold the ledger against both accounts and repair."""

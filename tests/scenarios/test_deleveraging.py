@@ -57,7 +57,7 @@ async def glances(desk: Desk, count: int) -> None:
     daemon = Daemon(desk.trader, None)  # type: ignore[arg-type]  # no job of it is served here
     for _ in range(count):
         await desk.world.pass_time(GLANCE_S)
-        await daemon.glance()
+        await asyncio.gather(daemon.glance(), daemon.near())
 
 
 def reductions(desk: Desk) -> list[Mapping[str, Any]]:
