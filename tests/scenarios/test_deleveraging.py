@@ -209,6 +209,8 @@ async def test_near_its_liquidation_a_leg_that_was_taken_is_seen_twice_as_soon(
     part = str(floor_to_step(D("0.06") / abs(desk.position(venue)), D("0.0001")))  # on both steps
     taken.add_done_callback(lambda _: desk.world.fault(venue, "adl", market="ETH", fraction=part))
     await glances(desk, 1)
+    await taken
+    assert liquidated(desk) == ["deleverage"]
     assert desk.naked() == ZERO
     *_, longest = naked_spans(desk.world.state())
     assert longest < NEAR_S + LOOKS_S
