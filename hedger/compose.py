@@ -14,6 +14,7 @@ from hedger.dispatcher import Dispatcher
 from hedger.domain.ids import VenueId
 from hedger.entering import Entering, decay_model
 from hedger.evidence import Evidence
+from hedger.execution.reliefwatch import ReliefWatch
 from hedger.execution.relieving import Relieving
 from hedger.executor import Executor
 from hedger.funds import EquityBook, FundsGate
@@ -27,7 +28,6 @@ from hedger.legs import LegReader
 from hedger.leverage import LeverageKeeper
 from hedger.monitoring.market_facts import MarketFacts
 from hedger.monitoring.namecheck import NameCheck
-from hedger.monitoring.reliefwatch import ReliefWatch
 from hedger.nakedwatch import NakedWatch
 from hedger.opening import Opening
 from hedger.patience import Patience

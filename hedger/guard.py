@@ -20,12 +20,12 @@ from hedger.domain.ids import HedgeId, Symbol, VenueId
 from hedger.domain.market import Balance, Position
 from hedger.domain.money import plain
 from hedger.errors import VenueError
+from hedger.execution.reliefwatch import ReliefWatch
 from hedger.executor import Executor
 from hedger.funds import EquityBook
 from hedger.holding import Code
 from hedger.ledger.records import Decision
 from hedger.ledger.store import Store
-from hedger.monitoring.reliefwatch import ReliefWatch
 from hedger.ports import Venue
 
 HELD_FOR_S: Final = 2.0
