@@ -17,6 +17,8 @@ from hedger.evidence import Evidence
 from hedger.execution.abilities import Abilities
 from hedger.execution.exitdoor import ExitDoor
 from hedger.execution.keyproof import KeyProof
+from hedger.execution.reliefwatch import ReliefWatch
+from hedger.execution.relieving import Relieving
 from hedger.execution.returns import Returns
 from hedger.executor import Executor
 from hedger.funds import EquityBook, FundsGate
@@ -43,7 +45,7 @@ from hedger.reconciliation.accountlook import AccountLook
 from hedger.reconciliation.behind import Behind
 from hedger.reconciliation.forgetting import Forgetting
 from hedger.resolver import Resolver
-from hedger.riskdesk import RiskDesk, limits_of
+from hedger.riskdesk import RiskDesk, limits_of, relief_rules
 from hedger.rollback import RollbackEngine
 from hedger.sequence import Lanes
 from hedger.settings import Settings
@@ -113,22 +115,23 @@ def compose(
         slippage_bps=worst_bps,
         proof_wait_s=settings.exit.proof_wait_s,
     )
+    legs = LegReader(
+        venues=venues,
+        store=store,
+        positions=positions,
+        lag=lag,
+        facts=facts,
+        clock=clock,
+        dedicated=settings.account.dedicated,
+        forgetting=forgetting,
+    )
     rollback = RollbackEngine(
         venues=venues,
         quotes=quotes,
         store=store,
         dispatcher=dispatcher,
         positions=positions,
-        legs=LegReader(
-            venues=venues,
-            store=store,
-            positions=positions,
-            lag=lag,
-            facts=facts,
-            clock=clock,
-            dedicated=settings.account.dedicated,
-            forgetting=forgetting,
-        ),
+        legs=legs,
         facts=facts,
         clock=clock,
         rules=settings.rollback,
@@ -334,6 +337,12 @@ def compose(
             clock=clock,
             limits=limits,
             exit_distance_bps=settings.risk.exit_liquidation_distance_bps,
+            relief=ReliefWatch(
+                store=store,
+                clock=clock,
+                relieving=Relieving(store=store, executor=executor, rollback=rollback, legs=legs),
+                rules=relief_rules(settings.risk),
+            ),
         ),
         opening=opening,
         clock=clock,

@@ -27,6 +27,8 @@ FRESH_S = 4.0  # accounts read so lately are not read again
 COPIES_S = 300.0  # how often it is seen whether an hourly copy of the ledger is due
 ALONE_MAX_S = 90.0  # between attempts while a leg is alone, whatever recovery.retry_max_s is
 EXITS_S = 10.0  # asks nothing unless an exit stands
+NEAR_LOOKS = 2  # of one glance, while a leg is near its liquidation
+NEAR_S = 5.0  # between them
 LANES_S = 5.0  # asks nothing unless a lane is out of step or its refresh_interval_s is over
 
 
@@ -106,7 +108,7 @@ class Daemon:
         )
         # each run that waits has a hedge to close, or to bring to rest
         most = trader.settings.trading.max_open_hedges + 1
-        runs = {"rates": most, "exits": most, "returns": most + 1}
+        runs = {"rates": most, "near": most, "exits": most, "returns": most + 1}
         async with server, scheduler.running(jobs, self._died, runs):
             logger.info("ready: trading on {}", " and ".join(trader.settings.venues.order))
             await stop.wait()
@@ -118,6 +120,7 @@ class Daemon:
             "monitor": (jobs.monitor, self.monitor),
             "rates": (jobs.rates, self.rates),
             "glance": (jobs.glance, self.glance),
+            "near": (jobs.glance, self.near),
             "reconcile": (jobs.reconcile, self.reconcile),
             "funding": (jobs.funding, self.funding),
             "accounts": (jobs.accounts, self.accounts),
@@ -295,10 +298,26 @@ class Daemon:
 
     async def glance(self) -> None:
         """While there are open hedges, see soon that a leg was taken from one."""
-        if self._trader.reconciler.age_s < FRESH_S:
-            return  # by the regular run
-        if any(hedge.state is State.OPEN for hedge in self._trader.store.live()):
-            await self._trader.reconciler.glance()
+        async for _ in self._glances():
+            if self._trader.reconciler.age_s >= FRESH_S:  # else by the regular run
+                await self._trader.reconciler.glance()
+
+    async def near(self) -> None:
+        """While there are open hedges, see soon that a leg comes near its liquidation."""
+        async for _ in self._glances():
+            await self._trader.guard.glance()
+
+    async def _glances(self) -> AsyncIterator[None]:
+        """One look while something is open; two while a leg is near its liquidation."""
+        trader = self._trader
+        for look in range(NEAR_LOOKS):
+            if look:
+                if not trader.guard.near:
+                    return
+                await trader.clock.sleep(NEAR_S)
+            if self._stopping or not any(h.state is State.OPEN for h in trader.store.live()):
+                return
+            yield
 
     async def reconcile(self) -> None:
         """Hold the ledger against both accounts and repair."""

@@ -1,12 +1,13 @@
 """
 Look after what is held: equity, and how far each leg is from its liquidation.
 
-A leg that comes too near is closed with its other half, in sequence and reduce-only, before the
-venue does it to one of them alone. A failed read changes nothing.
+A leg that comes near is reduced together with its other half, and one that comes too near is
+closed with it, in sequence and reduce-only, before the venue does it to one of them alone. A
+failed read changes nothing.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -15,10 +16,11 @@ from loguru import logger
 from hedger import risk
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State
-from hedger.domain.ids import Symbol, VenueId
+from hedger.domain.ids import HedgeId, Symbol, VenueId
 from hedger.domain.market import Balance, Position
 from hedger.domain.money import plain
 from hedger.errors import VenueError
+from hedger.execution.reliefwatch import ReliefWatch
 from hedger.executor import Executor
 from hedger.funds import EquityBook
 from hedger.holding import Code
@@ -28,6 +30,9 @@ from hedger.ports import Venue
 
 HELD_FOR_S: Final = 2.0
 """While something is held, answers that other jobs had so lately are not asked for again."""
+
+GLANCE_FOR_S: Final = 5.0
+"""The same for the look between two turns, which comes right after the reconciler's."""
 
 NOTHING_FOR_S: Final = 30.0
 """The same while nothing is held; an opening reads both accounts anew in any case."""
@@ -61,6 +66,7 @@ class Guard:
         clock: Clock,
         limits: risk.Limits,
         exit_distance_bps: Decimal,
+        relief: ReliefWatch,
     ) -> None:
         self._clock = clock
         self._venues = venues
@@ -70,9 +76,21 @@ class Guard:
         self._limits = limits
         self._exit_distance_bps = exit_distance_bps
         self.distances_bps: Mapping[tuple[VenueId, Symbol], Decimal] = {}
+        self._relief = relief
+        self._busy: set[HedgeId] = set()  # being closed or reduced by a look that still runs
         self._quiet = 0  # turns in a row that read both accounts and found nothing held
         self._read_s = float("-inf")
         self._readings = 0
+
+    @property
+    def near(self) -> bool:
+        """Whether a leg of an open hedge was near its liquidation at the last look."""
+        held = {(v, h.symbol) for h in self._store.live() for v in h.venues}
+        return any(
+            distance < self._relief.ends_bps
+            for leg, distance in self.distances_bps.items()
+            if leg in held
+        )
 
     async def run(self) -> None:
         """Read, judge, tell, and close what is too near."""
@@ -92,18 +110,53 @@ class Guard:
             self._read_s, self._quiet = read_s, self._quiet + 1
         self._readings = self._equity.readings
         self._tell_losses()
-        distances = {
-            (position.venue, symbol): distance
-            for found in read
-            if found is not None
-            for symbol, position in found[1].items()
-            if (distance := risk.held_distance_bps(position)) is not None
-        }
-        self.distances_bps = distances
+        self.distances_bps = _distances([found[1] for found in read if found is not None])
+        await self._act(live, self.distances_bps)
+
+    async def glance(self) -> None:
+        """
+        The distances of open hedges alone, between the regular runs.
+
+        Costs no request where the accounts were read a moment ago, as by the reconciler's glance.
+        """
+        live = self._store.live()
+        if not any(hedge.state is State.OPEN for hedge in live):
+            return
+        read = await asyncio.gather(*(self._positions(v) for v in self._venues.values()))
+        distances = _distances([found for found in read if found is not None])
+        self.distances_bps = {**self.distances_bps, **distances}
+        await self._act(live, distances)
+
+    async def _act(
+        self, live: Sequence[Hedge], distances: Mapping[tuple[VenueId, Symbol], Decimal]
+    ) -> None:
+        """Close what is too near; reduce both legs of what comes near."""
+        self._relief.forget({hedge.id for hedge in live})
         async with asyncio.TaskGroup() as group:
             for hedge in live:
-                if hedge.state is State.OPEN and (why := self._too_near(hedge, distances)):
-                    group.create_task(self._leave(hedge, why))
+                if hedge.state is State.OPEN and hedge.id not in self._busy:
+                    group.create_task(self._look_after(hedge, distances))
+
+    async def _look_after(
+        self, hedge: Hedge, distances: Mapping[tuple[VenueId, Symbol], Decimal]
+    ) -> None:
+        self._busy.add(hedge.id)
+        try:
+            if why := self._too_near(hedge, distances):
+                await self._leave(hedge, why)
+                return
+            own = {v: distances[v, hedge.symbol] for v in hedge.venues
+                   if (v, hedge.symbol) in distances}  # fmt: skip
+            await self._relief.look(hedge, own)
+        finally:
+            self._busy.discard(hedge.id)
+
+    async def _positions(self, venue: Venue) -> Mapping[Symbol, Position] | None:
+        try:
+            return await venue.positions(max_age_s=GLANCE_FOR_S)
+        except VenueError as error:
+            logger.warning("guard: {} cannot be read: {}", venue.id, error.detail)
+            return None
 
     async def _read(
         self, venue: Venue, *, held: bool
@@ -152,3 +205,15 @@ class Guard:
         for key in known:
             if key.removeprefix(STOP) not in reached:
                 self._store.set_meta(key, "")
+
+
+def _distances(
+    accounts: Sequence[Mapping[Symbol, Position]],
+) -> Mapping[tuple[VenueId, Symbol], Decimal]:
+    """Of every leg that its venue names a liquidation price for."""
+    return {
+        (position.venue, symbol): distance
+        for positions in accounts
+        for symbol, position in positions.items()
+        if (distance := risk.held_distance_bps(position)) is not None
+    }

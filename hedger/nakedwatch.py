@@ -17,7 +17,7 @@ from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId
 from hedger.domain.money import ZERO, plain
 from hedger.ledger.store import Store
-from hedger.owned import seen_size, unclear
+from hedger.owned import own_size, seen_size, unclear
 from hedger.settings_recovery import Recovery as Rules
 
 PREFIX = "naked:"

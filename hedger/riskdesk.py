@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final, Protocol
 
-from hedger import risk, switches
+from hedger import risk, settings_risk, switches
 from hedger.clock import Clock, day_began
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import FundingQuote
@@ -14,11 +14,23 @@ from hedger.domain.money import ZERO, plain
 from hedger.funds import EquityBook
 from hedger.ledger.store import Store
 from hedger.leverage import LeverageKeeper
+from hedger.risk.relief import ReliefRules
 from hedger.settings import Settings
 from hedger.unitcheck import UnitCheck
 from hedger.units import median_gap_bps
 
 MINUTE: Final = timedelta(minutes=1)
+
+
+def relief_rules(limits: settings_risk.Risk) -> ReliefRules:
+    """When both legs of a hedge come down together."""
+    return ReliefRules(
+        at_bps=limits.reduce_at_bps,
+        hysteresis_bps=limits.reduce_hysteresis_bps,
+        share=limits.reduce_share,
+        pause_s=limits.reduce_pause_s,
+        max_steps=limits.reduce_max_steps,
+    )
 
 
 def limits_of(settings: Settings) -> risk.Limits:

@@ -191,6 +191,15 @@ class RollbackEngine:
                     raise UnavailableError(venue, FILLED_LATE)
         return legs, step
 
+    async def take(self, hedge: Hedge, step: Reduction) -> Outcome | NotPlaced | None:
+        """
+        One order of a step that somebody else decided on; None: the book is empty.
+
+        Raises:
+            VenueError: the market's rules or its book could not be read; nothing was sent.
+        """
+        return await self._reduce(hedge, step, 1)
+
     async def _reduce(
         self, hedge: Hedge, step: Reduction, attempt: int
     ) -> Outcome | NotPlaced | None:

@@ -29,6 +29,11 @@ class Risk(Section):
     min_free_margin_share: Share = Decimal("0.1")
     min_liquidation_distance_bps: Bps = Decimal(1_500)
     exit_liquidation_distance_bps: Bps = Decimal(700)
+    reduce_liquidation_distance_bps: Bps | None = None
+    reduce_hysteresis_bps: Bps = Decimal(200)
+    reduce_share: Annotated[Amount, Field(gt=0, le=Decimal("0.9"))] = Decimal("0.25")
+    reduce_pause_s: Seconds = 15.0
+    reduce_max_steps: Annotated[int, Field(ge=1, le=100)] = 6
     max_day_loss_usd: Positive = Decimal(20)
     max_drawdown_usd: Positive = Decimal(50)
     max_stablecoin_gap_bps: Bps = Decimal(50)
@@ -42,7 +47,24 @@ class Risk(Section):
         if self.exit_liquidation_distance_bps >= self.min_liquidation_distance_bps:
             msg = "exit_liquidation_distance_bps must be below min_liquidation_distance_bps"
             raise ValueError(msg)
+        if not (
+            self.exit_liquidation_distance_bps
+            < self.reduce_at_bps
+            <= self.min_liquidation_distance_bps
+        ):
+            msg = (
+                "reduce_liquidation_distance_bps must be above exit_liquidation_distance_bps and"
+                " at most min_liquidation_distance_bps"
+            )
+            raise ValueError(msg)
         return self
+
+    @property
+    def reduce_at_bps(self) -> Decimal:
+        """Where both legs begin to come down together; half way between entry and exit."""
+        if self.reduce_liquidation_distance_bps is not None:
+            return self.reduce_liquidation_distance_bps
+        return (self.exit_liquidation_distance_bps + self.min_liquidation_distance_bps) / 2
 
 
 class Units(Section):

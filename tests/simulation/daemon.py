@@ -41,8 +41,8 @@ PAUSE_S = (74.0, 172.0)
 HOLD_S = (5.0, 50.0)
 START_AGAIN_S = 2.0
 JOBS = (
-    "watch", "monitor", "rates", "glance", "reconcile", "funding", "lanes", "guard", "units",
-    "facts", "exits", "returns",
+    "watch", "monitor", "rates", "glance", "near", "reconcile", "funding", "lanes", "guard",
+    "units", "facts", "exits", "returns",
 )  # fmt: skip
 
 OWN_PACE_S = {"lanes": LANES_S, "facts": LOOK_S, "exits": EXITS_S, "returns": POLL_S}
@@ -64,7 +64,7 @@ def pause_s(name: str) -> float:
     """How often the daemon does a job unless it is told otherwise."""
     if name in OWN_PACE_S:
         return OWN_PACE_S[name]
-    job = getattr(settings.Jobs(), name)
+    job = getattr(settings.Jobs(), "glance" if name == "near" else name)
     assert job.interval_s is not None
     return float(job.interval_s)
 
