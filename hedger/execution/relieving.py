@@ -98,7 +98,7 @@ def part_of(legs: Legs, share: Decimal) -> Decimal:
     Only legs that match, are surely known, and would still be closable afterwards, are reduced
     in parts.
     """
-    if legs.net != ZERO or legs.flat or not legs.sure or legs.unread is not None:
+    if legs.net != ZERO or legs.flat or legs.doubts or legs.unread is not None:
         return ZERO
     step = common_step(legs.rules_a.size_step, legs.rules_b.size_step)
     least = ceil_to_step(max(legs.rules_a.min_size, legs.rules_b.min_size), step)

@@ -126,7 +126,7 @@ def legs(a: str, b: str, *, min_a: str = "0.01", step_b: str = "0.0001") -> Legs
         (legs("0.1", "-0.1", min_a="0.02"), "0.9", "0"),
         (legs("0.1", "-0.09"), "0.25", "0"),  # they do not match: another one's matter
         (legs("0", "0"), "0.25", "0"),
-        (replace(legs("0.1", "-0.1"), sure=False), "0.25", "0"),
+        (replace(legs("0.1", "-0.1"), doubts={X10: "contradicts itself"}), "0.25", "0"),
         (replace(legs("0.1", "-0.1"), unread=VenueError(X10, "down")), "0.25", "0"),
     ],
 )
