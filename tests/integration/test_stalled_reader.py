@@ -118,7 +118,7 @@ def test_bugs_b12_a_command_by_itself_trades_on_while_its_words_are_not_read(des
             stderr=writing,
         )
         out, _ = process.communicate(timeout=READY_S)
-    assert process.returncode == ExitCode.DONE, out
+    assert process.returncode == ExitCode.UNWATCHED, out
     assert b"open" in out
     assert desk.run("rollback", "--all", "--yes").code == ExitCode.DONE
     assert desk.positions() == {}

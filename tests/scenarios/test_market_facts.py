@@ -241,11 +241,19 @@ async def test_an_exit_goes_on_what_is_known_while_rules_cannot_be_read(desk: De
     _markets_are_down(desk)
     began = desk.world.clock.now()
 
-    hedge = await desk.close(hedge)
+    hedge = await _roll_back(desk, hedge)
 
     assert hedge.state is State.CLOSED
     desk.assert_flat()
     assert (desk.world.clock.now() - began).total_seconds() < 8
+
+
+async def _roll_back(desk: Desk, hedge: Hedge) -> Hedge:
+    """What takes exposure off without asking first whether both legs can come off."""
+    await desk.trader.rollback(
+        hedge=hedge.id, market=None, everything=False, progress=desk.said.append
+    )
+    return desk.store.hedge(hedge.id)
 
 
 async def test_a_refusal_for_the_rules_waits_a_second_at_most_for_a_reading_that_hangs(
@@ -256,7 +264,7 @@ async def test_a_refusal_for_the_rules_waits_a_second_at_most_for_a_reading_that
     desk.world.rewrite(LIGHTER, RULES[LIGHTER], forward=True, status=200, delay_s=4, times=0)
     began = desk.world.clock.now()
 
-    assert (await desk.close(hedge)).state is State.CLOSED
+    assert (await _roll_back(desk, hedge)).state is State.CLOSED
 
     desk.assert_flat()
     assert (desk.world.clock.now() - began).total_seconds() < 6

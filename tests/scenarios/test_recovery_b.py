@@ -105,10 +105,10 @@ async def test_s48_a_vanished_leg_is_believed_in_the_end_when_its_trades_cannot_
     desk.world.fault(venue, "bad_reads", what=["orders"], **FOR_EVER)
     await desk.world.pass_time(1)
 
-    await reconcile(desk)
+    await desk.trader.hold_against_accounts()
     assert desk.store.hedge(hedge.id).state is State.OPEN
     await desk.world.pass_time(6)
-    await reconcile(desk)
+    await desk.trader.hold_against_accounts()
 
     assert desk.naked() == ZERO
     assert desk.store.hedge(hedge.id).state is State.CLOSED
