@@ -1,6 +1,7 @@
 """Answers that no honest venue gives, and every question that may be answered so."""
 
 import gzip
+import itertools
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -13,8 +14,18 @@ from tests.contract.account import ETH, Account
 
 BOMB_BYTES: Final = 200_000_000
 DEEP: Final = 100_000
-LONG: Final = 20_000
-LONG_FIELDS: Final = 2  # of a list of all markets: each is a copy of it
+LONG: Final = 20_000  # of a list of all markets, of which each answer is a copy
+ALWAYS: Final = 1  # of ``FIELDS``: what stands in every field in turn
+IN_TURN: Final = 3  # how many of the others follow it, each field going on where the last one ended
+
+HEAVY: Final = frozenset(
+    {"bomb", "bomb as deflate", "huge", "many", "error of 3 MB", "long number"}
+)
+"""Answers of which one question for each place that reads bytes is enough."""
+
+READERS: Final = frozenset(
+    {"start", "position", "history of funding", "book", "quoted instruments"}
+)
 
 Call = Callable[[Account], Awaitable[object]]
 
@@ -84,11 +95,12 @@ _VALUE: Final = re.compile(
 
 
 def changed(text: str) -> Iterator[tuple[str, str]]:
-    """One true answer with each of its fields, by name, replaced by each of ``FIELDS``."""
-    hostile = FIELDS if len(text) < LONG else FIELDS[:LONG_FIELDS]
+    """One true answer with each of its fields, by name, replaced by some of ``FIELDS`` in turn."""
+    others = itertools.cycle(FIELDS[ALWAYS:])
+    each = IN_TURN if len(text) < LONG else 1
     places = {match[1]: match.span(2) for match in reversed(list(_VALUE.finditer(text)))}
     for name, (start, end) in places.items():
-        for put in hostile:
+        for put in (*FIELDS[:ALWAYS], *itertools.islice(others, each)):
             yield f"{name}={put[:24]}", text[:start] + put + text[end:]
 
 
