@@ -137,18 +137,24 @@ class RollbackEngine:
         """
         The step itself, or what may be done instead where its venue has refused one; or why not.
 
-        Legs that match are not broken by going round a venue, unless a person decided so.
+        Legs that match are not broken by going round a venue, unless a person decided so, nor
+        while one of them is in doubt: what a venue does not show it would not take off either.
         """
+        exemption = stands.exemption(self._store, hedge.id)
+        whole = hedge.state is State.CLOSING and untouched(self._store, hedge)
+        if whole and legs.doubts and not exemption:
+            told = "; ".join(f"{venue}: {why}" for venue, why in legs.doubts.items())
+            return None, f"{told}; both legs stand"
         times = barred.get(step.venue, 0)
         if not times:
             return step, ""
-        if stands.exemption(self._store, hedge.id) == stands.ANYWAY:
+        if exemption == stands.ANYWAY:
             first = step.venue == legs.rules_a.venue
             rest = replace(legs, a=ZERO) if first else replace(legs, b=ZERO)
             other = next_reduction(rest, Target.FLAT)
             if isinstance(other, Reduction) and other.venue not in barred:
                 return other, ""
-        elif hedge.state is State.CLOSING and untouched(self._store, hedge):
+        elif whole:
             return None, "both legs stand"
         size = legs.a if step.venue == legs.rules_a.venue else legs.b
         slippage_bps = self._rules.slippage_bps[-1]
@@ -247,8 +253,9 @@ class RollbackEngine:
         """
         The worst price of one step; None when there is nobody to trade with.
 
-        By the book. Where that does not come within a second, by the mark price that came with
-        the position: an immediate order that trades or not tells as much as the next try would.
+        By the book. Where that does not come within a second or cannot be read, by the mark price
+        that came with the position: an immediate order that trades or not tells as much as the
+        next try would.
 
         Raises:
             VenueError: neither is known.
@@ -258,7 +265,7 @@ class RollbackEngine:
             book = await pressed(
                 lambda: quotes.book(hedge.symbol, urgent=True), step.venue, self._clock
             )
-        except UnavailableError as error:
+        except VenueError as error:
             mark = self._positions.mark_price(step.venue, hedge.symbol)
             if mark is None:
                 raise
