@@ -4,15 +4,20 @@ An answer of the venue to a transaction signed with the very key that sends redu
 Where orders have nonces this is a cancel of an order that does not exist: taken in, and its nonce
 used, it proves key, signature and sequence together. It goes through the lane like every
 transaction and is committed first. What was proven less than a minute ago is not proven again.
+
+Nobody waits for a proof: the lane is given back with the answer, or without one after ``ANSWER_S``,
+for a leg of another hedge may stand alone. That the nonce is used is seen from beside the lane.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Final
 
 from hedger.clock import Clock
 from hedger.domain.ability import Ability, Can, able, unable, unknown
 from hedger.domain.ids import LaneId, VenueId
-from hedger.domain.order import Accepted, Answer, Declined, Purpose, Reason
+from hedger.domain.order import Accepted, Answer, Declined, NoProof, Purpose, Reason
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
 from hedger.ports import Venue
@@ -21,6 +26,7 @@ from hedger.sequence.gaps import waited_for
 
 PROVEN_FOR_S: Final = 60.0
 PATIENCE_S: Final = 5.0  # for the lane: another reducing order may be on it
+ANSWER_S: Final = 1.5
 WHY: Final = "proves before an exit that the key for reducing orders is accepted"
 
 
@@ -35,6 +41,7 @@ class KeyProof:
         self._clock = clock
         self._lag_s = lag_s
         self._proven_s: dict[LaneId, float] = {}
+        self._asking: dict[LaneId, asyncio.Lock] = {}
 
     async def ask(self, venue: Venue) -> Ability:
         """
@@ -46,8 +53,8 @@ class KeyProof:
         if lane is None or self._fresh(lane):
             return able(venue.id)
         try:
-            async with self._lanes.hold(lane, patience_s=PATIENCE_S):
-                if self._fresh(lane):  # by whoever had the lane before us
+            async with self._asking.setdefault(lane, asyncio.Lock()):
+                if self._fresh(lane):  # by whoever asked before us
                     return able(venue.id)
                 return await self._proven(venue, lane)
         except VenueError as error:
@@ -64,15 +71,10 @@ class KeyProof:
         return at_s is not None and self._clock.monotonic_s() - at_s < PROVEN_FOR_S
 
     async def _proven(self, venue: Venue, lane: LaneId) -> Ability:
-        nonce = await self._lanes.next_value(lane, urgent=True)
-        assert nonce is not None
-        asked_s = self._clock.monotonic_s()
-        probe = await venue.prepare_filler(lane, nonce)
-        self._store.intend_filler(probe, WHY)
-        answer = await venue.submit_filler(probe)
-        self._lanes.answered(lane, nonce, answer)
+        async with self._lanes.hold(lane, patience_s=PATIENCE_S):
+            asked_s = self._clock.monotonic_s()
+            nonce, answer = await self._sent(venue, lane)
         if not isinstance(answer, Accepted):
-            self._lanes.missed(lane, f"the proof of a key got {type(answer).__name__}")
             return _refused(venue.id, lane, answer)
         until_s = asked_s + self._lag_s(venue.id)
         if await waited_for(venue, lane, nonce + 1, until_s, self._clock) <= nonce:
@@ -81,6 +83,21 @@ class KeyProof:
             return unknown(venue.id, "key_unproven", why)
         self._proven_s[lane] = asked_s
         return able(venue.id)
+
+    async def _sent(self, venue: Venue, lane: LaneId) -> tuple[int, Answer]:
+        """The harmless transaction, and what the venue says to it; inside ``hold``."""
+        nonce = await self._lanes.next_value(lane, urgent=True)
+        assert nonce is not None
+        probe = await venue.prepare_filler(lane, nonce)
+        self._store.intend_filler(probe, WHY)
+        answer: Answer = NoProof(f"no answer within {ANSWER_S:g} s")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_S):
+                answer = await venue.submit_filler(probe)
+        self._lanes.answered(lane, nonce, answer)
+        if not isinstance(answer, Accepted):
+            self._lanes.missed(lane, f"the proof of a key got {type(answer).__name__}")
+        return nonce, answer
 
 
 def _refused(venue: VenueId, lane: LaneId, answer: Answer) -> Ability:
