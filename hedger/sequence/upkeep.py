@@ -23,6 +23,7 @@ from hedger.domain.order import Accepted
 from hedger.errors import VenueError
 from hedger.ledger.records import LaneState
 from hedger.ledger.store import Store
+from hedger.pace import Pace
 from hedger.sequence.gaps import use_up
 from hedger.sequence.held import Held
 from hedger.sequence.resync import Resync
@@ -31,6 +32,8 @@ from hedger.settings_sequence import Sequence as Rules
 from hedger.together import together
 
 FOUND = "found by the regular check"
+AGAIN_FIRST_S = 10.0  # a lane that cannot be brought back is tried ever less often
+AGAIN_MAX_S = 60.0
 
 
 class Upkeep:
@@ -45,10 +48,20 @@ class Upkeep:
         self._siblings = Siblings(store, lanes=self._lanes)
         self._clock = clock
         self._rules = rules
+        self._pace = Pace(clock, first_s=AGAIN_FIRST_S, max_s=AGAIN_MAX_S)
 
     async def regular(self, *, now: bool) -> None:
-        """Every lane that was used or not asked for ``refresh_interval_s``; all, if ``now``."""
-        await self._look([held for held in self._lanes if now or self._due(held)])
+        """
+        Every lane that was used or not asked for ``refresh_interval_s``; all, if ``now``.
+
+        One that stays out of step, as where its key is refused, is tried less and less often:
+        each try costs a dozen requests.
+        """
+        for held in self._lanes:
+            if not held.troubled:
+                self._pace.done(held.lane.id)
+        due = [held for held in self._lanes if now or self._due(held)]
+        await self._look([h for h in due if not h.troubled or self._pace.due(h.lane.id) or now])
 
     async def settle(self, venues: Collection[VenueId]) -> None:
         """What the orders of a hedge left behind on the lanes of its venues."""
