@@ -84,7 +84,7 @@ class HoldingWatch:
         quotes = {v: await self._quotes[v].funding() for v in self._settings.venues.order}
         balances = {v: await self._balance(v) for v in quotes}
         values = {v: self._values(v, held, quotes[v]) for v in quotes}
-        self._forget(held)
+        self._forget()
         found = []
         for hedge in held:
             holding = await self._holding(hedge, quotes, balances, values, others)
@@ -93,9 +93,9 @@ class HoldingWatch:
                 found.append((hedge, self._judge(hedge, holding)))
         return found
 
-    def _forget(self, held: Sequence[Hedge]) -> None:
-        """What was remembered of hedges that are not open any more."""
-        kept = {KEY + hedge.id for hedge in held}
+    def _forget(self) -> None:
+        """What was remembered of hedges that are over."""
+        kept = {KEY + hedge.id for hedge in self._store.live()}
         for key in self._store.metas(KEY):
             if key not in kept:
                 self._store.set_meta(key, "")
