@@ -6,6 +6,7 @@ the series of looks is kept in the ledger, so that a restart does not begin it a
 which the process did not run is not counted.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from datetime import timedelta
@@ -34,6 +35,7 @@ from hedger.reconciliation.forgotten import (
 )
 from hedger.secondsource import SinceOpened, planned_at
 from hedger.settings_recovery import Recovery as Rules
+from hedger.urgency import once
 
 SERIES = "forgetting:"
 """Meta key of a series of looks: ``forgetting:<hedge>:<venue>``, JSON of ``Series``."""
@@ -77,6 +79,8 @@ class Forgetting:
         key = (hedge.id, venue)
         before_s = self._looked_s.get(key)
         agrees = traded.net == read and await self._margin_agrees(hedge, venue, read)
+        if agrees is None:
+            return False  # half a look is none; it speaks neither for the venue nor against it
         reading = Reading(
             position=read,
             traded=traded.net,
@@ -136,16 +140,18 @@ class Forgetting:
         }
         self._store.lose(hedge, venue, gone, text=text, data=data)
 
-    async def _margin_agrees(self, hedge: Hedge, venue: VenueId, read: Decimal) -> bool:
-        """Whether the account's money confirms it; not where it cannot be read."""
+    async def _margin_agrees(self, hedge: Hedge, venue: VenueId, read: Decimal) -> bool | None:
+        """Whether the account's money confirms it; None where that cannot be read in time."""
         port = self._venues[venue]
         try:
-            positions = await port.positions(max_age_s=FRESH_S)
-            balance = await port.balance(max_age_s=FRESH_S)
-            rules = await port.instrument(hedge.symbol)
+            positions, balance, rules = await asyncio.gather(
+                once(lambda: port.positions(max_age_s=FRESH_S), venue),
+                once(lambda: port.balance(max_age_s=FRESH_S), venue),
+                once(lambda: port.instrument(hedge.symbol), venue),
+            )
         except VenueError as error:
             logger.warning("the margin of {} cannot be read: {}", venue, error)
-            return False
+            return None
         shown = ZERO
         for position in positions.values():
             price = position.mark_price or position.entry_price
