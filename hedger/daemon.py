@@ -261,6 +261,7 @@ class Daemon:
     async def exits(self) -> None:
         """Try the exits again that could not begin, each at its own pace."""
         trader = self._trader
+        trader.door.forget()
         again = [
             (hedge, stand)
             for hedge in trader.store.live()
@@ -276,7 +277,9 @@ class Daemon:
             self._leaving.difference_update(hedge.id for hedge, _ in again)
 
     async def _try_again(self, hedge: Hedge, stand: Stand) -> None:
-        await self._trader.executor.close(hedge, stand.wish, by_hand=stand.by_hand)
+        await self._trader.executor.close(
+            hedge, stand.wish, by_hand=stand.by_hand, hurry=stand.hurry
+        )
 
     async def returns(self) -> None:
         """Use the return of a venue that keeps a leg standing alone, at once."""

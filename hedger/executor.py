@@ -121,7 +121,7 @@ class Executor:
         """
         asks = hedge.state is State.OPEN and not unproven
         # before the lock: an exit that asks for nothing does not wait for these answers
-        if asks and not await self._door.opens(hedge, reason, by_hand=by_hand):
+        if asks and not await self._door.opens(hedge, reason, by_hand=by_hand, hurry=hurry):
             return self._store.hedge(hedge.id)
         if hurry:
             self._patience.hurry(hedge.id)

@@ -33,6 +33,7 @@ from hedger.ports import Venue
 FRESH_S: Final = 5.0  # what was proven so lately holds for the order that follows
 AGAIN_FIRST_S: Final = 10.0
 AGAIN_MAX_S: Final = 60.0
+TOLD_KEYS_MAX: Final = 20
 TOLD_AFTER_S: Final = 30.0  # within the first minute, and not for one answer that was lost
 
 
@@ -62,14 +63,16 @@ class ExitDoor:
 
     # -- asked before an exit ---------------------------------------------------------------
 
-    async def opens(self, hedge: Hedge, wish: str, *, by_hand: bool = False) -> bool:
+    async def opens(
+        self, hedge: Hedge, wish: str, *, by_hand: bool = False, hurry: bool = False
+    ) -> bool:
         """Whether the exit may begin now; if not, it stands in the ledger, and why."""
         proof = await self.prove(hedge)
         if proof.can is Can.YES:
             self._proven_s[hedge.id] = self._clock.monotonic_s()
-            self._begins(hedge, wish, by_hand=by_hand)
+            self._begins(hedge, wish, by_hand=by_hand, hurry=hurry)
             return True
-        self._stands(hedge, wish, proof, by_hand=by_hand)
+        self._stands(hedge, wish, proof, by_hand=by_hand, hurry=hurry)
         return False
 
     async def still_opens(self, hedge: Hedge) -> bool:
@@ -105,6 +108,12 @@ class ExitDoor:
         found = stands.read(self._store, hedge)
         return None if found is None or found.can is Can.YES else found
 
+    def forget(self) -> None:
+        """What was kept of hedges that a person settled, or that ended otherwise elsewhere."""
+        live = {hedge.id for hedge in self._store.live()}
+        stands.forget(self._store, live)
+        self._next = {hedge: due for hedge, due in self._next.items() if hedge in live}
+
     def drop(self, hedge: HedgeId) -> None:
         """It is no longer wanted, or no longer stands."""
         self._next.pop(hedge, None)
@@ -129,14 +138,15 @@ class ExitDoor:
             since=self._clock.now(),
             wish=hedge.reason,
             by_hand=before is not None and before.by_hand,
+            hurry=before is not None and before.hurry,
             can=Can.NO,
             key="first_order",
-            why=f"its first order took nothing off, {why} ({self._legs(hedge)})",
+            why=f"the first try took nothing off, {why} ({self._legs(hedge)})",
             remedy=f"look at both accounts and at {hedge.symbol} on both venues",
         )
         self._keep(hedge, found, before)
 
-    def _begins(self, hedge: Hedge, wish: str, *, by_hand: bool) -> None:
+    def _begins(self, hedge: Hedge, wish: str, *, by_hand: bool, hurry: bool) -> None:
         """
         Both legs can come off. Who wished it and what was told stays known until they have: the
         first order may be refused all the same.
@@ -145,21 +155,22 @@ class ExitDoor:
         if before is not None and before.can is not Can.YES:
             text = f"both legs can come off now: {wish}"
             self._store.event("exit_proven", text, hedge=hedge.id)
-        if before is None and not by_hand:
+        if before is None and not by_hand and not hurry:
             return
         begun = Stand(
             since=self._clock.now(),
             wish=wish,
             by_hand=by_hand or (before is not None and before.by_hand),
+            hurry=hurry or (before is not None and before.hurry),
             can=Can.YES,
             key="",
             why="",
             remedy="",
-            told_key="" if before is None else before.told_key,
+            told_keys=() if before is None else before.told_keys,
         )
         stands.write(self._store, hedge.id, begun)
 
-    def _stands(self, hedge: Hedge, wish: str, proof: Proof, *, by_hand: bool) -> None:
+    def _stands(self, hedge: Hedge, wish: str, proof: Proof, *, by_hand: bool, hurry: bool) -> None:
         now, before = self._clock.now(), stands.read(self._store, hedge.id)
         unknown_since: datetime | None = None
         if proof.can is Can.UNKNOWN:
@@ -168,6 +179,7 @@ class ExitDoor:
             since=before.since if before else now,
             wish=wish,
             by_hand=by_hand or (before is not None and before.by_hand),
+            hurry=hurry or (before is not None and before.hurry),
             can=proof.can,
             key=proof.key,
             why=f"{proof.why} ({self._legs(hedge)})",
@@ -177,20 +189,21 @@ class ExitDoor:
         self._keep(hedge, found, before)
 
     def _keep(self, hedge: Hedge, found: Stand, before: Stand | None) -> None:
-        """Note it once, tell a person once, and say when it is tried again."""
+        """Note it, tell a person once of each obstacle, and say when it is tried again."""
         same = before is not None and (before.can, before.key) == (found.can, found.key)
         told = before.told if before is not None and before.can is found.can else 0
-        told_key = "" if before is None else before.told_key
+        told_keys = () if before is None else before.told_keys
         if found.can is Can.NO:
-            told = int(told_key == found.key)
+            told = int(found.key in told_keys)
         if not same:
             logger.warning("{}", found.text(hedge.id))
             self._store.event("exit_stands", found.text(hedge.id), hedge=hedge.id, level="warning")
         wanted = self._tellings(found)
         if told < wanted:
             self._store.alert(self._told(hedge, found, wanted), hedge=hedge.id)
-            told_key = found.key if found.can is Can.NO else told_key
-        found = replace(found, told=max(told, wanted), told_key=told_key)
+            if found.can is Can.NO:
+                told_keys = (*told_keys, found.key)[-TOLD_KEYS_MAX:]
+        found = replace(found, told=max(told, wanted), told_keys=told_keys)
         stands.write(self._store, hedge.id, found)
         _, wait_s = self._next.get(hedge.id, (0.0, AGAIN_FIRST_S))
         if found.can is Can.UNKNOWN and wanted < 2:
@@ -222,8 +235,13 @@ class ExitDoor:
 
 
 def untouched(store: Store, hedge: Hedge) -> bool:
-    """Whether both legs stand equal by our own fills, and no order of ours may change that."""
+    """
+    Whether both legs stand by our own fills, and no order of ours to close them has changed that.
+
+    They need not be equal to the last coin: dust is less than what any order could take off.
+    """
     a, b = store.leg_sizes(hedge)
-    if a == ZERO or a + b != ZERO:
+    if a * b >= ZERO or store.open_intents(hedge.id):
         return False
-    return not store.open_intents(hedge.id)
+    closed = (o for o in store.orders_of(hedge.id) if o.prepared.order.purpose is Purpose.CLOSE)
+    return not any(order.filled_size for order in closed)

@@ -5,7 +5,7 @@ Both outlive a restart, so a wish is not forgotten and a person is not told twic
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -35,7 +35,7 @@ class Stand:
 
     ``wish`` is why it is wanted, ``unknown_since`` since when it has not been known whether both
     legs can come off (None: one provably cannot). ``told`` counts what a person was told of
-    what is so now, ``told_key`` are the obstacles of the last one that was told.
+    what is so now, ``told_keys`` are the obstacles that they were told of.
     """
 
     since: datetime
@@ -47,7 +47,8 @@ class Stand:
     remedy: str
     unknown_since: datetime | None = None
     told: int = 0
-    told_key: str = ""
+    told_keys: tuple[str, ...] = ()
+    hurry: bool = False
 
     def text(self, hedge: HedgeId) -> str:
         """One sentence for a person."""
@@ -103,6 +104,14 @@ def exemption(ledger: Reader, hedge: HedgeId) -> str:
     return ledger.meta(EXEMPT + hedge) or ""
 
 
+def forget(store: Store, live: Collection[HedgeId]) -> None:
+    """What was kept of hedges that are over, whoever ended them."""
+    for prefix in (STANDS, EXEMPT, BARRED):
+        for key in store.metas(prefix):
+            if HedgeId(key.removeprefix(prefix).partition(":")[0]) not in live:
+                store.set_meta(key, "")
+
+
 def _parsed(text: str) -> Stand:
     data: dict[str, Any] = json.loads(text)
     unknown = data["unknown_since"]
@@ -112,6 +121,7 @@ def _parsed(text: str) -> Stand:
             "since": datetime.fromisoformat(data["since"]),
             "unknown_since": datetime.fromisoformat(unknown) if unknown else None,
             "can": Can(data["can"]),
+            "told_keys": tuple(data["told_keys"]),
         }
     )
 

@@ -422,7 +422,7 @@ async def test_a_first_order_that_is_refused_leaves_both_legs_standing(
     (refused,) = desk.orders(hedge, Purpose.CLOSE)
     assert refused.state is OrderState.REFUSED
     (alert,) = alerts(desk)
-    assert "its first order took nothing off" in alert
+    assert "the first try took nothing off" in alert
     async with at_work(desk, tmp_path):
         await desk.world.pass_time(240)
         assert len(desk.orders(hedge, Purpose.CLOSE)) <= 7  # at a falling pace
