@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 from hedger.domain.ability import Ability, Can, unable, unknown
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import Instrument, OrderBook
+from hedger.domain.money import ZERO
 from hedger.errors import DeniedError, VenueError
 from hedger.execution.exitproof import LegLook, about, combined, market_of
 from hedger.ports import QuoteSource, Venue
@@ -43,13 +44,21 @@ class Abilities:
         )
 
     async def returned(
-        self, venue: VenueId, symbol: Symbol, size: Decimal, slippage_bps: Decimal
+        self,
+        venue: VenueId,
+        symbol: Symbol,
+        size: Decimal,
+        slippage_bps: Decimal,
+        before: Ability | None = None,
     ) -> Ability | None:
         """
         What still keeps a venue from taking a leg off, asked briefly; None where nothing does.
 
         The book counts only where it is empty: a part of a leg alone is better than all of it.
+        What was found ``before`` is asked for first: while it lasts, that is one question.
         """
+        if before is not None and (still := await self._still(before, symbol, size)) is not None:
+            return still
         rules = await self.market(venue, symbol, BRIEF_S)
         market = market_of(venue, symbol, rules)
         if market.can is not Can.YES:
@@ -61,9 +70,19 @@ class Abilities:
             venue=venue, symbol=symbol, size=size, rules=rules, book=book, account=account
         )
         proof = combined(about(look, slippage_bps))
-        if isinstance(book, OrderBook) and (book.asks if size < 0 else book.bids):
+        if _has_other_side(book, size):
             proof = combined([found for found in proof.obstacles if found.code != "book_thin"])
         return proof.obstacles[0] if proof.obstacles else None
+
+    async def _still(self, before: Ability, symbol: Symbol, size: Decimal) -> Ability | None:
+        """What was in the way, where it still is; a market is asked for first in any case."""
+        if before.code.startswith("market_"):
+            return None
+        if before.code.startswith("book_"):
+            book = await self._book(before.venue, symbol, BRIEF_S)
+            return None if _has_other_side(book, size) else before
+        account = await self.account(before.venue, symbol, BRIEF_S)
+        return None if account.can is Can.YES else account
 
     async def market(
         self, venue: VenueId, symbol: Symbol, limit_s: float
@@ -95,6 +114,11 @@ class Abilities:
         except VenueError as error:
             why = f"the account on {venue} cannot be read ({error.detail})"
             return unknown(venue, "account_unread", why)
+
+
+def _has_other_side(book: OrderBook | str, size: Decimal) -> bool:
+    """Whether there is anybody to trade a leg of ``size`` signed coins with."""
+    return isinstance(book, OrderBook) and bool(book.asks if size < ZERO else book.bids)
 
 
 async def _within(limit_s: float, question: Callable[[], Awaitable[T]]) -> T | str:

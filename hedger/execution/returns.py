@@ -69,7 +69,9 @@ class Returns:
         size = self._sizes(hedge)[venue]
         now_s = self._clock.monotonic_s()
         tried_s = self._tried_s.setdefault(hedge.id, now_s)
-        found = await self._abilities.returned(venue, hedge.symbol, size, self._slippage_bps)
+        found = await self._abilities.returned(
+            venue, hedge.symbol, size, self._slippage_bps, self._away.get(hedge.id)
+        )
         if found is not None:
             if hedge.id not in self._away:
                 logger.warning("hedge {} waits for {}: {}", hedge.id, venue, found.why)

@@ -190,3 +190,32 @@ async def test_obstacles_that_come_and_go_are_told_once_each(desk: Desk) -> None
         await desk.close(hedge)
         desk.world.change_market(X10, "ETH", liquidity=None)
     assert len(alerts(desk)) == 2
+
+
+@pytest.mark.parametrize("why", ["key", "book"])
+async def test_a_venue_that_is_away_is_asked_one_question_at_a_time(
+    desk: Desk, tmp_path: Path, why: str
+) -> None:
+    """Three requests every 1.5 s were twice what a standard account may ask for in all."""
+    moved = await alone_on(desk, LIGHTER)
+    if why == "key":
+        desk.world.revoke_key(LIGHTER)
+    else:
+        desk.world.change_market(LIGHTER, "ETH", liquidity={"depth_usd": 0})
+    hedge = await desk.trader.executor.resume(moved)
+    assert hedge.state is State.ESCALATED
+    daemon = Daemon(desk.trader, Home(tmp_path))
+    await daemon.returns()
+    desk.world.requests(LIGHTER, reset=True)
+
+    for _ in range(40):
+        await desk.world.pass_time(1.5)
+        await daemon.returns()
+
+    assert desk.world.requests(LIGHTER)["count"] <= 42
+    desk.world.register_key(LIGHTER)
+    desk.world.change_market(LIGHTER, "ETH", liquidity=None)
+    await desk.world.pass_time(1.5)
+    await daemon.returns()
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    desk.assert_flat()
