@@ -6,6 +6,7 @@ the same order is taken up by ``Dispatcher.finish`` (reliability.md §2.2).
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,6 +30,7 @@ from hedger.sequence import LaneBusyError, Lanes
 from hedger.together import together
 
 CARRY_ON_MAX = 2
+UNSIGNED_MAX = 100
 ANSWER_S = 1.5
 """How long an answer is waited for before the order is looked up as well."""
 
@@ -64,6 +66,7 @@ class Dispatcher:
         self._clock = clock
         self._send_window_s = send_window_s
         self._sending: set[asyncio.Task[Answer]] = set()
+        self._unsigned: deque[tuple[HedgeId, VenueId]] = deque(maxlen=UNSIGNED_MAX)
 
     async def place(
         self,
@@ -146,8 +149,7 @@ class Dispatcher:
         except VenueError as error:
             return NotPlaced(f"could not be prepared: {error}")
         if why := readback.objection(prepared, nonce):
-            logger.error("{}: {}", order.venue, why)
-            self._store.alert(f"{order.venue}: {why}; it was not sent", hedge=order.hedge)
+            self._tell(order, why)
             return NotPlaced(why)
         displaced = None if order.reduce_only else self._store.displaced
         if displaced is not None:
@@ -171,6 +173,14 @@ class Dispatcher:
         answer = sending.result()
         self._lanes.answered(lane, nonce, answer)
         return self._record(await self._resolver.resolve(prepared, answer, wanted=True))
+
+    def _tell(self, order: Order, why: str) -> None:
+        """A signer that does not sign the order is told once for each leg, not at every try."""
+        logger.error("{}: {}", order.venue, why)
+        leg = (order.hedge, order.venue)
+        if leg not in self._unsigned:
+            self._unsigned.append(leg)
+            self._store.alert(f"{order.venue}: {why}; it was not sent", hedge=order.hedge)
 
     def _sent(self, venue: Venue, prepared: Prepared) -> asyncio.Task[Answer]:
         """

@@ -73,6 +73,8 @@ async def test_b05_nor_does_a_reducing_order(desk: Desk) -> None:
     assert sent == []
     assert hedge.state is State.ESCALATED
     assert "are not the order: size " in hedge.reason
+    told = [alert.text for alert in desk.store.alerts_after(0)]
+    assert len([text for text in told if "it was not sent" in text]) == 1
 
 
 @pytest.mark.parametrize(
