@@ -69,6 +69,19 @@ def proven_empty(store: Store, hedge: HedgeId, venue: VenueId) -> bool:
     return all(record.state.terminal for record in there) and not store.leg_size(hedge, venue)
 
 
+def untouched(store: Store, hedge: Hedge) -> bool:
+    """
+    Whether both legs stand by our own fills, and no order of ours to close them has changed that.
+
+    They need not be equal to the last coin: dust is less than what any order could take off.
+    """
+    a, b = store.leg_sizes(hedge)
+    if a * b >= ZERO or store.open_intents(hedge.id):
+        return False
+    closed = (o for o in store.orders_of(hedge.id) if o.prepared.order.purpose is Purpose.CLOSE)
+    return not any(order.filled_size for order in closed)
+
+
 def taken(store: Store, hedge: HedgeId, venue: VenueId) -> Decimal:
     """What somebody else took off a leg, as the part of our fills that is gone; signed coins."""
     return Decimal(store.meta(taken_key(hedge, venue)) or 0)

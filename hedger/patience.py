@@ -21,9 +21,9 @@ from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.market import OrderBook
 from hedger.domain.money import BPS, ZERO
-from hedger.domain.order import Purpose
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
+from hedger.owned import untouched
 from hedger.ports import QuoteSource
 from hedger.settings import Execution as Rules
 
@@ -68,19 +68,7 @@ class Patience:
 
     def _may_wait(self, hedge: Hedge) -> bool:
         """Only while both legs stand as they were opened and nobody is in a hurry."""
-        if hedge.id in self._hurried:
-            return False
-        a, b = self._store.leg_sizes(hedge)
-        return (
-            a + b == ZERO
-            and a != ZERO
-            and not any(
-                record.prepared.order.purpose is Purpose.CLOSE
-                # one that provably took nothing off has changed nothing
-                and (record.filled_size > ZERO or not record.state.terminal)
-                for record in self._store.orders_of(hedge.id)
-            )
-        )
+        return hedge.id not in self._hurried and untouched(self._store, hedge)
 
     async def _wide(self, hedge: Hedge) -> str | None:
         """Which book would cost too much; None when none does, or when that cannot be known."""

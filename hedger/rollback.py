@@ -30,11 +30,11 @@ from hedger.domain.order import Filled, Order, Outcome, Purpose, Reason, Refused
 from hedger.errors import UnavailableError, UnwritableError, VenueError
 from hedger.execution import stands
 from hedger.execution.abilities import Abilities
-from hedger.execution.exitdoor import ExitDoor, untouched
+from hedger.execution.exitdoor import ExitDoor
 from hedger.ledger.store import Store
 from hedger.legs import LegReader
 from hedger.monitoring.market_facts import MarketFacts
-from hedger.owned import seen_size, tell_unaccounted
+from hedger.owned import seen_size, tell_unaccounted, untouched
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.pricing import worst_price, worst_price_from

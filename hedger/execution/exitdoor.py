@@ -20,7 +20,7 @@ from hedger.clock import Clock
 from hedger.domain.ability import Can
 from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, VenueId
-from hedger.domain.money import ZERO, plain
+from hedger.domain.money import plain
 from hedger.domain.order import Purpose
 from hedger.execution import stands
 from hedger.execution.abilities import Abilities
@@ -28,6 +28,7 @@ from hedger.execution.exitproof import Proof, combined, judge
 from hedger.execution.keyproof import KeyProof
 from hedger.execution.stands import Stand
 from hedger.ledger.store import Store
+from hedger.owned import untouched
 from hedger.ports import Venue
 
 FRESH_S: Final = 5.0  # what was proven so lately holds for the order that follows
@@ -232,16 +233,3 @@ class ExitDoor:
     def _legs(self, hedge: Hedge) -> str:
         sizes = zip(hedge.venues, self._store.leg_sizes(hedge), strict=True)
         return ", ".join(f"{venue} holds {plain(size)} {hedge.symbol}" for venue, size in sizes)
-
-
-def untouched(store: Store, hedge: Hedge) -> bool:
-    """
-    Whether both legs stand by our own fills, and no order of ours to close them has changed that.
-
-    They need not be equal to the last coin: dust is less than what any order could take off.
-    """
-    a, b = store.leg_sizes(hedge)
-    if a * b >= ZERO or store.open_intents(hedge.id):
-        return False
-    closed = (o for o in store.orders_of(hedge.id) if o.prepared.order.purpose is Purpose.CLOSE)
-    return not any(order.filled_size for order in closed)

@@ -20,11 +20,11 @@ from hedger.domain.order import Purpose
 from hedger.errors import UsageError
 from hedger.execution import stands
 from hedger.execution.closepreview import stays_text
-from hedger.execution.exitdoor import untouched
 from hedger.execution.returns import POLL_S
 from hedger.holding import Action
 from hedger.home import Home
 from hedger.ledger.records import OrderState
+from hedger.owned import untouched
 from hedger.standing import standing
 from tests.desk import Desk
 from tests.scenarios.scenes import FOR_EVER, a_pair_at_rest, either_venue
