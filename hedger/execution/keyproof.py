@@ -72,16 +72,16 @@ class KeyProof:
 
     async def _proven(self, venue: Venue, lane: LaneId) -> Ability:
         async with self._lanes.hold(lane, patience_s=PATIENCE_S):
-            asked_s = self._clock.monotonic_s()
             nonce, answer = await self._sent(venue, lane)
+        answered_s = self._clock.monotonic_s()
         if not isinstance(answer, Accepted):
             return _refused(venue.id, lane, answer)
-        until_s = asked_s + self._lag_s(venue.id)
+        until_s = answered_s + self._lag_s(venue.id)
         if await waited_for(venue, lane, nonce + 1, until_s, self._clock) <= nonce:
             self._lanes.missed(lane, "the proof of a key was taken in and its nonce is not used")
             why = f"{venue.id} took a transaction on {lane} in and did not execute it"
             return unknown(venue.id, "key_unproven", why)
-        self._proven_s[lane] = asked_s
+        self._proven_s[lane] = answered_s
         return able(venue.id)
 
     async def _sent(self, venue: Venue, lane: LaneId) -> tuple[int, Answer]:
