@@ -126,8 +126,9 @@ class ExitDoor:
         stands.exempt(self._store, hedge.id, "")
         for venue in stands.bars(self._store, hedge.id):
             stands.bar(self._store, hedge.id, venue, "")
-        if hedge.state.terminal:
-            self.drop(hedge.id)
+        stand = stands.read(self._store, hedge.id)
+        if hedge.state.terminal or (stand is not None and stand.can is Can.YES):
+            self.drop(hedge.id)  # an exit that had begun and is over tells anew the next time
 
     def failed(self, hedge: Hedge, why: str) -> None:
         """An exit has begun and not one coin is off: both legs stand, and it is asked anew."""
