@@ -41,6 +41,7 @@ class KeyProof:
         self._clock = clock
         self._lag_s = lag_s
         self._proven_s: dict[LaneId, float] = {}
+        self._refused: dict[LaneId, Ability] = {}
         self._asking: dict[LaneId, asyncio.Lock] = {}
 
     async def ask(self, venue: Venue) -> Ability:
@@ -58,6 +59,8 @@ class KeyProof:
                     return able(venue.id)
                 return await self._proven(venue, lane)
         except VenueError as error:
+            if (refused := self._refused.get(lane)) is not None:
+                return refused  # its lane is out of step for that; nothing newer is known
             why = f"the key of {venue.id} for reducing orders is not proven ({error.detail})"
             return unknown(venue.id, "key_unproven", why)
 
@@ -75,7 +78,11 @@ class KeyProof:
             nonce, answer = await self._sent(venue, lane)
         answered_s = self._clock.monotonic_s()
         if not isinstance(answer, Accepted):
-            return _refused(venue.id, lane, answer)
+            found = _refused(venue.id, lane, answer)
+            if found.can is Can.NO:
+                self._refused[lane] = found
+            return found
+        self._refused.pop(lane, None)
         until_s = answered_s + self._lag_s(venue.id)
         if await waited_for(venue, lane, nonce + 1, until_s, self._clock) <= nonce:
             self._lanes.missed(lane, "the proof of a key was taken in and its nonce is not used")

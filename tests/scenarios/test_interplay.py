@@ -104,6 +104,12 @@ async def test_a_lane_whose_key_is_refused_is_looked_after_less_and_less_often(
         await daemon.lanes()
 
     assert desk.world.requests(LIGHTER)["count"] < 150
+    await desk.close(hedge)
+    (alert,) = alerts(desk)
+    assert "refuses the key of lane" in alert
+    shown = stands.read(desk.store, hedge.id)
+    assert shown is not None
+    assert "refuses the key of lane" in shown.why
     desk.world.no_faults()
     await desk.world.pass_time(65)
     await daemon.lanes()
