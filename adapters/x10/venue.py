@@ -298,7 +298,7 @@ class XVenue:
         try:
             page = await self._http.content("/user/account/info")
             account = Row(self._id, "account", page.data)
-            await self._http.delete("/user/order", [("externalId", NO_ORDER)])
+            await self._http.honoured("/user/order", [("externalId", NO_ORDER)])
         except DeniedError as error:
             return unable(
                 self._id,
