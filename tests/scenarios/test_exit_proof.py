@@ -6,6 +6,7 @@ closes all the same is left with one leg that nothing can take off.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ from hedger.home import Home
 from hedger.ledger.records import OrderState
 from hedger.standing import standing
 from tests.desk import Desk
-from tests.scenarios.scenes import FOR_EVER, a_pair_at_rest, either_venue
+from tests.scenarios.scenes import FOR_EVER, LAG_PASSED_S, a_pair_at_rest, either_venue
 from tests.world import LIGHTER, X10
 
 
@@ -235,6 +236,27 @@ async def test_b20_a_key_whose_tokens_are_read_and_whose_transactions_are_refuse
     assert desk.store.hedge(hedge.id).state is State.CLOSED
     desk.assert_flat()
     desk.assert_ledger_is_true()
+
+
+async def test_another_market_that_is_closed_keeps_no_leg_from_coming_off(desk: Desk) -> None:
+    """The harmless cancel is of some market: of one that trades."""
+    hedge = await desk.open("SOL", 300)
+    await desk.world.pass_time(LAG_PASSED_S)
+    halt(desk, LIGHTER)
+    desk.world.rewrite(
+        LIGHTER,
+        "/sendTx",
+        method="POST",
+        request_body='"MarketIndex":0,',
+        status=400,
+        body=json.dumps({"code": 21605, "message": "invalid market status"}),
+        times=0,
+    )
+    await desk.world.pass_time(65)
+    await desk.trader.facts.look()
+
+    assert (await desk.close(hedge)).state is State.CLOSED
+    desk.assert_flat()
 
 
 async def test_a_key_is_proven_once_a_minute_at_most(desk: Desk) -> None:
