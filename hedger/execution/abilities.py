@@ -9,7 +9,7 @@ from hedger.domain.ability import Ability, Can, unable, unknown
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import Instrument, OrderBook
 from hedger.errors import DeniedError, VenueError
-from hedger.execution.exitproof import LegLook, about, combined, market_of
+from hedger.execution.exitproof import BOOK, MARKET, LegLook, about, combined, market_of
 from hedger.ports import QuoteSource, Venue
 
 T = TypeVar("T")
@@ -43,13 +43,24 @@ class Abilities:
         )
 
     async def returned(
-        self, venue: VenueId, symbol: Symbol, size: Decimal, slippage_bps: Decimal
+        self,
+        venue: VenueId,
+        symbol: Symbol,
+        size: Decimal,
+        slippage_bps: Decimal,
+        last: Ability | None = None,
     ) -> Ability | None:
         """
         What still keeps a venue from taking a leg off, asked briefly; None where nothing does.
 
-        The book counts only where it is empty: a part of a leg alone is better than all of it.
+        What kept it ``last`` is asked first, and alone for as long as it does: this is asked all
+        the time, and a venue has a limit of requests. The book counts only where it is empty: a
+        part of a leg alone is better than all of it.
         """
+        if last is not None and last.venue == venue:
+            still = await self._still(last, symbol, size)
+            if still is not None:
+                return still
         rules = await self.market(venue, symbol, BRIEF_S)
         market = market_of(venue, symbol, rules)
         if market.can is not Can.YES:
@@ -61,9 +72,19 @@ class Abilities:
             venue=venue, symbol=symbol, size=size, rules=rules, book=book, account=account
         )
         proof = combined(about(look, slippage_bps))
-        if isinstance(book, OrderBook) and (book.asks if size < 0 else book.bids):
+        if _has_other_side(book, size):
             proof = combined([found for found in proof.obstacles if found.code != "book_thin"])
         return proof.obstacles[0] if proof.obstacles else None
+
+    async def _still(self, last: Ability, symbol: Symbol, size: Decimal) -> Ability | None:
+        """Whether one obstacle is still there, by one read; None where it is not, or not known."""
+        if last.code in MARKET:
+            return None  # it is asked first anyway
+        if last.code in BOOK:
+            book = await self._book(last.venue, symbol, BRIEF_S)
+            return None if _has_other_side(book, size) else last
+        account = await self.account(last.venue, symbol, BRIEF_S)
+        return None if account.can is Can.YES else account
 
     async def market(
         self, venue: VenueId, symbol: Symbol, limit_s: float
@@ -95,6 +116,10 @@ class Abilities:
         except VenueError as error:
             why = f"the account on {venue} cannot be read ({error.detail})"
             return unknown(venue, "account_unread", why)
+
+
+def _has_other_side(book: OrderBook | str, size: Decimal) -> bool:
+    return isinstance(book, OrderBook) and bool(book.asks if size < 0 else book.bids)
 
 
 async def _within(limit_s: float, question: Callable[[], Awaitable[T]]) -> T | str:

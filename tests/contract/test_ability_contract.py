@@ -37,7 +37,6 @@ async def test_no_answer_is_neither(account: Account) -> None:
         await account.venue.ability(ETH)
 
 
-
 async def test_a_refusal_of_the_order_that_is_not_there_is_none_of_the_key(
     account: Account,
 ) -> None:

@@ -454,3 +454,26 @@ async def test_a_first_order_that_is_refused_leaves_both_legs_standing(
         await desk.world.pass_time(90)
     assert desk.store.hedge(hedge.id).state is State.CLOSED
     desk.assert_flat()
+
+
+@pytest.mark.parametrize("obstacle", ["market", "key"])
+async def test_waiting_for_a_venue_leaves_most_of_its_limit_of_requests_to_the_exit(
+    desk: Desk, tmp_path: Path, obstacle: str
+) -> None:
+    """Whoever asks more than 24,000 weights a minute is shut out when the market opens again."""
+    hedge = await a_pair_at_rest(desk)
+    if obstacle == "market":
+        halt(desk, LIGHTER)
+    else:
+        desk.world.revoke_key(LIGHTER)
+    await desk.trader.close_hedge(hedge.id, desk.said.append, anyway=True)
+    assert desk.naked() != ZERO
+    async with at_work(desk, tmp_path):
+        await desk.world.pass_time(60)
+        desk.world.requests(LIGHTER, reset=True)
+        await desk.world.pass_time(60)
+        asked = desk.world.requests(LIGHTER)
+
+    assert asked["weight"] <= 12_000
+    reads = {path: told["count"] for path, told in asked["paths"].items()}
+    assert sum(reads.values()) - reads.get("GET /api/v1/nextNonce", 0) <= 36
