@@ -102,10 +102,11 @@ class Reads:
 
     async def ability(self, symbol: Symbol) -> Ability:
         """Whether the account is active and its margin mode on one market is known."""
-        name = (await self.instrument(symbol)).name
+        number = (await self.instrument(symbol)).market_id
+        assert number is not None  # this venue's markets have one
         account = await self.account.get(0)
         with reading(self._venue, "GET /account"):
-            return accountwire.ability(account.answer, self._venue, name)
+            return accountwire.ability(account.answer, self._venue, number, symbol)
 
     async def any_market(self) -> int:
         """The number of some market, the same one each time; one that trades, if any does."""
