@@ -6,7 +6,7 @@ The traps (x10.md §3.3): an immediate order that filled in part ends CANCELLED 
 trades carry the venue's order id but not ours; one of our ids may lead to several orders.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -124,7 +124,9 @@ def found(
     )
 
 
-def net_traded(rows: Sequence[Row], market: str, since: datetime) -> tuple[Decimal, Decimal]:
+def net_traded(
+    rows: Sequence[Row], names: Collection[str], since: datetime
+) -> tuple[Decimal, Decimal]:
     """
     Signed coins traded since an instant: all of them, and those of another type than TRADE.
 
@@ -133,8 +135,9 @@ def net_traded(rows: Sequence[Row], market: str, since: datetime) -> tuple[Decim
     """
     net = forced = ZERO
     for row in rows:
-        if row.word("market") != market:
-            raise row.drift(f"a trade of {row.word('market')} among those of {market}")
+        if row.word("market") not in names:
+            told = " or ".join(sorted(names))
+            raise row.drift(f"a trade of {row.word('market')} among those of {told}")
         side = row.word("side").upper()
         if side not in {"BUY", "SELL"}:
             raise row.drift(f"side {side!r} of a trade")

@@ -42,7 +42,7 @@ from hedger.domain.market import (
     Position,
     Traded,
 )
-from hedger.domain.money import plain
+from hedger.domain.money import ZERO, plain
 from hedger.domain.order import (
     Answer,
     Filler,
@@ -59,6 +59,7 @@ from hedger.venueclock import Offset
 
 READ_LAG_S: Final = 5.0
 CLOCK_SKEW_S: Final = 2.0
+RENAMED_WITHIN_S: Final = 5.0
 NO_ORDER: Final = "hedger-asks-whether-it-may-cancel"  # no id of ours has this form
 USUAL_MATCH_S: Final = (
     0.55  # a taker order trades 0.2 s after it is taken (data.md §0), and reads lag
@@ -184,8 +185,14 @@ class XVenue:
         return await self._reads.positions(0.0)
 
     async def position(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Position:
-        """One position; ``size`` is zero when the venue says flat. Always asked for by itself."""
-        return await self._reads.position(symbol)
+        """
+        One position; ``size`` is zero when the venue says flat. Always asked for by itself.
+
+        That there is none under the name that we know is not enough: the market may have another
+        one since, so every position is looked at then.
+        """
+        found = await self._reads.position(symbol)
+        return found if found.size != ZERO else (await self.positions()).get(symbol, found)
 
     def lane(self, purpose: Purpose) -> LaneId | None:
         """X10 has no nonce sequence: an order's salt has no neighbours."""
@@ -327,8 +334,14 @@ class XVenue:
         return await self._lookup.past_orders(since, self._names)
 
     async def traded(self, symbol: Symbol, since: datetime) -> Traded:
-        """Every trade on one market since an instant."""
-        return await self._reads.traded(symbol, since)
+        """Every trade on one market since an instant; by its new name where it was renamed."""
+        name = self._names.market(symbol)
+        found = await self._reads.traded(symbol, since)
+        if found.trades:
+            return found
+        await self.positions(max_age_s=RENAMED_WITHIN_S)
+        same = self._names.market(symbol) == name
+        return found if same else await self._reads.traded(symbol, since)
 
     async def funding_payments(
         self, since: datetime, symbol: Symbol | None = None

@@ -8,6 +8,7 @@ from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import DriftError, UsageError, VenueError
 from tests.desk import Desk
+from tests.scenarios.scenes import a_pair_at_rest
 from tests.world import LIGHTER, X10
 
 ETH = Symbol("ETH")
@@ -36,6 +37,24 @@ async def test_b06_a_renamed_market_is_the_same_hedge_s_market(
     assert f"{venue} changed ETH: name " in alerts(desk)
     assert (await desk.close(hedge)).state is State.CLOSED
     desk.assert_flat()
+
+
+@pytest.mark.parametrize(("venue", "name"), [(LIGHTER, "WETH"), (X10, "WETH-USD")])
+async def test_b06_a_market_that_was_renamed_a_moment_ago_is_not_flat(
+    desk: Desk, venue: str, name: str
+) -> None:
+    """Nothing is listed under the name that was known: that is no zero."""
+    hedge = await a_pair_at_rest(desk)
+    desk.world.change_market(venue, "ETH", name=name)
+    port = desk.trader.venues[VenueId(venue)]
+
+    assert (await port.traded(ETH, hedge.created_at)).net == desk.position(venue)
+    desk.world.change_market(venue, "ETH", name=f"W{name}")
+    assert (await port.position(ETH)).size == desk.position(venue) != 0
+    desk.world.change_market(venue, "ETH", name=f"WW{name}")
+    assert (await desk.close(hedge)).state is State.CLOSED
+    desk.assert_flat()
+    desk.assert_ledger_is_true()
 
 
 async def test_b06_another_number_under_the_same_name_opens_nothing_and_breaks_nothing(
