@@ -39,7 +39,7 @@ def same_id(row: Row, client_id: str) -> bool:
     return row.has("externalId") and row.id("externalId") == client_id
 
 
-def order_state(row: Row, order: Order, market: str) -> OrderState:
+def order_state(row: Row, order: Order, names: Collection[str]) -> OrderState:
     """
     One row, checked to be the order that we sent.
 
@@ -48,7 +48,7 @@ def order_state(row: Row, order: Order, market: str) -> OrderState:
     Raises:
         ContradictionError: it has our id, but another market.
     """
-    if row.word("market") != market:
+    if row.word("market") not in names:
         raise ContradictionError(order.venue, f"{order.id} is there on {row.word('market')}")
     word = row.word("status").upper()
     return OrderState(
@@ -61,7 +61,7 @@ def order_state(row: Row, order: Order, market: str) -> OrderState:
     )
 
 
-def fill(venue: VenueId, row: Row, order: Order, market: str) -> Fill:
+def fill(venue: VenueId, row: Row, order: Order, names: Collection[str]) -> Fill:
     """
     One trade of our order, on the side that it had.
 
@@ -69,7 +69,7 @@ def fill(venue: VenueId, row: Row, order: Order, market: str) -> Fill:
         ContradictionError: it has our order's id, but another market.
         DriftError: a field is not what it always was.
     """
-    if row.word("market") != market:
+    if row.word("market") not in names:
         raise ContradictionError(order.venue, f"a trade of {order.id} is on {row.word('market')}")
     if row.word("side").upper() not in {"BUY", "SELL"}:
         raise row.drift(f"side {row.word('side')!r} of a trade")

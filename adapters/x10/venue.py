@@ -53,7 +53,7 @@ from hedger.domain.order import (
     Purpose,
     Sighting,
 )
-from hedger.errors import ConfigError, DeniedError
+from hedger.errors import ConfigError, ContradictionError, DeniedError
 from hedger.ports import Capabilities, Fence
 from hedger.venueclock import Offset
 
@@ -96,7 +96,7 @@ class XVenue:
         self._client = RestApiClient(self._options.client_config(timeout_s), self._signer)
         self._http = AccountHttp(id, self._client, self._options.api_key, clock, timeout_s)
         self._markets = Markets(id, self._http, self._names, clock)
-        self._lookup = Lookup(id, self._http, clock, READ_LAG_S)
+        self._lookup = Lookup(id, self._http, self._names, clock, READ_LAG_S)
         self._history = History(id, self._http, self._names, clock)
         self._reads = Reads(id, self._http, self._names, clock)
         self._unlisted: set[Symbol] = set()
@@ -318,8 +318,19 @@ class XVenue:
         return account_ability(self._id, account, self._options.public_key)
 
     async def find(self, prepared: Prepared) -> Sighting:
-        """Look the order up by our id, with its trades. Not found is no proof by itself."""
-        return await self._lookup.find(prepared)
+        """
+        Look the order up by our id, with its trades. Not found is no proof by itself.
+
+        One that is there under another name is ours where the market was renamed meanwhile.
+        """
+        try:
+            return await self._lookup.find(prepared)
+        except ContradictionError:
+            known = self._names.ever(prepared.order.symbol)
+            await self._markets.refresh()
+            if self._names.ever(prepared.order.symbol) == known:
+                raise
+            return await self._lookup.find(prepared)
 
     async def cancel(self, prepared: Prepared) -> None:
         """Ask for the cancellation of a working order. Proves nothing: ``find`` afterwards."""
@@ -331,7 +342,7 @@ class XVenue:
 
     async def past_orders(self, since: datetime) -> Sequence[PastOrder]:
         """Orders with an id of somebody's own, newest first."""
-        return await self._lookup.past_orders(since, self._names)
+        return await self._lookup.past_orders(since)
 
     async def traded(self, symbol: Symbol, since: datetime) -> Traded:
         """Every trade on one market since an instant; by its new name where it was renamed."""
