@@ -8,8 +8,9 @@ from typing import Final, TypeVar
 from hedger.domain.ability import Ability, Can, unable, unknown
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import Instrument, OrderBook
+from hedger.domain.money import ZERO
 from hedger.errors import DeniedError, VenueError
-from hedger.execution.exitproof import BOOK, MARKET, LegLook, about, combined, market_of
+from hedger.execution.exitproof import LegLook, about, combined, market_of
 from hedger.ports import QuoteSource, Venue
 
 T = TypeVar("T")
@@ -48,19 +49,16 @@ class Abilities:
         symbol: Symbol,
         size: Decimal,
         slippage_bps: Decimal,
-        last: Ability | None = None,
+        before: Ability | None = None,
     ) -> Ability | None:
         """
         What still keeps a venue from taking a leg off, asked briefly; None where nothing does.
 
-        What kept it ``last`` is asked first, and alone for as long as it does: this is asked all
-        the time, and a venue has a limit of requests. The book counts only where it is empty: a
-        part of a leg alone is better than all of it.
+        The book counts only where it is empty: a part of a leg alone is better than all of it.
+        What was found ``before`` is asked for first: while it lasts, that is one question.
         """
-        if last is not None and last.venue == venue:
-            still = await self._still(last, symbol, size)
-            if still is not None:
-                return still
+        if before is not None and (still := await self._still(before, symbol, size)) is not None:
+            return still
         rules = await self.market(venue, symbol, BRIEF_S)
         market = market_of(venue, symbol, rules)
         if market.can is not Can.YES:
@@ -76,14 +74,14 @@ class Abilities:
             proof = combined([found for found in proof.obstacles if found.code != "book_thin"])
         return proof.obstacles[0] if proof.obstacles else None
 
-    async def _still(self, last: Ability, symbol: Symbol, size: Decimal) -> Ability | None:
-        """Whether one obstacle is still there, by one read; None where it is not, or not known."""
-        if last.code in MARKET:
-            return None  # it is asked first anyway
-        if last.code in BOOK:
-            book = await self._book(last.venue, symbol, BRIEF_S)
-            return None if _has_other_side(book, size) else last
-        account = await self.account(last.venue, symbol, BRIEF_S)
+    async def _still(self, before: Ability, symbol: Symbol, size: Decimal) -> Ability | None:
+        """What was in the way, where it still is; a market is asked for first in any case."""
+        if before.code.startswith("market_"):
+            return None
+        if before.code.startswith("book_"):
+            book = await self._book(before.venue, symbol, BRIEF_S)
+            return None if _has_other_side(book, size) else before
+        account = await self.account(before.venue, symbol, BRIEF_S)
         return None if account.can is Can.YES else account
 
     async def market(
@@ -119,7 +117,8 @@ class Abilities:
 
 
 def _has_other_side(book: OrderBook | str, size: Decimal) -> bool:
-    return isinstance(book, OrderBook) and bool(book.asks if size < 0 else book.bids)
+    """Whether there is anybody to trade a leg of ``size`` signed coins with."""
+    return isinstance(book, OrderBook) and bool(book.asks if size < ZERO else book.bids)
 
 
 async def _within(limit_s: float, question: Callable[[], Awaitable[T]]) -> T | str:

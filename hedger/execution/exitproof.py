@@ -9,7 +9,6 @@ the rollback engine would pay, and an account, a margin mode and a key that the 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
 
 from hedger.domain.ability import Ability, Can, able, unable, unknown
 from hedger.domain.ids import Symbol, VenueId
@@ -17,10 +16,6 @@ from hedger.domain.market import Instrument, MarketStatus, OrderBook
 from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Side
 from hedger.pricing import worst_price
-
-MARKET: Final = frozenset({"market_unread", "market_unlisted", "market_closed"})
-BOOK: Final = frozenset({"book_unread", "book_thin"})
-"""Codes of obstacles; every other one is of the account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
