@@ -3,7 +3,6 @@
 import os
 import random
 import re
-import json
 import shutil
 import signal
 import sqlite3
@@ -91,8 +90,7 @@ def test_f5_a_ledger_removed_under_the_daemon_is_told_by_every_command(desk: Des
 
 
 def test_f6_every_command_says_the_same_sentence_about_a_damaged_ledger(desk: Desk) -> None:
-    opened = desk.run("open", "ETH", "--usd", "300", "--format", "json")
-    assert opened.code == ExitCode.UNWATCHED
+    opened = desk.json("open", "ETH", "--usd", "300")
     path = desk.home.ledger
     for copy in copies(path):
         copy.unlink()
@@ -104,7 +102,7 @@ def test_f6_every_command_says_the_same_sentence_about_a_damaged_ledger(desk: De
         *(["audit", kind] for kind in ("hedges", "orders", "events", "pnl", "reconcile", "stats")),
         ["run"],
         ["open", "SOL", "--usd", "100"],
-        ["close", json.loads(opened.out)["hedge"]],
+        ["close", opened["hedge"]],
         ["rollback", "--all", "--yes"],
         ["pause", "--reason", "damage"],
         ["acknowledge", "1"],
@@ -133,7 +131,7 @@ def test_f6_every_command_says_the_same_sentence_about_a_damaged_ledger(desk: De
 
     remove(path)
     shutil.copy(good, path)
-    assert desk.run("close", json.loads(opened.out)["hedge"]).code == ExitCode.DONE
+    assert desk.run("close", opened["hedge"]).code == ExitCode.DONE
     assert desk.positions() == {}
     desk.assert_ledger_is_true("--flat")
 
