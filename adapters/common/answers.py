@@ -1,6 +1,7 @@
 """The one reader of venues' answers: JSON within bounds, or an error that says what to do."""
 
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, Final
 
 from hedger.common.bounds import loads
@@ -24,6 +25,8 @@ answers it when there were too many requests (lighter.md §2).
 def failure(venue: VenueId, what: str, status: int, text: str) -> VenueError:
     """What an HTTP status that is not 2xx means for a read."""
     detail = f"{what}: HTTP {status} {_short(text)}".rstrip()
+    if status == HTTPStatus.FORBIDDEN and is_page(text):
+        return UnavailableError(venue, detail)  # a content network's, for reasons of its own
     if status >= 500 or status in ASK_AGAIN or 300 <= status < 400:
         return UnavailableError(venue, detail)
     return DeniedError(venue, detail)

@@ -154,9 +154,11 @@ def margin(account: Row, market: int) -> Margin | None:
     return None
 
 
-def ability(account: Row, venue: VenueId, name: str) -> Ability:
+def ability(account: Row, venue: VenueId, market: int, symbol: Symbol) -> Ability:
     """
     ``GET /account``: whether it may trade, and whether the margin mode of a position is known.
+
+    The market is told by its number: its name there may have changed a moment ago.
 
     Only an account that says another status than active is refused; a position without a mode
     that we know is left to a person, because what stands behind it is not known either.
@@ -170,10 +172,10 @@ def ability(account: Row, venue: VenueId, name: str) -> Ability:
             f"ask {venue} why the account is not active",
         )
     for row in rows_of(account, "positions"):
-        if text_of(row, "symbol") != name or decimal_of(row, "position") == ZERO:
+        if int_of(row, "market_id") != market or decimal_of(row, "position") == ZERO:
             continue
         if row.get("margin_mode") not in MARGIN_MODES:
-            why = f"{venue} names no margin mode that we know for {name}"
+            why = f"{venue} names no margin mode that we know for {symbol}"
             return unknown(venue, "margin_mode", why)
     return able(venue)
 

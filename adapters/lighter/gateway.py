@@ -34,7 +34,7 @@ import aiohttp
 
 from adapters.budget import Budget
 from adapters.common import sdk
-from adapters.common.answers import failure, is_page, parse_json
+from adapters.common.answers import failure, parse_json
 from adapters.common.body import UnreadableBodyError, text_of
 from adapters.lighter.access import Access
 from adapters.lighter.answers import CODE_OK, RATE_CODES, classify, code_of
@@ -223,8 +223,6 @@ class Gateway:
                 return None
             if status == HTTPStatus.UNAUTHORIZED:
                 self._tokens.clear()  # the next read signs a new one
-            if status == HTTPStatus.FORBIDDEN and is_page(body):
-                raise UnavailableError(self._venue, f"{what}: HTTP 403 from the gateway")
             raise failure(self._venue, what, status, body)
         data = parse_json(self._venue, what, body)
         code = data.get("code", CODE_OK) if isinstance(data, dict) else CODE_OK

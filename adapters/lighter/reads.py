@@ -30,6 +30,7 @@ from hedger.domain.market import (
     Fees,
     FundingPayment,
     Instrument,
+    MarketStatus,
     Position,
     Traded,
 )
@@ -101,17 +102,19 @@ class Reads:
 
     async def ability(self, symbol: Symbol) -> Ability:
         """Whether the account is active and its margin mode on one market is known."""
-        name = (await self.instrument(symbol)).name
+        number = (await self.instrument(symbol)).market_id
+        assert number is not None  # this venue's markets have one
         account = await self.account.get(0)
         with reading(self._venue, "GET /account"):
-            return accountwire.ability(account.answer, self._venue, name)
+            return accountwire.ability(account.answer, self._venue, number, symbol)
 
     async def any_market(self) -> int:
-        """The number of some market that is listed, always the same one."""
+        """The number of some market, the same one each time; one that trades, if any does."""
         if not self.markets.known():
             await self.markets.refresh()
-        known = self.markets.known().values()
-        return min(each.market_id for each in known if each.market_id is not None)
+        known = [each for each in self.markets.known().values() if each.market_id is not None]
+        active = [each for each in known if each.status is MarketStatus.ACTIVE]
+        return min(each.market_id for each in active or known if each.market_id is not None)
 
     async def balance(self, max_age_s: float) -> Balance:
         """Free margin and value."""

@@ -9,7 +9,7 @@ executed. The codes are those of x10.md §3.4.
 from collections.abc import Iterator
 from typing import Any
 
-from adapters.common.answers import envelope
+from adapters.common.answers import ASK_AGAIN, envelope
 from hedger.common.words import clean, shown
 from hedger.domain.order import Accepted, Answer, Declined, NoProof, Reason
 
@@ -69,8 +69,12 @@ Codes of an order's answer that prove that it was not taken in. Not here on purp
 1049 to 1053 (of other questions), 1006 "unhandled error" (proves nothing) and 1134.
 """
 
+PASSING = frozenset({1006, 1010})
+"""Codes that say "not now": unhandled error and maintenance."""
+
 UNAUTHORIZED = 401
 TOO_MANY = 429
+NOT_OF_ORDERS = ASK_AGAIN | {UNAUTHORIZED, 403}
 TEXT_LIMIT = 300
 
 
@@ -99,6 +103,18 @@ def error_code(body: str) -> int | None:
     """The business code of an error envelope; None where there is none."""
     error = envelope(body).get("error")
     return _code(error) if isinstance(error, dict) else None
+
+
+def refuses_the_order_alone(status: int, body: str) -> bool:
+    """
+    Whether a refusal is about the order that was named, and neither about who asks nor passing.
+
+    Codes of the account, and those that repeat an HTTP status of the gateway, are not.
+    """
+    code = error_code(body)
+    if code is None or not 200 <= status < 500 or {status, code} & NOT_OF_ORDERS:
+        return False
+    return code not in PASSING and DECLINED.get(code) is not Reason.AUTH
 
 
 def _of_error(status: int, error: dict[str, Any]) -> Answer:

@@ -19,7 +19,7 @@ from x10.utils.http import USER_AGENT
 
 from adapters.common.body import UnreadableBodyError, text_of
 from adapters.x10 import wire
-from adapters.x10.codes import error_code
+from adapters.x10.codes import error_code, refuses_the_order_alone
 from adapters.x10.fields import Row, rows_of
 from hedger.clock import Clock
 from hedger.domain.ids import VenueId
@@ -122,9 +122,21 @@ class AccountHttp:
         Raises:
             VenueError: there was no usable answer.
         """
+        self._done(f"DELETE {path}", await self._read("DELETE", path, params))
+
+    async def honoured(self, path: str, params: Params) -> None:
+        """
+        Have the venue look at our key, by a request to cancel what is not there.
+
+        What it says of the order is no matter: the key was accepted before.
+
+        Raises:
+            DeniedError: it does not accept the key or the account.
+            VenueError: there was no usable answer.
+        """
         reply = await self._read("DELETE", path, params)
-        if reply.status != 204 and reply.text.strip():
-            wire.answer(self._venue, f"DELETE {path}", reply.status, reply.text)
+        if not refuses_the_order_alone(reply.status, reply.text):
+            self._done(f"DELETE {path}", reply)
 
     async def patch(self, path: str, body: str) -> None:
         """
@@ -162,6 +174,10 @@ class AccountHttp:
         except Exception as error:  # noqa: BLE001
             # a value for every failure: the bytes may be out there whatever went wrong here
             return NoProof(f"no answer: {type(error).__name__}")
+
+    def _done(self, what: str, reply: Reply) -> None:
+        if not 200 <= reply.status < 300 or reply.text.strip():
+            wire.answer(self._venue, what, reply.status, reply.text)
 
     async def _read(self, method: str, path: str, params: Params) -> Reply:
         try:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from loguru import logger
 
@@ -29,6 +29,13 @@ YOUNG: Final = timedelta(seconds=2)
 """How long before its expiry an order is taken for one that may have expired."""
 
 
+class Called(NamedTuple):
+    """Names of one market: the present one, by which rows are asked for, and every one."""
+
+    now: str
+    ever: frozenset[str]
+
+
 class Lookup:
     """
     Reads only what the ``Prepared`` itself holds, so that it works after a restart as well.
@@ -38,9 +45,12 @@ class Lookup:
     found" can become a proof, and before, the order is looked up again anyway.
     """
 
-    def __init__(self, venue: VenueId, http: AccountHttp, clock: Clock, read_lag_s: float) -> None:
+    def __init__(
+        self, venue: VenueId, http: AccountHttp, names: Names, clock: Clock, read_lag_s: float
+    ) -> None:
         self._venue = venue
         self._http = http
+        self._names = names
         self._clock = clock
         self._read_lag_s = read_lag_s
 
@@ -52,20 +62,20 @@ class Lookup:
             VenueError: one of the questions was not answered usably.
         """
         asked_at = self._clock.now()
-        market = self._market_in(prepared)
-        rows = await self._rows(prepared, market)
+        called = self._called(prepared)
+        rows = await self._rows(prepared, called.now)
         if not rows:
             return NotFound(asked_at=asked_at)
-        states = [sightings.order_state(row, prepared.order, market) for row in rows]
+        states = [sightings.order_state(row, prepared.order, called.ever) for row in rows]
         if sightings.traded(states) != ZERO:
-            fills = await self._fills(prepared.order, market, states)
+            fills = await self._fills(prepared.order, called, states)
         elif all(state.final for state in states):
-            fills = await self._fills_of_none(prepared.order, market, states)
+            fills = await self._fills_of_none(prepared.order, called, states)
         else:
             fills = []
         return sightings.found(states, fills, self._clock.now(), self._read_lag_s)
 
-    async def past_orders(self, since: datetime, names: Names) -> list[PastOrder]:
+    async def past_orders(self, since: datetime) -> list[PastOrder]:
         """
         The list of past orders down to an instant.
 
@@ -83,10 +93,10 @@ class Lookup:
         for row in rows:
             client_id = row.id("externalId") if row.has("externalId") else ""
             if (sent := Sent.of_order(client_id)) is not None:
-                found.append(self._past(row, client_id, sent, names))
+                found.append(self._past(row, client_id, sent))
         return found
 
-    def _past(self, row: Row, client_id: str, sent: Sent, names: Names) -> PastOrder:
+    def _past(self, row: Row, client_id: str, sent: Sent) -> PastOrder:
         market = row.word("market")
         side = row.word("side").lower()
         if side not in set(Side):
@@ -95,7 +105,7 @@ class Lookup:
             venue=self._venue,
             client_id=client_id,
             sent=sent,
-            symbol=names.certain_symbol(market),
+            symbol=self._names.certain_symbol(market),
             side=Side(side),
             size=row.positive("qty"),
             limit_price=row.positive("price"),
@@ -125,7 +135,7 @@ class Lookup:
         return [row for row in rows if sightings.same_id(row, prepared.client_id)]
 
     async def _fills(
-        self, order: Order, market: str, states: Sequence[sightings.OrderState]
+        self, order: Order, called: Called, states: Sequence[sightings.OrderState]
     ) -> list[Fill]:
         """The trades of these orders; read newest first, no further back than the orders."""
         ids = {state.id for state in states}
@@ -134,12 +144,12 @@ class Lookup:
         def past_it(rows: Sequence[Row]) -> bool:
             return rows[-1].instant("createdTime") < oldest
 
-        rows = await self._http.rows("/user/trades", [("market", market), LIMIT], past_it)
+        rows = await self._http.rows("/user/trades", [("market", called.now), LIMIT], past_it)
         own = [row for row in rows if row.id("orderId") in ids]
-        return [sightings.fill(self._venue, row, order, market) for row in own]
+        return [sightings.fill(self._venue, row, order, called.ever) for row in own]
 
     async def _fills_of_none(
-        self, order: Order, market: str, states: Sequence[sightings.OrderState]
+        self, order: Order, called: Called, states: Sequence[sightings.OrderState]
     ) -> list[Fill]:
         """
         The trades of orders that are said to have none.
@@ -148,10 +158,18 @@ class Lookup:
         """
         try:
             async with asyncio.timeout(NOTHING_S):
-                return await self._fills(order, market, states)
+                return await self._fills(order, called, states)
         except (TimeoutError, UnavailableError) as error:
             logger.debug("{}: whether {} has no trades: {}", self._venue, order.id, error)
             return []
+
+    def _called(self, prepared: Prepared) -> Called:
+        """The market that was signed, by its names; another one's names are none of its."""
+        signed = self._market_in(prepared)
+        ever = self._names.ever(prepared.order.symbol)
+        if signed not in ever:
+            return Called(signed, frozenset({signed}))
+        return Called(self._names.market(prepared.order.symbol), ever)
 
     def _market_in(self, prepared: Prepared) -> str:
         try:

@@ -22,8 +22,10 @@ class Names:
     """
 
     def __init__(self, overrides: Mapping[Symbol, str]) -> None:
+        self._told = dict(overrides)
         self._market_of = dict(overrides)
         self._symbol_of = {market: symbol for symbol, market in overrides.items()}
+        self._earlier: dict[Symbol, set[str]] = {}
         self.markets = Identities()
 
     def market(self, symbol: Symbol) -> str:
@@ -40,9 +42,15 @@ class Names:
     def renamed(self, symbol: Symbol, market: str) -> None:
         """The market of one of our symbols has this name now."""
         if self.market(symbol) != market:
+            self._earlier.setdefault(symbol, set()).add(self.market(symbol))
             self._symbol_of.pop(self.market(symbol), None)
             self._market_of[symbol] = market
             self._symbol_of[market] = symbol
+
+    def ever(self, symbol: Symbol) -> frozenset[str]:
+        """Every name that its market is known to have had: old rows may keep an old one."""
+        told = self._told.get(symbol, f"{symbol}{SUFFIX}")
+        return frozenset({told, self.market(symbol), *self._earlier.get(symbol, ())})
 
     def certain_symbol(self, market: str) -> Symbol:
         """As ``symbol``, but a market without a name of ours keeps its own spelling."""

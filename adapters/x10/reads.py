@@ -121,7 +121,7 @@ class Reads:
             return all(row.instant("createdTime") < since for row in rows)
 
         rows = await self._http.rows("/user/trades", [("market", market), LIMIT], all_before)
-        net, forced = sightings.net_traded(rows, market, since)
+        net, forced = sightings.net_traded(rows, self._names.ever(symbol), since)
         return Traded(
             venue=self._venue,
             symbol=symbol,

@@ -6,7 +6,7 @@ The traps (x10.md §3.3): an immediate order that filled in part ends CANCELLED 
 trades carry the venue's order id but not ours; one of our ids may lead to several orders.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -39,7 +39,7 @@ def same_id(row: Row, client_id: str) -> bool:
     return row.has("externalId") and row.id("externalId") == client_id
 
 
-def order_state(row: Row, order: Order, market: str) -> OrderState:
+def order_state(row: Row, order: Order, names: Collection[str]) -> OrderState:
     """
     One row, checked to be the order that we sent.
 
@@ -48,7 +48,7 @@ def order_state(row: Row, order: Order, market: str) -> OrderState:
     Raises:
         ContradictionError: it has our id, but another market.
     """
-    if row.word("market") != market:
+    if row.word("market") not in names:
         raise ContradictionError(order.venue, f"{order.id} is there on {row.word('market')}")
     word = row.word("status").upper()
     return OrderState(
@@ -61,7 +61,7 @@ def order_state(row: Row, order: Order, market: str) -> OrderState:
     )
 
 
-def fill(venue: VenueId, row: Row, order: Order, market: str) -> Fill:
+def fill(venue: VenueId, row: Row, order: Order, names: Collection[str]) -> Fill:
     """
     One trade of our order, on the side that it had.
 
@@ -69,7 +69,7 @@ def fill(venue: VenueId, row: Row, order: Order, market: str) -> Fill:
         ContradictionError: it has our order's id, but another market.
         DriftError: a field is not what it always was.
     """
-    if row.word("market") != market:
+    if row.word("market") not in names:
         raise ContradictionError(order.venue, f"a trade of {order.id} is on {row.word('market')}")
     if row.word("side").upper() not in {"BUY", "SELL"}:
         raise row.drift(f"side {row.word('side')!r} of a trade")
@@ -124,7 +124,9 @@ def found(
     )
 
 
-def net_traded(rows: Sequence[Row], market: str, since: datetime) -> tuple[Decimal, Decimal]:
+def net_traded(
+    rows: Sequence[Row], names: Collection[str], since: datetime
+) -> tuple[Decimal, Decimal]:
     """
     Signed coins traded since an instant: all of them, and those of another type than TRADE.
 
@@ -133,8 +135,9 @@ def net_traded(rows: Sequence[Row], market: str, since: datetime) -> tuple[Decim
     """
     net = forced = ZERO
     for row in rows:
-        if row.word("market") != market:
-            raise row.drift(f"a trade of {row.word('market')} among those of {market}")
+        if row.word("market") not in names:
+            told = " or ".join(sorted(names))
+            raise row.drift(f"a trade of {row.word('market')} among those of {told}")
         side = row.word("side").upper()
         if side not in {"BUY", "SELL"}:
             raise row.drift(f"side {side!r} of a trade")

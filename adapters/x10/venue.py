@@ -42,7 +42,7 @@ from hedger.domain.market import (
     Position,
     Traded,
 )
-from hedger.domain.money import plain
+from hedger.domain.money import ZERO, plain
 from hedger.domain.order import (
     Answer,
     Filler,
@@ -53,12 +53,13 @@ from hedger.domain.order import (
     Purpose,
     Sighting,
 )
-from hedger.errors import ConfigError, DeniedError
+from hedger.errors import ConfigError, ContradictionError, DeniedError
 from hedger.ports import Capabilities, Fence
 from hedger.venueclock import Offset
 
 READ_LAG_S: Final = 5.0
 CLOCK_SKEW_S: Final = 2.0
+RENAMED_WITHIN_S: Final = 5.0
 NO_ORDER: Final = "hedger-asks-whether-it-may-cancel"  # no id of ours has this form
 USUAL_MATCH_S: Final = (
     0.55  # a taker order trades 0.2 s after it is taken (data.md §0), and reads lag
@@ -95,7 +96,7 @@ class XVenue:
         self._client = RestApiClient(self._options.client_config(timeout_s), self._signer)
         self._http = AccountHttp(id, self._client, self._options.api_key, clock, timeout_s)
         self._markets = Markets(id, self._http, self._names, clock)
-        self._lookup = Lookup(id, self._http, clock, READ_LAG_S)
+        self._lookup = Lookup(id, self._http, self._names, clock, READ_LAG_S)
         self._history = History(id, self._http, self._names, clock)
         self._reads = Reads(id, self._http, self._names, clock)
         self._unlisted: set[Symbol] = set()
@@ -184,8 +185,14 @@ class XVenue:
         return await self._reads.positions(0.0)
 
     async def position(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Position:
-        """One position; ``size`` is zero when the venue says flat. Always asked for by itself."""
-        return await self._reads.position(symbol)
+        """
+        One position; ``size`` is zero when the venue says flat. Always asked for by itself.
+
+        That there is none under the name that we know is not enough: the market may have another
+        one since, so every position is looked at then.
+        """
+        found = await self._reads.position(symbol)
+        return found if found.size != ZERO else (await self.positions()).get(symbol, found)
 
     def lane(self, purpose: Purpose) -> LaneId | None:
         """X10 has no nonce sequence: an order's salt has no neighbours."""
@@ -298,7 +305,7 @@ class XVenue:
         try:
             page = await self._http.content("/user/account/info")
             account = Row(self._id, "account", page.data)
-            await self._http.delete("/user/order", [("externalId", NO_ORDER)])
+            await self._http.honoured("/user/order", [("externalId", NO_ORDER)])
         except DeniedError as error:
             return unable(
                 self._id,
@@ -311,8 +318,19 @@ class XVenue:
         return account_ability(self._id, account, self._options.public_key)
 
     async def find(self, prepared: Prepared) -> Sighting:
-        """Look the order up by our id, with its trades. Not found is no proof by itself."""
-        return await self._lookup.find(prepared)
+        """
+        Look the order up by our id, with its trades. Not found is no proof by itself.
+
+        One that is there under another name is ours where the market was renamed meanwhile.
+        """
+        try:
+            return await self._lookup.find(prepared)
+        except ContradictionError:
+            known = self._names.ever(prepared.order.symbol)
+            await self._markets.refresh()
+            if self._names.ever(prepared.order.symbol) == known:
+                raise
+            return await self._lookup.find(prepared)
 
     async def cancel(self, prepared: Prepared) -> None:
         """Ask for the cancellation of a working order. Proves nothing: ``find`` afterwards."""
@@ -324,11 +342,17 @@ class XVenue:
 
     async def past_orders(self, since: datetime) -> Sequence[PastOrder]:
         """Orders with an id of somebody's own, newest first."""
-        return await self._lookup.past_orders(since, self._names)
+        return await self._lookup.past_orders(since)
 
     async def traded(self, symbol: Symbol, since: datetime) -> Traded:
-        """Every trade on one market since an instant."""
-        return await self._reads.traded(symbol, since)
+        """Every trade on one market since an instant; by its new name where it was renamed."""
+        name = self._names.market(symbol)
+        found = await self._reads.traded(symbol, since)
+        if found.trades:
+            return found
+        await self.positions(max_age_s=RENAMED_WITHIN_S)
+        same = self._names.market(symbol) == name
+        return found if same else await self._reads.traded(symbol, since)
 
     async def funding_payments(
         self, since: datetime, symbol: Symbol | None = None

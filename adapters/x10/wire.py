@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from adapters.common.answers import TEXT_LIMIT, failure, is_page, parse_json
 from adapters.common.identities import Listing
-from adapters.x10.codes import DECLINED, error_code
+from adapters.x10.codes import DECLINED, PASSING, error_code
 from adapters.x10.fields import EPOCH, Row, rows_of
 from adapters.x10.names import Names
 from hedger.common.words import clean
@@ -48,8 +48,6 @@ HOUR = timedelta(hours=1)
 PAID_EARLY = timedelta(minutes=1)
 FUNDING_SOURCE = "GET /info/markets marketStats.fundingRate"
 POSITION_SOURCE = "GET /user/positions"
-PASSING = frozenset({1006, 1010})
-"""Error codes of a read that say "not now": unhandled error and maintenance."""
 PASSING_CODES = frozenset(map(str, PASSING))
 
 Parsed = TypeVar("Parsed")

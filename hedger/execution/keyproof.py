@@ -109,7 +109,10 @@ class KeyProof:
 
 def _refused(venue: VenueId, lane: LaneId, answer: Answer) -> Ability:
     said = answer.detail if not isinstance(answer, Declined) else f"{answer.code}: {answer.detail}"
-    if isinstance(answer, Declined) and answer.reason in (Reason.AUTH, Reason.MARKET_STATE):
+    if isinstance(answer, Declined) and answer.reason is Reason.MARKET_STATE:
+        why = f"{venue} takes no cancel now, on no market ({said})"
+        return unable(venue, "venue_closed", why, f"wait until {venue} trades again")
+    if isinstance(answer, Declined) and answer.reason is Reason.AUTH:
         return unable(
             venue,
             "key_refused",

@@ -23,7 +23,7 @@ from hedger.execution.abilities import Abilities
 from hedger.ledger.store import Store
 from hedger.owned import seen_size
 
-POLL_S: Final = 1.5
+POLL_S: Final = 2.0  # 30 requests a minute: half of what the smallest account may make
 ATTEMPT_S: Final = 3.0  # with a look, an answer and a sending this stays below 5 s
 DESPITE_S: Final = 900.0  # an order is tried against the venue's own word so rarely
 

@@ -23,6 +23,8 @@ from hedger.errors import StateError
 META: Final = "start"
 AGE_BITS: Final = 24
 AGE_MAX: Final = 2**AGE_BITS - 1
+NOT_DRAWN: Final = range(24, 32)
+"""Bots take the milliseconds since 1970 for ids: as 48 bits, those of 2022 to 2039 begin so."""
 BEGAN: Final = datetime(2024, 1, 1, tzinfo=UTC)
 OWNER_ONLY: Final = 0o600
 
@@ -48,6 +50,7 @@ def following(now: datetime, before: int | None) -> int:
     if before is None:
         drawn = blake2b(now.isoformat().encode(), digest_size=2).digest()
         tag = int.from_bytes(drawn) % 2 ** (START_BITS - AGE_BITS) or 1
+        tag += len(NOT_DRAWN) if tag in NOT_DRAWN else 0
         age = minutes
     else:
         tag, age = before >> AGE_BITS, max(minutes, age_of(before) + 1)

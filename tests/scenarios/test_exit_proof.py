@@ -6,6 +6,7 @@ closes all the same is left with one leg that nothing can take off.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ from hedger.ledger.records import OrderState
 from hedger.owned import untouched
 from hedger.standing import standing
 from tests.desk import Desk
-from tests.scenarios.scenes import FOR_EVER, a_pair_at_rest, either_venue
+from tests.scenarios.scenes import FOR_EVER, LAG_PASSED_S, a_pair_at_rest, either_venue
 from tests.world import LIGHTER, X10
 
 
@@ -237,6 +238,27 @@ async def test_b20_a_key_whose_tokens_are_read_and_whose_transactions_are_refuse
     desk.assert_ledger_is_true()
 
 
+async def test_another_market_that_is_closed_keeps_no_leg_from_coming_off(desk: Desk) -> None:
+    """The harmless cancel is of some market: of one that trades."""
+    hedge = await desk.open("SOL", 300)
+    await desk.world.pass_time(LAG_PASSED_S)
+    halt(desk, LIGHTER)
+    desk.world.rewrite(
+        LIGHTER,
+        "/sendTx",
+        method="POST",
+        request_body='"MarketIndex":0,',
+        status=400,
+        body=json.dumps({"code": 21605, "message": "invalid market status"}),
+        times=0,
+    )
+    await desk.world.pass_time(65)
+    await desk.trader.facts.look()
+
+    assert (await desk.close(hedge)).state is State.CLOSED
+    desk.assert_flat()
+
+
 async def test_a_key_is_proven_once_a_minute_at_most(desk: Desk) -> None:
     """A harmless transaction uses a nonce: two exits within a minute need one proof."""
     first, second = await desk.open("ETH", 300), await desk.open("SOL", 300)
@@ -432,3 +454,26 @@ async def test_a_first_order_that_is_refused_leaves_both_legs_standing(
         await desk.world.pass_time(90)
     assert desk.store.hedge(hedge.id).state is State.CLOSED
     desk.assert_flat()
+
+
+@pytest.mark.parametrize("obstacle", ["market", "key"])
+async def test_waiting_for_a_venue_leaves_most_of_its_limit_of_requests_to_the_exit(
+    desk: Desk, tmp_path: Path, obstacle: str
+) -> None:
+    """Whoever asks more than 24,000 weights a minute is shut out when the market opens again."""
+    hedge = await a_pair_at_rest(desk)
+    if obstacle == "market":
+        halt(desk, LIGHTER)
+    else:
+        desk.world.revoke_key(LIGHTER)
+    await desk.trader.close_hedge(hedge.id, desk.said.append, anyway=True)
+    assert desk.naked() != ZERO
+    async with at_work(desk, tmp_path):
+        await desk.world.pass_time(60)
+        desk.world.requests(LIGHTER, reset=True)
+        await desk.world.pass_time(60)
+        asked = desk.world.requests(LIGHTER)
+
+    assert asked["weight"] <= 12_000
+    reads = {path: told["count"] for path, told in asked["paths"].items()}
+    assert sum(reads.values()) - reads.get("GET /api/v1/nextNonce", 0) <= 36

@@ -6,8 +6,10 @@ import pytest
 
 from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol, VenueId
+from hedger.domain.order import Found
 from hedger.errors import DriftError, UsageError, VenueError
 from tests.desk import Desk
+from tests.scenarios.scenes import a_pair_at_rest
 from tests.world import LIGHTER, X10
 
 ETH = Symbol("ETH")
@@ -36,6 +38,42 @@ async def test_b06_a_renamed_market_is_the_same_hedge_s_market(
     assert f"{venue} changed ETH: name " in alerts(desk)
     assert (await desk.close(hedge)).state is State.CLOSED
     desk.assert_flat()
+
+
+@pytest.mark.parametrize(("venue", "name"), [(LIGHTER, "WETH"), (X10, "WETH-USD")])
+async def test_b06_a_market_that_was_renamed_a_moment_ago_is_not_flat(
+    desk: Desk, venue: str, name: str
+) -> None:
+    """Nothing is listed under the name that was known: that is no zero."""
+    hedge = await a_pair_at_rest(desk)
+    desk.world.change_market(venue, "ETH", name=name)
+    port = desk.trader.venues[VenueId(venue)]
+
+    assert (await port.traded(ETH, hedge.created_at)).net == desk.position(venue)
+    desk.world.change_market(venue, "ETH", name=f"W{name}")
+    assert (await port.position(ETH)).size == desk.position(venue) != 0
+    desk.world.change_market(venue, "ETH", name=f"WW{name}")
+    assert (await desk.close(hedge)).state is State.CLOSED
+    desk.assert_flat()
+    desk.assert_ledger_is_true()
+
+
+@pytest.mark.parametrize(("venue", "name"), [(LIGHTER, "WETH"), (X10, "WETH-USD")])
+async def test_b06_orders_of_a_market_that_was_renamed_since_are_no_contradiction(
+    desk: Desk, venue: str, name: str
+) -> None:
+    hedge = await a_pair_at_rest(desk)
+    placed = [each.prepared for each in desk.store.orders_of(hedge.id)]
+    (prepared,) = [each for each in placed if each.order.venue == venue]
+    desk.world.change_market(venue, "ETH", name=name)
+    await desk.world.pass_time(60)
+    await desk.trader.facts.look()
+
+    found = await desk.trader.venues[VenueId(venue)].find(prepared)
+
+    assert isinstance(found, Found)
+    assert (found.final, found.filled) == (True, prepared.order.size)
+    assert sum(fill.size for fill in found.fills) == found.filled
 
 
 async def test_b06_another_number_under_the_same_name_opens_nothing_and_breaks_nothing(

@@ -105,7 +105,7 @@ class SimXVenue(XVenue):
         self._options = _x10_options()
         self._http = SimAccountHttp(X10, wire, clock)
         self._markets = markets.Markets(X10, self._http, self._names, clock)
-        self._lookup = lookup.Lookup(X10, self._http, clock, READ_LAG_S)
+        self._lookup = lookup.Lookup(X10, self._http, self._names, clock, READ_LAG_S)
         self._reads = XReads(X10, self._http, self._names, clock)
         self._unlisted = set()
 

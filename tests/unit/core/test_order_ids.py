@@ -60,6 +60,14 @@ def test_another_ledger_draws_other_bits() -> None:
     assert len(drawn) > 800
 
 
+def test_no_ledger_draws_the_bits_that_ids_from_a_clock_begin_with() -> None:
+    """Other bots on a shared account name orders by the milliseconds since 1970."""
+    drawn = {following(NOW + timedelta(microseconds=n), None) >> 24 for n in range(20_000)}
+    instants = [NOW + timedelta(days=n) for n in range(365 * 10)]
+    stamps = [Sent.of_value(int(at.timestamp() * 1000)) for at in instants]
+    assert drawn.isdisjoint({stamp.start >> 24 for stamp in stamps if stamp is not None})
+
+
 def test_starts_end_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(starts, "AGE_MAX", 5)
     with pytest.raises(StateError, match="no start left"):

@@ -6,13 +6,13 @@ import pytest
 
 from adapters.lighter.accountwire import ability
 from hedger.domain.ability import Can
-from hedger.domain.ids import VenueId
+from hedger.domain.ids import Symbol, VenueId
 
 LIGHTER = VenueId("lighter")
 
 
 def account(status: object = 1, **row: object) -> dict[str, Any]:
-    held = {"symbol": "ETH", "position": "0.1000", "sign": -1, "margin_mode": 0}
+    held = {"market_id": 0, "symbol": "ETH", "position": "0.1000", "sign": -1, "margin_mode": 0}
     return {"status": status, "positions": [held | row]}
 
 
@@ -24,7 +24,8 @@ def account(status: object = 1, **row: object) -> dict[str, Any]:
         (account(margin_mode=2), Can.UNKNOWN, "margin_mode"),
         (account(margin_mode=None), Can.UNKNOWN, "margin_mode"),
         (account(margin_mode=None, position="0.0000"), Can.YES, ""),
-        (account(margin_mode=None, symbol="SOL"), Can.YES, ""),
+        (account(margin_mode=None, market_id=2), Can.YES, ""),
+        (account(margin_mode=None, symbol="ETHX"), Can.UNKNOWN, "margin_mode"),  # renamed
         (account(status=0), Can.NO, "account_status"),
         (account(status=None), Can.YES, ""),
     ],
@@ -32,6 +33,6 @@ def account(status: object = 1, **row: object) -> dict[str, Any]:
 def test_an_active_account_with_a_known_margin_mode_may_trade(
     told: dict[str, Any], can: Can, code: str
 ) -> None:
-    found = ability(told, LIGHTER, "ETH")
+    found = ability(told, LIGHTER, 0, Symbol("ETH"))
 
     assert (found.can, found.code) == (can, code)

@@ -33,7 +33,7 @@ ORDER = Order(
 def state(**changes: Any) -> sightings.OrderState:
     row = recorded("order")["data"] | {"updatedTime": to_ms(NOW)} | changes
     present = {key: value for key, value in row.items() if value is not None}
-    return sightings.order_state(Row(X10, "order", present), ORDER, "BTC-USD")
+    return sightings.order_state(Row(X10, "order", present), ORDER, {"BTC-USD"})
 
 
 def fill(size: str = "0.004", trade_id: int = 7) -> Fill:
@@ -47,7 +47,7 @@ def fill(size: str = "0.004", trade_id: int = 7) -> Fill:
         "fee": "0.0877",
         "createdTime": 1777964689706,
     }
-    return sightings.fill(X10, Row(X10, "trade", row), ORDER, "BTC-USD")
+    return sightings.fill(X10, Row(X10, "trade", row), ORDER, {"BTC-USD"})
 
 
 def seen(*states: sightings.OrderState, fills: tuple[Fill, ...] = (), later_s: float = 0) -> Found:
