@@ -113,7 +113,7 @@ def _doubted(ledger: Reader, hedge: Hedge) -> str:
 def sentences(found: Mapping[str, Any]) -> list[str]:
     """The same for people, the most urgent first; nothing where nothing is wrong."""
     lines = [
-        f"hedge {h['hedge']} needs you since {instant(h['since'])}: {h['why']}\n  {h['way_out']}"
+        f"hedge {h['hedge']} needs you since {instant(h['since'])}: {h['why']}; {h['way_out']}"
         for h in found["escalated"]
     ]
     lines += [f"{e['text']} (since {instant(e['since'])})" for e in found.get("exits_standing", [])]
@@ -155,7 +155,7 @@ def _way_out(hedge: Hedge) -> Mapping[str, Any]:
         "since": hedge.updated_at.isoformat(),
         "why": hedge.reason,
         "way_out": (
-            "hedger goes on trying, ever less often; by hand:"
+            "hedger goes on trying; by hand:"
             f" `hedger rollback {hedge.id}` takes off what the venues hold,"
             f" `hedger settle {hedge.id} --reason TEXT` closes it in the ledger without orders"
         ),
