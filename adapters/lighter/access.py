@@ -121,7 +121,8 @@ def _private_key(venue: VenueId, secrets: Mapping[str, str], index: int) -> str:
     key = secrets.get(name)
     if not key:
         raise ConfigError(
-            f"secret {name} of {venue} is missing; give the key of API key {index}, see Keys in config/README.md"
+            f"the secret {name} of {venue} is missing; give the key of API key {index},"
+            " see Keys in config/README.md"
         )
     if not PRIVATE_KEY.fullmatch(key):  # its text is never shown
         raise ConfigError(
