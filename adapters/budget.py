@@ -44,10 +44,12 @@ class Budget:
         weight = self.weights.get(endpoint, self.default_weight)
         spare = self.per_minute * SPARE_SHARE
         if self.per_minute and not urgent and self._sum + weight > spare:
+            wait_s = self._wait_s(self._sum + weight - spare, now_s)
             raise KeptBackError(
                 self.venue,
-                f"{self._sum} of {self.per_minute} a minute used: {KEPT_BACK}",
-                self._wait_s(self._sum + weight - spare, now_s),
+                f"{self._sum} of its request limit of {self.per_minute} a minute are used,"
+                f" {KEPT_BACK}; free again in {wait_s:.0f} s",
+                wait_s,
             )
         self._used.append((now_s, weight))
         self._sum += weight

@@ -66,8 +66,12 @@ class QuoteSource(Protocol):
     def recognise(self, identities: Mapping[Symbol, str]) -> None:
         """See ``Venue.recognise``."""
 
-    async def instruments(self) -> Mapping[Symbol, Instrument]:
-        """Rules of every perpetual market we can map, active or not."""
+    async def instruments(self, *, urgent: bool = False) -> Mapping[Symbol, Instrument]:
+        """
+        Rules of every perpetual market we can map, active or not.
+
+        ``urgent`` as in ``book``.
+        """
 
     async def funding(self) -> Mapping[Symbol, FundingQuote]:
         """The present funding estimate of every active market."""

@@ -11,6 +11,7 @@ from typing import Any
 from hedger import switches, unitcheck
 from hedger.clock import Clock
 from hedger.clockwatch import CLOCK
+from hedger.common.words import instant
 from hedger.domain.ability import Can
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId
@@ -112,18 +113,18 @@ def _doubted(ledger: Reader, hedge: Hedge) -> str:
 def sentences(found: Mapping[str, Any]) -> list[str]:
     """The same for people, the most urgent first; nothing where nothing is wrong."""
     lines = [
-        f"hedge {h['hedge']} needs you since {h['since']}: {h['why']}\n  {h['way_out']}"
+        f"hedge {h['hedge']} needs you since {instant(h['since'])}: {h['why']}; {h['way_out']}"
         for h in found["escalated"]
     ]
-    lines += [f"{e['text']} (since {e['since']})" for e in found.get("exits_standing", [])]
+    lines += [f"{e['text']} (since {instant(e['since'])})" for e in found.get("exits_standing", [])]
     lines += [
-        f"{d['venue']} is in doubt since {d['since']}: {d['why']};"
+        f"{d['venue']} is in doubt since {instant(d['since'])}: {d['why']};"
         " nothing new is opened there, exits go on"
         for d in found["in_doubt"]
     ]
     lines += [
         f"the clock of {c['venue']} is between {c['low_s']:g} and {c['high_s']:g} s ahead of ours"
-        f" as of {c['measured_at']}: nothing is opened, exits go on;"
+        f" as of {instant(c['measured_at'])}: nothing is opened, exits go on;"
         " set this machine's clock by NTP"
         for c in found["clocks"]
         if c["beyond"]
@@ -131,7 +132,7 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
     lines += [f"no new hedges: {why}" for why in found.get("stops", [])]
     lines += [switches.Off(**off).text() for off in found.get("switched_off", [])]
     lines += [
-        f"the rates of {d['venue']} are in doubt since {d['since']}: {d['why']};"
+        f"the rates of {d['venue']} are in doubt since {instant(d['since'])}: {d['why']};"
         f" {unitcheck.MEANWHILE}"
         for d in found.get("units", [])
     ]
@@ -139,7 +140,7 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
     if found["blocked_markets"]:
         lines.append(f"not opened on: {', '.join(found['blocked_markets'])}")
     lines += [
-        f"alert {a['number']} at {a['at']}: {a['text']} (hedger acknowledge {a['number']})"
+        f"alert {a['number']} at {instant(a['at'])}: {a['text']} (hedger acknowledge {a['number']})"
         for a in found["alerts"]
     ]
     if (older := found.get("alerts_in_all", 0) - len(found["alerts"])) > 0:
@@ -154,7 +155,7 @@ def _way_out(hedge: Hedge) -> Mapping[str, Any]:
         "since": hedge.updated_at.isoformat(),
         "why": hedge.reason,
         "way_out": (
-            "hedger goes on trying, ever less often; by hand:"
+            "hedger goes on trying; by hand:"
             f" `hedger rollback {hedge.id}` takes off what the venues hold,"
             f" `hedger settle {hedge.id} --reason TEXT` closes it in the ledger without orders"
         ),

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from hedger.clock import Clock
+from hedger.common.words import instant
 from hedger.domain.ids import Symbol, VenueId
 from hedger.ledger.reader import Reader
 from hedger.ledger.store import Store
@@ -46,7 +47,7 @@ class Off:
         what = {ALL: "paused", STABLECOIN: "the stable coin is in doubt"}.get(
             self.scope, f"{self.scope.partition(':')[2]} is switched off"
         )
-        return f"{what} since {self.since} by {self.who}: {self.why} (hedger resume)"
+        return f"{what} since {instant(self.since)} by {self.who}: {self.why} (hedger resume)"
 
 
 def active(ledger: Reader) -> list[Off]:

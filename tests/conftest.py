@@ -27,6 +27,12 @@ VIRTUAL_FIXTURES = frozenset({"virtual_time", "world", "desk"})
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
+@pytest.fixture(autouse=True)
+def as_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The width of whoever runs the tests is not that of what they read."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sandbox(**options): SandboxOptions of the fixture world")
     config.addinivalue_line("markers", "config(**sections): configuration of the fixture desk")

@@ -120,7 +120,10 @@ def _private_key(venue: VenueId, secrets: Mapping[str, str], index: int) -> str:
     name = f"private_key_{index}"
     key = secrets.get(name)
     if not key:
-        raise ConfigError(f"secret {name} of {venue} is missing; give the key of API key {index}")
+        raise ConfigError(
+            f"the secret {name} of {venue} is missing; give the key of API key {index},"
+            " see Keys in config/README.md"
+        )
     if not PRIVATE_KEY.fullmatch(key):  # its text is never shown
         raise ConfigError(
             f"secret {name} of {venue} is not a Lighter API private key: give its 80 hex digits"

@@ -65,8 +65,8 @@ class LighterQuotes:
     def recognise(self, identities: Mapping[Symbol, str]) -> None:
         self._names.markets.recognise(identities)
 
-    async def instruments(self) -> Mapping[Symbol, Instrument]:
-        return (await self._read_markets()).instruments
+    async def instruments(self, *, urgent: bool = False) -> Mapping[Symbol, Instrument]:
+        return (await self._read_markets(urgent=urgent)).instruments
 
     async def funding(self) -> Mapping[Symbol, FundingQuote]:
         """Three answers, without any one of which there is no quote; one is remembered."""
@@ -129,7 +129,7 @@ class LighterQuotes:
         data = await self._get(
             "orderBookOrders",
             urgent=urgent,
-            market_id=await self._market_id(symbol),
+            market_id=await self._market_id(symbol, urgent=urgent),
             limit=min(depth, MAX_ORDERS),
         )
         with reading(self._id, "GET /orderBookOrders"):
@@ -181,17 +181,17 @@ class LighterQuotes:
                 return found.market_id
         raise UnavailableError(self._id, "no market to learn the settlements from")
 
-    async def _market_id(self, symbol: Symbol) -> int:
+    async def _market_id(self, symbol: Symbol, *, urgent: bool = False) -> int:
         """Also of a market that is listed no more: its exit needs a book."""
         known = self._names.markets
         if known.number(symbol) is None:
-            await self._read_markets()
+            await self._read_markets(urgent=urgent)
         if (number := known.number(symbol)) is None:
             raise DeniedError(self._id, f"market {symbol} is not listed there")
         return int(number)
 
-    async def _read_markets(self) -> wire.Markets:
-        data = await self._get("orderBookDetails")
+    async def _read_markets(self, *, urgent: bool = False) -> wire.Markets:
+        data = await self._get("orderBookDetails", urgent=urgent)
         if self._markets is not None and data is self._markets_data:
             return self._markets  # the very answer of last time
         with reading(self._id, "GET /orderBookDetails"):

@@ -164,7 +164,7 @@ def _private_key(venue: VenueId, secrets: Mapping[str, str]) -> int:
 def _secret(venue: VenueId, secrets: Mapping[str, str], key: str) -> str:
     value = secrets.get(key, "").strip()
     if not value:
-        raise ConfigError(f"the secret {key} of {venue} is missing; see README, Secrets")
+        raise ConfigError(f"the secret {key} of {venue} is missing; see Keys in config/README.md")
     return value
 
 

@@ -61,9 +61,9 @@ class XQuotes:
         """Which of the venue's markets our symbols were to an earlier process."""
         self._names.markets.recognise(identities)
 
-    async def instruments(self) -> Mapping[Symbol, Instrument]:
+    async def instruments(self, *, urgent: bool = False) -> Mapping[Symbol, Instrument]:
         """Rules of every perpetual market; one that we do not understand is absent."""
-        rows = (await self._rows()).rows
+        rows = (await self._rows(urgent=urgent)).rows
         return wire.understood(rows, partial(wire.instrument, self._id))
 
     async def funding(self) -> Mapping[Symbol, FundingQuote]:
@@ -98,7 +98,7 @@ class XQuotes:
         try:
             return await self._book(symbol, market, depth, urgent=urgent)
         except DeniedError:
-            await self._rows()
+            await self._rows(urgent=urgent)
             if (renamed := self._names.market(symbol)) == market:
                 raise
             return await self._book(symbol, renamed, depth, urgent=urgent)
@@ -125,6 +125,6 @@ class XQuotes:
         """Give back connections."""
         await self._http.close()
 
-    async def _rows(self) -> Listing[Row]:
-        body = await self._http.get_json(MARKETS)
+    async def _rows(self, *, urgent: bool = False) -> Listing[Row]:
+        body = await self._http.get_json(MARKETS, urgent=urgent)
         return wire.perpetuals(self._id, wire.unwrap(self._id, "markets", body).data, self._names)

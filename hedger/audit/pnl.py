@@ -88,7 +88,7 @@ def of_hedge(row: dict[str, Any]) -> dict[str, Any]:
         "size_b": _text(legs[1].size),
         "lost_a": _text(lost[0]),
         "lost_b": _text(lost[1]),
-        "lost_usd": _text(_written_off(legs, lost)) if any(lost) else None,
+        "lost_usd": _text(_written_off(legs, lost)) if any(lost) else "0",
         **{key: _text(value) for key, value in amounts.items()},
         "net_usd": _text(net),
         "cash_usd": _text(_sum(*(leg.cash_usd for leg in legs))),

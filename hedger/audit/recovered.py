@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from hedger.common.words import instant
 from hedger.ledger import sqlite
 from hedger.ledger.records import REVISION
 from hedger.ledger.text import instant_text
@@ -55,7 +56,9 @@ def sentences(recovery: Mapping[str, Any] | None) -> list[str]:
     """The same for people; nothing where nothing was found."""
     if recovery is None:
         return []
-    lines = [f"at {recovery['at']}: {recovery['crash'] or 'work that was cut off was found'}"]
+    lines = [
+        f"at {instant(recovery['at'])}: {recovery['crash'] or 'work that was cut off was found'}"
+    ]
     for row in recovery["hedges"]:
         lines += [f"  {row['hedge']}: {row['found']}", f"    {row['done'] or 'still at it'}"]
     if not recovery["hedges"]:

@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
 MEANING = {
     ExitCode.DONE: "done",
     ExitCode.FAILED: "failed for another reason; the sentence says which",
-    ExitCode.USAGE: "the command, its arguments or the configuration are wrong",
+    ExitCode.USAGE: "wrong usage or configuration, or a limit refuses it: nothing was done",
     ExitCode.STATE: "the state directory or its database cannot be used",
     ExitCode.VENUE: "a venue could not be asked, or said no",
     ExitCode.NOT_DONE: "not done, and nothing is left open by it",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from itertools import chain, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,13 +16,18 @@ from hedger.common import masking
 from hedger.common.words import printable
 from hedger.plainjson import as_text, dumps, stream
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 Row = Mapping[str, Any]
 
 TABLE_CHUNK = 500  # rows per table: a longer list is several tables, and memory stays bounded
 PIPE_WIDTH = 160  # where no terminal says how wide it is
-PROSE = frozenset({"reason", "text", "detail", "source", "note", "why"})  # only these are folded
+VALUE = "value"  # of a table of keys and values
+PROSE = frozenset({"reason", "text", "detail", "source", "note", "why", VALUE})  # only these fold
 PROSE_MIN_WIDTH = 24
-WIDTH_MAX = 10_000
+GAP = 3  # between two columns
+NAMING_MAX = 3
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 UNKNOWN = "unknown"  # what a table shows for an amount that is not known; never a zero
 
@@ -73,7 +78,7 @@ def emit_object(values: Row, output: Format, rows: str | None = None) -> None:
     elif output is Format.CSV:
         _csv([values], None)
     else:
-        emit(({"": name, "value": value} for name, value in values.items()), output)
+        emit(({"": name, VALUE: value} for name, value in values.items()), output)
 
 
 def _csv(rows: Iterable[Row], columns: Sequence[str] | None) -> None:
@@ -121,14 +126,24 @@ def _tables(
 
 
 def _table(columns: Sequence[str], rows: Sequence[Row], *, err: bool) -> None:
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
     stream = sys.stderr if err else sys.stdout
     wide_known = stream.isatty() or "COLUMNS" in os.environ
     console = Console(file=stream, width=None if wide_known else PIPE_WIDTH)
+    widths = {column: _width(column, rows) for column in columns}
+    parts = _parts(columns, rows, widths, console.width) if wide_known else [columns]
+    for part in parts:
+        # a number cut off would be a wrong number: rather a line that is longer than the terminal
+        console.width = max(console.width, _whole_width(part, widths))
+        console.print(_rich_table(part, rows, widths), crop=False)
+
+
+def _rich_table(columns: Sequence[str], rows: Sequence[Row], widths: Mapping[str, int]) -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         numeric = all(_is_number(row.get(column)) for row in rows)
@@ -137,14 +152,47 @@ def _table(columns: Sequence[str], rows: Sequence[Row], *, err: bool) -> None:
             justify="right" if numeric else "left",
             overflow="fold",
             no_wrap=column not in PROSE,
-            min_width=PROSE_MIN_WIDTH if column in PROSE else _longest(column, rows),
+            min_width=widths[column],
         )
     for row in rows:  # Text: a venue's words are never taken for markup
         table.add_row(*(Text(_shown(column, row.get(column))) for column in columns))
-    # a number cut off would be a wrong number: rather a line that is longer than the terminal
-    needed = console.measure(table, options=console.options.update(width=WIDTH_MAX)).minimum
-    console.width = max(console.width, needed)
-    console.print(table, crop=False)
+    return table
+
+
+def _parts(
+    columns: Sequence[str], rows: Sequence[Row], widths: Mapping[str, int], width: int
+) -> list[Sequence[str]]:
+    """The columns in as many tables as fit the width, each beginning with what names its rows."""
+    if _whole_width(columns, widths) <= width:
+        return [columns]
+    naming = _naming(columns, rows)
+    parts: list[list[str]] = [list(naming)]
+    for column in columns[len(naming) :]:
+        fits = _whole_width([*parts[-1], column], widths) <= width
+        if fits or len(parts[-1]) == len(naming):
+            parts[-1].append(column)
+        else:
+            parts.append([*naming, column])
+    return list(parts)
+
+
+def _naming(columns: Sequence[str], rows: Sequence[Row]) -> Sequence[str]:
+    """The fewest columns from the left that tell the rows apart, at most three."""
+    for count in range(1, NAMING_MAX):
+        seen = {tuple(_shown(name, row.get(name)) for name in columns[:count]) for row in rows}
+        if len(seen) == len(rows):
+            return columns[:count]
+    return columns[:NAMING_MAX]
+
+
+def _whole_width(columns: Sequence[str], widths: Mapping[str, int]) -> int:
+    return sum(widths[column] for column in columns) + GAP * (len(columns) - 1)
+
+
+def _width(column: str, rows: Sequence[Row]) -> int:
+    """The least that a column needs: prose is folded, everything else is never cut."""
+    longest = _longest(column, rows)
+    return min(longest, PROSE_MIN_WIDTH) if column in PROSE else longest
 
 
 def _longest(column: str, rows: Sequence[Row]) -> int:

@@ -193,7 +193,7 @@ def _unfinished(session: Session) -> Iterator[Row]:
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(ASKED), metavar="|".join(ASKED))
+@click.argument("kind", type=click.Choice(ASKED), metavar="KIND")
 @click.option("--since", metavar="WHEN", help="Instant such as 2026-01-02T21:00Z, or 90m, 24h, 7d.")
 @click.option("--until", metavar="WHEN", help="As --since; the instant itself is left out.")
 @click.option("--market", metavar="M", help="Only this asset, for example ETH.")
@@ -237,6 +237,9 @@ def audit(
 ) -> int:
     """
     Answer from the ledger alone.
+
+    KIND is one of hedges, orders, fills, funding, rates, positions, events, pnl, lanes,
+    decisions, reconcile, statement, stats, rollbacks.
 
     It tells what was done, when, why, and what it cost. pnl splits price, fees, funding and
     rollback cost; what is not known is shown as unknown. reconcile holds our books against the

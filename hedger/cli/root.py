@@ -26,23 +26,26 @@ from hedger.cli.trading import close, open_, reconcile, rollback
 from hedger.errors import DamagedError, HedgerError
 from hedger.home import OWNER_ONLY_UMASK, Home
 
+SUMMARY = """
+Hedge funding rates across X10 and Lighter: two opposite legs, or none.
+
+\b
+A first look, against local venues and without any key:
+  hedger scan
+  hedger open ETH --usd 100
+  hedger status
+  hedger rollback --all
+  hedger audit hedges
+"""
+
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help=SUMMARY,
     epilog="\b\nExit codes:\n" + exit_codes.table(),
 )
 def hedger() -> None:
-    r"""
-    Hedge funding rates across X10 and Lighter: two opposite legs, or none.
-
-    \b
-    A first look, against local venues and without any key:
-      hedger scan
-      hedger open ETH --usd 100
-      hedger status
-      hedger rollback --all
-      hedger audit hedges
-    """
+    """Hedge funding rates across X10 and Lighter: two opposite legs, or none."""
 
 
 @hedger.command()

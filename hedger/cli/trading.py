@@ -131,7 +131,7 @@ def rollback(
     if not dry_run:
         permit_trading(session, live=live, confirm=confirm)
         if not yes:
-            _need_terminal()
+            _need_terminal("add --yes, or look with --dry-run")
     args = {"hedge": hedge, "market": named, "all": everything}
     if dry_run:
         emit(look(session, "preview_rollback", args)["rows"], output, empty="nothing to take off")
@@ -212,7 +212,7 @@ def _decided(session: Session, hedge: str, *, yes: bool) -> bool:
     return _agreed("Send these reduce-only orders, whatever stays?", yes=yes)
 
 
-def _need_terminal() -> None:
+def _need_terminal(otherwise: str = "add --yes") -> None:
     """
     Whoever cannot be asked must have said ``--yes``.
 
@@ -220,7 +220,7 @@ def _need_terminal() -> None:
         UsageError: there is no terminal.
     """
     if not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask at; add --yes, or look with --dry-run")
+        raise UsageError(f"there is no terminal to ask at; {otherwise}")
 
 
 def _agreed(question: str, *, yes: bool) -> bool:

@@ -5,6 +5,7 @@ A venue's words reach the log, the ledger and a terminal. Control characters the
 and drive terminals; half a surrogate pair cannot even be written.
 """
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -34,3 +35,12 @@ def shown(value: object) -> str:
     if value is None or isinstance(value, bool | str | int | float | Decimal):
         return clean(repr(value), SHOWN_MAX)
     return f"a {type(value).__name__}"
+
+
+def instant(at: str) -> str:
+    """An ISO 8601 instant for a sentence: UTC, to the second; another text as it is."""
+    try:
+        found = datetime.fromisoformat(at)
+    except ValueError:
+        return at
+    return f"{found.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

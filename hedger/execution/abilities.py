@@ -88,7 +88,8 @@ class Abilities:
         self, venue: VenueId, symbol: Symbol, limit_s: float
     ) -> Instrument | str | None:
         """The rules of a market as they are now; a text where they could not be read."""
-        read = await _within(limit_s, self._quotes[venue].instruments)
+        quotes = self._quotes[venue]
+        read = await _within(limit_s, lambda: quotes.instruments(urgent=True))
         return read if isinstance(read, str) else read.get(symbol)
 
     async def _book(self, venue: VenueId, symbol: Symbol, limit_s: float) -> OrderBook | str:

@@ -40,6 +40,7 @@ class Writer(Reader):
         self._untold: dict[str, tuple[str, bool]] = {}  # by event: the sentence, and if it is bad
         self._refused: str | None = None
         self.lost = False  # whether it is new, though another one worked here before
+        self.overtaken = False  # whether a venue knew orders of this ledger that it did not know
         self._start = 0
         self._number = 0
 
@@ -119,6 +120,7 @@ class Writer(Reader):
 
     def overtake(self, start: int) -> None:
         """Let the next ids come after those of a start that a venue knows and we do not."""
+        self.overtaken = True
         with self._turn.lock:
             if age_of(start) >= age_of(self._start):
                 self._begin_start(age_of(start))

@@ -135,7 +135,14 @@ class Resync:
         return await fill(self._store, held.venue, id_, gap, clock=self._clock, lag_s=lag_s)
 
     def _drifted(self, held: Held, expected: int, remote: int, taken: int) -> None:
-        """Somebody else uses the key."""
+        """Somebody else uses the key, or the ledger is older than the lane."""
+        if self._store.overtaken and held.lane.resyncs == 0:
+            text = (
+                f"{taken} nonces of lane {held.lane.id} were used by what the ledger did not know:"
+                f" its next was {expected}, {held.venue.id} says {remote}"
+            )
+            held.lane.pause("lane_behind", text)
+            return
         text = (
             f"{taken} nonces of lane {held.lane.id} were used by somebody else: our next was"
             f" {expected}, {held.venue.id} says {remote}; give hedger an API key of its own"

@@ -80,7 +80,7 @@ def test_status_names_what_stands_in_the_way_and_the_way_out(
     assert f"hedge {name} needs you since" in told
     assert f"hedger rollback {name}" in told
     assert f"hedger settle {name} --reason TEXT" in told
-    assert "lighter is in doubt since 2026-01-02T21:30:00+00:00: GET /account: HTTP 503" in told
+    assert "lighter is in doubt since 2026-01-02 21:30:00 UTC: GET /account: HTTP 503" in told
     assert "not opened on: lighter:SOL" in told
     assert "a leg stands alone (hedger acknowledge 1)" in told
 

@@ -512,8 +512,8 @@ class Closing:
     async def funding(self) -> Mapping[Symbol, FundingQuote]:
         return {s: q for s, q in (await self._source.funding()).items() if s != "ETH"}
 
-    async def instruments(self) -> Mapping[Symbol, Instrument]:
-        found = dict(await self._source.instruments())
+    async def instruments(self, *, urgent: bool = False) -> Mapping[Symbol, Instrument]:
+        found = dict(await self._source.instruments(urgent=urgent))
         eth = found.pop(Symbol("ETH"))
         if self._status is not None:
             found[Symbol("ETH")] = replace(eth, status=self._status)

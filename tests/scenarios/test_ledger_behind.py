@@ -60,6 +60,7 @@ async def test_f5_a_copy_from_before_the_opening_takes_the_forgotten_hedge_off(
     told = [alert.text for alert in desk.store.unacknowledged()]
     assert any("older copy" in text for text in told) is False  # the same start: no way to tell
     assert any("behind the venues" in text and "1 on x10 and 1 on lighter" in text for text in told)
+    assert not any("somebody else" in text for text in told)  # its nonces were ours
     assert desk.store.hedge(forgotten.id).state is State.CLOSED
     assert desk.naked() == 0
     assert desk.position(X10, "SOL") + desk.position(LIGHTER, "SOL") == 0

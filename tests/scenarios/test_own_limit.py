@@ -9,6 +9,7 @@ import pytest
 
 from adapters.budget import WINDOW_S, Budget
 from hedger.domain.hedge import State
+from hedger.domain.ids import VenueId
 from hedger.errors import KeptBackError, UsageError
 from hedger.ledger.store import Store
 from hedger.standing import standing
@@ -20,10 +21,10 @@ PER_MINUTE = 100
 PACE_S = 60.0  # jobs.units of the sandbox's configuration
 
 
-def limited(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Budget:
-    """X10's public endpoints get a request limit."""
-    budget = Budget(X10, desk.world.clock, PER_MINUTE)
-    monkeypatch.setattr(desk.trader.quotes[X10]._http, "_budget", budget)  # type: ignore[attr-defined]  # of the adapter, not the port
+def limited(desk: Desk, monkeypatch: pytest.MonkeyPatch, venue: VenueId = X10) -> Budget:
+    """The public endpoints of a venue get a request limit."""
+    budget = Budget(venue, desk.world.clock, PER_MINUTE)
+    monkeypatch.setattr(desk.trader.quotes[venue]._http, "_budget", budget)  # type: ignore[attr-defined]  # of the adapter, not the port
     return budget
 
 
@@ -149,3 +150,14 @@ async def test_what_the_limit_keeps_back_names_how_long_to_wait(
     assert refused.value.wait_s == pytest.approx(WINDOW_S)  # 31 of them have to be forgotten
     await desk.world.pass_time(refused.value.wait_s)
     assert await desk.trader.quotes[X10].funding()
+
+
+@pytest.mark.parametrize("venue", [X10, LIGHTER])
+async def test_our_own_limit_holds_back_no_read_that_an_exit_is_proven_by(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, venue: VenueId
+) -> None:
+    """What is kept back is kept for exits, and the look at the market is part of one."""
+    hedge = await desk.open("ETH", 300)
+    use_up(limited(desk, monkeypatch, venue))
+
+    assert (await desk.close(hedge)).state is State.CLOSED

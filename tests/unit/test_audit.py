@@ -120,6 +120,7 @@ def test_a_hedge_that_lost_a_leg_shows_what_taking_the_other_back_cost(store: St
     )
     # 0.02 and 0.02 lost in price, 0.02 paid for going out and 0.01875 for having gone in
     assert parts(story.pnl()) == ["0", "0", "0", "-0.07875", "-0.07875"]
+    assert story.pnl()["lost_usd"] == "0"  # nothing was lost, and that is known
 
 
 def test_the_coins_that_were_kept_carry_their_own_share_of_the_fees(store: Store) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hedger.cli.output import Format, emit
+from hedger.cli.output import Format, emit, emit_object
 from hedger.ports import Fence
 
 ROW: dict[str, Any] = {
@@ -103,3 +103,51 @@ def test_a_wide_table_with_instants_becomes_longer_than_the_terminal_and_cuts_no
     assert out.count("-123456.123456") == 12
     assert "2026-01-02 21:00:00" in out
     assert all(f"amount_{n}_usd" in out for n in range(12))
+
+
+def test_a_table_wider_than_the_terminal_becomes_several_that_fit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each begins with what tells its rows apart, and no column is lost."""
+    monkeypatch.setenv("COLUMNS", "80")
+    amounts = {f"amount_{n}_usd": "-123456.123456" for n in range(12)}
+    rows = [{"id": f"eth-{n}", **amounts, "why": "it was refused " * 9} for n in range(2)]
+
+    emit(rows, Format.TABLE)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines) <= 80
+    heads = [line.split() for line in lines if line.startswith("id ")]
+    assert len(heads) > 1
+    assert [name for head in heads for name in head[1:]] == [*amounts, "why"]
+    assert sum(line.startswith("eth-0 ") for line in lines) == len(heads)
+
+
+def test_rows_with_the_same_beginning_keep_more_columns_to_be_told_apart(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    rows = [
+        {"hedge": "eth-1", "venue": venue, **{f"amount_{n}": "-123456.123456" for n in range(4)}}
+        for venue in ("x10", "lighter")
+    ]
+
+    emit(rows, Format.TABLE)
+
+    heads = [
+        line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("hedge")
+    ]
+    assert len(heads) == 2
+    assert all(head[:2] == ["hedge", "venue"] for head in heads)
+
+
+def test_keys_and_values_fold_a_long_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    emit_object({"hedge": "eth-1", "reason": "both legs stand " * 20}, Format.TABLE)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert " ".join(lines).count("stand") == 20

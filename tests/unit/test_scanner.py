@@ -46,8 +46,8 @@ class Counted:
     def recognise(self, identities: Mapping[Symbol, str]) -> None:
         self._source.recognise(identities)
 
-    async def instruments(self) -> Mapping[Symbol, Instrument]:
-        return await self._source.instruments()
+    async def instruments(self, *, urgent: bool = False) -> Mapping[Symbol, Instrument]:
+        return await self._source.instruments(urgent=urgent)
 
     async def funding(self) -> Mapping[Symbol, FundingQuote]:
         return await self._source.funding()
