@@ -20,6 +20,7 @@ from hedger.execution.keyproof import KeyProof
 from hedger.execution.reliefwatch import ReliefWatch
 from hedger.execution.relieving import Relieving
 from hedger.execution.returns import Returns
+from hedger.execution.unproven import Unproven
 from hedger.executor import Executor
 from hedger.funds import EquityBook, FundsGate
 from hedger.guard import Guard
@@ -138,6 +139,13 @@ def compose(
         dedicated=settings.account.dedicated,
         abilities=abilities,
         door=door,
+        unproven=Unproven(
+            venues=venues,
+            store=store,
+            clock=clock,
+            lag=lag,
+            dedicated=settings.account.dedicated,
+        ),
     )
     limits = limits_of(settings)
     equity = EquityBook(store, clock)

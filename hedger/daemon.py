@@ -205,7 +205,9 @@ class Daemon:
         returns = self._trader.returns
         if returns.waits(hedge):
             return False
-        pace = self._pace_alone if returns.is_alone(hedge) else self._pace
+        # an order whose end is unknown may be a leg that stands alone
+        alone = returns.is_alone(hedge) or bool(self._trader.store.open_intents(hedge.id))
+        pace = self._pace_alone if alone else self._pace
         return pace.due(hedge.id)
 
     async def _retry(self, hedge: Hedge) -> None:

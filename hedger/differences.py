@@ -113,18 +113,22 @@ def _of_legs(
     The legs of an open hedge that are not what our fills made, if the hedge is not whole.
 
     Legs that are equal all the same are whole: so is what was trimmed after a liquidation. Two
-    legs that are both gone are not. Judged only where both venues answered (S4).
+    legs that are both gone are not. A venue that did not answer is taken to hold what our fills
+    make: only what the other one shows is a difference (S4).
     """
-    if any(venue not in readings for venue in hedge.venues):
-        return
-    sizes: dict[VenueId, Decimal] = {}
+    unread = [venue for venue in hedge.venues if venue not in readings]
+    sizes = {venue: booked[hedge.id, venue] for venue in unread}
     for venue in hedge.venues:
+        if venue in unread:
+            continue
         held = readings[venue].get(hedge.symbol)
         sizes[venue] = ZERO if held is None else held.size
     owned = [ours(sizes[v], booked[hedge.id, v], dedicated=dedicated) for v in hedge.venues]
     if ZERO not in owned and tolerance.ignores(hedge, sum(owned, ZERO)):
         return
     differing = [v for v in hedge.venues if _differs(sizes[v], booked[hedge.id, v], dedicated)]
+    if unread and not differing:
+        return
     for venue in differing or [hedge.venue_a]:  # our own fills are unequal: a late one
         yield Difference(
             kind=Kind.LEG_DIFFERS,

@@ -198,15 +198,19 @@ class Dispatcher:
         if not sending.cancelled():
             sending.exception()  # whoever waits for it has it, too
 
-    async def finish(self, hedge: HedgeId) -> list[Unresolved]:
-        """Follow every order of a hedge whose end is not proven; what stays unknown comes back."""
+    async def finish(self, hedge: HedgeId, limit_s: float | None = None) -> list[Unresolved]:
+        """
+        Follow every order of a hedge whose end is not proven; what stays unknown comes back.
+
+        Each is followed for ``execution.resolve_budget_s``, or for ``limit_s`` where that is less.
+        """
         open_now = self._store.open_intents(hedge)
-        outcomes = await together(self._finish(prepared) for prepared in open_now)
+        outcomes = await together(self._finish(prepared, limit_s) for prepared in open_now)
         return [outcome for outcome in outcomes if isinstance(outcome, Unresolved)]
 
-    async def _finish(self, prepared: Prepared) -> Outcome:
+    async def _finish(self, prepared: Prepared, limit_s: float | None) -> Outcome:
         async with self._lanes.hold(prepared.lane, urgent=True):
-            return self._record(await self._resolver.resolve(prepared, None))
+            return self._record(await self._resolver.resolve(prepared, None, limit_s=limit_s))
 
     def _record(self, outcome: Outcome) -> Outcome:
         prepared = outcome.prepared

@@ -19,6 +19,7 @@ from hedger.dispatcher import Dispatcher, NotPlaced
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.money import ZERO, common_step, floor_to_step, plain
+from hedger.domain.order import Outcome, Unresolved
 from hedger.errors import VenueError
 from hedger.execution import stands
 from hedger.execution.exitdoor import ExitDoor
@@ -228,7 +229,7 @@ class Executor:
             current = self._store.hedge(hedge.id)
             ended = State.REFUSED if current.state is State.PLANNED else State.CLOSED_FLAT
             return self._store.move(current, ended, outcome.detail)
-        return self._store.hedge(hedge.id)
+        return self._after(hedge, outcome)
 
     async def _open_b(self, hedge: Hedge) -> Hedge:
         """What leg A really filled, and then leg B for just that."""
@@ -276,6 +277,13 @@ class Executor:
         current = self._store.hedge(hedge.id)
         if isinstance(outcome, NotPlaced):
             return self._to_rollback(current, Target.FLAT, f"leg B was not sent: {outcome.detail}")
+        return self._after(current, outcome)
+
+    def _after(self, hedge: Hedge, outcome: Outcome) -> Hedge:
+        """The hedge as it is now; an order whose end was searched for is not searched twice."""
+        current = self._store.hedge(hedge.id)
+        if isinstance(outcome, Unresolved):
+            return self._escalate(current, outcome.detail)
         return current
 
     async def _compare(self, hedge: Hedge) -> Hedge:

@@ -217,7 +217,7 @@ def _hints(holding: Holding, rules: ExitRules) -> tuple[str, ...]:
     nothing can be done about a closed market.
     """
     if any(leg.closed for leg in holding.legs):
-        return ("both legs stand until it opens again; keep both accounts far from liquidation",)
+        return ("that is no reason to close; keep both accounts far from liquidation",)
     if not _margins(holding, rules):
         return ()
     spare = [(leg.spare_usd, leg.venue) for leg in holding.legs if leg.spare_usd is not None]

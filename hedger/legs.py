@@ -132,13 +132,28 @@ class LegReader:
         try:
             position, doubt = await self._settled(hedge, venue)
         except VenueError as error:
-            if not proven_empty(self._store, hedge.id, venue):
+            size = await self._known(hedge, venue)
+            if size is None:
                 raise
-            return _Leg(ZERO, rules, unread=error)
+            return _Leg(size, rules, unread=error)
         size = ours(
             position.size, own_size(self._store, hedge.id, venue), dedicated=self._dedicated
         )
         return _Leg(size, rules, doubt=doubt, beside=position.size != size)
+
+    async def _known(self, hedge: Hedge, venue: VenueId) -> Decimal | None:
+        """
+        A leg whose position cannot be read; None where nothing else tells it.
+
+        Our own fills do where they make nothing, or where the trades of the account make the same:
+        so much may be taken off. Nothing is concluded from it.
+        """
+        if proven_empty(self._store, hedge.id, venue):
+            return ZERO
+        booked = own_size(self._store, hedge.id, venue)
+        port = self._venues[venue]
+        traded = await traded_since_opened(port, self._store, hedge, booked, self._clock)
+        return booked if traded is not None and traded.explains(booked) else None
 
     async def _gone(self, hedge: Hedge, venue: VenueId) -> _Leg:
         rules = await self._facts.reducing(venue, hedge.symbol)

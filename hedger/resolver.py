@@ -84,13 +84,15 @@ class Resolver:
         *,
         wanted: bool = False,
         coming: Coming | None = None,
+        limit_s: float | None = None,
     ) -> Outcome:
         """
         The end of an order whose send was answered with ``answer`` (None: we do not know).
 
         ``wanted`` allows the identical bytes to be sent again while the order is young; leave it
         out for anything that an earlier process may have sent. ``coming`` is the send that has
-        not been answered yet: what it says is taken in when it does.
+        not been answered yet: what it says is taken in when it does. ``limit_s`` may shorten
+        the search.
         """
         search = Search(prepared, wanted, self._clock.monotonic_s(), coming=coming)
         if (proof := self._said(search, answer)) is not None:
@@ -98,7 +100,8 @@ class Resolver:
         usual_s = self._venues[prepared.order.venue].capabilities.usual_match_s
         delay_s = 0.0 if search.refused else usual_s
         looks = 0
-        while self._clock.monotonic_s() - search.began_s < self._budget_s:
+        budget_s = self._budget_s if limit_s is None else min(limit_s, self._budget_s)
+        while self._clock.monotonic_s() - search.began_s < budget_s:
             await self._clock.sleep(self._until_next(search, delay_s))
             delay_s = LOOK_DELAYS_S[min(looks, len(LOOK_DELAYS_S) - 1)]
             looks += 1
@@ -113,7 +116,7 @@ class Resolver:
                 continue
             if outcome is not None:
                 return outcome
-        return Unresolved(prepared, f"no proof after {looks} looks in {self._budget_s:g} s")
+        return Unresolved(prepared, f"no proof after {looks} looks in {budget_s:g} s")
 
     def _said(self, search: Search, answer: Answer | None) -> Refused | None:
         """Take in what the venue said to the send; the end of the order if that proves one."""

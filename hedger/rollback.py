@@ -11,7 +11,7 @@ itself that it cannot trade, nothing is sent there until it can (``hedger/execut
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -31,6 +31,7 @@ from hedger.errors import UnavailableError, UnwritableError, VenueError
 from hedger.execution import stands
 from hedger.execution.abilities import Abilities
 from hedger.execution.exitdoor import ExitDoor
+from hedger.execution.unproven import SEARCH_S, Unproven
 from hedger.ledger.store import Store
 from hedger.legs import LegReader
 from hedger.monitoring.market_facts import MarketFacts
@@ -68,7 +69,9 @@ class RollbackEngine:
         dedicated: bool,
         abilities: Abilities,
         door: ExitDoor,
+        unproven: Unproven,
     ) -> None:
+        self._unproven = unproven
         self._abilities = abilities
         self._door = door
         self._legs = legs
@@ -93,16 +96,18 @@ class RollbackEngine:
         barred: Counter[VenueId] = Counter()
         trouble = "nothing was tried"
         gone: VenueId | None = None
+        unknown: Sequence[Unresolved] = ()  # orders beside which the legs are brought down
         while self._clock.monotonic_s() - began_s < self._rules.budget_s:
             try:
-                if unknown := await self._dispatcher.finish(hedge.id):
-                    return self._escalate(hedge, unknown[0].detail)
+                unknown, why = await self._searched(hedge, unknown)
+                if why:
+                    return self._escalate(hedge, why)
                 legs, wanted = await self._next(hedge, gone)
                 if isinstance(wanted, Reached):
-                    return self._reached(hedge, wanted, legs)
+                    return self._reached(hedge, wanted, legs, unknown)
                 if attempts.total() >= self._rules.max_attempts:
                     break  # looked at once more: the last attempt may have been enough
-                step, why = await self._way(hedge, legs, wanted, barred)
+                step, why = await self._way(hedge, legs, wanted, barred, unknown)
                 if step is None:
                     trouble = f"{trouble}; {why}"
                     break
@@ -131,8 +136,32 @@ class RollbackEngine:
         spent_s = self._clock.monotonic_s() - began_s
         return self._escalate(hedge, f"{attempts.total()} attempts in {spent_s:.0f} s; {trouble}")
 
+    async def _searched(
+        self, hedge: Hedge, before: Sequence[Unresolved]
+    ) -> tuple[Sequence[Unresolved], str]:
+        """
+        The orders of which no end is known, and why nothing is done beside them.
+
+        The first search is long, and a person hears of it first; later ones are short.
+        """
+        if before:
+            return before, ""
+        later = hedge.state is State.ESCALATED
+        unknown = await self._dispatcher.finish(hedge.id, SEARCH_S if later else None)
+        if not unknown:
+            return (), ""
+        if not later:
+            return unknown, unknown[0].detail
+        against = await self._unproven.against(hedge, unknown)
+        return unknown, f"{unknown[0].detail}; {against}" if against else ""
+
     async def _way(
-        self, hedge: Hedge, legs: Legs, step: Reduction, barred: Mapping[VenueId, int]
+        self,
+        hedge: Hedge,
+        legs: Legs,
+        step: Reduction,
+        barred: Mapping[VenueId, int],
+        unknown: Sequence[Unresolved],
     ) -> tuple[Reduction | None, str]:
         """
         The step itself, or what may be done instead where its venue has refused one; or why not.
@@ -140,6 +169,8 @@ class RollbackEngine:
         Legs that match are not broken by going round a venue, unless a person decided so, nor
         while one of them is in doubt: what a venue does not show it would not take off either.
         """
+        if any(one.prepared.order.venue == step.venue for one in unknown):
+            return None, unknown[0].detail  # it may be this very leg
         exemption = stands.exemption(self._store, hedge.id)
         whole = hedge.state is State.CLOSING and untouched(self._store, hedge)
         if whole and legs.doubts and not exemption:
@@ -273,7 +304,11 @@ class RollbackEngine:
             return worst_price_from(step.side, mark, mark, rules, slippage_bps)
         return worst_price(step.side, book, rules, slippage_bps)
 
-    def _reached(self, hedge: Hedge, reached: Reached, legs: Legs) -> Hedge:
+    def _reached(
+        self, hedge: Hedge, reached: Reached, legs: Legs, unknown: Sequence[Unresolved]
+    ) -> Hedge:
+        if unknown:  # nothing is over while an order is not
+            return self._escalate(hedge, unknown[0].detail)
         now = self._clock.now()
         if reached.flat:
             if not self._dedicated:
@@ -286,7 +321,7 @@ class RollbackEngine:
                 f"{plain(legs.a)} and {plain(legs.b)} {hedge.symbol} are ours and below what an"
                 f" order may be, and what {names} holds beside it is not ours to touch",
             )
-        if hedge.target is Target.FLAT:
+        if hedge.target is Target.FLAT or ZERO in (legs.a, legs.b):
             return self._escalate(
                 hedge, f"{legs.a} and {legs.b} {hedge.symbol} are below what an order may be"
             )

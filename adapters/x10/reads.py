@@ -5,14 +5,15 @@ What became of a single order is asked in ``lookup``, the books are read in ``bo
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from adapters.lately import Lately
+from adapters.lately import Lately, Told
 from adapters.x10 import sightings, wire
 from adapters.x10.fields import Row, to_ms
-from adapters.x10.http import LIMIT, AccountHttp, Params
+from adapters.x10.http import LIMIT, AccountHttp
 from adapters.x10.names import Names
 from hedger.clock import Clock
 from hedger.domain.ids import Symbol, VenueId
@@ -29,6 +30,14 @@ the real rate cannot be read and exposure has to come off: X10 charges the real 
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Every position of one answer; ``drift`` says of which markets its rows do not tell it."""
+
+    positions: Mapping[Symbol, Position]
+    drift: Mapping[Symbol, VenueError]
+
+
 class Reads:
     """Questions of one account. Balance, positions and fees may be given again while young."""
 
@@ -38,7 +47,7 @@ class Reads:
         self._names = names
         self._clock = clock
         self._balance = Lately(clock, self._read_balance)
-        self._everything = Lately(clock, lambda: self._positions(()))
+        self._everything = Lately(clock, self._read_positions)
         self._fees: dict[Symbol, tuple[float, Fees]] = {}
 
     def forget(self) -> None:
@@ -81,23 +90,19 @@ class Reads:
         self._fees[symbol] = (asked_s, fees)
         return fees
 
-    async def positions(self, max_age_s: float) -> Mapping[Symbol, Position]:
+    async def positions(self, max_age_s: float) -> Told[Held]:
         """Every open position; a symbol that is not there is flat as of this read."""
-        return (await self._everything.get(max_age_s)).answer
+        return await self._everything.get(max_age_s)
 
-    async def position(self, symbol: Symbol) -> Position:
-        """One position; ``size`` is zero when the venue says flat. Always asked for by itself."""
-        started_at = self._clock.now()
-        open_now = await self._positions([("market", self._names.market(symbol))])
-        if symbol in open_now:
-            return open_now[symbol]
+    def flat(self, symbol: Symbol, told: Told[Held]) -> Position:
+        """What an answer without a row of this market says."""
         return Position(
             venue=self._venue,
             symbol=symbol,
             size=ZERO,
             entry_price=None,
-            read_started_at=started_at,
-            as_of=self._clock.now(),
+            read_started_at=told.asked_at,
+            as_of=told.came_at,
             source=wire.POSITION_SOURCE,
         )
 
@@ -155,16 +160,24 @@ class Reads:
         ]
         return sorted(wanted, key=lambda one: (one.settlement_at, one.symbol, one.payment_id))
 
-    async def _positions(self, params: Params) -> dict[Symbol, Position]:
+    async def _read_positions(self) -> Held:
         started_at = self._clock.now()
-        rows = await self._http.rows("/user/positions", params)
+        rows = await self._http.rows("/user/positions", ())
         now = self._clock.now()
         found: dict[Symbol, Position] = {}
+        drift: dict[Symbol, VenueError] = {}
         for row in rows:
-            one = wire.position(self._venue, row, self._names, started_at, now)
-            if one.size != ZERO and found.setdefault(one.symbol, one) is not one:
-                raise row.drift(f"{one.symbol} is there twice; X10 has one position per market")
-        return found
+            symbol = self._names.certain_symbol(row.word("market"))
+            try:
+                one = wire.position(self._venue, row, self._names, started_at, now)
+            except VenueError as error:
+                drift[symbol] = error
+                continue
+            if one.size != ZERO and found.setdefault(symbol, one) is not one:
+                drift[symbol] = row.drift(
+                    f"{symbol} is there twice; X10 has one position per market"
+                )
+        return Held(found, drift)
 
     async def max_fee(self, order: Order) -> Decimal:
         """The taker rate. A failed read of it never stops an order that takes exposure off."""

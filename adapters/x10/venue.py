@@ -18,6 +18,7 @@ from x10.clients.rest import RestApiClient
 
 from adapters.common.door import guarded
 from adapters.common.marketbook import ANY_AGE
+from adapters.lately import Told
 from adapters.x10.account import account_ability
 from adapters.x10.books import BOOKS, History
 from adapters.x10.codes import classify
@@ -28,7 +29,7 @@ from adapters.x10.markets import Markets
 from adapters.x10.names import Names
 from adapters.x10.options import TTL_MAX_S, Value, read_options
 from adapters.x10.readback import body_of, check_signature, signed_terms
-from adapters.x10.reads import Reads
+from adapters.x10.reads import Held, Reads
 from adapters.x10.signing import check_steps, expiry_of, salt_of, signed_body
 from hedger.clock import Clock
 from hedger.domain.ability import Ability, unable
@@ -42,7 +43,7 @@ from hedger.domain.market import (
     Position,
     Traded,
 )
-from hedger.domain.money import ZERO, plain
+from hedger.domain.money import plain
 from hedger.domain.order import (
     Answer,
     Filler,
@@ -176,23 +177,31 @@ class XVenue:
 
         A market that nobody listed yet may be one of ours under a new name.
         """
-        found = await self._reads.positions(max_age_s)
-        unlisted = {symbol for symbol in found if not self._markets.lists(symbol)}
+        held = (await self._held(max_age_s)).answer
+        for error in held.drift.values():
+            raise error
+        return held.positions
+
+    async def _held(self, max_age_s: float) -> Told[Held]:
+        told = await self._reads.positions(max_age_s)
+        held = told.answer
+        unlisted = {s for s in (*held.positions, *held.drift) if not self._markets.lists(s)}
         if unlisted <= self._unlisted:
-            return found
+            return told
         await self._markets.refresh()
         self._unlisted = unlisted
         return await self._reads.positions(0.0)
 
     async def position(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Position:
         """
-        One position; ``size`` is zero when the venue says flat. Always asked for by itself.
+        One position; ``size`` is zero when the venue says flat. Always asked for.
 
-        That there is none under the name that we know is not enough: the market may have another
-        one since, so every position is looked at then.
+        With all the others: under the name that we know there is none once a market has another.
         """
-        found = await self._reads.position(symbol)
-        return found if found.size != ZERO else (await self.positions()).get(symbol, found)
+        told = await self._held(0.0)
+        if error := told.answer.drift.get(symbol):
+            raise error
+        return told.answer.positions.get(symbol) or self._reads.flat(symbol, told)
 
     def lane(self, purpose: Purpose) -> LaneId | None:
         """X10 has no nonce sequence: an order's salt has no neighbours."""

@@ -181,7 +181,7 @@ async def test_what_was_told_of_a_hedge_is_not_told_again_while_its_exit_is_trie
         await daemon.rates()
         await desk.world.pass_time(60)
 
-    told = [text for text in alerts(desk) if "both legs stand until it opens again" in text]
+    told = [text for text in alerts(desk) if "that is no reason to close" in text]
     assert len(told) == 1
 
 

@@ -14,6 +14,7 @@ from hedger.errors import UnwritableError, UsageError
 from hedger.home import Home
 from hedger.ledger import room
 from tests.desk import Desk
+from tests.world import LIGHTER
 
 
 class Disk:
@@ -143,6 +144,7 @@ async def test_s56_a_hedge_between_its_legs_is_taken_up_once_the_lock_is_gone(
 ) -> None:
     """Nothing can be written, so leg 2 is not sent; leg 1 does not stay alone for that."""
     impatient(desk)
+    desk.world.latency(LIGHTER, request_s=0.1)  # leg 2's book is still read when the lock comes
     opening = asyncio.ensure_future(desk.open("ETH", 300))
     while not desk.rows("fills"):
         await desk.world.pass_time(0.01)

@@ -87,11 +87,17 @@ def test_what_others_add_on_a_shared_account_is_no_difference() -> None:
     assert [d.venue for d in found("0.5", "-1", dedicated=False)] == [A]
 
 
-def test_s4_a_hedge_is_judged_only_where_both_venues_answered() -> None:
-    readings = {A: held(A, "0")}
+def test_s4_a_venue_that_did_not_answer_holds_what_our_fills_make() -> None:
     booked = {(HEDGE.id, A): Decimal(1), (HEDGE.id, B): Decimal(-1)}
     tolerance = Tolerance(steps=STEPS, usd=Decimal(0))
-    assert differences([HEDGE], booked, readings, dedicated=True, tolerance=tolerance) == []
+
+    def alone(size: str) -> list[Difference]:
+        readings = {A: held(A, size)}
+        return differences([HEDGE], booked, readings, dedicated=True, tolerance=tolerance)
+
+    assert alone("1") == []
+    assert [(d.venue, d.read) for d in alone("0")] == [(A, Decimal(0))]
+    assert differences([HEDGE], booked, {}, dedicated=True, tolerance=tolerance) == []
 
 
 def test_hedges_on_their_way_are_left_to_those_who_drive_them() -> None:
