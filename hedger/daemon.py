@@ -255,9 +255,13 @@ class Daemon:
         return found.code is Code.LIQUIDATION or door.wish(hedge.id) is None or door.due(hedge.id)
 
     async def _leave(self, hedge: Hedge, found: Judgement) -> None:
-        unproven = found.text if found.code is Code.LIQUIDATION else ""
+        near = found.code is Code.LIQUIDATION
         await self._trader.executor.close(
-            hedge, found.text, hurry=found.code in URGENT, unproven=unproven
+            hedge,
+            found.text,
+            hurry=found.code in URGENT,
+            unproven=found.text if near else "",
+            first=self._trader.guard.nearest(hedge) if near else None,
         )
 
     async def exits(self) -> None:

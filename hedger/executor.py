@@ -112,9 +112,12 @@ class Executor:
         hurry: bool = False,
         by_hand: bool = False,
         unproven: str = "",
+        first: VenueId | None = None,
     ) -> Hedge:
         """
         Take both legs of an open hedge off, in sequence, by their real sizes.
+
+        Equal legs come off in the order of their opening, or on ``first`` first.
 
         Comes back OPEN where it is not proven that both can come off now (``exitdoor``), unless
         ``unproven`` says why nobody asks. A wide book is waited for up to a deadline
@@ -132,6 +135,7 @@ class Executor:
             hedge = self._store.hedge(hedge.id)
             if hedge.state is State.OPEN:
                 stands.exempt(self._store, hedge.id, unproven)
+                stands.begin_with(self._store, hedge.id, first)
                 hedge = self._store.move(hedge, State.CLOSING, reason, target=Target.FLAT)
         return await self._drive(hedge)
 

@@ -142,11 +142,12 @@ class Guard:
     ) -> None:
         self._busy.add(hedge.id)
         try:
-            if why := self._too_near(hedge, distances):
-                await self._leave(hedge, why)
-                return
             own = {v: distances[v, hedge.symbol] for v in hedge.venues
                    if (v, hedge.symbol) in distances}  # fmt: skip
+            nearest = min(own, key=lambda venue: own[venue], default=None)
+            if nearest is not None and own[nearest] < self._exit_distance_bps:
+                await self._leave(hedge, nearest, own[nearest])
+                return
             await self._relief.look(hedge, own)
         finally:
             self._busy.discard(hedge.id)
@@ -170,26 +171,24 @@ class Guard:
             logger.warning("guard: {} cannot be read: {}", venue.id, error.detail)
             return None
 
-    def _too_near(
-        self, hedge: Hedge, distances: Mapping[tuple[VenueId, Symbol], Decimal]
-    ) -> str | None:
-        for venue in hedge.venues:
-            distance = distances.get((venue, hedge.symbol))
-            if distance is not None and distance < self._exit_distance_bps:
-                return (
-                    f"its leg on {venue} is {distance:.0f} bps from liquidation,"
-                    f" risk.exit_liquidation_distance_bps is {plain(self._exit_distance_bps)}"
-                )
-        return None
+    def nearest(self, hedge: Hedge) -> VenueId | None:
+        """The venue whose leg is nearest to its liquidation by the last look; None: not known."""
+        own = {v: d for (v, s), d in self.distances_bps.items() if s == hedge.symbol}
+        return min(own, key=lambda venue: own[venue], default=None)
 
-    async def _leave(self, hedge: Hedge, why: str) -> None:
+    async def _leave(self, hedge: Hedge, venue: VenueId, distance_bps: Decimal) -> None:
+        """Both legs come off, this one first: if it cannot, the other one stays as well."""
+        why = (
+            f"its leg on {venue} is {distance_bps:.0f} bps from liquidation,"
+            f" risk.exit_liquidation_distance_bps is {plain(self._exit_distance_bps)}"
+        )
         text = f"hedge {hedge.id} is closed: {why}; move money to that venue before the next one"
         logger.error("{}", text)
         self._store.alert(text, hedge=hedge.id)
         self._store.decide(
             [Decision(symbol=hedge.symbol, about="exit", code=Code.LIQUIDATION, text=why)]
         )
-        await self._executor.close(hedge, why, hurry=True, unproven=why)
+        await self._executor.close(hedge, why, hurry=True, unproven=why, first=venue)
 
     def _tell_losses(self) -> None:
         """One alert when a stop is reached; what it says is kept for ``hedger status``."""

@@ -25,7 +25,8 @@ class Legs:
     taken off, and nothing may be concluded from it. The same goes for one that is ``unread``: its
     venue could not be asked, and our own record proves that nothing of this hedge is there. On the
     venues ``beside``, the position holds more than what is ours. Those that ``clips`` names cut a
-    reduce-only order above the position to it.
+    reduce-only order above the position to it. Of equal legs the one on ``first`` comes off first,
+    else leg A.
     """
 
     a: Decimal
@@ -36,6 +37,7 @@ class Legs:
     unread: VenueError | None = None
     beside: frozenset[VenueId] = frozenset()
     clips: frozenset[VenueId] = frozenset()
+    first: VenueId | None = None
 
     @property
     def net(self) -> Decimal:
@@ -124,7 +126,7 @@ def _towards_flat(legs: Legs) -> Reduction | Reached:
     """
     both = [(legs.a, legs.rules_a), (legs.b, legs.rules_b)]
     stuck = False
-    for size, rules in sorted(both, key=lambda leg: -abs(leg[0])):
+    for size, rules in sorted(both, key=lambda leg: (-abs(leg[0]), leg[1].venue != legs.first)):
         alone = rules.venue not in legs.beside
         if rules.venue in legs.clips and alone:
             wanted = ceil_to_step(abs(size), rules.size_step)

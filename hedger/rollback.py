@@ -215,6 +215,7 @@ class RollbackEngine:
         """
         booked = self._store.leg_sizes(hedge)
         legs = await self._legs.read(hedge, gone)
+        legs = replace(legs, first=stands.first(self._store, hedge.id))
         step = next_reduction(legs, hedge.target)
         if isinstance(step, Reached) and gone is not None:
             legs = await self._legs.read(hedge)

@@ -124,6 +124,7 @@ class ExitDoor:
         """A hedge is at rest: what was remembered of the way there is forgotten."""
         self._proven_s.pop(hedge.id, None)
         stands.exempt(self._store, hedge.id, "")
+        stands.begin_with(self._store, hedge.id, None)
         for venue in stands.bars(self._store, hedge.id):
             stands.bar(self._store, hedge.id, venue, "")
         stand = stands.read(self._store, hedge.id)

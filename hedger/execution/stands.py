@@ -21,6 +21,9 @@ STANDS: Final = "exit_stands:"
 EXEMPT: Final = "exit_exempt:"
 """Meta key of a hedge whose exit asks for no proof: why."""
 
+FIRST: Final = "exit_first:"
+"""Meta key of a hedge whose exit begins with the leg that is nearest to its liquidation: where."""
+
 ANYWAY: Final = "a person decided so"
 """The exemption that a person gives, who has seen which leg would stay."""
 
@@ -104,9 +107,21 @@ def exemption(ledger: Reader, hedge: HedgeId) -> str:
     return ledger.meta(EXEMPT + hedge) or ""
 
 
+def begin_with(store: Store, hedge: HedgeId, venue: VenueId | None) -> None:
+    """Keep on which venue the exit of a hedge begins; None: in the order of its opening."""
+    if (venue or "") != (store.meta(FIRST + hedge) or ""):
+        store.set_meta(FIRST + hedge, venue or "")
+
+
+def first(ledger: Reader, hedge: HedgeId) -> VenueId | None:
+    """On which venue its exit begins where both legs are equal; None: as it was opened."""
+    venue = ledger.meta(FIRST + hedge)
+    return VenueId(venue) if venue else None
+
+
 def forget(store: Store, live: Collection[HedgeId]) -> None:
     """What was kept of hedges that are over, whoever ended them."""
-    for prefix in (STANDS, EXEMPT, BARRED):
+    for prefix in (STANDS, EXEMPT, FIRST, BARRED):
         for key in store.metas(prefix):
             if HedgeId(key.removeprefix(prefix).partition(":")[0]) not in live:
                 store.set_meta(key, "")

@@ -270,6 +270,28 @@ async def test_a_price_that_goes_farther_ends_in_the_exit_of_both_legs(
     await glances(desk, 1)
     assert desk.store.hedge(hedge.id).state is State.CLOSED
     assert desk.events("relief") == []
+    assert [order["venue"] for order in reductions(desk)] == [venue, other(venue)]
+    desk.assert_flat()
+
+
+@small
+@thin
+@either_venue
+async def test_where_the_stressed_leg_cannot_come_off_the_other_one_stays(
+    desk: Desk, venue: str
+) -> None:
+    """The exit began with leg A wherever the stress was, and a halt left the stressed leg alone."""
+    hedge = await desk.open("ETH", 500)
+    desk.world.change_market(venue, "ETH", status="inactive")
+    move_price(desk, against(desk, venue, "0.245" if venue == X10 else "0.205"))
+
+    await glances(desk, 1)
+
+    assert desk.naked() == ZERO
+    assert desk.position(venue) != ZERO
+    assert alerts(desk, "could not be brought to flat")
+    desk.world.change_market(venue, "ETH", status="active")
+    await desk.trader.executor.resume(desk.store.hedge(hedge.id))
     desk.assert_flat()
 
 
