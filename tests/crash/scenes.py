@@ -46,6 +46,13 @@ async def second_leg_refused(rig: Rig, chance: random.Random) -> None:
     await _open(rig, chance)
 
 
+async def nonce_taken(rig: Rig, chance: random.Random) -> None:
+    """Somebody else takes leg B's nonce: the venue's list says whose it is, and B is carried on."""
+    await rig.fault("lighter", "steal_nonce", reduce_only=False)
+    if hedge := await _open(rig, chance):
+        await rig.ask("close", hedge=hedge)
+
+
 async def first_leg_refused(rig: Rig, chance: random.Random) -> None:
     """A hedge that ends before it began: 1140 is X10's word for too little margin."""
     await rig.fault("x10", "refuse", code=1140, status=400, reduce_only=False)
@@ -170,6 +177,7 @@ SCENES: dict[str, Scene] = {
     "prepare_filler": second_leg_refused,  # the next order finds a refused nonce
     "intend_filler": second_leg_refused,
     "submit_filler": second_leg_refused,
+    "nonce_used_by": nonce_taken,
     "move_converging": second_leg_refused,
     "submit_rollback": second_leg_refused,
     "move_closed_flat": first_leg_refused,

@@ -546,7 +546,7 @@ async def test_a_market_that_a_venue_closes_is_left_while_it_takes_orders(
         MarketStatus.CLOSED: [ExitCode.CLOSED_MARKET],
     }
     assert codes == (told.get(status, []) if status else [])
-    alerts = [a.text for a in desk.store.unacknowledged() if "both legs stand until" in a.text]
+    alerts = [a.text for a in desk.store.unacknowledged() if "that is no reason to close" in a.text]
     assert len(alerts) == (status is MarketStatus.CLOSED)
 
 
