@@ -6,7 +6,9 @@ know what the fields mean.
 """
 
 import asyncio
+import ssl
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import httpx
@@ -22,6 +24,12 @@ USER_AGENT = "hedger"
 
 PACKING = "gzip, deflate"
 """Lists of all markets are long; what they unpack to is bounded (``body``)."""
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """One set of trusted certificates for every client: reading it takes as long as a request."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class PublicHttp:
@@ -42,6 +50,7 @@ class PublicHttp:
         self._client = httpx.AsyncClient(
             base_url=base_url,
             timeout=httpx.Timeout(timeout_s),
+            verify=_trusted(),
             trust_env=False,
             follow_redirects=False,
             headers={

@@ -1,6 +1,7 @@
 """Fixtures for all tests. Which loop a test gets follows from the fixtures it asks for."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,13 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 def as_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """The width of whoever runs the tests is not that of what they read."""
     monkeypatch.delenv("COLUMNS", raising=False)
+
+
+def pytest_collection_finish() -> None:
+    """What collecting has loaded stays: it is not searched for garbage thousands of times."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -17,9 +17,12 @@ requests, in milliseconds::
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -35,6 +38,7 @@ from hedger.ledger.records import OrderRecord
 from hedger.ledger.store import Store, open_store
 from hedger.ports import QuoteSource, Venue
 from hedger.trader import Trader
+from tests.clocks import ManualClock
 from tests.world import LIGHTER, X10, World
 
 OWN: Mapping[str, Mapping[str, Any]] = {
@@ -141,12 +145,22 @@ def configured(**sections: Mapping[str, Any]) -> settings.Settings:
     return settings.parse(data, str(path))
 
 
+@cache
+def empty_ledger() -> bytes:
+    """A new ledger, migrated once a process."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.db"
+        migrate.upgrade(path, ManualClock(datetime(2026, 1, 1, tzinfo=UTC)))
+        return path.read_bytes()
+
+
 @asynccontextmanager
 async def at_desk(world: World, folder: Path, **sections: Mapping[str, Any]) -> AsyncIterator[Desk]:
     """A desk on a new ledger in ``folder``; ``sections`` change the configuration."""
     config = configured(**sections)
     path = folder / "ledger.db"
-    migrate.upgrade(path, world.clock)
+    path.write_bytes(empty_ledger())
+    path.chmod(0o600)
     venues = {X10: await world.x10(), LIGHTER: await world.lighter()}
     quotes = {name: world.quotes(name) for name in (X10, LIGHTER)}
     desk = Desk(world, path, config, venues, quotes)

@@ -14,6 +14,7 @@ rebased to that level. So the path is continuous at the seams and does not drift
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Literal
 
 from adapters.sandbox.clock import HOUR_MS
@@ -55,6 +56,40 @@ def _as_int(value: Decimal, one: int) -> int:
     return int((value * one).to_integral_value())
 
 
+def _made_tracks(recording: Recording) -> Mapping[str, _Track]:
+    pooled = tuple(s for samples in recording.basis_bps.values() for s in samples)
+    return {
+        symbol: _track(rows, recording.basis_bps.get(symbol, ()), pooled)
+        for symbol, rows in recording.hours.items()
+    }
+
+
+@cache
+def _recorded_tracks() -> Mapping[str, _Track]:
+    """Those of the recording that comes with hedger, made once a process."""
+    return _made_tracks(load_recording())
+
+
+def _track(
+    rows: tuple[RecordedHour, ...], own: tuple[Decimal, ...], pooled: tuple[Decimal, ...]
+) -> _Track:
+    samples = own if len(own) >= _OWN_SAMPLES else pooled
+    level = rows[0].lighter_mark
+    path: list[int] = []
+    for start in range(0, len(rows), HOURS_PER_WINDOW):
+        first = rows[start].lighter_mark
+        path += [
+            _as_int(row.lighter_mark * level / first, _PRICE_ONE)
+            for row in rows[start : start + HOURS_PER_WINDOW]
+        ]
+    return _Track(
+        path=tuple(path),
+        x10_index=tuple(_as_int(row.x10_index / row.x10_mark, UNIT) for row in rows),
+        lighter_index=tuple(_as_int(row.lighter_index / row.lighter_mark, UNIT) for row in rows),
+        basis=tuple(_as_int(bps, _BASIS_ONE // 10_000) for bps in samples),
+    )
+
+
 class Tape:
     """
     The market path of a sandbox.
@@ -76,40 +111,13 @@ class Tape:
         self.recording = recording or load_recording()
         self._amplitude = _as_int(bridge_bps, UNIT // 10_000)
         self._hours = len(self.recording.hour_names)
-        self.tracks = self._made_tracks() if tracks is None else tracks
+        if tracks is None:
+            tracks = _recorded_tracks() if recording is None else _made_tracks(recording)
+        self.tracks = tracks
         self._bridges: dict[tuple[str, int], list[int]] = {}
         self._bases: dict[tuple[str, int], int] = {}
         self._hour_reached = 0
         self._on_seam: list[Callable[[Seam], None]] = []
-
-    def _made_tracks(self) -> Mapping[str, _Track]:
-        pooled = tuple(s for samples in self.recording.basis_bps.values() for s in samples)
-        return {
-            symbol: self._track(symbol, rows, pooled)
-            for symbol, rows in self.recording.hours.items()
-        }
-
-    def _track(
-        self, symbol: str, rows: tuple[RecordedHour, ...], pooled: tuple[Decimal, ...]
-    ) -> _Track:
-        own = self.recording.basis_bps.get(symbol, ())
-        samples = own if len(own) >= _OWN_SAMPLES else pooled
-        level = rows[0].lighter_mark
-        path: list[int] = []
-        for start in range(0, len(rows), HOURS_PER_WINDOW):
-            first = rows[start].lighter_mark
-            path += [
-                _as_int(row.lighter_mark * level / first, _PRICE_ONE)
-                for row in rows[start : start + HOURS_PER_WINDOW]
-            ]
-        return _Track(
-            path=tuple(path),
-            x10_index=tuple(_as_int(row.x10_index / row.x10_mark, UNIT) for row in rows),
-            lighter_index=tuple(
-                _as_int(row.lighter_index / row.lighter_mark, UNIT) for row in rows
-            ),
-            basis=tuple(_as_int(bps, _BASIS_ONE // 10_000) for bps in samples),
-        )
 
     @property
     def symbols(self) -> tuple[str, ...]:

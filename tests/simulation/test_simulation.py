@@ -1,7 +1,7 @@
 """
 The executor in worlds that try to break it. The long run is ``bin/sim --seeds 10000``.
 
-The budget here is a sample: ``HEDGER_SIM_SEEDS`` worlds (150 unless said otherwise) of
+The budget here is a sample: ``HEDGER_SIM_SEEDS`` worlds (50 unless said otherwise) of
 ``HEDGER_SIM_HOURS`` virtual hours, in chunks that the test runner spreads over its processes.
 ``HEDGER_PYTHONS`` names interpreters of other versions that have the dependencies, separated as
 in ``PATH``: the same seed has to give the same trace on each of them.
@@ -26,11 +26,11 @@ from tests.simulation.run import simulate
 from tests.simulation.scenarios import STORIES
 from tests.simulation.setup import Result, Setup
 
-SEEDS = int(os.environ.get("HEDGER_SIM_SEEDS", "150"))
+SEEDS = int(os.environ.get("HEDGER_SIM_SEEDS", "50"))
 HOURS = float(os.environ.get("HEDGER_SIM_HOURS", "1.0"))
 OTHERS = [path for path in os.environ.get("HEDGER_PYTHONS", "").split(os.pathsep) if path]
 CHUNK = 10
-STORIES_WALKED = 5  # ``bin/sim --matrix`` walks all of them
+STORIES_WALKED = 3  # ``bin/sim --matrix`` walks all of them
 
 
 def told(results: Iterable[Result]) -> list[str]:
