@@ -150,7 +150,7 @@ MUTANTS = (
         "hedger/ledger/sqlite.py",
         "PRAGMA synchronous = FULL",
         "PRAGMA synchronous = NORMAL",
-        "5 recovered",
+        "1 intent first",
         (Ill.POWER,),
         intensity=20.0,
         hours=0.1,

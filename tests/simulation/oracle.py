@@ -67,9 +67,12 @@ class Oracle:
         self._conn.close()
 
     def reopen(self) -> None:
-        """The file was replaced by what was left of it."""
+        """A power cut left what was durable: the intent of everything that was sent is in it."""
         self._conn.close()
         self._conn = reading(self._path)
+        kept = set(self._conn.execute("SELECT venue, client_id FROM orders"))
+        for venue, client_id in sorted(self._payloads.keys() - kept):
+            self.broken("1 intent first", f"{venue} {client_id} was sent before it was durable")
 
     def broken(self, promise: str, text: str) -> None:
         """Note a violation; the same sentence once."""
