@@ -282,18 +282,19 @@ class SimGateway(Gateway):
 class SimLighterVenue(LighterVenue):
     """Lighter's account without SDK and signature."""
 
-    def __init__(self, wire: Wire, clock: Clock) -> None:
+    def __init__(self, wire: Wire, clock: Clock, *, keys: int) -> None:
         first, second = sorted(KEYS.lighter.api_keys)[:2]
+        rollback = second if keys > 1 else first
         super().__init__(
             id=LIGHTER,
             options={
                 "url": "https://sim",
                 "account_index": KEYS.lighter.account_index,
                 "api_key_index": first,
-                "rollback_api_key_index": second,
+                "rollback_api_key_index": rollback,
                 "timeout_s": TIMEOUT_S,
             },
-            secrets={f"private_key_{k}": v for k, v in KEYS.lighter.api_keys.items()},
+            secrets={f"private_key_{k}": KEYS.lighter.api_keys[k] for k in {first, rollback}},
             names={},
             clock=clock,
         )

@@ -7,7 +7,7 @@ A person beside it opens and closes hedges through the same doors as the command
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -25,7 +25,7 @@ from hedger.monitoring.market_facts import LOOK_S
 from hedger.ports import QuoteSource, Venue
 from hedger.trader import Trader
 from tests.desk import configured
-from tests.simulation import nemesis
+from tests.simulation import exchange, nemesis
 from tests.simulation.clients import LIGHTER, X10, SimLighterVenue, SimXVenue
 from tests.simulation.network import Link
 from tests.simulation.process import Killed, Process, SimClock
@@ -36,7 +36,8 @@ from tests.simulation.store import SimStore, open_store
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-HEDGED = (Symbol("ETH"), Symbol("SOL"))
+HEDGED = tuple(Symbol(name) for name in exchange.HEDGED)
+PEOPLE = 2  # who open and close hedges, each on markets of their own
 PAUSE_S = (74.0, 172.0)
 HOLD_S = (5.0, 50.0)
 START_AGAIN_S = 2.0
@@ -102,7 +103,7 @@ async def _composed(world: "World", process: Process, store: SimStore, clock: Si
     wire = Link(world, process)
     venues: dict[VenueId, Venue] = {
         X10: SimXVenue(wire, clock),
-        LIGHTER: SimLighterVenue(wire, clock),
+        LIGHTER: SimLighterVenue(wire, clock, keys=world.keys),
     }
     quotes: dict[VenueId, QuoteSource] = {
         X10: SimXQuotes(wire, clock),
@@ -140,8 +141,8 @@ async def _serve(world: "World", process: Process, trader: Trader) -> None:
         if world.setup.story is not None:
             group.create_task(_tell(world, process, trader, world.setup.story))
             return
-        for symbol in HEDGED:
-            group.create_task(_person(world, process, trader, symbol))
+        for number in range(PEOPLE):
+            group.create_task(_person(world, process, trader, HEDGED[number::PEOPLE]))
 
 
 async def _recovered(world: "World", process: Process, trader: Trader) -> None:
@@ -199,10 +200,14 @@ def _expected(world: "World", process: Process, error: StateError) -> None:
         world.oracle.internal("the ledger", error)
 
 
-async def _person(world: "World", process: Process, trader: Trader, symbol: Symbol) -> None:
-    """Opens a hedge now and then, and closes it after a while."""
+async def _person(
+    world: "World", process: Process, trader: Trader, symbols: Sequence[Symbol]
+) -> None:
+    """Opens a hedge now and then, and closes it after a while; before that what is left open."""
     clock, chance = trader_clock(world, process), world.chance
     while True:
+        live = [symbol for symbol in symbols if trader.store.live_on(symbol) is not None]
+        symbol = chance.source.choice(live or symbols)
         try:
             await _trade(world, trader, clock, symbol)
         except (UsageError, VenueError):

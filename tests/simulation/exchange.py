@@ -44,7 +44,14 @@ from tests.simulation.requests import Handler, Request, answered, text_of
 
 KEYS = credentials.generate(1)
 LAG_S = 0.3
-MARKETS = ("ETH", "SOL", "BTC")  # the last one is only ever held by somebody else
+HEDGED = ("ETH", "SOL", "BNB", "DOGE", "XRP", "HYPE")
+NEVER_HEDGED = "BTC"  # it is only ever held by somebody else
+MARKETS = (*HEDGED, NEVER_HEDGED)
+COARSE = {"HYPE": 1}
+"""
+Lighter's size decimals where they are not the recorded ones. As recorded, Lighter's step is the
+finer one or the same, but for BNB; here it is ten times as coarse on two markets.
+"""
 BALANCE_USD = Decimal(20_000)
 DEPTH_USD = Decimal(25_000)
 NO_SIGNATURE = base64.b64encode(bytes(80)).decode()  # as long as a real one
@@ -248,6 +255,12 @@ def _tape() -> Tape:
     few = replace(
         whole,
         hours={name: whole.hours[name] for name in MARKETS},
-        markets={name: whole.markets[name] for name in MARKETS},
+        markets={name: _coarser(name, whole.markets[name]) for name in MARKETS},
     )
     return Tape(recording=few)
+
+
+def _coarser(symbol: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    if symbol not in COARSE:
+        return row
+    return {**row, "lighter": {**row["lighter"], "size_decimals": COARSE[symbol]}}

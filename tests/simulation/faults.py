@@ -8,7 +8,7 @@ state is in ``nemesis``.
 
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -63,9 +63,45 @@ class Ill(StrEnum):
     DISK_FULL = "disk full"
     TWO_DAEMONS = "two daemons"
     VENUE_OFF = "venue clock off by 1 to 20 s"
+    # a market changes (``kinds.market``)
+    HALTED = "market halted"
+    REDUCE_ONLY = "market takes reductions only"
+    DELISTED = "market delisted and back"
+    STEPS = "size step and minimum change"
+    TICKS = "price tick changes"
+    DECIMALS = "decimals change"
+    RENAMED = "market renamed"
+    RENUMBERED = "market renumbered"
+    LEVERAGE_CAP = "leverage cap changes"
+    DRY_LONG = "dry book for minutes"
+    PRICE_MOVE = "price move that liquidates"
+    LIQUIDATION_PART = "partial liquidation"
+    DELEVERAGED = "auto-deleveraging"
+    # a venue's keys, doors and payments (``kinds.venue``, ``kinds.network``, ``kinds.payments``)
+    KEY_REVOKED = "key revoked and registered anew"
+    HOSTILE = "hostile numbers and shapes"
+    OUTAGE_LONG = "outage of minutes"
+    ENDPOINT_DOWN = "one endpoint down for long"
+    BANNED = "banned (429 with Retry-After, or HTML)"
+    FUNDING_STOPS = "settlements stop"
+    FUNDING_TWICE = "a settlement comes twice"
+    FUNDING_LATE = "funding pays a hedge already closed"
+    # our own machine (``kinds.machine``)
+    LEDGER_GONE = "ledger file deleted"
+    LEDGER_REPLACED = "ledger file replaced"
+    LEDGER_RESTORED = "ledger restored from an older copy"
+    LEDGER_DAMAGED = "ledger file damaged"
+    CLOCK_BACK = "our clock set back by minutes"
+    PAUSED = "process stands still between commit and send"
     # outside of what a venue declares
     LAG_BROKEN = "read lag beyond its bound"
     VENUE_CLOCK = "venue clock jumps (up to 30 s)"
+    FORGETS = "venue forgets a batch"
+    NONCE_BACK = "nonces go back"
+    LATE_FINAL = "final answer that fills later"
+    OVERFILL = "more filled than asked"
+    OTHER_ACCOUNT = "answer of another account"
+    OTHER_MARKET = "answer of another market"
 
 
 REQUESTS: Mapping[Ill, float] = {
@@ -132,10 +168,27 @@ AIMED: Mapping[Ill, float] = {
 }
 """How likely each is when its state has come."""
 
-BEYOND: frozenset[Ill] = frozenset({Ill.LAG_BROKEN, Ill.VENUE_CLOCK})
-"""Outside of what a venue declares: an alarm is owed then, and no more."""
+BEYOND: frozenset[Ill] = frozenset(
+    {
+        Ill.LAG_BROKEN,
+        Ill.VENUE_CLOCK,
+        Ill.FORGETS,
+        Ill.NONCE_BACK,
+        Ill.LATE_FINAL,
+        Ill.OVERFILL,
+        Ill.OTHER_ACCOUNT,
+        Ill.OTHER_MARKET,
+    }
+)
+"""Outside of what a venue declares: told apart, alarmed, and bounded once it is true again."""
 
-BEYOND_SHARE = 0.10
+BEYOND_SHARE = 0.14
+BEYOND_AT_ONCE = 3
+
+RARE: frozenset[Ill] = frozenset(list(Ill)[list(Ill).index(Ill.HALTED) :]) - BEYOND
+"""Kinds that change a world for long: each is in fewer worlds, or nothing else would happen."""
+
+RARE_SHARE = 0.15
 OFF_SHARE = 0.10
 OFF_S = (1.0, 20.0)
 """
@@ -173,11 +226,12 @@ def drawn(chance: random.Random, without: frozenset[Ill] = frozenset()) -> Plan:
 
     ``without`` is taken out at last, so that the others are those of the seed.
     """
-    usual: list[Ill] = [ill for ill in Ill if ill not in BEYOND and ill is not Ill.VENUE_OFF]
+    usual = [ill for ill in Ill if ill not in BEYOND | RARE and ill is not Ill.VENUE_OFF]
     ills: set[Ill] = {ill for ill in usual if chance.random() < 0.5}
     ills.add(Ill.KILL)  # every seed has some: half of the promise is about them
+    ills |= {ill for ill in Ill if ill in RARE and chance.random() < RARE_SHARE}
     if chance.random() < BEYOND_SHARE:
-        ills.add(chance.choice(sorted(BEYOND)))
+        ills |= set(chance.sample(sorted(BEYOND), BEYOND_AT_ONCE))
     off_s = chance.choice((-1, 1)) * chance.uniform(*OFF_S)
     drifts = chance.random() < 0.5
     if chance.random() < OFF_SHARE:
@@ -195,12 +249,17 @@ Steps = list[tuple[float, Ill | None]]
 
 
 class Chance:
-    """Draws for one world, and the count of what fired."""
+    """
+    Draws for one world, and two counts: what ``fired``, and what had an effect (``told``) while
+    a hedge was being opened, held or closed: it changed an answer or a decision.
+    """
 
     def __init__(self, plan: Plan, source: random.Random) -> None:
         self.plan = plan
         self.source = source
         self.fired: Counter[Ill] = Counter()
+        self.told: Counter[Ill] = Counter()
+        self.busy: Callable[[], bool] = bool  # the world says whether a hedge lives
         self.quiet = False  # nothing is drawn any more: the world comes to rest
         self._orders = 0
         self._steps: dict[tuple[int, float], Steps] = {}
@@ -213,6 +272,11 @@ class Chance:
             return False
         self.fired[ill] += 1
         return True
+
+    def tell(self, ill: Ill) -> None:
+        """It has just changed an answer or a decision; that counts while a hedge lives."""
+        if self.busy():
+            self.told[ill] += 1
 
     def between(self, least: float, most: float) -> float:
         """Seconds."""

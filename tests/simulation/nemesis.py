@@ -7,18 +7,21 @@ close at the time between the reading of a position and the order that closes it
 """
 
 import asyncio
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from adapters.sandbox.engine.types import NewOrder
+from tests.simulation.exchange import HEDGED, NEVER_HEDGED
 from tests.simulation.faults import AIMED, MOMENTS, Ill
+from tests.simulation.kinds import machine, market, network, payments
+from tests.simulation.kinds import venue as kinds_of_venue
+from tests.simulation.kinds.stroke import Strike, Stroke
 from tests.simulation.process import now_s
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-HEDGED = ("ETH", "SOL")
-NEVER_HEDGED = "BTC"
 VENUES = ("x10", "lighter")
 ZERO = Decimal(0)
 CALM_S = 180.0
@@ -44,6 +47,25 @@ async def run(world: "World") -> None:
     if Ill.KILL in world.plan.ills:
         world.kill_in = next_kill(world)
     strokes = {
+        **{ill: Stroke(MOMENTS[ill], strike) for ill, strike in _usual().items()},
+        **market.STROKES,
+        **kinds_of_venue.STROKES,
+        **network.STROKES,
+        **payments.STROKES,
+        **machine.STROKES,
+    }
+    async with asyncio.TaskGroup() as group:
+        for ill, stroke in strokes.items():
+            if ill in world.plan.ills:
+                group.create_task(_again(world, ill, stroke))
+        if world.plan.venue_drifts:
+            group.create_task(_drift(world))
+        if not world.dedicated:
+            group.create_task(_stranger(world))
+
+
+def _usual() -> Mapping[Ill, Strike]:
+    return {
         Ill.NONCE_AHEAD: _use_nonce,
         Ill.OUTAGE: _outage,
         Ill.LIQUIDATION: _liquidation,
@@ -57,23 +79,15 @@ async def run(world: "World") -> None:
         Ill.VENUE_CLOCK: _jump,
         Ill.VENUE_OFF: _wander,
     }
-    async with asyncio.TaskGroup() as group:
-        for ill, stroke in strokes.items():
-            if ill in world.plan.ills:
-                group.create_task(_again(world, ill, stroke))
-        if world.plan.venue_drifts:
-            group.create_task(_drift(world))
-        if not world.dedicated:
-            group.create_task(_stranger(world))
 
 
-async def _again(world, ill, stroke) -> None:
-    mean_s = 3600 / (MOMENTS[ill] * world.plan.intensity)
+async def _again(world: "World", ill: Ill, stroke: Stroke) -> None:
+    mean_s = 3600 / (stroke.per_hour * world.plan.intensity)
     while True:
         await asyncio.sleep(world.chance.source.expovariate(1 / mean_s))
         if world.chance.quiet:
             return
-        if stroke(world):
+        if stroke.strike(world):
             world.chance.fired[ill] += 1
             world.trace(str(ill))
 
@@ -206,10 +220,10 @@ def _power(world: "World") -> bool:
 def _stall(world: "World") -> bool:
     process = world.processes[-1]
     seconds = world.chance.between(1.0, 40.0)
-    world.truth.availability.look()
+    world.truth.changed()
     process.stalled_until_s = now_s() + seconds
-    world.truth.availability.look()
-    asyncio.get_running_loop().call_later(seconds, world.truth.availability.look)
+    world.truth.changed()
+    asyncio.get_running_loop().call_later(seconds, world.truth.changed)
     return process.alive
 
 

@@ -26,6 +26,7 @@ NAKED_MAX_S = 120.0
 GIVE_UP_S = 2 * NAKED_MAX_S
 DISTURBED_S = 30.0
 ZERO = Decimal(0)
+_LIVE = "SELECT 1 FROM hedges WHERE state NOT IN ('refused','closed_flat','closed') LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +204,10 @@ class Oracle:
     def began(self, symbol: str) -> None:
         """A market is not hedged any more."""
         Alarms(self.truth, self, self.broken).began(symbol)
+
+    def busy(self) -> bool:
+        """Whether a hedge is being opened, held or closed."""
+        return self.one(_LIVE) is not None
 
     def one(self, query: str, **values: object) -> Any:
         """The first column of the first row of a query; None when there is none."""

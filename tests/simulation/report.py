@@ -69,6 +69,7 @@ class Totals:
     alerts: int = 0
     alerted: int = 0
     fired: Counter[Ill] = field(default_factory=Counter)
+    told: Counter[Ill] = field(default_factory=Counter)
     boundaries: Counter[str] = field(default_factory=Counter)
     spans: list[tuple[float, float]] = field(default_factory=list)
     beyond: int = 0
@@ -89,6 +90,7 @@ class Totals:
         self.alerts += result.alerts
         self.alerted += result.alerts > 0
         self.fired += result.fired
+        self.told += result.told
         self.boundaries += result.boundaries
         # what nobody could have taken off is told in a line of its own
         spans = [(span.available_s - span.stuck_s, span.raw_s) for span in result.spans]
@@ -129,7 +131,8 @@ def lines(totals: Totals, wall_s: float) -> list[str]:
         *_seconds(totals),
         *_lanes(totals.lanes),
         "faults by kind:",
-        *(f"  {totals.fired[ill]:8d}  {ill.value}" for ill in Ill),
+        "  (all of them, and those that changed an answer or a decision while a hedge lived)",
+        *(f"  {totals.fired[ill]:8d} {totals.told[ill]:8d}  {ill.value}" for ill in Ill),
         f"boundaries passed: {sum(totals.boundaries.values())}",
         *_violations(totals),
     ]

@@ -49,7 +49,7 @@ async def _rest(world: World) -> None:
     world.closing = True
     world.kill_in = None
     world.end_trouble()
-    world.end_outages()
+    world.end_all()
     world.clock.off_s = 0.0
     began = now_s()
     late = world.setup.story is None or Ill.REQUEST_LATE in world.plan.orders.values()
@@ -104,6 +104,7 @@ def _judged(setup: Setup, world: World) -> Result:
         violations=world.oracle.violations,
         spans=world.truth.spans,
         fired=world.chance.fired,
+        told=world.chance.told,
         hedges=hedges,
         orders=orders,
         alerts=alerts,

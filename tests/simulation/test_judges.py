@@ -149,7 +149,8 @@ def test_a_lane_is_out_of_step_until_values_are_given_again_also_over_a_death():
 
 def world(seed: int = 7, **changes: Any) -> Result:
     empty = Result(
-        seed=seed, hours=1.0, violations=[], spans=[], fired=Counter(), hedges=40, orders=140,
+        seed=seed, hours=1.0, violations=[], spans=[], fired=Counter(), told=Counter(), hedges=40,
+        orders=140,
         alerts=0, kills=12, boundaries=Counter(), digest="", dedicated=True,
         plan=Plan(frozenset({Ill.KILL})), crash_at=frozenset(), story_boundaries=0,
         deaths=Counter(), lanes=LaneFacts(),
@@ -250,6 +251,8 @@ def test_only_a_remainder_beside_others_that_no_order_may_take_is_stuck(
     truth = Truth(
         cast("Venues", TwoVenues(Decimal(x10), Decimal(lighter))),
         Availability(lambda: True),
+        able=lambda _venue, _symbol: True,
+        honest=lambda: True,
         ended=lambda _: None,
         began=lambda _: None,
         foreign={(venue, "SOL"): Decimal(size) for venue, size in foreign.items()},

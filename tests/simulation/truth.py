@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 
 from adapters.sandbox.engine.types import PositionChanged
 from tests.simulation.exchange import MARKETS, Venues
@@ -23,8 +24,11 @@ class Span:
     """
     One time in which a market was not hedged.
 
-    For ``stuck_s`` of its available seconds what was left was less than an order may be, beside
-    what somebody else held: nobody could have taken it off.
+    ``raw_s`` are all of its seconds; ``available_s`` those in which a process ran, both venues
+    answered and the venue of what stood alone would have taken it off; ``true_s`` those of them
+    in which no venue broke what it declares. For ``stuck_s`` of the available seconds what was
+    left was less than an order may be, beside what somebody else held: nobody could have taken
+    it off.
     """
 
     symbol: str
@@ -33,6 +37,7 @@ class Span:
     raw_s: float
     size: Decimal
     stuck_s: float = 0.0
+    true_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -55,23 +60,61 @@ class Availability:
 
 @dataclass(slots=True)
 class Truth:
-    """Watches both accounts. ``foreign`` is what others hold in them, by venue and market."""
+    """
+    Watches both accounts. ``foreign`` is what others hold in them, by venue and market; ``able``
+    says whether a venue would take off what we hold there of a market, ``honest`` whether every
+    venue keeps what it declares.
+    """
 
     venues: Venues
     availability: Availability
+    able: Callable[[str, str], bool]
+    honest: Callable[[], bool]
     ended: Callable[[Span], None]
     began: Callable[[str], None]
     foreign: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
-    _since: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _since: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    _on: dict[str, tuple[Availability, Availability]] = field(default_factory=dict)
     _numbers: Counter[str] = field(default_factory=Counter)
     _stuck_since: dict[str, float] = field(default_factory=dict)
     _stuck_s: dict[str, float] = field(default_factory=dict)
 
     def watch(self) -> None:
         """Be told of every change of a position."""
+        self._on = {
+            symbol: (
+                Availability(partial(self._can_come_off, symbol)),
+                Availability(partial(self._can_and_is_true, symbol)),
+            )
+            for symbol in MARKETS
+        }
         for name in ("x10", "lighter"):
             self.venues.exchange(name).subscribe(self._event, PositionChanged)
+
+    def changed(self) -> None:
+        """What is available may have changed: look, before it and after."""
+        self.availability.look()
+        for symbol in self._on:
+            self._look_on(symbol)
+
+    def _look_on(self, symbol: str) -> tuple[float, float]:
+        available, true = self._on[symbol]
+        return available.look(), true.look()
+
+    def _can_come_off(self, symbol: str) -> bool:
+        """Whether what stands alone on a market can be taken off now."""
+        if not self.availability.is_up():
+            return False
+        net = self.naked(symbol)
+        return all(
+            self.able(venue, symbol)
+            for venue in ("x10", "lighter")
+            if self.ours(venue, symbol) * net > ZERO
+        )
+
+    def _can_and_is_true(self, symbol: str) -> bool:
+        return self.honest() and self._can_come_off(symbol)
 
     def ours(self, venue: str, symbol: str) -> Decimal:
         """The part of a position that is not somebody else's."""
@@ -95,9 +138,10 @@ class Truth:
         if net == ZERO:
             self._end(symbol)
         elif symbol not in self._since:
-            self._since[symbol] = (now_s(), self.availability.look())
+            self._since[symbol] = (now_s(), *self._look_on(symbol))
             self._numbers[symbol] += 1
             self.began(symbol)
+        self._look_on(symbol)  # another leg may be the one that stands alone
         self._measure_stuck(symbol)
 
     def stuck(self, symbol: str) -> bool:
@@ -116,7 +160,7 @@ class Truth:
         )
 
     def _measure_stuck(self, symbol: str) -> None:
-        now = self.availability.look()
+        now, _ = self._look_on(symbol)
         if symbol in self._stuck_since:
             spent = now - self._stuck_since.pop(symbol)
             self._stuck_s[symbol] = self._stuck_s.get(symbol, 0.0) + spent
@@ -135,12 +179,11 @@ class Truth:
     def open_s(self, symbol: str) -> float | None:
         """Available seconds of the span that goes on now; None when there is none."""
         began = self._since.get(symbol)
-        return None if began is None else self.availability.look() - began[1]
+        return None if began is None else self._look_on(symbol)[0] - began[1]
 
     def longest_open_s(self) -> float:
         """Available seconds of the longest span that goes on now."""
-        now = self.availability.look()
-        return max((now - began for _, began in self._since.values()), default=0.0)
+        return max((self.open_s(symbol) or 0.0 for symbol in self._since), default=0.0)
 
     def _end(self, symbol: str) -> None:
         began = self._since.get(symbol)
@@ -149,13 +192,15 @@ class Truth:
         self._measure_stuck(symbol)
         self._since.pop(symbol)
         self._stuck_since.pop(symbol, None)
+        available_s, true_s = self._look_on(symbol)
         span = Span(
             symbol,
             began[0],
-            self.availability.look() - began[1],
+            available_s - began[1],
             now_s() - began[0],
             ZERO,
             self._stuck_s.pop(symbol, 0.0),
+            true_s - began[2],
         )
         self.spans.append(span)
         self.ended(span)

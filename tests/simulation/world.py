@@ -7,13 +7,15 @@ Everything in it follows from its seed; ``run.simulate`` lets one go by.
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import floor
 
 from adapters.sandbox.clock import http_date
-from tests.simulation import daemon, nemesis
+from tests.simulation import ability, daemon, nemesis
 from tests.simulation.exchange import Venues
-from tests.simulation.faults import AIMED, Chance, Ill, drawn
+from tests.simulation.faults import AIMED, BEYOND, Chance, Ill, drawn
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
 from tests.simulation.process import Process, now_s, running
@@ -81,6 +83,7 @@ class World:
         self.dedicated = (
             setup.seed % SHARED_EVERY != 0 if setup.dedicated is None else setup.dedicated
         )
+        self.keys = setup.seed % 2 + 1 if setup.keys is None else setup.keys
         self.chance = Chance(self.plan, source)
         self.clock = VenueClock(0.0 if self.plan.venue_drifts else self.plan.venue_off_s)
         self.faults = SimFaults(self.clock, self.chance)
@@ -110,11 +113,14 @@ class World:
         self._crash_at = setup.crash_at
         self._stalls = Ill.STALL_AT_COMMIT in self.plan.ills
         self.oracle = Oracle(path, self.venues, dedicated=self.dedicated, beyond=self.plan.beyond)
+        self.lasting: dict[tuple[Ill, str], Callable[[], None]] = {}
         self.truth = Truth(
-            self.venues, Availability(self.is_up), self.oracle.ended, self.oracle.began
-        )
+            self.venues, Availability(self.is_up), partial(ability.able, self), self._is_true,
+            self.oracle.ended, self.oracle.began,
+        )  # fmt: skip
         self.oracle.truth = self.truth
         self.truth.watch()
+        self.chance.busy = self.oracle.busy
 
     # -- what happens in it -----------------------------------------------------------------
 
@@ -132,19 +138,55 @@ class World:
         running = any(p.alive and p.stalled_until_s <= now for p in self.processes[-1:])
         return running and not self.outages
 
+    def _is_true(self) -> bool:
+        """Whether every venue keeps what it declares."""
+        return not any(ill in BEYOND for ill, _ in self.lasting)
+
+    def last(
+        self, ill: Ill, where: str, seconds: float, begin: Callable[[], None],
+        end: Callable[[], None],
+    ) -> bool:  # fmt: skip
+        """
+        Something is otherwise for so long at a place (a market, a venue, a file); False where it
+        is so already. What is under way when the world comes to rest ends then.
+        """
+        if (ill, where) in self.lasting:
+            return False
+        self.trace(f"{ill} {where}")
+        self.truth.changed()
+        self.lasting[ill, where] = end
+        begin()
+        self.truth.changed()
+        self.loop.call_later(seconds, self._lasted, ill, where, end)
+        return True
+
+    def _lasted(self, ill: Ill, where: str, end: Callable[[], None]) -> None:
+        if self.lasting.get((ill, where)) is end:
+            self.trace(f"end of {ill} {where}")
+            self.truth.changed()
+            del self.lasting[ill, where]
+            end()
+            self.truth.changed()
+
+    def end_all(self) -> None:
+        """Whatever lasts is over."""
+        for (ill, where), end in tuple(self.lasting.items()):
+            self._lasted(ill, where, end)
+        self.end_outages()
+
     def begin_outage(self, venue: str, mode: str, seconds: float) -> None:
         """Nobody reaches a venue for that long."""
         if venue in self.outages:
             return
         self.trace(f"outage {venue}")
-        self.truth.availability.look()
+        self.truth.changed()
         self.outages[venue] = mode
-        self.truth.availability.look()
+        self.truth.changed()
         self.loop.call_later(seconds, self._end_outage, venue)
 
     def _end_outage(self, venue: str) -> None:
         self.outages.pop(venue, None)
-        self.truth.availability.look()
+        self.truth.changed()
 
     def end_outages(self) -> None:
         for venue in tuple(self.outages):
@@ -204,7 +246,7 @@ class World:
         self.deaths[label] += 1
         self.trace(f"kill {process.number} {label}")
         process.kill()
-        self.truth.availability.look()
+        self.truth.changed()
 
     def born(self) -> Process:
         """A new life."""
@@ -214,7 +256,7 @@ class World:
             self.chance.fired[Ill.SKEW] += 1
         process = Process(len(self.processes) + 1, self.boundary, skew_s)
         self.processes.append(process)
-        self.truth.availability.look()
+        self.truth.changed()
         return process
 
     def start_second(self) -> bool:
@@ -264,7 +306,7 @@ class World:
         if process.alive:  # it ended by itself
             self.trace(f"end {process.number}")
             process.kill()
-            self.truth.availability.look()
+            self.truth.changed()
         task.cancel()
         waiting.cancel()
         await asyncio.gather(task, waiting, return_exceptions=True)

@@ -1,0 +1,23 @@
+"""
+Whether a venue would take off a leg now, by the engines alone.
+
+What makes it unable is told here as it comes to be modelled: a market that does not trade, a key
+that the venue does not know, a book with nothing in it, a door that is shut.
+"""
+
+from typing import TYPE_CHECKING
+
+from tests.simulation.process import now_s
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+def able(world: "World", venue: str, symbol: str) -> bool:
+    """Whether an order of ours that only reduces would be taken and could fill there now."""
+    rules = world.venues.exchange(venue).rules_of(symbol)
+    return (
+        venue not in world.outages
+        and rules.active
+        and world.faults.dry_until_s.get(venue, 0.0) <= now_s()
+    )

@@ -1,0 +1,1 @@
+"""Kinds of fault that change a world at moments, by what they change."""

@@ -1,0 +1,8 @@
+"""Venues that do not answer for long."""
+
+from collections.abc import Mapping
+
+from tests.simulation.faults import Ill
+from tests.simulation.kinds.stroke import Stroke
+
+STROKES: Mapping[Ill, Stroke] = {}
