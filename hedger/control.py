@@ -84,7 +84,7 @@ class ControlServer:
         self._handlers = handlers
         self._environment = environment
         self._grace_s = grace_s
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls: dict[asyncio.Task[None], None] = {}  # as they came
         self._bound: Path | None = None
         self._server: asyncio.Server | None = None
 
@@ -119,10 +119,11 @@ class ControlServer:
             _address_file(self._path).unlink(missing_ok=True)
             with suppress(OSError):
                 self._bound.parent.rmdir()
-        running = set(self._calls)
+        running = list(self._calls)
         if running:
             patience_s = self._grace_s if kind is None else 0  # else our own time is up
-            _, late = await asyncio.wait(running, timeout=patience_s)
+            await asyncio.wait(running, timeout=patience_s)
+            late = [task for task in running if not task.done()]
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -140,7 +141,7 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._calls.add(task)
+        self._calls[task] = None
         try:
             reply = await self._answer(reader, writer)
             # the command may have gone away, or not read: the work is done all the same
@@ -151,7 +152,7 @@ class ControlServer:
                     writer.close()
                     await writer.wait_closed()
         finally:
-            self._calls.discard(task)
+            self._calls.pop(task, None)
             writer.transport.abort()  # what is taken until now has been read, or never will be
 
     async def _answer(

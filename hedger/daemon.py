@@ -369,7 +369,9 @@ class Daemon:
         if store.trouble is not None or not copies.is_due(store.path, now):
             return
         try:
-            made = await asyncio.to_thread(copies.back_up_in_use, store.path, now)
+            made = await asyncio.to_thread(  # noqa: TID251 - a copy of the ledger takes seconds
+                copies.back_up_in_use, store.path, now
+            )
         except StateError as error:
             if str(error) != self._uncopied:
                 store.alert(f"the ledger is not copied: {error}")

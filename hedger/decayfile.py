@@ -112,7 +112,7 @@ def _hourly(path: Path) -> Iterator[PairRow]:
 def _joined(folder: Path) -> Iterator[PairRow]:
     """Hours that both single-venue files know, each rate by its most exact kind."""
     first, second = (_singles(folder / name) for name in SINGLE)
-    for key in first.keys() & second.keys():
+    for key in sorted(first.keys() & second.keys()):
         (_, rate_a, source_a), (_, rate_b, source_b) = first[key], second[key]
         source = source_a if source_a == source_b else f"{source_a}+{source_b}"
         yield PairRow(source=source, symbol=key[0], hour=key[1], spread_1h=rate_a - rate_b)

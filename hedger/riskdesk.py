@@ -138,7 +138,7 @@ class RiskDesk:
             today=_opened([one.usd for one in asked]),
             today_on={
                 symbol: _opened([one.usd for one in asked if one.symbol == symbol])
-                for symbol in {one.symbol for one in asked}
+                for symbol in sorted({one.symbol for one in asked})
             },
             orders_last_minute=self._store.orders_since(now - MINUTE),
             units_in_doubt=self.units.in_doubt,

@@ -219,12 +219,12 @@ class UnitCheck:
         live = {hedge.symbol for hedge in self._store.live()}
         newest = max(venue.estimates)
 
-        def key(symbol: Symbol) -> tuple[bool, float, Symbol]:
+        def key(symbol: Symbol) -> tuple[bool, float]:
             known = venue.compared.get(symbol)
             age_h = 1e9 if known is None else (newest - known[0]) / timedelta(hours=1)
-            return (symbol not in live or age_h <= 1, -age_h, symbol)
+            return (symbol not in live or age_h <= 1, -age_h)
 
-        return sorted(symbols, key=key)
+        return sorted(sorted(symbols), key=key)
 
     def _note(
         self, venue: _Venue, id_: VenueId, symbol: Symbol, settled: Mapping[datetime, Decimal]
@@ -282,7 +282,7 @@ class UnitCheck:
                 text = f"{symbol} is taken out on {id_}: {why}; {MEANWHILE}"
                 logger.error("{}", text)
                 self._store.alert(text)
-        for symbol in before.keys() - out.keys():
+        for symbol in sorted(before.keys() - out.keys()):
             self._store.set_meta(f"{OUT}{id_}:{symbol}", "")
 
     def _recall(self, id_: VenueId) -> None:

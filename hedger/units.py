@@ -213,7 +213,7 @@ def median_gap_bps(
     """
     gaps = [
         (first[symbol].mark_price / second[symbol].mark_price - ONE) * BPS
-        for symbol in first.keys() & second.keys()
+        for symbol in sorted(first.keys() & second.keys())
     ]
     return median_low(gaps) if len(gaps) >= GAP_QUORUM else None
 

@@ -76,20 +76,23 @@ async def pressed(question: Callable[[], Awaitable[T]], venue: VenueId, clock: C
 async def _beside(question: Callable[[], Awaitable[T]], clock: Clock) -> T:
     """The answer of one asking, or of a second one that begins when the first is slow or fails."""
     loop = asyncio.get_running_loop()
-    asked = {loop.create_task(_asking(question))}
+    first = loop.create_task(_asking(question))
+    asked = [first]
     try:
-        done, _ = await asyncio.wait(asked, timeout=BESIDE_S)
-        for one in done:
-            if not isinstance(one.exception(), UnavailableError):
-                return one.result()
+        await asyncio.wait(asked, timeout=BESIDE_S)
+        if first.done():
+            if not isinstance(first.exception(), UnavailableError):
+                return first.result()
             await clock.sleep(OVERLAP_AGAIN_S)
-        asked = (asked - done) | {loop.create_task(_asking(question))}
+            asked.clear()
+        asked.append(loop.create_task(_asking(question)))
         while True:
             done, left = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-            usable = [one for one in done if one.exception() is None]
+            answers = [one for one in asked if one in done]
+            usable = [one for one in answers if one.exception() is None]
             if usable or not left:
-                return (usable or list(done))[0].result()
-            asked = left
+                return (usable or answers)[0].result()
+            asked = [one for one in asked if one in left]
     finally:
         for one in asked:
             one.cancel()
@@ -106,15 +109,17 @@ async def overlapping(question: Callable[[], Awaitable[T]], clock: Clock) -> T:
         VenueError: there was no usable answer at all.
     """
     loop = asyncio.get_running_loop()
-    asked: set[asyncio.Task[T]] = set()
+    asked: list[asyncio.Task[T]] = []
     failed: BaseException | None = None
     try:
         for limit_s in OVERLAP_S:
-            asked.add(loop.create_task(_asking(question)))
+            asked.append(loop.create_task(_asking(question)))
             while asked:
-                done, asked = await asyncio.wait(
+                ended, _ = await asyncio.wait(
                     asked, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED
                 )
+                done = [one for one in asked if one in ended]
+                asked = [one for one in asked if one not in ended]
                 errors = [one.exception() for one in done]
                 for one, error in zip(done, errors, strict=True):
                     if error is None:

@@ -68,7 +68,9 @@ def access(venue: VenueId, options: Options, secrets: Mapping[str, str]) -> Acce
         else None,
         timeout_s=reader.seconds("timeout_s", 5.0),
         read_lag_s=reader.seconds("read_lag_s", 5.0),
-        keys={index: _private_key(venue, secrets, index) for index in {open_key, close_key}},
+        keys={
+            index: _private_key(venue, secrets, index) for index in sorted({open_key, close_key})
+        },
     )
 
 

@@ -85,7 +85,7 @@ REASONS: Final[dict[int, Reason]] = {
     21739: Reason.MARGIN,  # not enough margin
     21740: Reason.REDUCE_ONLY,  # reduce-only mode
     21741: Reason.RULES,  # grouping
-    **dict.fromkeys(RATE_CODES, Reason.RATE),
+    **dict.fromkeys(sorted(RATE_CODES), Reason.RATE),
 }
 
 

@@ -250,7 +250,7 @@ class Reads:
                 rows = rows_of(data, "orders")
                 own = [row for row in rows if orders.is_named_as_ours(row)]
                 markets = {int_of(row, "market_index") for row in own}
-            for market in markets - symbols.keys():
+            for market in sorted(markets - symbols.keys()):
                 symbols[market] = await self.symbol_of(market)
             with reading(self._venue, what):
                 past = [orders.past_order(row, self._venue, symbols) for row in own]

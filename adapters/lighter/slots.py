@@ -27,7 +27,7 @@ def used_by_other(
     if any(_may_be(row, tx_hash, client_index) for row in rows):
         return None
     used = {text_of(row, "hash") for row in rows if tx_record(row).used_its_nonce}
-    return used.pop() if len(used) == 1 else None
+    return min(used) if len(used) == 1 else None
 
 
 def _with(data: object, *, account: int, key: int, nonce: int) -> Iterator[Row]:

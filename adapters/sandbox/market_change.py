@@ -93,15 +93,15 @@ def parse_change(raw: Mapping[str, Any], *, scaled: bool) -> MarketChange:
     named = frozenset(fields.given())
     change = MarketChange(named=named)
     rules = change.rules
-    for name in named & {*_POSITIVE}:
+    for name in sorted(named & {*_POSITIVE}):
         rules[name] = fields.decimal(name)
-    for name in named & {*_FRACTIONS}:
+    for name in sorted(named & {*_FRACTIONS}):
         rules[name] = fields.decimal(name, low=_ZERO)
-    for name in named & {*_LIMITS}:
+    for name in sorted(named & {*_LIMITS}):
         rules[name] = fields.decimal(name) if fields.has(name) else None
-    for name in named & {*_WHOLE}:
+    for name in sorted(named & {*_WHOLE}):
         rules[name] = fields.whole(name, 0, _WHOLE[name])
-    for name in named & {"name", "synthetic_id"}:
+    for name in sorted(named & {"name", "synthetic_id"}):
         rules[name] = fields.text(name)
     if "number" in named:
         rules["market_id"] = fields.whole("number", 0, MAX_NUMBER)

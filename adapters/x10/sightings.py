@@ -6,7 +6,8 @@ The traps (x10.md §3.3): an immediate order that filled in part ends CANCELLED 
 trades carry the venue's order id but not ours; one of our ids may lead to several orders.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -39,7 +40,7 @@ def same_id(row: Row, client_id: str) -> bool:
     return row.has("externalId") and row.id("externalId") == client_id
 
 
-def order_state(row: Row, order: Order, names: Collection[str]) -> OrderState:
+def order_state(row: Row, order: Order, names: AbstractSet[str]) -> OrderState:
     """
     One row, checked to be the order that we sent.
 
@@ -61,7 +62,7 @@ def order_state(row: Row, order: Order, names: Collection[str]) -> OrderState:
     )
 
 
-def fill(venue: VenueId, row: Row, order: Order, names: Collection[str]) -> Fill:
+def fill(venue: VenueId, row: Row, order: Order, names: AbstractSet[str]) -> Fill:
     """
     One trade of our order, on the side that it had.
 
@@ -125,7 +126,7 @@ def found(
 
 
 def net_traded(
-    rows: Sequence[Row], names: Collection[str], since: datetime
+    rows: Sequence[Row], names: AbstractSet[str], since: datetime
 ) -> tuple[Decimal, Decimal]:
     """
     Signed coins traded since an instant: all of them, and those of another type than TRADE.

@@ -48,7 +48,7 @@ HOUR = timedelta(hours=1)
 PAID_EARLY = timedelta(minutes=1)
 FUNDING_SOURCE = "GET /info/markets marketStats.fundingRate"
 POSITION_SOURCE = "GET /user/positions"
-PASSING_CODES = frozenset(map(str, PASSING))
+PASSING_CODES = frozenset(str(code) for code in PASSING)
 
 Parsed = TypeVar("Parsed")
 

@@ -65,7 +65,7 @@ class _Hidden:
             return
         self._forms |= forms
         self._parts |= {part for form in forms for part in _parts(form)}
-        longest_first = sorted(self._forms, key=len, reverse=True)
+        longest_first = sorted(sorted(self._forms), key=len, reverse=True)
         self._pattern = re.compile(
             "(?:0x)?0*(?:" + "|".join(map(re.escape, longest_first)) + ")", re.IGNORECASE
         )
@@ -108,7 +108,7 @@ def _forms(value: str) -> Iterator[str]:
         spelled |= {repr(octets)[2:-1], json.dumps(repr(octets)[2:-1])[1:-1]}
     for octets in raw:
         spelled |= set(_base64(octets))
-    for form in spelled:
+    for form in sorted(spelled):
         low = form.lower().removeprefix("0x")
         if len(low) >= VALUE_MIN_CHARS:
             yield low

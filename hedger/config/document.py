@@ -170,5 +170,5 @@ def _of_mapping(
 def _name(loader: _AnyLoader, key: yaml.Node) -> object:
     """What a key means, so that 1 and 01, or a and "a", are seen to be the same."""
     if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE:
-        return key.value if key.tag == MERGE else id(key)
+        return key.value if key.tag == MERGE else key
     return loader.construct_object(key)

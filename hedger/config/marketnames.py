@@ -47,7 +47,7 @@ def unmatched(configured: Configured, venues: tuple[VenueId, ...], lists: Lists)
 def _misspelt(configured: Configured, lists: Lists) -> list[str]:
     return [
         f"symbols.names.{symbol}.{venue} is {name!r}, which {venue} does not list"
-        f"{nearest(name, set(lists[venue].values()))}"
+        f"{nearest(name, lists[venue].values())}"
         for symbol, theirs in configured.spelt.items()
         for venue, name in theirs.items()
         if venue in lists and name not in lists[venue].values()

@@ -5,7 +5,7 @@ Both outlive a restart, so a wish is not forgotten and a person is not told twic
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -119,7 +119,7 @@ def first(ledger: Reader, hedge: HedgeId) -> VenueId | None:
     return VenueId(venue) if venue else None
 
 
-def forget(store: Store, live: Collection[HedgeId]) -> None:
+def forget(store: Store, live: Container[HedgeId]) -> None:
     """What was kept of hedges that are over, whoever ended them."""
     for prefix in (STANDS, EXEMPT, FIRST, BARRED):
         for key in store.metas(prefix):

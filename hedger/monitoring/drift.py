@@ -22,10 +22,10 @@ def told_by(outcome: Filled) -> str:
     found = []
     if outcome.size > order.size:
         found.append(f"{plain(outcome.size)} were executed, {plain(order.size)} were ordered")
-    if sides := {fill.side for fill in outcome.fills} - {order.side}:
-        found.append(f"it was executed as a {sides.pop()}, a {order.side} was ordered")
-    if symbols := {fill.symbol for fill in outcome.fills} - {order.symbol}:
-        found.append(f"it was executed on {symbols.pop()}, {order.symbol} was ordered")
+    if sides := sorted({fill.side for fill in outcome.fills} - {order.side}):
+        found.append(f"it was executed as a {' and '.join(sides)}, a {order.side} was ordered")
+    if symbols := sorted({fill.symbol for fill in outcome.fills} - {order.symbol}):
+        found.append(f"it was executed on {' and '.join(symbols)}, {order.symbol} was ordered")
     return "; ".join(found)
 
 

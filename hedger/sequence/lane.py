@@ -113,7 +113,7 @@ class Lane:
                 raise UnavailableError(
                     self.venue, f"lane {self.id} is {self._state}: {self.reason}"
                 )
-            value = self.values.following(self._in_flight)
+            value = self.values.following(sorted(self._in_flight))
             self._in_flight.add(value)
             return value
 

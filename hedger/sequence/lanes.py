@@ -100,7 +100,7 @@ class Lanes:
         try:
             yield
         finally:
-            for value in held.lane.in_flight:
+            for value in sorted(held.lane.in_flight):
                 held.lane.end(value)
             held.lane.turns.release()
 

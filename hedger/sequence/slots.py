@@ -26,14 +26,15 @@ async def used_up(
     None if none has said so in time, whatever the reason.
     """
     loop, until_s = asyncio.get_running_loop(), clock.monotonic_s() + within_s
-    asked: set[asyncio.Task[int]] = set()
+    asked: list[asyncio.Task[int]] = []
     try:
         while clock.monotonic_s() < until_s:
-            asked.add(loop.create_task(_read(venue, lane)))
-            done, asked = await asyncio.wait(
+            asked.append(loop.create_task(_read(venue, lane)))
+            done, _ = await asyncio.wait(
                 asked, timeout=ANSWER_S, return_when=asyncio.FIRST_COMPLETED
             )
-            readings = [reading.result() for reading in done]
+            readings = [reading.result() for reading in asked if reading in done]
+            asked = [reading for reading in asked if reading not in done]
             if readings and max(readings) > nonce:
                 return max(readings)
             await clock.sleep(AGAIN_S)

@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stop", metavar="PROMISE", help="end when this one is broken")
     parser.add_argument("--no-speed", action="store_true", help="the speed is no target")
     parser.add_argument("--seed", type=int, help="one world alone")
-    parser.add_argument("--only", type=_kinds, default=frozenset(), help="of its kinds of fault")
+    parser.add_argument("--only", type=_kinds, default=(), help="of its kinds of fault")
     parser.add_argument("--trace", action="store_true", help="with everything that happened")
     parser.add_argument("--shrink", action="store_true", help="find a smaller one that fails")
     parser.add_argument("--matrix", action="store_true", help="crash at every boundary")

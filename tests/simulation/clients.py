@@ -294,7 +294,9 @@ class SimLighterVenue(LighterVenue):
                 "rollback_api_key_index": rollback,
                 "timeout_s": TIMEOUT_S,
             },
-            secrets={f"private_key_{k}": KEYS.lighter.api_keys[k] for k in {first, rollback}},
+            secrets={
+                f"private_key_{k}": KEYS.lighter.api_keys[k] for k in sorted({first, rollback})
+            },
             names={},
             clock=clock,
         )

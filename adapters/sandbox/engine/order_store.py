@@ -1,7 +1,7 @@
 """Every order an exchange ever recorded, with all its versions."""
 
 import bisect
-from collections.abc import Collection, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
 from adapters.sandbox.engine.errors import UnknownOrderError
@@ -104,7 +104,7 @@ class OrderStore:
                 continue
             yield view
 
-    def forget(self, account: int, symbol: str, spared: Collection[int]) -> LostOrders:
+    def forget(self, account: int, symbol: str, spared: Container[int]) -> LostOrders:
         """Lose every order of an account in a market, but for those that are ``spared``."""
         lost = LostOrders(account)
         for id_ in tuple(self._of_account.get(account, ())):

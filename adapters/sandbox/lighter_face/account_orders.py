@@ -37,7 +37,7 @@ def _seen(look: Look, read: Callable[[int], list[OrderView]]) -> list[OrderView]
     special = look.markets(Op.ORDERS)
     orders = read(look.as_of_ms(Op.ORDERS))
     rest = [order for order in orders if order.new.symbol not in special]
-    for symbol in special:
+    for symbol in sorted(special):
         if not look.is_empty(Op.ORDERS, symbol):
             as_of_ms = look.as_of_ms(Op.ORDERS, symbol)
             rest += [order for order in read(as_of_ms) if order.new.symbol == symbol]
@@ -66,7 +66,7 @@ def account_orders(query: Query) -> str:
     face = query.face
 
     def read(as_of_ms: int) -> list[OrderView]:
-        return [o for one in wanted for o in face.orders_of_client(index, one, as_of_ms)]
+        return [o for one in sorted(wanted) for o in face.orders_of_client(index, one, as_of_ms)]
 
     rows = [
         shapes.order_text(face, order)

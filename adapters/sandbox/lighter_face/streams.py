@@ -38,15 +38,15 @@ class Hub:
     """Every open connection; hands on what happens."""
 
     def __init__(self) -> None:
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}  # as they came
 
     def join(self, connection: "Connection") -> None:
         """A connection opened."""
-        self._connections.add(connection)
+        self._connections[connection] = None
 
     def leave(self, connection: "Connection") -> None:
         """A connection closed."""
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
 
     def tell(self, happening: Happening) -> None:
         """Something happened at the venue."""

@@ -11,12 +11,12 @@ class Background:
     """Tasks that run beside the requests."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], None] = {}  # as they began
 
     def start(self, work: Coroutine[Any, Any, Any], name: str) -> Callable[[], object]:
         """Run it until it ends or the application does; gives back what cancels it."""
         task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._finished)
         return task.cancel
 
@@ -28,7 +28,7 @@ class Background:
         await asyncio.gather(*running, return_exceptions=True)
 
     def _finished(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if task.cancelled():
             return
         error = task.exception()

@@ -56,7 +56,7 @@ class Background:
     """Tasks of the application; an error in one is logged and harms no other."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}  # as they began
 
     def launch(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run ``work`` until it ends or the application is cleaned up."""
@@ -65,12 +65,12 @@ class Background:
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """The same, for a caller that may end it earlier."""
         task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._done)
         return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.opt(exception=error).error("x10 sandbox task {} died", task.get_name())
 

@@ -108,7 +108,7 @@ class Hub:
 
     def __init__(self, face: Face) -> None:
         self._face = face
-        self._feeds: set[Feed] = set()
+        self._feeds: dict[Feed, None] = {}  # as they came
         self._beat: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], None] = face.exchange.subscribe(self._on_event)
 
@@ -117,7 +117,7 @@ class Hub:
         socket = web.WebSocketResponse(heartbeat=PING_S)
         await socket.prepare(request)
         feed = Feed(self._face, topic, request, socket)
-        self._feeds.add(feed)
+        self._feeds[feed] = None
         if self._beat is None or self._beat.done():
             self._beat = self._face.background.spawn(self._keep_beating(), "stream beat")
         pump = self._face.background.spawn(feed.pump(), f"stream {request.path}")
@@ -125,7 +125,7 @@ class Hub:
             async for _ in socket:
                 pass  # clients have nothing to say
         finally:
-            self._feeds.discard(feed)
+            self._feeds.pop(feed, None)
             pump.cancel()
         return socket
 
