@@ -129,8 +129,9 @@ PLACES: Sequence[Place] = (
         "where ledgers lie: a directory in memory for each process, empty before each world",
     ),
     _place(
-        "io", "tests/simulation/walk.py tests/simulation/mutants.py",
-        "worlds side by side, and copies of the program: around worlds, not in them",
+        "io",
+        "tests/simulation/walk.py tests/simulation/mutants.py tests/simulation/record.py",
+        "worlds side by side, copies of the program, the record: around worlds, not in them",
     ),
 )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """
 Worlds by the thousand: ``bin/sim --seeds 1000 --from 1``.
 
-    bin/sim --seeds N --from S [--workers 2] [--hours 1] [--fault-free]
+    bin/sim --seeds N --from S [--workers 2] [--hours 1] [--fault-free | --record]
+    bin/sim --totals
     bin/sim --seed S [--hours 1] [--only KIND,KIND] [--trace | --shrink]
     bin/sim --matrix [--scenarios N] [--pairs] [--part 1/8]
     bin/sim --mutants [NAME ...] [--seeds 200]
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 
 from loguru import logger
 
-from tests.simulation import matrix, mutants, report
+from tests.simulation import matrix, mutants, record, report
 from tests.simulation.faults import NOTHING, Ill
 from tests.simulation.run import simulate
 from tests.simulation.setup import Setup
@@ -40,9 +41,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return matrix.main(
             given.scenarios, pairs=given.pairs, workers=given.workers, part=given.part
         )
+    if given.totals:
+        print("\n".join(record.totals(record.recorded())))
+        return 0
     if given.seed is not None:
         return _shrink(given) if given.shrink else _one(given)
-    return _many(given)
+    return _recorded(given) if given.record else _many(given)[0]
+
+
+def _recorded(given: argparse.Namespace) -> int:
+    """Exit status 2 where the run cannot be recorded, which is known before it begins."""
+    if given.fault_free or given.stop is not None:
+        print("only whole runs with faults are recorded", file=sys.stderr)
+        return 2
+    try:
+        name = record.commit()
+        record.check_new(record.planned(name, given.first, given.seeds, given.hours))
+        status, totals = _many(given)
+        record.append(record.of(name, given.first, given.hours, totals))
+    except record.UnrecordedError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=2, help="processes side by side")
     parser.add_argument("--fault-free", action="store_true", help="nothing goes wrong")
     parser.add_argument("--stop", metavar="PROMISE", help="end when this one is broken")
+    parser.add_argument("--record", action="store_true", help=f"in {record.FILE}")
+    parser.add_argument("--totals", action="store_true", help="what is recorded, added up")
     parser.add_argument("--no-speed", action="store_true", help="the speed is no target")
     parser.add_argument("--seed", type=int, help="one world alone")
     parser.add_argument("--only", type=_kinds, default=(), help="of its kinds of fault")
@@ -86,7 +108,8 @@ def _part(text: str) -> tuple[int, int]:
     return int(number), int(parts)
 
 
-def _many(given: argparse.Namespace) -> int:
+def _many(given: argparse.Namespace) -> tuple[int, report.Totals]:
+    """The exit status, and what the worlds came to."""
     plan = NOTHING if given.fault_free else None
     setups = [
         Setup(seed=seed, hours=given.hours, plan=plan)
@@ -111,8 +134,8 @@ def _many(given: argparse.Namespace) -> int:
     wall_s = time.monotonic() - began
     print("\n".join(report.lines(totals, wall_s)))
     if given.fault_free:
-        return 1 if totals.violations else 0
-    return _judged(totals, wall_s, speed=not given.no_speed)
+        return (1 if totals.violations else 0), totals
+    return _judged(totals, wall_s, speed=not given.no_speed), totals
 
 
 def _judged(totals: report.Totals, wall_s: float, *, speed: bool) -> int:
@@ -154,6 +177,7 @@ def _shrink(given: argparse.Namespace) -> int:
     first = next(v for v in small.result.violations if v.promise == small.promise)
     print(f"after {small.runs} runs: broken {first.promise}: {first.text} (at {first.at_s:.1f} s)")
     print(small.command)
+    print(f"for tests/simulation/regressions.py:\n{small.regression}")
     return 1
 
 

@@ -34,6 +34,19 @@ class Small:
         names = ",".join(sorted(ill.name for ill in self.result.plan.ills))
         return f"{text} --only {names}" if setup.without else text
 
+    @property
+    def regression(self) -> str:
+        """The line of ``regressions`` that lets it go by in the suite."""
+        setup, told = (
+            self.setup,
+            next(v for v in self.result.violations if v.promise == self.promise),
+        )
+        ills = sorted(self.result.plan.ills) if setup.without else []
+        world = ", ".join(
+            [f"{setup.seed}, {setup.hours:.4f}", *(f"Ill.{ill.name}" for ill in ills)]
+        )
+        return f"Regression({f'{told.promise}: {told.text}'!r}, seed({world}), scenario=None),"
+
 
 def broken_by(result: Result, promise: str) -> bool:
     """Whether a world broke a promise, by the name of its judge."""
