@@ -9,10 +9,8 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 
-from mypy.types import Instance
-
 from tests.lint.finding import Finding
-from tests.lint.typed import Module, bases, made_by, parts
+from tests.lint.typed import Module, bases, made_by
 
 INSTEAD: Mapping[str, str] = {
     "clock": "time comes from hedger.clock.Clock",
@@ -105,6 +103,7 @@ _IN_SQL: Mapping[str, re.Pattern[str]] = {
     ),
     "chance": re.compile(r"\brandom(?:blob)?\s*\((?:\s*\d*\s*)\)|ORDER BY RANDOM\b", re.IGNORECASE),
 }
+_WHOLE = frozenset({"types.ModuleType", "datetime.date"})
 _UNSEEDED = "random.Random()"
 _GETTERS = frozenset({"operator.attrgetter", "operator.methodcaller"})
 _MEMBERS = frozenset(
@@ -131,6 +130,8 @@ def _used(module: Module, node: ast.AST) -> Iterator[tuple[str, str]]:
             for rule, pattern in _IN_SQL.items():
                 if match := pattern.search(text):
                     yield rule, f"SQL {match.group(0)}"
+        case _:
+            pass
 
 
 def _referred(module: Module, node: ast.Name | ast.Attribute) -> Iterator[tuple[str, str]]:
@@ -157,9 +158,11 @@ def _computed(module: Module, node: ast.Call) -> Iterator[tuple[str, str]]:
             yield from _of_module(module, owner)
         case ast.Call(func=func, args=given) if module.names(func) & _GETTERS:
             for one in given:
-                name = one.value if isinstance(one, ast.Constant) else None
-                if not isinstance(name, str) or name.rpartition(".")[2] in _MEMBERS:
+                asked = one.value if isinstance(one, ast.Constant) else None
+                if not isinstance(asked, str) or asked.rpartition(".")[2] in _MEMBERS:
                     yield "hidden", ast.unparse(node)
+        case _:
+            pass
 
 
 def _named(names: frozenset[str]) -> Iterator[tuple[str, str]]:
@@ -217,8 +220,8 @@ def _unseeded(module: Module, node: ast.Call) -> Iterator[tuple[str, str]]:
 
 
 def _of_module(module: Module, owner: ast.AST) -> Iterator[tuple[str, str]]:
-    """A module asked for a name that is made up while it runs."""
+    """A module or a clock asked for a name that is made up while it runs."""
     for known in module.types(owner):
-        for part in parts(known):
-            if isinstance(part, Instance) and part.type.fullname == "types.ModuleType":
-                yield "hidden", f"a name out of {ast.unparse(owner)}"
+        told = (*bases(known), *made_by(known))
+        if any(info.fullname in _WHOLE for info in told):
+            yield "hidden", f"a name out of {ast.unparse(owner)}"

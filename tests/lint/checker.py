@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mypy import build
+from mypy.errors import CompileError
 from mypy.fscache import FileSystemCache
 from mypy.main import process_options
 from mypy.nodes import Expression, MypyFile
@@ -90,7 +91,7 @@ def _built(root: Path, inside: Sequence[str], cache: Path, *, sound: bool) -> bu
     options.sqlite_cache = False  # so that modules can be taken out of it
     try:
         result = build.build(sources, options)
-    except build.CompileError as error:
+    except CompileError as error:
         raise TypesError("\n".join(error.messages)) from None
     if result.errors and sound:
         raise TypesError("\n".join(result.errors))

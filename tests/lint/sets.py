@@ -122,6 +122,8 @@ def _lost(module: Module, node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
             yield from _put(module, node, values)
         case ast.Dict(values=values):
             yield from _put(module, node, values)
+        case _:
+            pass
 
 
 def _bound(

@@ -1,7 +1,6 @@
 """mypy's tree of a module, walked: its visitors are compiled and cannot be derived from here."""
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 
 from mypy.nodes import Argument, Expression, FuncDef, MypyFile, Node, Statement
 from mypy.patterns import Pattern
@@ -54,7 +53,11 @@ def yielded(known: Type) -> Type:
     return proper
 
 
-@cache
 def _attributes(kind: type) -> tuple[str, ...]:
-    names = [name for base in kind.__mro__ for name in getattr(base, "__mypyc_attrs__", ())]
-    return tuple(dict.fromkeys(name for name in names if name not in ELSEWHERE))
+    if kind not in _KNOWN:
+        names = [name for base in kind.__mro__ for name in getattr(base, "__mypyc_attrs__", ())]
+        _KNOWN[kind] = tuple(dict.fromkeys(name for name in names if name not in ELSEWHERE))
+    return _KNOWN[kind]
+
+
+_KNOWN: dict[type, tuple[str, ...]] = {}

@@ -103,14 +103,15 @@ class Module:
     def nodes(self) -> Sequence[ast.AST]:
         """All of them, but for what only says a type."""
         found: list[ast.AST] = []
-        waiting: list[ast.AST] = [self._tree]
+        waiting: list[object] = [self._tree]
         while waiting:
             node = waiting.pop()
+            if not isinstance(node, ast.AST):
+                continue
             found.append(node)
             for name, value in ast.iter_fields(node):
                 if name not in {"annotation", "returns", "type_params"}:
                     waiting += value if isinstance(value, list) else [value]
-            waiting = [one for one in waiting if isinstance(one, ast.AST)]
         return found
 
     @cached_property

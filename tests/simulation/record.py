@@ -61,7 +61,9 @@ def commit(root: Path = ROOT) -> str:
     Raises:
         UnrecordedError: it is no commit, because something was changed or there is no git.
     """
-    changed = [line for line in _git(root, "status", "--porcelain") if line[3:] != str(FILE)]
+    changed = [
+        line for line in _git(root, "status", "--porcelain", "-uall") if line[3:] != str(FILE)
+    ]
     if changed:
         raise UnrecordedError(
             f"nothing is recorded from a work tree with changes ({changed[0].strip()}"
@@ -151,7 +153,7 @@ def totals(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         by_commit.setdefault(run.commit, []).append(run)
     return [
-        f"recorded {_sum(runs)} on {len(by_commit)} commits",
+        f"recorded on {len(by_commit)} commits: {_sum(runs)}",
         *(f"  {name}: {_sum(mine)}" for name, mine in by_commit.items()),
     ]
 

