@@ -56,7 +56,7 @@ def findings(
     store.unlink(missing_ok=True)  # where a run is broken off the next one begins anew
     found = _examined(_built(root, inside, cache, sound=sound), root, inside, known)
     if found is None:
-        _forget(cache)
+        shutil.rmtree(cache)
         found = _examined(_built(root, inside, cache, sound=sound), root, inside, {})
     assert found is not None, "mypy read a module anew and says nothing of it"
     store.write_text(json.dumps({"rules": _version(), "modules": found}), encoding="utf-8")

@@ -108,7 +108,7 @@ PLACES: Sequence[Place] = (
         " hedger/cli/ledgercheck.py hedger/cli/output.py hedger/cli/queries.py hedger/cli/root.py"
         " hedger/cli/running.py hedger/cli/sandbox_control.py hedger/cli/switching.py"
         " hedger/cli/trading.py hedger/cli/watching.py",
-        "commands",
+        "commands: to read what is given to them and to show what they found is all they do",
     ),
     _place(
         "io",

@@ -34,14 +34,15 @@ callback it is a ``_Call``, which may have been cancelled.
 
 
 class SimTask(asyncio.Task[Any]):
-    """A task whose place in a set does not depend on where it lies in memory."""
-
-    _numbers = itertools.count(1)
+    """
+    A task whose place in a set depends neither on where it lies in memory nor on what ran before
+    its loop was made.
+    """
 
     def __init__(
         self, work: Any, *, loop: Any, name: str | None, context: contextvars.Context | None
     ) -> None:
-        self._number = next(SimTask._numbers)
+        self._number: int = next(loop.task_numbers)
         super().__init__(work, loop=loop, name=name or "sim", context=context)
 
     def __hash__(self) -> int:
@@ -75,6 +76,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self._ready: deque[_Ready] = deque()
         self._timers: list[_Due] = []  # a heap, the earliest first
         self._numbers = itertools.count(1)
+        self.task_numbers = itertools.count(1)
         self._stopping = False
 
     def time(self) -> float:

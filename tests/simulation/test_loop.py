@@ -1,5 +1,7 @@
 """What the simulation's own event loop promises."""
 
+import asyncio
+
 import pytest
 
 from tests.simulation import network
@@ -54,8 +56,27 @@ def test_time_passes_at_once_only_where_nothing_else_happens_in_it():
 
 
 def test_what_travels_at_once_comes_to_the_same_as_what_is_waited_for(monkeypatch):
-    quick = simulate(Setup(seed=3003, hours=0.2))
+    quick = simulate(Setup(seed=3004, hours=0.1))
     monkeypatch.setattr(SimLoop, "passes", lambda _self, _seconds: False)
-    slow = simulate(Setup(seed=3003, hours=0.2))
+    slow = simulate(Setup(seed=3004, hours=0.1))
     assert quick.orders > 0
     assert (quick.digest, quick.boundaries) == (slow.digest, slow.boundaries)
+
+
+def test_tasks_stand_in_sets_alike_whatever_ran_before_their_loop():
+    async def order() -> list[str]:
+        made = [asyncio.create_task(asyncio.sleep(0), name=str(number)) for number in range(50)]
+        try:
+            return [task.get_name() for task in {*made}]
+        finally:
+            await asyncio.gather(*made)
+
+    def run() -> list[str]:
+        loop = SimLoop()
+        try:
+            return loop.run_until_complete(order())
+        finally:
+            loop.close()
+
+    first = run()
+    assert [run() for _ in range(3)] == [first] * 3
