@@ -17,8 +17,9 @@ from collections.abc import Sequence
 
 from loguru import logger
 
-from tests.simulation import matrix, mutants, record, report
+from tests.simulation import matrix, mutants, report
 from tests.simulation.faults import NOTHING, Ill
+from tests.simulation.record import FILE, recorded_run, shown_totals
 from tests.simulation.run import simulate
 from tests.simulation.setup import Setup
 from tests.simulation.shrink import shrunk
@@ -42,27 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given.scenarios, pairs=given.pairs, workers=given.workers, part=given.part
         )
     if given.totals:
-        print("\n".join(record.totals(record.recorded())))
-        return 0
+        return shown_totals()
     if given.seed is not None:
         return _shrink(given) if given.shrink else _one(given)
-    return _recorded(given) if given.record else _many(given)[0]
-
-
-def _recorded(given: argparse.Namespace) -> int:
-    """Exit status 2 where the run cannot be recorded, which is known before it begins."""
-    if given.fault_free or given.stop is not None:
-        print("only whole runs with faults are recorded", file=sys.stderr)
-        return 2
-    try:
-        name = record.commit()
-        record.check_new(record.planned(name, given.first, given.seeds, given.hours))
-        status, totals = _many(given)
-        record.append(record.of(name, given.first, given.hours, totals))
-    except record.UnrecordedError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return status
+    if not given.record:
+        return _many(given)[0]
+    whole = not given.fault_free and given.stop is None
+    return recorded_run(
+        given.first, given.seeds, given.hours, whole=whole, run=lambda: _many(given)
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=2, help="processes side by side")
     parser.add_argument("--fault-free", action="store_true", help="nothing goes wrong")
     parser.add_argument("--stop", metavar="PROMISE", help="end when this one is broken")
-    parser.add_argument("--record", action="store_true", help=f"in {record.FILE}")
+    parser.add_argument("--record", action="store_true", help=f"in {FILE}")
     parser.add_argument("--totals", action="store_true", help="what is recorded, added up")
     parser.add_argument("--no-speed", action="store_true", help="the speed is no target")
     parser.add_argument("--seed", type=int, help="one world alone")

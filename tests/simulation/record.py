@@ -7,7 +7,8 @@ and a world of a commit only once. ``bin/sim --totals`` adds the lines up.
 """
 
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -147,7 +148,45 @@ def append(run: Run, root: Path = ROOT) -> None:
         file.write(begin + "\t".join(str(one) for one in astuple(run)) + "\n")
 
 
-def totals(runs: Sequence[Run]) -> list[str]:
+def recorded_run(
+    first: int,
+    worlds: int,
+    hours_each: float,
+    *,
+    whole: bool,
+    run: Callable[[], tuple[int, Totals]],
+    root: Path = ROOT,
+) -> int:
+    """
+    Let these worlds go by (``run``: exit status and totals), and write their line.
+
+    Exit status 2 where they cannot be recorded, which is known before they begin.
+    """
+    if not whole:
+        print("only whole runs with faults are recorded", file=sys.stderr)
+        return 2
+    try:
+        name = commit(root)
+        check_new(planned(name, first, worlds, hours_each), root)
+        status, totals = run()
+        append(of(name, first, hours_each, totals), root)
+    except UnrecordedError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return status
+
+
+def shown_totals(*, root: Path = ROOT) -> int:
+    """Print what all lines come to; exit status 2 where they cannot be read."""
+    try:
+        print("\n".join(added_up(recorded(root))))
+    except UnrecordedError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def added_up(runs: Sequence[Run]) -> list[str]:
     """What all lines come to, and each commit's share of it."""
     by_commit: dict[str, list[Run]] = {}
     for run in runs:

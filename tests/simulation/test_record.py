@@ -49,7 +49,7 @@ def test_lines_come_back_as_they_were_written_and_add_up(tree: Path):
         record.append(one, tree)
 
     assert record.recorded(tree) == runs
-    both, first, second = record.totals(runs)
+    both, first, second = record.added_up(runs)
     assert both.startswith("recorded on 2 commits: 30 worlds, 15.0 virtual hours, 2 violations")
     assert first.startswith("  abc: 20 worlds, 10.0 virtual hours, 2 violations")
     assert first.endswith("unhedged at most 86.33 s, p99 of a run at most 20.50 s")
@@ -92,9 +92,9 @@ def test_a_file_that_is_no_record_is_not_added_to(tree: Path):
 def test_the_command_records_what_its_worlds_came_to(
     tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(record, "ROOT", tree)
-    for function in (record.commit, record.recorded, record.check_new, record.append):
-        monkeypatch.setattr(function, "__defaults__", (tree,))
+    for function in (command.recorded_run, command.shown_totals):
+        usual = function.__kwdefaults__ or {}
+        monkeypatch.setattr(function, "__kwdefaults__", {**usual, "root": tree})
     words = ["--seeds=2", "--from=7", "--hours=0.02", "--workers=1", "--record"]
 
     assert command.main(words) == 0
@@ -111,7 +111,7 @@ def test_the_command_records_what_its_worlds_came_to(
 
 
 def test_the_record_of_this_repository_can_be_read():
-    assert record.totals(record.recorded())
+    assert record.added_up(record.recorded())
 
 
 def test_the_line_of_a_run_has_its_totals():
