@@ -92,7 +92,7 @@ def test_a_file_that_is_no_record_is_not_added_to(tree: Path):
 def test_the_command_records_what_its_worlds_came_to(
     tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    for function in (command.recorded_run, command.shown_totals):
+    for function in (record.recorded_run, record.shown_totals):
         usual = function.__kwdefaults__ or {}
         monkeypatch.setattr(function, "__kwdefaults__", {**usual, "root": tree})
     words = ["--seeds=2", "--from=7", "--hours=0.02", "--workers=1", "--record"]
