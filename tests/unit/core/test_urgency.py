@@ -8,9 +8,9 @@ import pytest
 
 from hedger.domain.ids import VenueId
 from hedger.errors import DeniedError, UnavailableError
-from hedger.urgency import overlapping
+from hedger.urgency import overlapping, pressed
 from tests.clocks import ManualClock
-from tests.simulation.loop import SimLoop
+from tests.simulation.loop import SimLoop, SimTask
 from tests.unit.ledger.build import START
 
 T = TypeVar("T")
@@ -63,3 +63,37 @@ def test_a_refusal_ends_it_at_once() -> None:
     question = asked((0.1, DeniedError(VenueId("lighter"), "no such key")))
     with pytest.raises(DeniedError, match="no such key"):
         timed(overlapping(question, ManualClock(START)))
+
+
+# -- answers that come at one instant -----------------------------------------------------------
+
+
+class Backwards(SimTask):
+    """A task that stands in sets before those that were made before it."""
+
+    def __hash__(self) -> int:
+        return 7 - self._number % 8
+
+
+@pytest.fixture(params=[SimTask, Backwards])
+def any_order(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sets of tasks come in the order in which they were made, or in the other one."""
+    monkeypatch.setattr("tests.simulation.loop.SimTask", request.param)
+
+
+@pytest.mark.usefixtures("any_order")
+def test_of_two_answers_at_one_instant_that_of_the_first_asking_counts() -> None:
+    question = asked((2.0, 1), (1.0, 2))
+    answer, took_s = timed(overlapping(question, ManualClock(START)))
+    assert (answer, round(took_s, 3)) == (1, 2.0)
+
+    question = asked((0.9, 1), (0.4, 2))
+    answer, took_s = timed(pressed(question, VenueId("lighter"), ManualClock(START)))
+    assert (answer, round(took_s, 3)) == (1, 0.9)
+
+
+@pytest.mark.usefixtures("any_order")
+def test_of_two_failures_at_one_instant_the_first_is_told() -> None:
+    first, second = (UnavailableError(VenueId("lighter"), text) for text in ("first", "second"))
+    with pytest.raises(UnavailableError, match="first"):
+        timed(pressed(asked((0.9, first), (0.4, second)), VenueId("lighter"), ManualClock(START)))
