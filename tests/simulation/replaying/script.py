@@ -1,0 +1,284 @@
+"""
+What has to happen in a world for a hedge to go through what it went through.
+
+The n-th order meets what the n-th order met, as far as its end and its times tell that; the
+process dies where another one took up; and somebody takes off of a leg what was taken off.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import ROUND_UP, Context, Decimal
+from itertools import pairwise
+
+from adapters.sandbox.faults import Kind
+from hedger.domain.order import NEVER_SENT
+from hedger.ledger.lost import FORGOT
+from tests.simulation.faults import Ill
+from tests.simulation.replaying.recorded import BY_HAND, Mark, Recorded, Told, amount, instant
+
+UNANSWERED_S = 2.2  # an order of one process that took longer had no answer in time
+LATE_MOST_S = 600.0
+OUTAGE_MOST_S = 240.0
+DOWN_S = (0.5, 60.0)
+STALL_MOST_S = 60.0
+SHARE = Context(prec=28, rounding=ROUND_UP)  # cut to a step it is the same size again
+TAKEN_IN = frozenset({"filled", "partial", "zero", "refused"})
+EXECUTED = frozenset({"filled", "partial", "zero"})
+_CODE = re.compile(r"\d{3,6}")
+_FILLED = re.compile(r"filled (\S+) of (\S+)")
+_LATE = re.compile(r"was believed (\w+), but filled")
+_FROZEN = re.compile(r"not sent: ([\d.]+) s after")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the venue does with an order: a fault of the sandbox with its parameters."""
+
+    kind: Kind
+    code: int = 0
+    status: int = 0
+    reason: str = ""
+    fraction: Decimal = Decimal(1)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """
+    What one order meets. ``always``: each of its sendings meets ``message``, not the first alone.
+
+    ``late_s``: its bytes arrive so long after; ``outage_s``: nobody reaches the venue for so long
+    once it has arrived; ``stall_s``: the process stands still between its intent and its sending.
+    """
+
+    text: str
+    message: Ill | None = None
+    always: bool = False
+    door: Door | None = None
+    late_s: float = 0.0
+    outage_s: float = 0.0
+    stall_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Once ``after`` stands in the ledger the process dies; if ``sent``, once the order is."""
+
+    after: Mark
+    sent: bool
+    down_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """Once ``after`` stands there, a leg comes to be ``left`` coins (signed)."""
+
+    after: Mark
+    delay_s: float
+    venue: str
+    left: Decimal
+    forced: bool
+
+
+@dataclass
+class Script:
+    """Everything that is not the program's doing; ``not_played`` says what is missing."""
+
+    mets: dict[int, Met] = field(default_factory=dict)
+    deaths: list[Death] = field(default_factory=list)
+    blows: list[Blow] = field(default_factory=list)
+    acts: list[str] = field(default_factory=list)  # by hand, each once the hedge is open
+    not_played: list[str] = field(default_factory=list)
+
+
+def script_of(told: Recorded) -> Script:
+    """Find out what happened from what was recorded."""
+    script = Script()
+    script.deaths = list(_deaths(told, script))
+    pending = {death.after.order for death in script.deaths if death.sent}
+    pending |= {n for death in script.deaths if (n := _pending(told, death.after.epoch))}
+    for order in told.orders:
+        met = _met(order, told, script, died=order.number in pending)
+        if met is not None:
+            script.mets[order.number] = met
+    script.blows = list(_blows(told, script))
+    script.acts = list(_acts(told))
+    return script
+
+
+def _met(order: Told, told: Recorded, script: Script, *, died: bool) -> Met | None:
+    """None: nothing but the usual."""
+    first = _first_end(order, told)
+    if first is not None:
+        return _ended_twice(order, first, script)
+    if (unknown_s := _unknown_s(order, told)) is not None:
+        return Met("venue unreachable after it", outage_s=unknown_s, door=_door(order))
+    match order.state:
+        case "refused":
+            return _refused(order, script)
+        case "dead":
+            stolen = order.venue == "lighter" and "has its nonce" in order.detail + _said(
+                order, told
+            )
+            stolen |= "belongs to another" in order.detail
+            if stolen:
+                return Met("nonce taken by another", door=Door(Kind.STEAL_NONCE))
+            return Met("lost on its way", message=Ill.REQUEST_LOST, always=True)
+        case "abandoned":
+            frozen = _FROZEN.search(order.detail)
+            stall_s = min(float(frozen[1]), STALL_MOST_S) if frozen else 0.0
+            return Met("process stood still", stall_s=stall_s) if stall_s else None
+        case "prepared" | "unresolved":
+            return Met("no answer", message=Ill.RESPONSE_LOST, outage_s=OUTAGE_MOST_S)
+    late = not died and order.took_s is not None and order.took_s > UNANSWERED_S
+    door = _door(order)
+    if late:
+        text = "no answer" + (f", {_door_text(order)}" if door else "")
+        return Met(text, message=Ill.RESPONSE_LOST, door=door)
+    return Met(_door_text(order), door=door) if door else None
+
+
+def _door(order: Told) -> Door | None:
+    """What made it fill less than it asked for."""
+    if order.state == "partial":
+        return Door(Kind.PARTIAL_FILL, fraction=SHARE.divide(order.filled, order.size))
+    if order.state != "zero":
+        return None
+    said = order.status.lower()
+    if "margin" in said:
+        return Door(Kind.REJECT, reason="margin")
+    if "reduce" in said:
+        return Door(Kind.REJECT, reason="reduce_only")
+    return Door(Kind.NO_FILL)
+
+
+def _door_text(order: Told) -> str:
+    if order.state == "partial":
+        return f"filled {order.share:.3f} of it"
+    return f"filled nothing ({order.status or 'no word'})"
+
+
+def _refused(order: Told, script: Script) -> Met:
+    code = order.status
+    if code == NEVER_SENT:
+        return Met("no connection", message=Ill.NOT_CONNECTED, always=True)
+    if code == "429" or code.startswith(("http-", "23")) or order.detail.startswith("rate"):
+        return Met(f"refused {code}", door=Door(Kind.RATE_LIMIT, status=429))
+    if code == "401":
+        return Met("refused 401", door=Door(Kind.REFUSE, code=401, status=401))
+    if _CODE.fullmatch(code):
+        return Met(f"refused {code}", door=Door(Kind.REFUSE, code=int(code), status=400))
+    script.not_played.append(f"order {order.number} was refused with {code!r}, which is no code")
+    return Met("refused", door=Door(Kind.RATE_LIMIT, status=429))
+
+
+def _said(order: Told, told: Recorded) -> str:
+    return " ".join(
+        mark.text for mark in told.marks if mark.order == order.number and mark.what[0] == "outcome"
+    )
+
+
+def _ends(order: Told, told: Recorded) -> list[Mark]:
+    return [m for m in told.marks if m.what[0] == "outcome" and m.order == order.number]
+
+
+def _first_end(order: Told, told: Recorded) -> Mark | None:
+    """The end that was believed before the true one, where there were two."""
+    ends = [mark for mark in _ends(order, told) if mark.what[2] != "unresolved"]
+    return ends[0] if len(ends) > 1 and _LATE.search(ends[-1].text) else None
+
+
+def _ended_twice(order: Told, first: Mark, script: Script) -> Met | None:
+    """An end that was none: it arrived late, or filled more after it."""
+    late_s = min(max(0.0, (order.took_s or 0.0)), LATE_MOST_S)
+    if first.what[2] == "dead":
+        return Met(f"arrived {late_s:.0f} s late", Ill.REQUEST_LOST, always=True, late_s=late_s)
+    if first.what[2] == "refused":
+        script.not_played.append(f"order {order.number} was refused and executed all the same")
+        return None
+    found = _FILLED.search(first.text)
+    share = SHARE.divide(amount(found[1]), order.size) if found else Decimal(0)
+    if order.state == "partial":
+        script.not_played.append(f"order {order.number}: its late rest fills it here")
+    door = Door(Kind.LATE_REST, fraction=share, seconds=late_s)
+    return Met(f"filled {share:.3f} of it, the rest {late_s:.0f} s late", door=door)
+
+
+def _unknown_s(order: Told, told: Recorded) -> float | None:
+    """How long a venue did not tell what became of an order, until it did; None: it did at once."""
+    unknown = any(mark.what[2] == "unresolved" for mark in _ends(order, told))
+    if not unknown or order.state not in EXECUTED or order.took_s is None:
+        return None
+    return min(order.took_s, OUTAGE_MOST_S)
+
+
+# -- deaths -------------------------------------------------------------------------------------
+
+
+def _pending(told: Recorded, epoch: int) -> int | None:
+    """The order whose end was not known when a process ended."""
+    intents = [m.order for m in told.marks if m.what[0] == "intent" and m.epoch <= epoch]
+    ended = {m.order for m in told.marks if m.what[0] == "outcome" and m.epoch <= epoch}
+    left = [number for number in intents if number not in ended]
+    return left[-1] if left else None
+
+
+def _deaths(told: Recorded, script: Script) -> Iterator[Death]:
+    """Where a process ended that had written of this hedge, and another went on."""
+    epochs = sorted({mark.epoch for mark in told.marks})
+    starts = {row["epoch"]: instant(row["first_at"]) for row in told.raw["epochs"]}
+    for epoch, following in pairwise(epochs):
+        last = [mark for mark in told.marks if mark.epoch == epoch][-1]
+        first = next(mark for mark in told.marks if mark.epoch == following)
+        began = min(starts.get(following, first.at), first.at)
+        down_s = (began - last.at).total_seconds()
+        if down_s > DOWN_S[1]:
+            script.not_played.append(
+                f"no process ran for {down_s:.0f} s after start {epoch}; here it is {DOWN_S[1]:.0f}"
+            )
+        pending = _pending(told, epoch)
+        order = next((o for o in told.orders if o.number == pending), None)
+        sent = order is not None and order.state in TAKEN_IN
+        yield Death(last, sent, min(max(down_s, DOWN_S[0]), DOWN_S[1]))
+
+
+# -- by hand, and by others ---------------------------------------------------------------------
+
+
+def _acts(told: Recorded) -> Iterator[str]:
+    """What somebody or a rule asked for once the hedge was open."""
+    for mark in told.marks:
+        if mark.what[:2] != ("state", "open"):
+            continue
+        if mark.what[2] == "closing":
+            yield "close"
+        elif mark.what[2] == "converging" and mark.text.startswith(BY_HAND):
+            yield "rollback"
+
+
+def _blows(told: Recorded, script: Script) -> Iterator[Blow]:
+    """Where a venue held another size than our fills made, and that was believed."""
+    forced = {
+        row["text"].partition(" ")[0] for row in told.raw["events"] if row["kind"] == "forced"
+    }
+    seen: set[tuple[str, Decimal]] = set()
+    for row in told.raw["events"]:
+        if not row["about_hedge"]:
+            continue
+        if row["kind"] == FORGOT:
+            script.not_played.append("a venue forgot what it had executed")
+        if row["kind"] != "position_differs":
+            continue
+        venue, left = row["data"]["venue"], amount(row["data"]["read"])
+        if (venue, left) in seen:
+            continue
+        seen.add((venue, left))
+        steps = [m for m in told.marks if m.what[0] == "state" and m.at <= instant(row["at"])]
+        opened = [mark for mark in steps if mark.what[2] == "open"]
+        since = steps[steps.index(opened[-1]) + 1 :] if opened else steps
+        by_hand = [mark for mark in since if mark.what[2] == "closing" or BY_HAND in mark.text]
+        if opened and not by_hand:
+            yield Blow(opened[-1], 2.0, venue, left, venue in forced)
+        elif steps:
+            yield Blow((by_hand or steps)[-1], 0.05, venue, left, venue in forced)
