@@ -123,9 +123,9 @@ def lines(replay: Replay) -> Iterator[str]:
     for number, met in sorted(replay.script.mets.items()):
         yield f"  order {number} meets: {met.text}"
     for death in replay.script.deaths:
-        when = "is sent" if death.sent else " ".join(part for part in death.after.what if part)
-        order = f"order {death.after.order} " if death.after.order and death.sent else ""
-        yield f"  the process ends once {order}{when}, for {death.down_s:.1f} s"
+        when = " ".join(part for part in death.after.what if part)
+        when = f"order {death.sent} is taken in" if death.sent else f"{when!r} is in the ledger"
+        yield f"  the process ends once {when}; {death.down_s:.1f} s later the next one writes"
     for blow in replay.script.blows:
         who = "the venue" if blow.forced else "somebody else"
         yield f"  {who} leaves {plain(blow.left)} on {blow.venue}"

@@ -63,10 +63,14 @@ class Met:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """Once ``after`` stands in the ledger the process dies; if ``sent``, once the order is."""
+    """
+    Once ``after`` stands in the ledger the process dies; if ``sent``, once the order is.
+
+    ``down_s`` from then on, the next one has begun to write.
+    """
 
     after: Mark
-    sent: bool
+    sent: int  # the order; 0: it is not waited for
     down_s: float
 
 
@@ -81,6 +85,14 @@ class Blow:
     forced: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What somebody asks for (close, rollback) once ``after`` stands there: the hedge is open."""
+
+    what: str
+    after: Mark
+
+
 @dataclass
 class Script:
     """Everything that is not the program's doing; ``not_played`` says what is missing."""
@@ -88,7 +100,7 @@ class Script:
     mets: dict[int, Met] = field(default_factory=dict)
     deaths: list[Death] = field(default_factory=list)
     blows: list[Blow] = field(default_factory=list)
-    acts: list[str] = field(default_factory=list)  # by hand, each once the hedge is open
+    acts: list[Act] = field(default_factory=list)  # by hand, each once the hedge is open
     not_played: list[str] = field(default_factory=list)
 
 
@@ -96,8 +108,7 @@ def script_of(told: Recorded) -> Script:
     """Find out what happened from what was recorded."""
     script = Script()
     script.deaths = list(_deaths(told, script))
-    pending = {death.after.order for death in script.deaths if death.sent}
-    pending |= {n for death in script.deaths if (n := _pending(told, death.after.epoch))}
+    pending = {n for death in script.deaths if (n := _pending(told, death.after.epoch))}
     for order in told.orders:
         met = _met(order, told, script, died=order.number in pending)
         if met is not None:
@@ -239,22 +250,25 @@ def _deaths(told: Recorded, script: Script) -> Iterator[Death]:
             )
         pending = _pending(told, epoch)
         order = next((o for o in told.orders if o.number == pending), None)
-        sent = order is not None and order.state in TAKEN_IN
-        yield Death(last, sent, min(max(down_s, DOWN_S[0]), DOWN_S[1]))
+        taken_in = order is not None and order.state in TAKEN_IN
+        yield Death(last, (pending or 0) if taken_in else 0, min(max(down_s, DOWN_S[0]), DOWN_S[1]))
 
 
 # -- by hand, and by others ---------------------------------------------------------------------
 
 
-def _acts(told: Recorded) -> Iterator[str]:
+def _acts(told: Recorded) -> Iterator[Act]:
     """What somebody or a rule asked for once the hedge was open."""
+    opened: Mark | None = None
     for mark in told.marks:
-        if mark.what[:2] != ("state", "open"):
+        if mark.what[0] == "state" and mark.what[2] == "open":
+            opened = mark
+        if opened is None or mark.what[:2] != ("state", "open"):
             continue
         if mark.what[2] == "closing":
-            yield "close"
+            yield Act("close", opened)
         elif mark.what[2] == "converging" and mark.text.startswith(BY_HAND):
-            yield "rollback"
+            yield Act("rollback", opened)
 
 
 def _blows(told: Recorded, script: Script) -> Iterator[Blow]:
@@ -262,7 +276,7 @@ def _blows(told: Recorded, script: Script) -> Iterator[Blow]:
     forced = {
         row["text"].partition(" ")[0] for row in told.raw["events"] if row["kind"] == "forced"
     }
-    seen: set[tuple[str, Decimal]] = set()
+    gone: dict[str, Decimal] = {}
     for row in told.raw["events"]:
         if not row["about_hedge"]:
             continue
@@ -271,9 +285,9 @@ def _blows(told: Recorded, script: Script) -> Iterator[Blow]:
         if row["kind"] != "position_differs":
             continue
         venue, left = row["data"]["venue"], amount(row["data"]["read"])
-        if (venue, left) in seen:
-            continue
-        seen.add((venue, left))
+        if (less := amount(row["data"]["booked"]) - left) == gone.get(venue):
+            continue  # the same is still gone
+        gone[venue] = less
         steps = [m for m in told.marks if m.what[0] == "state" and m.at <= instant(row["at"])]
         opened = [mark for mark in steps if mark.what[2] == "open"]
         since = steps[steps.index(opened[-1]) + 1 :] if opened else steps

@@ -19,7 +19,7 @@ from tests.simulation import nemesis
 from tests.simulation.faults import REQUESTS, Chance, Ill
 from tests.simulation.process import Process, SimClock, now_s
 from tests.simulation.replaying.recorded import BY_HAND, Recorded, of
-from tests.simulation.replaying.script import Blow, Met, Script
+from tests.simulation.replaying.script import Act, Blow, Met, Script
 from tests.simulation.replaying.stage import Stage
 from tests.simulation.scenarios import Story
 from tests.simulation.setup import Setup
@@ -31,6 +31,8 @@ STILL_S = 100.0  # nothing more is expected after so long without a step
 LONGEST_S = 1_800.0
 NO_HEDGE_S = 30.0
 AFTER_S = 1.0
+SOON_S = 0.5
+STARTING_S = 0.7  # about: from the start of a process to its first row
 OVER = frozenset(str(state) for state in State if state.terminal)
 
 _MARKS = (
@@ -92,8 +94,8 @@ class ReplayWorld(World):
         self._stalled: set[int] = set()
         self._marks: list[tuple[tuple[str, ...], int]] = []
         self._through = 0
-        self._armed: float | None = None
-        self._down_s = 0.5
+        self._armed: float | None = None  # a death is due; when the next life begins
+        self._down_s = SOON_S
         self._stepped_s = 0.0
         self._listen()
         stage.lay_out(self.venues)
@@ -192,7 +194,7 @@ class ReplayWorld(World):
         if self.killed < len(deaths) and self._armed is None:
             death = deaths[self.killed]
             if death.after.key in self._marks:
-                self._armed = death.down_s
+                self._armed = now_s() + death.down_s - STARTING_S
                 if not death.sent:
                     self._die(process)
                     return
@@ -213,12 +215,13 @@ class ReplayWorld(World):
             self._stepped_s = now_s()
 
     def _die(self, process: Process) -> None:
-        self._down_s, self._armed = self._armed or 0.5, None
+        assert self._armed is not None
+        self._down_s, self._armed = max(SOON_S, self._armed - now_s()), None
         self.killed += 1
         self.kill(process, "as recorded")
 
     def down_s(self) -> float:
-        return 0.5 if self.chance.quiet else self._down_s
+        return SOON_S if self.chance.quiet else self._down_s
 
     def _stall(self) -> None:
         """Stand still between an intent and its sending, where the order was given up for that."""
@@ -262,9 +265,14 @@ class ReplayWorld(World):
         still_s = now - self._stepped_s
         return still_s > STILL_S or (not waits and state == "open" and still_s > STILL_S / 2)
 
-    def acts_left(self) -> Sequence[str]:
+    def acts_left(self) -> Sequence[Act]:
         """What is still to be asked for by hand."""
         return self.script.acts[self._acted() :]
+
+    def due(self) -> str:
+        """What is to be asked for now; empty: nothing, or nothing yet."""
+        left = self.acts_left()
+        return left[0].what if left and left[0].after.key in self._marks else ""
 
     def _acted(self) -> int:
         rows = self._rows(
@@ -301,15 +309,15 @@ async def step(world: ReplayWorld, trader: Trader, clock: SimClock, _story: Stor
     hedge = trader.store.live_on(symbol)
     if hedge is None or hedge.state is not State.OPEN:
         return
-    acts = ["close"] if world.closing else world.acts_left()
-    if not acts:
+    what = "close" if world.closing else world.due()
+    if not what:
         return
     await clock.sleep(2.0)
     world.stage.set_prices(world.venues, world.stage.later)
     hedge = trader.store.live_on(symbol)
     if hedge is None or hedge.state is not State.OPEN:
         return
-    if acts[0] == "close":
+    if what == "close":
         await trader.close_hedge(hedge.id, _unheard)
     else:
         await trader.rollback(hedge=hedge.id, market=None, everything=False, progress=_unheard)
