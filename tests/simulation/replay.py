@@ -126,6 +126,8 @@ def lines(replay: Replay) -> Iterator[str]:
         when = " ".join(part for part in death.after.what if part)
         when = f"order {death.sent} is taken in" if death.sent else f"{when!r} is in the ledger"
         yield f"  the process ends once {when}; {death.down_s:.1f} s later the next one writes"
+    for silence in replay.script.silences:
+        yield f"  nobody reaches {silence.venue} until the hedge is {silence.until.what[2]}"
     for blow in replay.script.blows:
         who = "the venue" if blow.forced else "somebody else"
         yield f"  {who} leaves {plain(blow.left)} on {blow.venue}"

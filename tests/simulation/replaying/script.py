@@ -15,7 +15,15 @@ from adapters.sandbox.faults import Kind
 from hedger.domain.order import NEVER_SENT
 from hedger.ledger.lost import FORGOT
 from tests.simulation.faults import Ill
-from tests.simulation.replaying.recorded import BY_HAND, Mark, Recorded, Told, amount, instant
+from tests.simulation.replaying.recorded import (
+    BY_HAND,
+    VENUES,
+    Mark,
+    Recorded,
+    Told,
+    amount,
+    instant,
+)
 
 UNANSWERED_S = 2.2  # an order of one process that took longer had no answer in time
 LATE_MOST_S = 600.0
@@ -86,6 +94,15 @@ class Blow:
 
 
 @dataclass(frozen=True, slots=True)
+class Silence:
+    """Between two marks nobody reaches a venue."""
+
+    after: Mark
+    until: Mark
+    venue: str
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """What somebody asks for (close, rollback) once ``after`` stands there: the hedge is open."""
 
@@ -100,6 +117,7 @@ class Script:
     mets: dict[int, Met] = field(default_factory=dict)
     deaths: list[Death] = field(default_factory=list)
     blows: list[Blow] = field(default_factory=list)
+    silences: list[Silence] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)  # by hand, each once the hedge is open
     not_played: list[str] = field(default_factory=list)
 
@@ -114,6 +132,7 @@ def script_of(told: Recorded) -> Script:
         if met is not None:
             script.mets[order.number] = met
     script.blows = list(_blows(told, script))
+    script.silences = list(_silences(told, script))
     script.acts = list(_acts(told))
     return script
 
@@ -269,6 +288,22 @@ def _acts(told: Recorded) -> Iterator[Act]:
             yield Act("close", opened)
         elif mark.what[2] == "converging" and mark.text.startswith(BY_HAND):
             yield Act("rollback", opened)
+
+
+def _silences(told: Recorded, script: Script) -> Iterator[Silence]:
+    """Where leg B was not sent, or nothing taken off, because a venue could not be read."""
+    for before, mark in pairwise(told.marks):
+        if mark.what == ("state", "closing", "open"):
+            script.not_played.append(f"it was not closed then: {mark.text}")
+        if mark.what != ("state", "opening_a", "converging"):
+            continue
+        named = next((v for v in VENUES if f": {v}:" in mark.text), None)
+        if named is None and ("not proven" in mark.text or "too long" in mark.text):
+            named = str(told.hedge["venue_a" if "not proven" in mark.text else "venue_b"])
+        if named is not None:
+            yield Silence(before, mark, named)
+        elif "too little for leg B" not in mark.text:
+            script.not_played.append(f"why leg B was not sent: {mark.text}")
 
 
 def _blows(told: Recorded, script: Script) -> Iterator[Blow]:

@@ -32,6 +32,7 @@ LONGEST_S = 1_800.0
 NO_HEDGE_S = 30.0
 AFTER_S = 1.0
 SOON_S = 0.5
+SILENT_MOST_S = 60.0
 STARTING_S = 0.7  # about: from the start of a process to its first row
 OVER = frozenset(str(state) for state in State if state.terminal)
 
@@ -88,6 +89,7 @@ class ReplayWorld(World):
         self.faults = faults
         self.venues.x10_face.faults = self.venues.lighter_side.face.faults = faults
         self._blows = list(script.blows)
+        self._silences = list(script.silences)
         self._sent: Counter[int] = Counter()
         self._sending: tuple[int, str, str] = (0, "", "")  # order, venue, bytes
         self._outages: dict[str, float] = {}
@@ -190,6 +192,7 @@ class ReplayWorld(World):
         for blow in [one for one in self._blows if one.after.key in self._marks]:
             self._blows.remove(blow)
             self.loop.call_later(blow.delay_s, self._strike, blow)
+        self._fall_silent()
         deaths = self.script.deaths
         if self.killed < len(deaths) and self._armed is None:
             death = deaths[self.killed]
@@ -199,6 +202,14 @@ class ReplayWorld(World):
                     self._die(process)
                     return
         self._stall()
+
+    def _fall_silent(self) -> None:
+        for silence in tuple(self._silences):
+            if silence.until.key in self._marks:
+                self._silences.remove(silence)
+                self._end_outage(silence.venue)
+            elif silence.after.key in self._marks:
+                self.begin_outage(silence.venue, "refused", SILENT_MOST_S)
 
     def _look(self) -> None:
         """The marks that the ledger has by now."""
