@@ -8,11 +8,12 @@ process dies where another one took up; and somebody takes off of a leg what was
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import ROUND_UP, Context, Decimal
 from itertools import pairwise
 
 from adapters.sandbox.faults import Kind
-from hedger.domain.order import NEVER_SENT
+from hedger.domain.order import NEVER_SENT, Side
 from hedger.ledger.lost import FORGOT
 from tests.simulation.faults import Ill
 from tests.simulation.replaying.recorded import (
@@ -30,10 +31,12 @@ LATE_MOST_S = 600.0
 OUTAGE_MOST_S = 240.0
 DOWN_S = (0.5, 60.0)
 STALL_MOST_S = 60.0
+RACE_S = 0.05  # after an order's arrival; it is matched some tenths later
 SHARE = Context(prec=28, rounding=ROUND_UP)  # cut to a step it is the same size again
 TAKEN_IN = frozenset({"filled", "partial", "zero", "refused"})
 EXECUTED = frozenset({"filled", "partial", "zero"})
 _CODE = re.compile(r"\d{3,6}")
+_NOT_SENT = re.compile(r"leg B was not sent|leg A was not proven|leg A filled")
 _FILLED = re.compile(r"filled (\S+) of (\S+)")
 _LATE = re.compile(r"was believed (\w+), but filled")
 _FROZEN = re.compile(r"not sent: ([\d.]+) s after")
@@ -84,13 +87,18 @@ class Death:
 
 @dataclass(frozen=True, slots=True)
 class Blow:
-    """Once ``after`` stands there, a leg comes to be ``left`` coins (signed)."""
+    """
+    Once ``after`` stands there, a leg comes to be ``left`` coins (signed).
+
+    ``during``: not before this order is at its venue, and before it is matched; 0: at once.
+    """
 
     after: Mark
     delay_s: float
     venue: str
     left: Decimal
     forced: bool
+    during: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +134,13 @@ def script_of(told: Recorded) -> Script:
     """Find out what happened from what was recorded."""
     script = Script()
     script.deaths = list(_deaths(told, script))
+    script.blows = list(_blows(told, script))
+    raced = {blow.during for blow in script.blows}
     pending = {n for death in script.deaths if (n := _pending(told, death.after.epoch))}
     for order in told.orders:
         met = _met(order, told, script, died=order.number in pending)
-        if met is not None:
+        if met is not None and order.number not in raced:
             script.mets[order.number] = met
-    script.blows = list(_blows(told, script))
     script.silences = list(_silences(told, script))
     script.acts = list(_acts(told))
     return script
@@ -295,7 +304,8 @@ def _silences(told: Recorded, script: Script) -> Iterator[Silence]:
     for before, mark in pairwise(told.marks):
         if mark.what == ("state", "closing", "open"):
             script.not_played.append(f"it was not closed then: {mark.text}")
-        if mark.what != ("state", "opening_a", "converging"):
+        opening = mark.what[1] in {"opening_a", "opening_b"} and mark.what[2] == "converging"
+        if mark.what[0] != "state" or not opening or not _NOT_SENT.match(mark.text):
             continue
         named = next((v for v in VENUES if f": {v}:" in mark.text), None)
         if named is None and ("not proven" in mark.text or "too long" in mark.text):
@@ -323,6 +333,12 @@ def _blows(told: Recorded, script: Script) -> Iterator[Blow]:
         if (less := amount(row["data"]["booked"]) - left) == gone.get(venue):
             continue  # the same is still gone
         gone[venue] = less
+        raced = _raced(told, venue, instant(row["at"]))
+        if raced is not None:
+            number = raced.order or 0
+            left -= _traded(told, venue, number, instant(row["at"]))
+            yield Blow(raced, RACE_S, venue, left, venue in forced, during=number)
+            continue
         steps = [m for m in told.marks if m.what[0] == "state" and m.at <= instant(row["at"])]
         opened = [mark for mark in steps if mark.what[2] == "open"]
         since = steps[steps.index(opened[-1]) + 1 :] if opened else steps
@@ -331,3 +347,30 @@ def _blows(told: Recorded, script: Script) -> Iterator[Blow]:
             yield Blow(opened[-1], 2.0, venue, left, venue in forced)
         elif steps:
             yield Blow((by_hand or steps)[-1], 0.05, venue, left, venue in forced)
+
+
+def _raced(told: Recorded, venue: str, until: datetime) -> Mark | None:
+    """
+    The intent of the last reducing order that found less to reduce than it was made for.
+
+    Those before it are rejected for that, though here there is still enough.
+    """
+    cut = [o.number for o in told.orders if o.venue == venue and "reduce" in o.status.lower()]
+    found = None
+    for mark in told.marks:
+        if mark.at <= until and mark.what[0] == "intent" and mark.order in cut:
+            found = mark
+    return found
+
+
+def _traded(told: Recorded, venue: str, since: int, until: datetime) -> Decimal:
+    """What orders from ``since`` on had executed on a venue by then, in signed coins."""
+    ended = {mark.order for mark in told.marks if mark.what[0] == "outcome" and mark.at <= until}
+    return sum(
+        (
+            Side(order.side).sign * order.filled
+            for order in told.orders
+            if order.venue == venue and order.number >= since and order.number in ended
+        ),
+        Decimal(0),
+    )

@@ -94,6 +94,7 @@ class ReplayWorld(World):
         self._sending: tuple[int, str, str] = (0, "", "")  # order, venue, bytes
         self._outages: dict[str, float] = {}
         self._stalled: set[int] = set()
+        self._flying: dict[str, int] = {}  # the order under way to each venue
         self._marks: list[tuple[tuple[str, ...], int]] = []
         self._through = 0
         self._armed: float | None = None  # a death is due; when the next life begins
@@ -135,6 +136,7 @@ class ReplayWorld(World):
     def message(self) -> Ill | None:
         """What the message that sets out now meets."""
         number, venue, text = self._sending
+        self._flying[venue] = number
         met = self.script.mets.get(number)
         if met is None:
             return None
@@ -170,6 +172,8 @@ class ReplayWorld(World):
 
     def arrived(self, venue: str) -> None:
         super().arrived(venue)
+        if number := self._flying.pop(venue, 0):
+            self._blow(number)
         if (seconds := self._outages.pop(venue, 0.0)) > 0:
             self.begin_outage(venue, "silent", seconds)
 
@@ -189,9 +193,7 @@ class ReplayWorld(World):
             found = self._rows("SELECT id FROM hedges ORDER BY seq LIMIT 1")
             self.hedge = found[0][0] if found else ""
         self._look()
-        for blow in [one for one in self._blows if one.after.key in self._marks]:
-            self._blows.remove(blow)
-            self.loop.call_later(blow.delay_s, self._strike, blow)
+        self._blow(0)
         self._fall_silent()
         deaths = self.script.deaths
         if self.killed < len(deaths) and self._armed is None:
@@ -202,6 +204,13 @@ class ReplayWorld(World):
                     self._die(process)
                     return
         self._stall()
+
+    def _blow(self, during: int) -> None:
+        """Strike what is due; ``during`` is the order that has just arrived."""
+        for blow in tuple(self._blows):
+            if blow.after.key in self._marks and blow.during == during:
+                self._blows.remove(blow)
+                self.loop.call_later(blow.delay_s, self._strike, blow)
 
     def _fall_silent(self) -> None:
         for silence in tuple(self._silences):
