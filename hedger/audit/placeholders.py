@@ -11,6 +11,9 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+from hedger.ledger.text import instant_text, parse_instant
+
+ACCOUNT_LEAST: Final = 4
 NUMBER_MAX: Final = 10**9
 LONG: Final = 8  # characters; a shorter number in prose is replaced only beside a word for ids
 DROPPED: Final = frozenset(
@@ -53,6 +56,14 @@ _PATH: Final = re.compile(
 )
 
 
+_OFFSET: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00")
+
+
+def _with_a_z(text: str) -> str:
+    """An instant as the ledger's own columns have it."""
+    return instant_text(parse_instant(text)) if _OFFSET.fullmatch(text) else text
+
+
 def _form(pattern: str, instead: str) -> tuple[re.Pattern[str], str]:
     return re.compile(pattern, re.IGNORECASE), instead
 
@@ -75,6 +86,12 @@ _FORMS: Final = (
     _form(r"(?<![\d.])\d{10,}(?![\d.])", "[number]"),
     _form(r"(, says )\S+", rf"\1{PERSON}"),
 )
+
+
+def _is_certain(text: str, word: str) -> bool:
+    """Whether a known id is one wherever it stands alone in prose; accounts rather too often."""
+    least = ACCOUNT_LEAST if word.startswith("account-") else LONG
+    return len(text) >= least or not text.isdigit()
 
 
 class Placeholders:
@@ -124,7 +141,7 @@ class Placeholders:
         """The same of everything in a structure; whatever names a key, a hash or a person goes."""
         match value:
             case str():
-                return self._id(value, key) or self.prose(value)
+                return self._id(value, key) or self.prose(_with_a_z(value))
             case Mapping():
                 return {
                     self.prose(str(name)): PERSON if name == "who" else self.tidy(part, str(name))
@@ -147,10 +164,10 @@ class Placeholders:
     def _pattern(self) -> re.Pattern[str]:
         """Every known id that is long enough to be nothing else."""
         if self._known is None:
-            certain = [word for word in self._words if len(word) >= LONG or not word.isdigit()]
-            longest_first = sorted(certain, key=lambda word: (-len(word), word)) or ["\0"]
+            certain = [text for text, word in self._words.items() if _is_certain(text, word)]
+            longest_first = sorted(certain, key=lambda text: (-len(text), text)) or ["\0"]
             joined = "|".join(map(re.escape, longest_first))
-            self._known = re.compile(rf"(?<![0-9A-Za-z])(?:{joined})(?![0-9A-Za-z])")
+            self._known = re.compile(rf"(?<![0-9A-Za-z.])(?:{joined})(?![0-9A-Za-z]|\.\d)")
         return self._known
 
     def _another(self, found: re.Match[str]) -> str:

@@ -16,10 +16,11 @@ from pathlib import Path
 from hedger.domain.money import plain
 from tests.simulation.faults import NOTHING
 from tests.simulation.replaying import recorded
+from tests.simulation.replaying.person import step
 from tests.simulation.replaying.recorded import BundleError, Recorded, Told
 from tests.simulation.replaying.script import Script, script_of
 from tests.simulation.replaying.stage import Stage, stage_of
-from tests.simulation.replaying.world import ReplayWorld, step
+from tests.simulation.replaying.world import ReplayWorld
 from tests.simulation.run import simulate
 from tests.simulation.scenarios import Story
 from tests.simulation.setup import Result, Setup

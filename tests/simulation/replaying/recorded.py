@@ -217,7 +217,7 @@ def _marks(raw: Mapping[str, Any]) -> Iterator[Mark]:
     times: dict[tuple[str, ...], int] = {}
     for _, what, row in sorted(rows, key=lambda one: int(one[0])):
         times[what] = times.get(what, 0) + 1
-        number = int(what[1]) if what[0] != "state" else None
+        about = int(what[1]) if what[0] != "state" else None
         yield Mark(
-            what, times[what], instant(row["at"]), int(row["epoch"] or 0), number, row["text"] or ""
+            what, times[what], instant(row["at"]), int(row["epoch"] or 0), about, row["text"] or ""
         )

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,17 @@ from adapters.sandbox.engine.types import TradeKind
 from adapters.sandbox.faults import Fault
 from hedger.audit import bundle
 from hedger.domain.hedge import State
-from hedger.domain.ids import Symbol
-from hedger.errors import UsageError
-from hedger.trader import Trader
 from tests.simulation import nemesis
-from tests.simulation.faults import REQUESTS, Chance, Ill
-from tests.simulation.process import Process, SimClock, now_s
+from tests.simulation.faults import Ill
+from tests.simulation.process import Process, now_s
+from tests.simulation.replaying.fates import ScriptedChance, ScriptedFaults
+from tests.simulation.replaying.met import Met
 from tests.simulation.replaying.recorded import BY_HAND, Recorded, of
-from tests.simulation.replaying.script import Act, Blow, Met, Script
+from tests.simulation.replaying.script import Act, Blow, Script
 from tests.simulation.replaying.stage import Stage
-from tests.simulation.scenarios import Story
 from tests.simulation.setup import Setup
 from tests.simulation.store import Engines, laid_down
-from tests.simulation.venuefaults import SimFaults, _fault
+from tests.simulation.venuefaults import _fault
 from tests.simulation.world import World
 
 STILL_S = 100.0  # nothing more is expected after so long without a step
@@ -43,29 +41,6 @@ _MARKS = (
 _ORDERS = "SELECT id, client_id, venue FROM orders WHERE hedge_id = ? ORDER BY seq"
 
 
-class ScriptedChance(Chance):
-    """Nothing by chance: the world says what a message meets."""
-
-    world: "ReplayWorld"
-
-    def first_of(
-        self, table: Mapping[Ill, float], weight: float = 1.0, *, order: bool = False
-    ) -> Ill | None:
-        if not order or table is not REQUESTS or self.quiet:
-            return None
-        return self.world.message()
-
-
-class ScriptedFaults(SimFaults):
-    """What an order meets at its venue, once it is there."""
-
-    world: "ReplayWorld"
-
-    def _for_order(self, venue: str, *, reduce_only: bool) -> list[Fault]:
-        fault = self.world.doors.pop(venue, None)
-        return [] if fault is None else [fault]
-
-
 class ReplayWorld(World):
     """
     Attributes:
@@ -75,6 +50,7 @@ class ReplayWorld(World):
     """
 
     def __init__(self, setup: Setup, engines: Engines, script: Script, stage: Stage) -> None:
+        self._stepped_s = 0.0
         super().__init__(setup, engines)
         self.script, self.stage = script, stage
         self.hedge = self.refusal = ""
@@ -82,10 +58,10 @@ class ReplayWorld(World):
         self.killed = 0  # deaths of the script so far
         self.doors: dict[str, Fault] = {}
         chance = ScriptedChance(self.plan, self.chance.source)
-        chance.world, chance.busy = self, self.oracle.busy
+        chance.ask, chance.busy = self.message, self.oracle.busy
         self.chance = chance
         faults = ScriptedFaults(self.clock, chance)
-        faults.world = self
+        faults.doors = self.doors
         self.faults = faults
         self.venues.x10_face.faults = self.venues.lighter_side.face.faults = faults
         self._blows = list(script.blows)
@@ -99,7 +75,6 @@ class ReplayWorld(World):
         self._through = 0
         self._armed: float | None = None  # a death is due; when the next life begins
         self._down_s = SOON_S
-        self._stepped_s = 0.0
         self._listen()
         stage.lay_out(self.venues)
 
@@ -240,6 +215,10 @@ class ReplayWorld(World):
         self.killed += 1
         self.kill(process, "as recorded")
 
+    def born(self) -> Process:
+        self._stepped_s = now_s()  # from now on something may happen again
+        return super().born()
+
     def down_s(self) -> float:
         return SOON_S if self.chance.quiet else self._down_s
 
@@ -278,6 +257,8 @@ class ReplayWorld(World):
         now = now_s()
         if not self.hedge:
             return now > NO_HEDGE_S
+        if not self.processes[-1].alive:
+            return now > LONGEST_S
         state = self._rows("SELECT state FROM hedges WHERE id = ?", self.hedge)[0][0]
         if now > LONGEST_S or (state in OVER and now - self._stepped_s > AFTER_S):
             return True
@@ -314,34 +295,3 @@ class ReplayWorld(World):
             )
         finally:
             Path(path).unlink(missing_ok=True)
-
-
-async def step(world: ReplayWorld, trader: Trader, clock: SimClock, _story: Story) -> None:
-    """Open the hedge once, then do to it what was done by hand."""
-    symbol = Symbol(world.stage.symbol)
-    if not world.hedge:
-        try:
-            await trader.open_hedge(symbol, world.stage.usd, _unheard)
-        except UsageError as error:
-            world.refusal = str(error)
-            raise
-        return
-    hedge = trader.store.live_on(symbol)
-    if hedge is None or hedge.state is not State.OPEN:
-        return
-    what = "close" if world.closing else world.due()
-    if not what:
-        return
-    await clock.sleep(2.0)
-    world.stage.set_prices(world.venues, world.stage.later)
-    hedge = trader.store.live_on(symbol)
-    if hedge is None or hedge.state is not State.OPEN:
-        return
-    if what == "close":
-        await trader.close_hedge(hedge.id, _unheard)
-    else:
-        await trader.rollback(hedge=hedge.id, market=None, everything=False, progress=_unheard)
-
-
-def _unheard(_text: str) -> None:
-    """Progress that nobody reads."""
