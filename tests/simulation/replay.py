@@ -14,7 +14,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from hedger.domain.money import plain
-from tests.simulation.faults import NOTHING
+from tests.simulation.faults import NOTHING, Plan
 from tests.simulation.replaying import recorded
 from tests.simulation.replaying.person import step
 from tests.simulation.replaying.recorded import BundleError, Recorded, Told
@@ -28,6 +28,14 @@ from tests.simulation.store import Engines
 
 SEED = 7
 WIDTH = 62
+
+
+class _BrokenWord(Plan):
+    """Nothing by chance, and all the same a venue does not keep what it declares."""
+
+    @property
+    def beyond(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,7 @@ def played(path: Path) -> Replay:
     setup = Setup(
         seed=SEED,
         hours=0.0,
-        plan=NOTHING,
+        plan=_BrokenWord(frozenset()) if script.beyond else NOTHING,
         dedicated=stage.settings.account.dedicated,
         keys=stage.keys,
         story=story,

@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 
+from adapters.sandbox.faults import Kind
 from hedger.domain.order import Side
 from hedger.ledger.lost import FORGOT
 from tests.simulation.replaying.met import Met, met_by
@@ -86,6 +87,13 @@ class Script:
     silences: list[Silence] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)  # by hand, each once the hedge is open
     not_played: list[str] = field(default_factory=list)
+
+    @property
+    def beyond(self) -> bool:
+        """Whether a venue broke what it declares: an end that was none."""
+        doors = (met.door for met in self.mets.values() if met.door is not None)
+        late = any(door.kind is Kind.LATE_REST for door in doors)
+        return late or any(met.late_s for met in self.mets.values())
 
 
 def script_of(told: Recorded) -> Script:
