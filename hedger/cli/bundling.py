@@ -15,6 +15,21 @@ KIND: Final = "bundle"
 _ID: Final = re.compile(r"[\w.&$+-]{1,80}")
 
 
+def check(kind: str, named: str | None, to: Path | None, **filters: str | None) -> None:
+    """
+    A hedge and a file are of a bundle, and filters of everything else.
+
+    Raises:
+        UsageError: one was given where it has no meaning.
+    """
+    if kind != KIND and (named is not None or to is not None):
+        what = f"{named!r}" if named is not None else "--to"
+        raise UsageError(f"{what} belongs to audit {KIND}; {kind} take --hedge HEDGE")
+    given = [f"--{name}" for name, value in filters.items() if value is not None]
+    if kind == KIND and given:
+        raise UsageError(f"a bundle is of one hedge, whole: leave {', '.join(given)} out")
+
+
 def write(session: Session, hedge: str | None, to: Path | None, output: Format) -> int:
     """
     Write the bundle of one hedge; the ledger is only read.

@@ -256,9 +256,10 @@ def audit(
     line; stats counts rollbacks and errors; rollbacks tells what they cost, by market. bundle
     writes everything about one hedge into a file, without accounts, keys and addresses.
     """
-    if kind != bundling.KIND and (named is not None or to is not None):
-        what = f"{named!r}" if named is not None else "--to"
-        raise UsageError(f"{what} belongs to audit bundle; {kind} take --hedge HEDGE")
+    bundling.check(
+        kind, named, to, since=since, until=until, market=market, venue=venue, state=state,
+        month=month, hedge=hedge,
+    )  # fmt: skip
     session = begin(config, verbose=verbose)
     trouble = ledgercheck.in_use(session)["trouble"]
     if trouble is not None:
@@ -267,7 +268,7 @@ def audit(
             return ExitCode.EXPOSED
     ended = ExitCode.DONE if trouble is None else ExitCode.EXPOSED
     if kind == bundling.KIND:
-        return max(ended, bundling.write(session, hedge or named, to, output))
+        return max(ended, bundling.write(session, named, to, output))
 
     from hedger import audit as questions
 
