@@ -39,7 +39,7 @@ ALWAYS_OUT: Final = (
     "what was sent (it holds signatures) and its hashes; X10's salts",
     "accounts, keys, addresses and who gave an order; ids are words of this file",
     "answers that proved nothing (the ledger does not keep them), and the order books",
-    "balances, and everything about other hedges",
+    "readings of the accounts' cash, and everything about other hedges",
     "settings about venues' addresses, alerts, logs and the sandbox",
 )
 

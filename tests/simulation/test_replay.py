@@ -20,6 +20,8 @@ from hedger.audit import Filters, bundle, rows
 from tests.simulation import matrix, mutants, replay
 from tests.simulation.daemon import configuration
 from tests.simulation.oracle import Violation
+from tests.simulation.replaying.recorded import read
+from tests.simulation.replaying.script import script_of
 from tests.simulation.run import _engines, simulate
 from tests.simulation.scenarios import STORIES
 from tests.simulation.store import laid_down
@@ -44,7 +46,7 @@ def test_an_incident_that_was_kept_happens_again_and_breaks_nothing(path: Path):
 
 
 def test_there_are_bundles_of_three_kinds_of_trouble():
-    scripts = [replay.script_of(replay.recorded.read(path)) for path in BUNDLES]
+    scripts = [script_of(read(path)) for path in BUNDLES]
     assert any(script.mets for script in scripts)
     assert any(script.deaths for script in scripts)
     assert any(script.blows for script in scripts)
