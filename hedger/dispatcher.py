@@ -22,7 +22,7 @@ from hedger.errors import VenueError
 from hedger.execution import readback
 from hedger.ledger.records import Shortfall
 from hedger.ledger.store import Store
-from hedger.monitoring.market_facts import MarketFacts
+from hedger.monitoring.market_facts import MarketFacts, facts_of
 from hedger.ports import Margin, Venue
 from hedger.position_cache import PositionCache
 from hedger.resolver import Resolver
@@ -146,6 +146,7 @@ class Dispatcher:
                 patience_s=self._patience_s(order, wanted_until),
             )
             prepared = await venue.prepare(order, nonce)
+            rules = facts_of(await venue.instrument(order.symbol))  # as known, and not asked for
         except VenueError as error:
             return NotPlaced(f"could not be prepared: {error}")
         if why := readback.objection(prepared, nonce):
@@ -155,9 +156,8 @@ class Dispatcher:
         if displaced is not None:
             return NotPlaced(displaced)
         committed_s = self._clock.monotonic_s()
-        if isinstance(
-            short := self._store.intend(prepared, margins=margins, move_to=move_to), Shortfall
-        ):
+        short = self._store.intend(prepared, margins=margins, move_to=move_to, rules=rules)
+        if isinstance(short, Shortfall):
             return NotPlaced(shortfall_text(short))
         self._positions.forget(order.venue, order.symbol)
         frozen_s = self._clock.monotonic_s() - committed_s

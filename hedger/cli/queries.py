@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from hedger.audit import recovered
-from hedger.cli import columns, ledgercheck, reports
+from hedger.cli import bundling, columns, ledgercheck, reports
 from hedger.cli.configuration import Session, begin
 from hedger.cli.exit_codes import ExitCode
 from hedger.cli.options import config_option, format_option, named_market
@@ -22,7 +22,7 @@ KINDS = (
     "hedges", "orders", "fills", "funding", "rates", "positions", "events", "pnl", "lanes",
     "decisions",
 )  # fmt: skip
-ASKED = (*KINDS, *reports.KINDS)
+ASKED = (*KINDS, *reports.KINDS, bundling.KIND)
 RECOVERY_SHOWN = timedelta(days=1)
 UNVALUED = dict.fromkeys(("stay_usd", "leave_usd", "break_even_h", "naive_apy", "rates_in_doubt"))
 IN_DOUBT = "unknown (rates in doubt)"
@@ -194,6 +194,13 @@ def _unfinished(session: Session) -> Iterator[Row]:
 
 @click.command()
 @click.argument("kind", type=click.Choice(ASKED), metavar="KIND")
+@click.argument("named", required=False, metavar="[HEDGE]")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="For bundle: a new file; default: HEDGE.bundle.json here.",
+)
 @click.option("--since", metavar="WHEN", help="Instant such as 2026-01-02T21:00Z, or 90m, 24h, 7d.")
 @click.option("--until", metavar="WHEN", help="As --since; the instant itself is left out.")
 @click.option("--market", metavar="M", help="Only this asset, for example ETH.")
@@ -221,6 +228,8 @@ def _unfinished(session: Session) -> Iterator[Row]:
 def audit(
     *,
     kind: str,
+    named: str | None,
+    to: Path | None,
     since: str | None,
     until: str | None,
     market: str | None,
@@ -239,13 +248,18 @@ def audit(
     Answer from the ledger alone.
 
     KIND is one of hedges, orders, fills, funding, rates, positions, events, pnl, lanes,
-    decisions, reconcile, statement, stats, rollbacks.
+    decisions, reconcile, statement, stats, rollbacks, or bundle with a HEDGE.
 
     It tells what was done, when, why, and what it cost. pnl splits price, fees, funding and
     rollback cost; what is not known is shown as unknown. reconcile holds our books against the
     venues' own and against the balances; statement adds the venues' books up, by day, market or
-    line; stats counts rollbacks and errors; rollbacks tells what they cost, by market.
+    line; stats counts rollbacks and errors; rollbacks tells what they cost, by market. bundle
+    writes everything about one hedge into a file, without accounts, keys and addresses.
     """
+    bundling.check(
+        kind, named, to, since=since, until=until, market=market, venue=venue, state=state,
+        month=month, hedge=hedge,
+    )  # fmt: skip
     session = begin(config, verbose=verbose)
     trouble = ledgercheck.in_use(session)["trouble"]
     if trouble is not None:
@@ -253,6 +267,8 @@ def audit(
         if not session.home.ledger.exists():
             return ExitCode.EXPOSED
     ended = ExitCode.DONE if trouble is None else ExitCode.EXPOSED
+    if kind == bundling.KIND:
+        return max(ended, bundling.write(session, named, to, output))
 
     from hedger import audit as questions
 

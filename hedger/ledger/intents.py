@@ -1,7 +1,7 @@
 """Rows of order intents and burns, and what they are read back as; inside a transaction."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from operator import itemgetter
@@ -98,6 +98,7 @@ def intend(
     prepared: Prepared,
     margins: Sequence[Margin],
     move_to: tuple[State, str] | None,
+    rules: Mapping[str, str] | None = None,
 ) -> Shortfall | Hedge | None:
     """Reserve, commit the intent and move the hedge: all of it, or nothing and a shortfall."""
     order = prepared.order
@@ -120,6 +121,7 @@ def intend(
             "nonce": prepared.nonce,
             "attempt": order.attempt,
             "reserved_usd": {margin.venue: str(margin.needed_usd) for margin in margins},
+            **({"rules": dict(rules)} if rules else {}),
         },
     )
     if move_to is None:

@@ -156,12 +156,14 @@ class Store(AccountStore):
         *,
         margins: Sequence[Margin] = (),
         move_to: tuple[State, str] | None = None,
+        rules: Mapping[str, str] | None = None,
     ) -> Shortfall | Hedge | None:
         """
         Commit a signed order before it is sent, reserving its margin.
 
         ``move_to`` is a state and a reason; the hedge goes there in the same transaction and
-        comes back. A ``Shortfall`` means that nothing was written and nothing may be sent.
+        comes back. ``rules`` are those of the market that the order was made by, kept with the
+        event. A ``Shortfall`` means that nothing was written and nothing may be sent.
 
         Raises:
             IllegalTransitionError: the hedge cannot go there.
@@ -169,7 +171,7 @@ class Store(AccountStore):
                 earlier order of the leg is not settled (reliability.md §2.1, I2 and I3).
         """
         with self._writing("intend") as session:
-            return intents.intend(session, prepared, margins, move_to)
+            return intents.intend(session, prepared, margins, move_to, rules)
 
     def intend_burn(self, original: Prepared, burn: Prepared) -> None:
         """Commit something harmless that is to use up the nonce of ``original``."""

@@ -6,6 +6,7 @@ Worlds by the thousand: ``bin/sim --seeds 1000 --from 1``.
     bin/sim --seed S [--hours 1] [--only KIND,KIND] [--trace | --shrink]
     bin/sim --matrix [--scenarios N] [--pairs] [--part 1/8]
     bin/sim --mutants [NAME ...] [--seeds 200]
+    bin/sim --replay BUNDLE
 
 Exit status 1 on any violation, and on any target that was missed.
 """
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 
 from loguru import logger
 
-from tests.simulation import matrix, mutants, report
+from tests.simulation import matrix, mutants, replay, report
 from tests.simulation.faults import NOTHING, Ill
 from tests.simulation.record import FILE, recorded_run, shown_totals
 from tests.simulation.run import simulate
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status."""
     given = _parser().parse_args(arguments)
     logger.remove()
+    if given.replay is not None:
+        return replay.main(given.replay)
     if given.aimed is not None:
         return mutants.shown_aimed(given.aimed)
     if given.mutants is not None:
@@ -75,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--part", type=_part, default=(1, 1), help="of the matrix, such as 2/8")
     parser.add_argument("--mutants", nargs="*", help="break the protocol, and be caught")
     parser.add_argument("--aimed", metavar="NAME", help="a mutant's small budget, here")
+    parser.add_argument("--replay", metavar="BUNDLE", help="play what `audit bundle` wrote")
     return parser
 
 

@@ -112,7 +112,7 @@ async def _composed(world: "World", process: Process, store: SimStore, clock: Si
     for venue in venues.values():
         await _started(venue.start, clock)
     return compose(
-        configuration(dedicated=world.dedicated),
+        world.setup.settings or configuration(dedicated=world.dedicated),
         venues=venues,
         quotes=quotes,
         store=store,
@@ -237,7 +237,7 @@ async def _tell(world: "World", process: Process, trader: Trader, story: Story) 
     clock = trader_clock(world, process)
     while True:
         try:
-            await _next_step(world, trader, clock, story)
+            await (story.step or _next_step)(world, trader, clock, story)
         except (UsageError, VenueError):
             pass
         except Exception as error:  # noqa: BLE001 - a judge has to hear of it

@@ -60,7 +60,7 @@ async def run(world: "World") -> None:
                 group.create_task(_again(world, ill, stroke))
         if world.plan.venue_drifts:
             group.create_task(_drift(world))
-        if not world.dedicated:
+        if not world.dedicated and world.setup.strangers:
             group.create_task(_stranger(world))
 
 

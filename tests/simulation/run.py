@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ async def _day(world: World) -> None:
     """A usual day: trade with everything on, then let it come to rest."""
     loop = asyncio.get_running_loop()
     tasks = [loop.create_task(world.live()), loop.create_task(nemesis.run(world))]
-    await asyncio.sleep(world.setup.hours * 3600)
+    await world.day()
     world.story_boundaries = world.passed
     await _rest(world)
     world.over = True
@@ -60,7 +61,7 @@ async def _rest(world: World) -> None:
             return
 
 
-def simulate(setup: Setup) -> Result:
+def simulate(setup: Setup, make: Callable[[Setup, Engines], World] = World) -> Result:
     """Run one world to its end and judge it."""
     loop = SimLoop()
     asyncio.set_event_loop(loop)
@@ -69,7 +70,7 @@ def simulate(setup: Setup) -> Result:
     usual = gc.get_threshold()
     gc.set_threshold(*GC_THRESHOLD)  # a world is over soon: looking for garbage costs more
     try:
-        return loop.run_until_complete(_run(setup, engines))
+        return loop.run_until_complete(_run(setup, engines, make))
     finally:
         gc.set_threshold(*usual)
         asyncio.set_event_loop(None)
@@ -84,8 +85,8 @@ def _unhandled(world: World, context: dict[str, Any]) -> None:
     world.oracle.internal(f"the loop ({context['message']})", error)
 
 
-async def _run(setup: Setup, engines: Engines) -> Result:
-    world = World(setup, engines)
+async def _run(setup: Setup, engines: Engines, make: Callable[[Setup, Engines], World]) -> Result:
+    world = make(setup, engines)
     asyncio.get_running_loop().set_exception_handler(lambda _, told: _unhandled(world, told))
     try:
         await _day(world)

@@ -4,20 +4,25 @@ Short stories for the crash matrix: one hedge is opened and closed, and one thin
 Orders are counted over the whole story: 1 is leg A, 2 is leg B, 3 and 4 close them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.simulation.faults import Ill, Plan
 
 
 @dataclass(frozen=True)
 class Story:
-    """``orders``: what the n-th order meets; ``strike``: what happens while the hedge is open."""
+    """
+    ``orders``: what the n-th order meets; ``strike``: what happens while the hedge is open;
+    ``step``: what its person does, again and again (None: open one hedge and close it).
+    """
 
     name: str
     orders: Mapping[int, Ill] = field(default_factory=dict)
     strike: str | None = None
     dedicated: bool = True
+    step: Callable[[Any, Any, Any, "Story"], Awaitable[None]] | None = None
 
     @property
     def plan(self) -> Plan:

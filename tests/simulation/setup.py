@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from hedger.settings import Settings
 from tests.simulation.faults import Ill, Plan
 from tests.simulation.lanefacts import LaneFacts
 from tests.simulation.oracle import Violation
@@ -22,6 +23,8 @@ class Setup:
     keys: int | None = None  # of Lighter, 1 or 2; None: by the seed
     crash_at: frozenset[int] = frozenset()
     story: Story | None = None  # one hedge, instead of the usual day
+    settings: Settings | None = None  # None: those of ``daemon.configuration``
+    strangers: bool = True  # whether somebody else uses shared sub-accounts, too
     keep_trace: bool = False
 
 

@@ -288,8 +288,16 @@ class World:
                 self.power_lost = False
                 cut_power(self.path)
                 self.oracle.reopen()
-            soon = self.chance.quiet or self.setup.story is not None
-            await asyncio.sleep(0.5 if soon else self.chance.between(*RESTART_S))
+            await asyncio.sleep(self.down_s())
+
+    def down_s(self) -> float:
+        """How long no process runs after a death."""
+        soon = self.chance.quiet or self.setup.story is not None
+        return 0.5 if soon else self.chance.between(*RESTART_S)
+
+    async def day(self) -> None:
+        """The time in which it is traded and struck; afterwards the world comes to rest."""
+        await asyncio.sleep(self.setup.hours * 3600)
 
     def is_over(self) -> bool:
         """Whether nothing is started any more."""

@@ -1,0 +1,1 @@
+"""An incident as a world: what a bundle of ``hedger audit bundle`` tells, played again."""
