@@ -17,6 +17,7 @@ from hedger.domain.market import Position
 from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Purpose
 from hedger.ledger import lost
+from hedger.ledger.reader import Reader
 from hedger.ledger.records import lost_key, taken_key
 from hedger.ledger.store import Store
 
@@ -44,7 +45,7 @@ def shrunk(read: Decimal, own: Decimal) -> bool:
     return own != ZERO and (read * own <= ZERO or abs(read) < abs(own))
 
 
-def own_size(store: Store, hedge: HedgeId, venue: VenueId) -> Decimal:
+def own_size(store: Reader, hedge: HedgeId, venue: VenueId) -> Decimal:
     """
     What our fills make of a leg, less what was taken from it or forgotten, in signed coins.
 
@@ -82,12 +83,12 @@ def untouched(store: Store, hedge: Hedge) -> bool:
     return not any(order.filled_size for order in closed)
 
 
-def taken(store: Store, hedge: HedgeId, venue: VenueId) -> Decimal:
+def taken(store: Reader, hedge: HedgeId, venue: VenueId) -> Decimal:
     """What somebody else took off a leg, as the part of our fills that is gone; signed coins."""
     return Decimal(store.meta(taken_key(hedge, venue)) or 0)
 
 
-def forgotten(store: Store, hedge: HedgeId, venue: VenueId) -> Decimal:
+def forgotten(store: Reader, hedge: HedgeId, venue: VenueId) -> Decimal:
     """What a venue no longer knows of a leg, as the part of our fills that is gone."""
     return lost.size_in(store.meta(lost_key(hedge, venue)))
 
@@ -114,7 +115,7 @@ def note_taken(store: Store, hedge: Hedge, position: Position) -> None:
     store.set_meta(taken_key(hedge.id, venue), plain(gone + taken(store, hedge.id, venue)))
 
 
-def unclear(store: Store, hedge: Hedge, venue: VenueId, read: Decimal) -> str | None:
+def unclear(store: Reader, hedge: Hedge, venue: VenueId, read: Decimal) -> str | None:
     """Why it cannot be told whose a position is, in words; None where it can."""
     gone = taken(store, hedge.id, venue)
     own = own_size(store, hedge.id, venue)
@@ -148,7 +149,7 @@ def tell_unaccounted(store: Store, hedge: Hedge) -> None:
         store.alert(text, hedge=hedge.id)
 
 
-def seen_size(store: Store, hedge: Hedge, venue: VenueId, *, dedicated: bool) -> Decimal:
+def seen_size(store: Reader, hedge: Hedge, venue: VenueId, *, dedicated: bool) -> Decimal:
     """The latest reading of a leg, as far as it is ours; our fills where they are newer."""
     booked = own_size(store, hedge.id, venue)
     look = store.last_observation(venue, hedge.symbol)

@@ -20,7 +20,9 @@ from hedger.guard import STOP
 from hedger.holdingwatch import KEY as HOLDING
 from hedger.ledger.reader import Reader
 from hedger.ledger.store import Store
+from hedger.domain.money import plain
 from hedger.nakedwatch import DOUBT
+from hedger.owned import seen_size, unclear
 from hedger.reconciler import Report
 
 BLOCKED = "blocked_markets"
@@ -84,6 +86,37 @@ def standing(ledger: Reader) -> Mapping[str, Any]:
         ],
         "alerts_in_all": ledger.stats().alerts,
     }
+
+
+def held(ledger: Reader, *, dedicated: bool) -> dict[str, dict[str, Any]]:
+    """
+    What each leg of a hedge that is not over holds in signed coins, by the hedge's id.
+
+    ``size_a`` and ``size_b`` are what was read last, as far as it is ours, or what our fills make
+    where they are younger. ``fills_a`` and ``fills_b`` are our fills; ``differs`` says in words
+    where a leg is otherwise, and where it cannot be told whose a position is (None: nowhere).
+    """
+    found = {}
+    for hedge in ledger.live():
+        row: dict[str, Any] = {}
+        told = []
+        for leg, venue in zip("ab", hedge.venues, strict=True):
+            size = seen_size(ledger, hedge, venue, dedicated=dedicated)
+            fills = ledger.leg_size(hedge.id, venue)
+            row |= {f"size_{leg}": plain(size), f"fills_{leg}": plain(fills)}
+            look = ledger.last_observation(venue, hedge.symbol)
+            whose = None
+            if look is not None and not dedicated:
+                whose = unclear(ledger, hedge, venue, look.size)
+            if whose is not None:
+                told.append(whose)
+            elif size != fills:
+                told.append(
+                    f"{venue} holds {plain(size)} {hedge.symbol} of hedge {hedge.id},"
+                    f" our fills there make {plain(fills)}"
+                )
+        found[str(hedge.id)] = row | {"differs": "; ".join(told) or None}
+    return found
 
 
 def worth(ledger: Reader) -> dict[str, dict[str, Any]]:

@@ -135,6 +135,7 @@ async def _serve(world: "World", process: Process, trader: Trader) -> None:
     async with asyncio.TaskGroup() as group:
         jobs = [(name, getattr(daemon, name)) for name in JOBS]
         group.create_task(_job(world, process, daemon, *jobs[0]))
+        process.serves = True
         await _recovered(world, process, trader)
         for name, job in jobs[1:]:
             group.create_task(_job(world, process, daemon, name, job))

@@ -31,6 +31,7 @@ async def _day(world: World) -> None:
     """A usual day: trade with everything on, then let it come to rest."""
     loop = asyncio.get_running_loop()
     tasks = [loop.create_task(world.live()), loop.create_task(nemesis.run(world))]
+    world.seen.watch()
     await asyncio.sleep(world.setup.hours * 3600)
     world.story_boundaries = world.passed
     await _rest(world)
