@@ -152,7 +152,7 @@ async def _recovered(world: "World", process: Process, trader: Trader) -> None:
     await trader.recover(_unheard)
     if world.processes[-1] is process and world.trouble() is None:
         world.oracle.recovered()
-    trader.situation.note(await trader.reconciler.run())
+    await trader.hold_against_accounts()
     world.recovering = None
 
 

@@ -1,5 +1,6 @@
 """Every judge of what a person is owed, on one world: told of orders, of trades, and of time."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from tests.simulation.oracles.heldback import HeldBack
 from tests.simulation.oracles.ids import Ids
 from tests.simulation.oracles.notbroken import NotBroken
 from tests.simulation.oracles.overfilled import Overfilled
-from tests.simulation.oracles.parts import VENUES, ZERO, Sent, live
+from tests.simulation.oracles.parts import VENUES, ZERO, Held, Sent, live
 from tests.simulation.oracles.shown import Shown, Status
 from tests.simulation.oracles.statusread import status
 from tests.simulation.oracles.told import Told
@@ -88,9 +89,9 @@ class Seen:
         self.told.look(hedges, now, serves=serves)
         self.overfilled.look(now, available=available)
         self.booked.look(now, counts=readable and world.honest())
-        self.held_back.look(HEDGED, hedges, now, available=available)
+        self.held_back.look(HEDGED, hedges, now, serves=serves, down=world.outages)
         down = world.outages if hedges else ()
-        self.shown.look(HEDGED, now, readable=readable, down=down, serves=serves)
+        self.shown.look(self._busy(hedges), now, readable=readable, down=down, serves=serves)
 
     def finish(self) -> None:
         """The world is at rest."""
@@ -111,16 +112,28 @@ class Seen:
         return x10 * lighter < ZERO and self._world.truth.naked(symbol) == ZERO
 
     def _alone(self, symbol: str) -> bool:
-        return self._world.truth.naked(symbol) != ZERO
+        return self._world.truth.stands_alone(symbol)
 
     def _could_come_off(self, symbol: str) -> bool:
         truth = self._world.truth
+        if not self._alone(symbol):
+            return False
         net = truth.naked(symbol)
         return net != ZERO and not truth.stuck(symbol) and all(
             self._able(venue, symbol)
             for venue in VENUES
             if truth.ours(venue, symbol) * net > ZERO
         )
+
+    def _busy(self, hedges: Sequence[Held]) -> list[str]:
+        """Markets on which a hedge lives or something is held."""
+        found = {hedge.symbol for hedge in hedges}
+        for venue in VENUES:
+            positions = self._world.venues.exchange(venue).positions(
+                self._world.venues.account(venue)
+            )
+            found |= {position.symbol for position in positions}
+        return [symbol for symbol in HEDGED if symbol in found]
 
     def _exists(self, venue: str, trade: int) -> bool:
         exchange, account = (

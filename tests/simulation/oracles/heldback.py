@@ -2,7 +2,9 @@
 Promise 4, where it could be kept: nothing of ours holds back an order that takes a lone leg off.
 
 While a leg stands alone, its venue would take an order, a process serves and no order of its hedge
-is without an end, only we can be what it waits for: a limit, a budget, a reading, a pause.
+is without an end, only we can be what it waits for: a limit, a budget, a reading, a pause. That
+goes for the time in which both venues answer, and for that in which the other one does not where
+the ledger proves that nothing of the hedge is there: nobody has to be asked then.
 """
 
 from collections.abc import Callable, Iterable
@@ -33,15 +35,18 @@ class HeldBack:
             self._end(sent.symbol, now_s)
 
     def look(
-        self, symbols: Iterable[str], hedges: Iterable[Held], now_s: float, *, available: bool
-    ) -> None:
-        """Every market; ``available``: a process serves and both venues answer."""
-        unsettled = {hedge.symbol for hedge in hedges if hedge.unsettled}
+        self, symbols: Iterable[str], hedges: Iterable[Held], now_s: float, *, serves: bool,
+        down: Iterable[str],
+    ) -> None:  # fmt: skip
+        """Every market; ``serves``: a process runs and can write; ``down`` do not answer."""
+        on = {hedge.symbol: hedge for hedge in hedges}
         for symbol in symbols:
-            if not self._alone(symbol) or symbol in unsettled:
+            hedge = on.get(symbol)
+            if not self._alone(symbol) or (hedge is not None and hedge.unsettled):
                 self._end(symbol, now_s)
                 continue
-            waits_s = self._stretches.seconds(symbol, now_s, so=True, counts=available)
+            counts = serves and all(hedge is not None and hedge.proven_empty(v) for v in down)
+            waits_s = self._stretches.seconds(symbol, now_s, so=True, counts=counts)
             self._longest[symbol] = waits_s
             if waits_s > BOUND_S:
                 self._broken(

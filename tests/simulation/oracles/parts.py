@@ -1,6 +1,6 @@
 """What the judges are given: committed rows, hedges that live, and seconds that count."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
@@ -21,13 +21,29 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A hedge of the ledger that is not over. ``net`` is what its booked fills make, in coins."""
+    """
+    A hedge of the ledger that is not over.
+
+    ``booked`` is what its fills make on X10 and on Lighter, in signed coins; ``unsettled`` are the
+    orders of which no end is known.
+    """
 
     id: str
     symbol: str
     state: str
-    net: Decimal
-    unsettled: bool  # of one of its orders no end is known
+    booked: tuple[Decimal, Decimal]
+    unsettled: int
+    orders: int
+
+    @property
+    def net(self) -> Decimal:
+        """What its fills make of both legs together."""
+        return sum(self.booked, ZERO)
+
+    def proven_empty(self, venue: str) -> bool:
+        """Whether the ledger proves that nothing of it is there: it was opened by us, and is off."""
+        at = VENUES.index(venue)
+        return bool(self.orders) and not self.unsettled and self.booked[at] == ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +62,13 @@ class Sent:
 
 _SIZES = ("open_size", "close_size", "rollback_size")
 _LIVE = (
-    "SELECT h.id, h.symbol, h.state, EXISTS (SELECT 1 FROM orders o WHERE o.hedge_id = h.id"
-    " AND o.state IN ('prepared', 'unresolved')), "
+    "SELECT h.id, h.symbol, h.state, (SELECT count(*) FROM orders o WHERE o.hedge_id = h.id"
+    " AND o.state IN ('prepared', 'unresolved')),"
+    " (SELECT count(*) FROM orders o WHERE o.hedge_id = h.id AND o.purpose = 'open'), "
     + ", ".join(f"{leg}.{size}" for leg in "ab" for size in _SIZES)
     + " FROM hedges h"
-    " JOIN legs a ON a.hedge_id = h.id AND a.venue = h.venue_a"
-    " JOIN legs b ON b.hedge_id = h.id AND b.venue = h.venue_b"
+    " JOIN legs a ON a.hedge_id = h.id AND a.venue = 'x10'"
+    " JOIN legs b ON b.hedge_id = h.id AND b.venue = 'lighter'"
     " WHERE h.state NOT IN ('refused', 'closed_flat', 'closed') ORDER BY h.seq"
 )
 
@@ -59,9 +76,13 @@ _LIVE = (
 def live(ledger: Ledger) -> list[Held]:
     """Every hedge that is not over."""
     return [
-        Held(id_, symbol, state, sum(map(Decimal, sizes), ZERO), bool(unsettled))
-        for id_, symbol, state, unsettled, *sizes in ledger.rows(_LIVE)
+        Held(id_, symbol, state, (_sum(sizes[:3]), _sum(sizes[3:])), unsettled, orders)
+        for id_, symbol, state, unsettled, orders, *sizes in ledger.rows(_LIVE)
     ]
+
+
+def _sum(sizes: Iterable[str]) -> Decimal:
+    return sum(map(Decimal, sizes), ZERO)
 
 
 class Stretches:

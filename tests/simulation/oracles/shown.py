@@ -100,10 +100,7 @@ class Shown:
             for symbol in due:
                 self._judge(symbol, shown)
             for venue in silent:
-                if venue not in shown.in_doubt:
-                    self._broken(
-                        PROMISE, f"{venue} has not answered for {DOWN_S:.0f} s and is in no doubt"
-                    )
+                self._judge_silence(venue, shown)
         self._mark = int(self._ledger.rows(_MARK)[0][0])
 
     def _is_due(self, symbol: str, now_s: float, *, readable: bool) -> bool:
@@ -121,6 +118,16 @@ class Shown:
             return False
         self._due[key] = now_s + AGAIN_S
         return True
+
+    def _judge_silence(self, venue: str, shown: Status) -> None:
+        """A hedge that is shown at rest is said to agree with what its venues hold."""
+        at_rest = [str(row["id"]) for row in shown.hedges if row["state"] in AT_REST]
+        if at_rest and venue not in shown.in_doubt:
+            self._broken(
+                PROMISE,
+                f"{venue} has not answered for {DOWN_S:.0f} s and is in no doubt, though"
+                f" {at_rest[0]} is shown open",
+            )
 
     def _judge(self, symbol: str, shown: Status) -> None:
         row = shown.row(symbol)
