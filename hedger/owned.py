@@ -7,6 +7,7 @@ the account prove it, the part is gone for good: what appears there later is the
 fills would have room for it. So a leg is what our fills make, less what was taken.
 """
 
+from datetime import datetime
 from decimal import Decimal
 
 from loguru import logger
@@ -153,7 +154,20 @@ def seen_size(store: Reader, hedge: Hedge, venue: VenueId, *, dedicated: bool) -
     """The latest reading of a leg, as far as it is ours; our fills where they are newer."""
     booked = own_size(store, hedge.id, venue)
     look = store.last_observation(venue, hedge.symbol)
-    changed_at = max(
+    if look is None or look.read_started_at <= _changed_at(store, hedge, venue):
+        return booked
+    return ours(look.size, booked, dedicated=dedicated)
+
+
+def known_at(store: Reader, hedge: Hedge, venue: VenueId) -> datetime:
+    """When a leg was last read, or an order of ours there ended."""
+    look = store.last_observation(venue, hedge.symbol)
+    changed_at = _changed_at(store, hedge, venue)
+    return changed_at if look is None else max(changed_at, look.read_started_at)
+
+
+def _changed_at(store: Reader, hedge: Hedge, venue: VenueId) -> datetime:
+    return max(
         (
             record.done_at or record.prepared_at
             for record in store.orders_of(hedge.id)
@@ -161,6 +175,3 @@ def seen_size(store: Reader, hedge: Hedge, venue: VenueId, *, dedicated: bool) -
         ),
         default=hedge.created_at,
     )
-    if look is None or look.read_started_at <= changed_at:
-        return booked
-    return ours(look.size, booked, dedicated=dedicated)

@@ -108,7 +108,7 @@ def status(*, output: Format, config: Path | None, verbose: bool) -> int:
         if lanes:
             emit(lanes, output, empty="", shown=columns.AUDIT["lanes"])
         told = [*recovered.sentences(recovery)]
-        told += [row["differs"] for row in hedges if row.get("differs")]
+        told += [row[key] for row in hedges for key in ("differs", "unread") if row.get(key)]
         for line in [*told, *_lane_sentences(lanes), *_sentences(found)]:
             say(line)
         if session.home.kill_file.exists():
@@ -138,7 +138,8 @@ def _held(session: Session) -> dict[str, dict[str, Any]]:
     from hedger.standing import held
 
     with open_store(session.home.ledger, SystemClock(), readonly=True) as ledger:
-        return held(ledger, dedicated=session.settings.account.dedicated)
+        dedicated = session.settings.account.dedicated
+        return held(ledger, SystemClock().now(), dedicated=dedicated)
 
 
 def _standing(session: Session) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tests.simulation.oracles.parts import VENUES, ZERO, Held, Sent, live
 from tests.simulation.oracles.shown import Shown, Status
 from tests.simulation.oracles.statusread import status
 from tests.simulation.oracles.told import Told
-from tests.simulation.process import now_s
+from tests.simulation.process import SimClock, now_s
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -144,4 +144,5 @@ class Seen:
 
     def _status(self) -> Status:
         world = self._world
-        return status(world.path, world.clock, dedicated=world.dedicated)
+        clock = SimClock(world.epoch, world.processes[-1])
+        return status(world.path, clock, dedicated=world.dedicated)

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from tests.simulation.oracles.parts import Broken, Ledger, Stretches
 
 PROMISE = "3 booked"
-BOUND_S = 180.0
+BOUND_S = 120.0
 """
-Seconds in which a process serves, both venues answer and none breaks what it declares: 60 s for
-which the end of an order is searched for, 90 s at most until that is taken up again, and as long
-as a venue's list of trades may be late.
+Seconds in which a process serves, both venues answer and none breaks what it declares. A search
+for the end of an order is taken up again after 90 s at most, by a job that runs every 10 s, and
+takes 15 s; then a venue's list of trades may be 5 s late.
 """
 
 _BOOKED = "SELECT 1 FROM fills WHERE venue = :venue AND trade_id = :trade"

@@ -11,10 +11,10 @@ from decimal import Decimal
 from tests.simulation.oracles.parts import ZERO, Broken, Ledger, Sent, Stretches
 
 PROMISE = "3 more than asked"
-BOUND_S = 180.0
+BOUND_S = 120.0
 """
-Seconds in which a process serves and both venues answer. The end of an order is searched for at
-most 60 s at a time, and a hedge with one that is unknown is taken up at most 90 s later.
+Seconds in which a process serves and both venues answer: as long as a fill may stay unbooked
+(``booked.py``), for it is told as it is booked.
 """
 
 _TOLD = "SELECT 1 FROM alerts WHERE hedge_id = :hedge AND text LIKE '%' || :order || '%' LIMIT 1"

@@ -121,7 +121,11 @@ class Shown:
 
     def _judge_silence(self, venue: str, shown: Status) -> None:
         """A hedge that is shown at rest is said to agree with what its venues hold."""
-        at_rest = [str(row["id"]) for row in shown.hedges if row["state"] in AT_REST]
+        at_rest = [
+            str(row["id"])
+            for row in shown.hedges
+            if row["state"] in AT_REST and venue not in (row["unread"] or "")
+        ]
         if at_rest and venue not in shown.in_doubt:
             self._broken(
                 PROMISE,
@@ -147,6 +151,9 @@ class Shown:
 
     def _is_doubted(self, symbol: str, state: str, shown: Status) -> bool:
         """Whether it is said of this market, as it is now, that it is not as it should be."""
+        row = shown.row(symbol)
+        if row is not None and row["unread"]:
+            return True
         if shown.in_doubt or state == "escalated":
             return True
         if any(f"{venue}:{symbol}" in shown.blocked for venue in VENUES):

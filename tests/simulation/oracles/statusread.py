@@ -16,7 +16,7 @@ def status(path: Path, clock: Clock, *, dedicated: bool) -> Status:
     """What the command would show now; reads only."""
     with contextlib.closing(sqlite.opened(memory(path) + "&mode=ro", readonly=True)) as connection:
         ledger = Reader(connection, path, clock)
-        held = standing.held(ledger, dedicated=dedicated)
+        held = standing.held(ledger, clock.now(), dedicated=dedicated)
         found = standing.standing(ledger)
         rows = [
             {**row, **held.get(row["id"], {})}

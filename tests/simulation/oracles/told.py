@@ -3,7 +3,7 @@ The second half of promise 4, in the time in which a process serves: a person is
 
 The limit of a leg alone counts while both venues answer (``alarms.py``). A person is to be told
 also while one of them does not, wherever the ledger shows that a leg may stand alone: its booked
-fills are unequal, or the end of an order is unknown. And a hedge that is escalated waits for a
+fills are unequal, the end of an order is unknown, or the hedge is on its way somewhere. And a hedge that is escalated waits for a
 person, so one was told, whatever the venues do.
 """
 
@@ -14,6 +14,7 @@ from tests.simulation.oracles.parts import ZERO, Broken, Held, Ledger, Stretches
 
 PROMISE = "4 told"
 ESCALATED_S = 15.0  # a person is told before a hedge is said to wait for one
+CALM = frozenset({"planned", "open"})
 APART_S = 60.0  # between the alert and the transition: a process may die between them
 
 _MARK = "SELECT coalesce(max(seq), 0) FROM alerts"
@@ -48,7 +49,10 @@ class Told:
         before, self._marks = self._marks, {}
         mark = None
         for hedge in hedges:
-            exposed = hedge.state != "planned" and (hedge.net != ZERO or hedge.unsettled)
+            on_its_way = hedge.state not in CALM
+            exposed = hedge.state != "planned" and (
+                on_its_way or hedge.net != ZERO or hedge.unsettled > 0
+            )
             if exposed:
                 if hedge.id not in before and mark is None:
                     mark = int(self._ledger.rows(_MARK)[0][0])
