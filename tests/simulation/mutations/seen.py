@@ -18,7 +18,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "escalated-in-silence",
         "hedger/rollback.py",
         "        self._store.alert(\n"
-        '            f"hedge {hedge.id} on {hedge.symbol} could not be brought to {hedge.target}: {why}"\n'
+        '            f"hedge {hedge.id} on {hedge.symbol} could not be brought to'
+        ' {hedge.target}: {why}"\n'
         '            f"{self._alone(hedge)}",\n'
         "            hedge=hedge.id,\n"
         "        )\n",

@@ -119,10 +119,14 @@ class Seen:
         if not self._alone(symbol):
             return False
         net = truth.naked(symbol)
-        return net != ZERO and not truth.stuck(symbol) and all(
-            self._able(venue, symbol)
-            for venue in VENUES
-            if truth.ours(venue, symbol) * net > ZERO
+        return (
+            net != ZERO
+            and not truth.stuck(symbol)
+            and all(
+                self._able(venue, symbol)
+                for venue in VENUES
+                if truth.ours(venue, symbol) * net > ZERO
+            )
         )
 
     def _busy(self, hedges: Sequence[Held]) -> list[str]:

@@ -5,7 +5,6 @@ What an order of ours traded is held against the size that its intent asked for,
 the engine has it: so it does not matter whether the venue filled too much or we signed too much.
 """
 
-from collections.abc import Iterable
 from decimal import Decimal
 
 from tests.simulation.oracles.parts import ZERO, Broken, Ledger, Sent, Stretches
@@ -82,10 +81,6 @@ class Overfilled:
         for over in self._untold.values():
             if not self._is_told(over):
                 self._broken(PROMISE, self._text(over))
-
-    def orders(self) -> Iterable[Sent]:
-        """Those that traded more than they were to and of which nobody was told yet."""
-        return self._untold.values()
 
     def _is_told(self, over: Sent) -> bool:
         alert = self._ledger.rows(_TOLD, hedge=over.hedge, order=over.order)

@@ -1,6 +1,6 @@
 """What the judges are given: committed rows, hedges that live, and seconds that count."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
@@ -41,7 +41,7 @@ class Held:
         return sum(self.booked, ZERO)
 
     def proven_empty(self, venue: str) -> bool:
-        """Whether the ledger proves that nothing of it is there: it was opened by us, and is off."""
+        """Whether the ledger proves that nothing of it is there, though it was opened by us."""
         at = VENUES.index(venue)
         return bool(self.orders) and not self.unsettled and self.booked[at] == ZERO
 
@@ -95,9 +95,6 @@ class Stretches:
     def __init__(self) -> None:
         self._known: dict[Hashable, tuple[float, float, bool]] = {}
 
-    def __contains__(self, key: Hashable) -> bool:
-        return key in self._known
-
     def seconds(self, key: Hashable, now_s: float, *, so: bool, counts: bool = True) -> float:
         """Seconds that counted since it came to be so; 0 where it is not so now."""
         if not so:
@@ -109,6 +106,6 @@ class Stretches:
         self._known[key] = (sum_s, now_s, counts)
         return sum_s
 
-    def keep(self, keys: set[Hashable]) -> None:
-        """Forget everything else."""
+    def keep(self, keys: Collection[Hashable]) -> None:
+        """Forget everything else: what is not looked at may be otherwise meanwhile."""
         self._known = {key: found for key, found in self._known.items() if key in keys}

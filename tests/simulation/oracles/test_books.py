@@ -73,7 +73,11 @@ def test_a_fill_is_booked_in_time():
 
 # -- more than asked -------------------------------------------------------------------------------
 
-TOLD = {"FROM alerts": [(1,)], "switch:venue": [(1,)], "SELECT id FROM hedges": [("eth-1",)]}
+TOLD: dict[str, Any] = {
+    "FROM alerts": [(1,)],
+    "switch:venue": [(1,)],
+    "SELECT id FROM hedges": [("eth-1",)],
+}
 
 
 def overfilled(seconds: float, traded: str, ledger: dict[str, Any]) -> list[str]:
@@ -140,9 +144,7 @@ class Truth:
         legs = Decimal(self.held[0]), Decimal(self.held[1])
         judge = Shown(lambda _: legs, lambda _: sum(legs, ZERO), self.status, rows, rows.note)
         for look in range(int(seconds // 5) + 1):
-            judge.look(
-                ["ETH"], look * 5.0, readable=not self.down, down=self.down, serves=True
-            )
+            judge.look(["ETH"], look * 5.0, readable=not self.down, down=self.down, serves=True)
         return sorted(set(rows.broken))
 
     def status(self) -> Status:

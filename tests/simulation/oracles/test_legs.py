@@ -107,6 +107,14 @@ def test_whom_a_hedge_waits_for_has_been_told():
     assert told_after(10, waits, {}, alone=False) == []
 
 
+def test_a_hedge_that_was_over_for_a_while_is_not_counted_meanwhile():
+    rows = Rows({"max(seq)": [(7,)]})
+    judge = Told(lambda _: True, rows, rows.note)
+    for at_s, hedges in ((0.0, [OPENING]), (10.0, []), (500.0, [OPENING]), (505.0, [OPENING])):
+        judge.look(hedges, at_s, serves=True)
+    assert rows.broken == []
+
+
 def test_an_alert_before_a_hedge_was_exposed_is_none():
     rows = Rows({"max(seq)": [(7,)]})
     asked: list[object] = []

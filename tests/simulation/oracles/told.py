@@ -3,8 +3,8 @@ The second half of promise 4, in the time in which a process serves: a person is
 
 The limit of a leg alone counts while both venues answer (``alarms.py``). A person is to be told
 also while one of them does not, wherever the ledger shows that a leg may stand alone: its booked
-fills are unequal, the end of an order is unknown, or the hedge is on its way somewhere. And a hedge that is escalated waits for a
-person, so one was told, whatever the venues do.
+fills are unequal, the end of an order is unknown, or the hedge is on its way somewhere. And a hedge
+that is escalated waits for a person, so one was told, whatever the venues do.
 """
 
 from collections.abc import Callable, Iterable
@@ -48,6 +48,8 @@ class Told:
         """Every hedge that is not over; ``serves``: a process runs and can write."""
         before, self._marks = self._marks, {}
         mark = None
+        hedges = tuple(hedges)
+        self._stretches.keep({key for h in hedges for key in (h.id, ("escalated", h.id))})
         for hedge in hedges:
             on_its_way = hedge.state not in CALM
             exposed = hedge.state != "planned" and (
@@ -56,7 +58,7 @@ class Told:
             if exposed:
                 if hedge.id not in before and mark is None:
                     mark = int(self._ledger.rows(_MARK)[0][0])
-                self._marks[hedge.id] = before[hedge.id] if hedge.id in before else mark or 0
+                self._marks[hedge.id] = before.get(hedge.id, mark or 0)
             self._exposed(hedge, now_s, so=exposed and self._alone(hedge.symbol), serves=serves)
             self._escalated(hedge, now_s, serves=serves)
 
