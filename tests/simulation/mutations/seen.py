@@ -13,6 +13,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (Ill.HALTED, Ill.DRY_LONG),
         intensity=6.0,
         hours=0.2,
+        seed=4,
     ),
     Mutant(
         "escalated-in-silence",
@@ -27,6 +28,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "4 told",
         (Ill.OUTAGE, Ill.OUTAGE_AIMED),
         hours=0.2,
+        seed=10,
     ),
     Mutant(
         "more-than-asked-is-fine",
@@ -53,7 +55,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "            size = ledger.leg_size(hedge.id, venue)\n",
         "7 shown",
         (Ill.MANUAL, Ill.LIQUIDATION),
-        hours=0.2,
+        hours=0.5,
+        seed=4,
     ),
     Mutant(
         "unknown-for-good",
@@ -63,6 +66,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "3 booked",
         (Ill.OUTAGE_AIMED,),
         hours=0.3,
+        seed=4,
     ),
     Mutant(
         "rollbacks-cool-down",
@@ -73,5 +77,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "4 held back",
         (Ill.MANUAL, Ill.LIQUIDATION),
         hours=0.3,
+        seed=6,
     ),
 )

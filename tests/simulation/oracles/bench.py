@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from adapters.sandbox.engine.types import TradeKind, TradeMade
+from adapters.sandbox.engine.types import PositionChanged, TradeKind, TradeMade
 from tests.simulation import ability
 from tests.simulation.exchange import HEDGED
 from tests.simulation.oracles.booked import Booked
@@ -44,7 +44,9 @@ class Seen:
         self.held_back = HeldBack(self._could_come_off, broken)
         self.shown = Shown(self._legs, world.truth.naked, self._status, oracle, broken)
         for venue in VENUES:
-            world.venues.exchange(venue).subscribe(self._event, TradeMade)
+            exchange = world.venues.exchange(venue)
+            exchange.subscribe(self._event, TradeMade)
+            exchange.subscribe(self._changed, PositionChanged)
 
     def watch(self) -> None:
         """Look from now on, until the world is over."""
@@ -75,6 +77,10 @@ class Seen:
             return  # somebody else's
         self.booked.traded(venue, trade.id, sent.order)
         self.overfilled.traded(venue, trade.client_id, trade.size)
+
+    def _changed(self, event: object) -> None:
+        if isinstance(event, PositionChanged):
+            self.shown.changed(event.position.symbol)
 
     def _look(self) -> None:
         world, now = self._world, now_s()

@@ -14,13 +14,16 @@ from typing import Any
 from tests.simulation.oracles.parts import VENUES, ZERO, Broken, Ledger, Stretches
 
 PROMISE = "7 shown"
-STABLE_S = 60.0
+STABLE_S = 35.0
 """
-Seconds in which a process serves, both venues can be read and a market stays as it is: two regular
-reconciliations, with the looks of the second one that have to agree.
+Seconds in which a process serves, both venues can be read and a market stays as it is: a regular
+reconciliation, of which one begins every 30 s, and 5 s by which what it reads may be late.
 """
 DOWN_S = 60.0
-"""A venue that has not answered for so long is said to be in doubt: the same."""
+"""
+A venue that has not answered for so long is said to be in doubt, or its legs to be unread: two
+regular reconciliations.
+"""
 AGAIN_S = 60.0
 AT_REST = frozenset({"open"})
 
@@ -72,8 +75,7 @@ class Shown:
         self._broken = broken
         self._stretches = Stretches()
         self._was: dict[str, Legs] = {}
-        self._marks: dict[str, int] = {}
-        self._mark = 0  # the last alert at the look before
+        self._marks: dict[str, int] = {}  # the last alert before a market became as it is
         self._due: dict[str, float] = {}
         self.asked = 0
 
@@ -101,13 +103,15 @@ class Shown:
                 self._judge(symbol, shown)
             for venue in silent:
                 self._judge_silence(venue, shown)
-        self._mark = int(self._ledger.rows(_MARK)[0][0])
+
+    def changed(self, symbol: str) -> None:
+        """A position on a market is another one: what was said of it before is no word about it."""
+        self._marks[symbol] = int(self._ledger.rows(_MARK)[0][0])
 
     def _is_due(self, symbol: str, now_s: float, *, readable: bool) -> bool:
         legs = self._legs(symbol)
         if self._was.get(symbol) != legs:
             self._was[symbol] = legs
-            self._marks[symbol] = self._mark
             self._stretches.seconds(symbol, now_s, so=False)
             self._due.pop(symbol, None)
         stable_s = self._stretches.seconds(symbol, now_s, so=True, counts=readable)
@@ -160,4 +164,4 @@ class Shown:
             return True
         if self._ledger.rows(_UNSETTLED, symbol=symbol) and state not in AT_REST:
             return True
-        return bool(self._ledger.rows(_SAID, mark=self._marks[symbol], symbol=symbol))
+        return bool(self._ledger.rows(_SAID, mark=self._marks.get(symbol, 0), symbol=symbol))
