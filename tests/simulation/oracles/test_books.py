@@ -152,6 +152,7 @@ class Truth:
 
 
 LONG_S = shown.STABLE_S + 10
+PAST_S = shown.DOWN_S + 10
 
 
 def test_legs_shown_are_legs_held():
@@ -183,9 +184,9 @@ def test_a_doubt_that_is_said_is_no_lie(doubt: dict[str, Any]):
 
 
 def test_a_venue_that_is_silent_is_not_called_agreeing():
-    assert Truth(down=("x10",)).watched_for(LONG_S) == ["7 shown"]
-    assert Truth(down=("x10",), in_doubt=frozenset({"x10"})).watched_for(LONG_S) == []
+    assert Truth(down=("x10",)).watched_for(PAST_S) == ["7 shown"]
+    assert Truth(down=("x10",), in_doubt=frozenset({"x10"})).watched_for(PAST_S) == []
     unread = {**ROW, "unread": "the leg on x10 was last read at 21:00"}
-    assert Truth(down=("x10",), row=unread).watched_for(LONG_S) == []
-    assert Truth(down=("x10",), row={**ROW, "state": "closing"}).watched_for(LONG_S) == []
+    assert Truth(down=("x10",), row=unread).watched_for(PAST_S) == []
+    assert Truth(down=("x10",), row={**ROW, "state": "closing"}).watched_for(PAST_S) == []
     assert Truth(down=("x10",)).watched_for(shown.DOWN_S) == []

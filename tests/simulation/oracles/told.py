@@ -27,8 +27,8 @@ _TOLD = """
 """
 _ESCALATION = """
     SELECT 1 FROM alerts WHERE hedge_id = :hedge AND julianday(at) >= (
-        SELECT julianday(max(at)) - :apart_s / 86400.0 FROM events
-        WHERE hedge_id = :hedge AND to_state = 'escalated'
+        SELECT julianday(at) - :apart_s / 86400.0 FROM events
+        WHERE hedge_id = :hedge AND to_state = 'escalated' ORDER BY seq DESC LIMIT 1
     )
     LIMIT 1
 """
