@@ -15,7 +15,7 @@ from math import floor
 from adapters.sandbox.clock import http_date
 from tests.simulation import ability, daemon, nemesis
 from tests.simulation.exchange import Venues
-from tests.simulation.faults import AIMED, BEYOND, UNREADABLE, Chance, Ill, drawn
+from tests.simulation.faults import AIMED, BEYOND, Chance, Ill, drawn
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
 from tests.simulation.oracles.bench import Seen
@@ -116,13 +116,13 @@ class World:
         self.oracle = Oracle(path, self.venues, dedicated=self.dedicated, beyond=self.plan.beyond)
         self.lasting: dict[tuple[Ill, str], Callable[[], None]] = {}
         self.truth = Truth(
-            self.venues, Availability(self.is_up), partial(ability.able, self), self.honest,
+            self.venues, Availability(self.is_up), partial(ability.able, self), self._is_true,
             self.oracle.ended, self.oracle.began,
         )  # fmt: skip
         self.oracle.truth = self.truth
+        self.seen = self.oracle.seen = Seen(self)
         self.truth.watch()
         self.chance.busy = self.oracle.busy
-        self.oracle.seen = self.seen = Seen(self)
 
     # -- what happens in it -----------------------------------------------------------------
 
@@ -140,22 +140,7 @@ class World:
         running = any(p.alive and p.stalled_until_s <= now for p in self.processes[-1:])
         return running and not self.outages
 
-    def serves(self) -> bool:
-        """Whether a daemon is at its work and can write."""
-        process = self.processes[-1] if self.processes else None
-        return (
-            process is not None
-            and process.alive
-            and process.serves
-            and process.stalled_until_s <= now_s()
-            and self._disk_trouble is None
-        )
-
-    def readable(self) -> bool:
-        """Whether nothing that lasts changes or withholds what venues and ledger tell."""
-        return not any(ill in UNREADABLE for ill, _ in self.lasting)
-
-    def honest(self) -> bool:
+    def _is_true(self) -> bool:
         """Whether every venue keeps what it declares."""
         return not any(ill in BEYOND for ill, _ in self.lasting)
 

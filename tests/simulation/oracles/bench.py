@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from adapters.sandbox.engine.types import PositionChanged, TradeKind, TradeMade
 from tests.simulation import ability
 from tests.simulation.exchange import HEDGED
+from tests.simulation.faults import NO_LEDGER, UNREADABLE, Ill
 from tests.simulation.oracles.booked import Booked
 from tests.simulation.oracles.heldback import HeldBack
 from tests.simulation.oracles.ids import Ids
@@ -88,20 +89,37 @@ class Seen:
             return
         world.loop.after(LOOK_S, self._look)
         hedges = live(world.oracle)
-        serves = world.serves()
-        available = serves and not world.outages
-        readable = available and world.readable()
+        serves, down = self._serves(), tuple(world.outages)
+        available = serves and world.is_up()
+        readable = available and not self._lasts(UNREADABLE)
         self.not_broken.look(hedges, now)
         self.told.look(hedges, now, serves=serves)
         self.overfilled.look(now, available=available)
-        self.booked.look(now, counts=readable and world.honest())
-        self.held_back.look(HEDGED, hedges, now, serves=serves, down=world.outages)
-        down = world.outages if hedges else ()
-        self.shown.look(self._busy(hedges), now, readable=readable, down=down, serves=serves)
+        self.booked.look(now, counts=readable)
+        self.held_back.look(HEDGED, hedges, now, serves=serves, up=world.is_up(), down=down)
+        silent = down if hedges else ()
+        self.shown.look(self._busy(hedges), now, readable=readable, down=silent, serves=serves)
 
     def finish(self) -> None:
         """The world is at rest."""
         self.overfilled.finish()
+
+    # -- what counts ------------------------------------------------------------------------
+
+    def _serves(self) -> bool:
+        """Whether a daemon is at its work and can write."""
+        process = self._world.processes[-1] if self._world.processes else None
+        return (
+            process is not None
+            and process.alive
+            and process.serves
+            and process.stalled_until_s <= now_s()
+            and self._world.trouble() is None
+            and not self._lasts(NO_LEDGER)
+        )
+
+    def _lasts(self, ills: frozenset[Ill]) -> bool:
+        return any(ill in ills for ill, _ in self._world.lasting)
 
     # -- the truth --------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ goes for the time in which both venues answer, and for that in which the other o
 the ledger proves that nothing of the hedge is there: nobody has to be asked then.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from tests.simulation.oracles.parts import Broken, Held, Sent, Stretches
 
@@ -36,16 +36,20 @@ class HeldBack:
 
     def look(
         self, symbols: Iterable[str], hedges: Iterable[Held], now_s: float, *, serves: bool,
-        down: Iterable[str],
+        up: bool, down: Sequence[str],
     ) -> None:  # fmt: skip
-        """Every market; ``serves``: a process runs and can write; ``down`` do not answer."""
+        """
+        Every market; ``serves``: a process runs and can write; ``up``: both venues answer, else
+        those of ``down`` do not.
+        """
         on = {hedge.symbol: hedge for hedge in hedges}
         for symbol in symbols:
             hedge = on.get(symbol)
             if not self._alone(symbol) or (hedge is not None and hedge.unsettled):
                 self._end(symbol, now_s)
                 continue
-            counts = serves and all(hedge is not None and hedge.proven_empty(v) for v in down)
+            alone = hedge is not None and bool(down) and all(map(hedge.proven_empty, down))
+            counts = serves and (up or alone)
             waits_s = self._stretches.seconds(symbol, now_s, so=True, counts=counts)
             self._longest[symbol] = waits_s
             if waits_s > BOUND_S:

@@ -148,7 +148,7 @@ def held_back(
     for look in range(int(seconds // 5) + 1):
         if sent_at_s == look * 5.0:
             judge.sent(CLOSE, sent_at_s)
-        judge.look(["ETH"], [hedge], look * 5.0, serves=serves, down=down)
+        judge.look(["ETH"], [hedge], look * 5.0, serves=serves, up=not down, down=down)
     return sorted(set(rows.broken))
 
 
