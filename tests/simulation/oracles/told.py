@@ -15,7 +15,7 @@ from tests.simulation.oracles.parts import ZERO, Broken, Held, Ledger, Stretches
 PROMISE = "4 told"
 ESCALATED_S = 15.0  # a person is told before a hedge is said to wait for one
 CALM = frozenset({"planned", "open"})
-APART_S = 5.0  # between the alert and the transition, of which the alert is the first
+APART_S = 15.0  # between the alert and the transition: a process may stand still for 8 s
 
 _MARK = "SELECT coalesce(max(seq), 0) FROM alerts"
 _TOLD = """
