@@ -6,7 +6,7 @@ at once, anything else waits for the read lag or for a second source (reliabilit
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -40,14 +40,31 @@ class _Leg:
     """
     One leg: its size, its market's rules, what speaks against it, if others are there.
 
-    ``unread`` is why it could not be read.
+    ``unread`` is why it could not be read; its rules are None where it is ZERO and they are not
+    known either.
     """
 
+    venue: VenueId
     size: Decimal
-    rules: Instrument
+    rules: Instrument | None
     doubt: str = ""
     beside: bool = False
     unread: VenueError | None = None
+
+
+def _rules(leg: _Leg, other: _Leg) -> Instrument:
+    """
+    The rules of a leg; where nothing is there and they are not known, those of the other one.
+
+    Raises:
+        VenueError: neither are known.
+    """
+    if leg.rules is not None:
+        return leg.rules
+    if other.rules is None:
+        assert leg.unread is not None
+        raise leg.unread
+    return replace(other.rules, venue=leg.venue)
 
 
 class _Same:
@@ -104,7 +121,8 @@ class LegReader:
         A venue that does not answer does not keep the other leg standing alone, where our own
         record proves that it holds nothing of this hedge (reliability.md §2.3, park policy).
         The leg that our last order provably took off as a whole is ``gone`` and not read: the
-        other one is alone now and does not wait for a reading that is late.
+        other one is alone now and does not wait for a reading that is late. Neither does it wait
+        for the rules of a market on which nothing is to be rounded.
 
         Raises:
             VenueError: a venue could not be read; its leg is unknown.
@@ -117,29 +135,44 @@ class LegReader:
         return Legs(
             a=a.size,
             b=b.size,
-            rules_a=a.rules,
-            rules_b=b.rules,
-            doubts={leg.rules.venue: leg.doubt for leg in looks if leg.doubt},
+            rules_a=_rules(a, b),
+            rules_b=_rules(b, a),
+            doubts={leg.venue: leg.doubt for leg in looks if leg.doubt},
             unread=a.unread or b.unread,
-            beside=frozenset(leg.rules.venue for leg in looks if leg.beside),
+            beside=frozenset(leg.venue for leg in looks if leg.beside),
             clips=frozenset(
                 v for v in hedge.venues if self._venues[v].capabilities.clips_reduce_only
             ),
         )
 
     async def _leg(self, hedge: Hedge, venue: VenueId) -> _Leg:
-        rules = await self._facts.reducing(venue, hedge.symbol)
+        try:
+            rules = await self._reducing(hedge, venue)
+        except VenueError as error:
+            if not proven_empty(self._store, hedge.id, venue):
+                raise
+            return _Leg(venue, ZERO, None, unread=error)
         try:
             position, doubt = await self._settled(hedge, venue)
         except VenueError as error:
             size = await self._known(hedge, venue)
             if size is None:
                 raise
-            return _Leg(size, rules, unread=error)
+            return _Leg(venue, size, rules, unread=error)
         size = ours(
             position.size, own_size(self._store, hedge.id, venue), dedicated=self._dedicated
         )
-        return _Leg(size, rules, doubt=doubt, beside=position.size != size)
+        return _Leg(venue, size, rules, doubt=doubt, beside=position.size != size)
+
+    async def _reducing(self, hedge: Hedge, venue: VenueId) -> Instrument:
+        """The rules of a leg's market; asked for in passing where nothing of ours is there."""
+
+        async def ask() -> Instrument:
+            return await self._facts.reducing(venue, hedge.symbol)
+
+        if proven_empty(self._store, hedge.id, venue):
+            return await once(ask, venue, limit_s=IN_PASSING_S)
+        return await ask()
 
     async def _known(self, hedge: Hedge, venue: VenueId) -> Decimal | None:
         """
@@ -157,7 +190,7 @@ class LegReader:
 
     async def _gone(self, hedge: Hedge, venue: VenueId) -> _Leg:
         rules = await self._facts.reducing(venue, hedge.symbol)
-        return _Leg(ZERO, rules)
+        return _Leg(venue, ZERO, rules)
 
     async def _settled(self, hedge: Hedge, venue: VenueId) -> tuple[Position, str]:
         """

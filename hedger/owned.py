@@ -7,6 +7,7 @@ the account prove it, the part is gone for good: what appears there later is the
 fills would have room for it. So a leg is what our fills make, less what was taken.
 """
 
+from datetime import datetime
 from decimal import Decimal
 
 from loguru import logger
@@ -17,6 +18,7 @@ from hedger.domain.market import Position
 from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Purpose
 from hedger.ledger import lost
+from hedger.ledger.reader import Reader
 from hedger.ledger.records import lost_key, taken_key
 from hedger.ledger.store import Store
 
@@ -44,7 +46,7 @@ def shrunk(read: Decimal, own: Decimal) -> bool:
     return own != ZERO and (read * own <= ZERO or abs(read) < abs(own))
 
 
-def own_size(store: Store, hedge: HedgeId, venue: VenueId) -> Decimal:
+def own_size(store: Reader, hedge: HedgeId, venue: VenueId) -> Decimal:
     """
     What our fills make of a leg, less what was taken from it or forgotten, in signed coins.
 
@@ -82,12 +84,12 @@ def untouched(store: Store, hedge: Hedge) -> bool:
     return not any(order.filled_size for order in closed)
 
 
-def taken(store: Store, hedge: HedgeId, venue: VenueId) -> Decimal:
+def taken(store: Reader, hedge: HedgeId, venue: VenueId) -> Decimal:
     """What somebody else took off a leg, as the part of our fills that is gone; signed coins."""
     return Decimal(store.meta(taken_key(hedge, venue)) or 0)
 
 
-def forgotten(store: Store, hedge: HedgeId, venue: VenueId) -> Decimal:
+def forgotten(store: Reader, hedge: HedgeId, venue: VenueId) -> Decimal:
     """What a venue no longer knows of a leg, as the part of our fills that is gone."""
     return lost.size_in(store.meta(lost_key(hedge, venue)))
 
@@ -114,7 +116,7 @@ def note_taken(store: Store, hedge: Hedge, position: Position) -> None:
     store.set_meta(taken_key(hedge.id, venue), plain(gone + taken(store, hedge.id, venue)))
 
 
-def unclear(store: Store, hedge: Hedge, venue: VenueId, read: Decimal) -> str | None:
+def unclear(store: Reader, hedge: Hedge, venue: VenueId, read: Decimal) -> str | None:
     """Why it cannot be told whose a position is, in words; None where it can."""
     gone = taken(store, hedge.id, venue)
     own = own_size(store, hedge.id, venue)
@@ -148,11 +150,24 @@ def tell_unaccounted(store: Store, hedge: Hedge) -> None:
         store.alert(text, hedge=hedge.id)
 
 
-def seen_size(store: Store, hedge: Hedge, venue: VenueId, *, dedicated: bool) -> Decimal:
+def seen_size(store: Reader, hedge: Hedge, venue: VenueId, *, dedicated: bool) -> Decimal:
     """The latest reading of a leg, as far as it is ours; our fills where they are newer."""
     booked = own_size(store, hedge.id, venue)
     look = store.last_observation(venue, hedge.symbol)
-    changed_at = max(
+    if look is None or look.read_started_at <= _changed_at(store, hedge, venue):
+        return booked
+    return ours(look.size, booked, dedicated=dedicated)
+
+
+def known_at(store: Reader, hedge: Hedge, venue: VenueId) -> datetime:
+    """When a leg was last read, or an order of ours there ended."""
+    look = store.last_observation(venue, hedge.symbol)
+    changed_at = _changed_at(store, hedge, venue)
+    return changed_at if look is None else max(changed_at, look.read_started_at)
+
+
+def _changed_at(store: Reader, hedge: Hedge, venue: VenueId) -> datetime:
+    return max(
         (
             record.done_at or record.prepared_at
             for record in store.orders_of(hedge.id)
@@ -160,6 +175,3 @@ def seen_size(store: Store, hedge: Hedge, venue: VenueId, *, dedicated: bool) ->
         ),
         default=hedge.created_at,
     )
-    if look is None or look.read_started_at <= changed_at:
-        return booked
-    return ours(look.size, booked, dedicated=dedicated)

@@ -6,7 +6,8 @@ The daemon writes it after every reconciliation; reading needs no daemon and no 
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from hedger import switches, unitcheck
 from hedger.clock import Clock
@@ -15,16 +16,20 @@ from hedger.common.words import instant
 from hedger.domain.ability import Can
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId
+from hedger.domain.money import plain
 from hedger.execution import stands
 from hedger.guard import STOP
 from hedger.holdingwatch import KEY as HOLDING
 from hedger.ledger.reader import Reader
 from hedger.ledger.store import Store
 from hedger.nakedwatch import DOUBT
+from hedger.owned import known_at, seen_size, unclear
 from hedger.reconciler import Report
 
 BLOCKED = "blocked_markets"
 ALERTS_SHOWN = 5
+UNREAD_S: Final = 60.0
+"""Two regular reconciliations (``jobs.reconcile``): what was read before may be otherwise."""
 BY_RATES = ("stay_usd", "break_even_h", "naive_apy")
 """What of a hedge's worth is made of rates; leaving costs what the books and the fees say."""
 
@@ -84,6 +89,45 @@ def standing(ledger: Reader) -> Mapping[str, Any]:
         ],
         "alerts_in_all": ledger.stats().alerts,
     }
+
+
+def held(ledger: Reader, now: datetime, *, dedicated: bool) -> dict[str, dict[str, Any]]:
+    """
+    What each leg of a hedge that is not over holds in signed coins, by the hedge's id.
+
+    ``size_a`` and ``size_b`` are what was read last, as far as it is ours, or what our fills make
+    where they are younger. ``fills_a`` and ``fills_b`` are our fills; ``differs`` says in words
+    where a leg is otherwise, and where it cannot be told whose a position is (None: nowhere).
+    ``unread`` says which legs have not been read for so long that they may be otherwise by now.
+    """
+    found = {}
+    for hedge in ledger.live():
+        row: dict[str, Any] = {}
+        told, unread = [], []
+        for leg, venue in zip("ab", hedge.venues, strict=True):
+            size = seen_size(ledger, hedge, venue, dedicated=dedicated)
+            fills = ledger.leg_size(hedge.id, venue)
+            row |= {f"size_{leg}": plain(size), f"fills_{leg}": plain(fills)}
+            known = known_at(ledger, hedge, venue)
+            if (now - known).total_seconds() > UNREAD_S:
+                unread.append(
+                    f"the leg of hedge {hedge.id} on {venue} was last read at"
+                    f" {instant(known.isoformat())}: it may hold something else by now"
+                )
+            look = ledger.last_observation(venue, hedge.symbol)
+            whose = None
+            if look is not None and not dedicated:
+                whose = unclear(ledger, hedge, venue, look.size)
+            if whose is not None:
+                told.append(whose)
+            elif size != fills:
+                told.append(
+                    f"{venue} holds {plain(size)} {hedge.symbol} of hedge {hedge.id},"
+                    f" our fills there make {plain(fills)}"
+                )
+        row |= {"differs": "; ".join(told) or None, "unread": "; ".join(unread) or None}
+        found[str(hedge.id)] = row
+    return found
 
 
 def worth(ledger: Reader) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ rows come straight from SQLite, without SQLAlchemy and without being gathered: a
 import contextlib
 import itertools
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -21,7 +22,7 @@ from hedger.ledger import sqlite
 from hedger.ledger.records import REVISION
 from hedger.ledger.text import sum_texts
 
-__all__ = ["KINDS", "Filters", "columns", "json_array", "rows"]
+__all__ = ["KINDS", "Filters", "answers", "columns", "json_array", "rows"]
 
 BATCH = 500
 
@@ -38,6 +39,20 @@ def rows(path: Path, kind: str, filters: Filters | None = None) -> Iterator[dict
     sql, values = compose(asked, filters or Filters())
     sqlite.check_revision(path, REVISION)
     return _answer(path, asked, sql, values)
+
+
+def answers(
+    connection: sqlite3.Connection, kind: str, filters: Filters | None = None
+) -> Iterator[dict[str, Any]]:
+    """
+    The same over a connection that is open already; nothing is asked about its version.
+
+    Raises:
+        UsageError: there is no such kind, or a filter does not apply to it.
+    """
+    asked = _kind(kind)
+    sql, values = compose(asked, filters or Filters())
+    return _rows(connection, asked, sql, values)
 
 
 def columns(kind: str) -> tuple[str, ...]:
@@ -72,11 +87,17 @@ def _kind(name: str) -> Kind:
 
 
 def _answer(path: Path, kind: Kind, sql: str, values: list[Any]) -> Iterator[dict[str, Any]]:
-    keys, finish = tuple(kind.columns), FINISH.get(kind.name, _as_it_is)
     with contextlib.closing(sqlite.connect(path, readonly=True)) as connection:
-        for row in sqlite.rows(connection, sql, values):
-            # the sort key at the end of the row has no name and is left out
-            yield finish(dict(zip(keys, row, strict=False)))
+        yield from _rows(connection, kind, sql, values)
+
+
+def _rows(
+    connection: sqlite3.Connection, kind: Kind, sql: str, values: list[Any]
+) -> Iterator[dict[str, Any]]:
+    keys, finish = tuple(kind.columns), FINISH.get(kind.name, _as_it_is)
+    for row in sqlite.rows(connection, sql, values):
+        # the sort key at the end of the row has no name and is left out
+        yield finish(dict(zip(keys, row, strict=False)))
 
 
 def _as_it_is(row: dict[str, Any]) -> dict[str, Any]:

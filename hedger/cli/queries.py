@@ -79,8 +79,11 @@ def status(*, output: Format, config: Path | None, verbose: bool) -> int:
     in_use = ledgercheck.in_use(session)
     if in_use["trouble"] is not None:
         return ledgercheck.show(session, in_use, output)
-    worth = _worth(session)
-    hedges = [{**row, **worth.get(row["id"], UNVALUED)} for row in _unfinished(session)]
+    worth, held = _worth(session), _held(session)
+    hedges = [
+        {**row, **held.get(row["id"], {}), **worth.get(row["id"], UNVALUED)}
+        for row in _unfinished(session)
+    ]
     lanes = list(_lanes(session))
     found = _standing(session)
     recovery = _recovery(session)
@@ -104,7 +107,8 @@ def status(*, output: Format, config: Path | None, verbose: bool) -> int:
         emit(rows, output, empty="no hedge is open", shown=columns.HELD)
         if lanes:
             emit(lanes, output, empty="", shown=columns.AUDIT["lanes"])
-        told = recovered.sentences(recovery)
+        told = [*recovered.sentences(recovery)]
+        told += [row[key] for row in hedges for key in ("differs", "unread") if row.get(key)]
         for line in [*told, *_lane_sentences(lanes), *_sentences(found)]:
             say(line)
         if session.home.kill_file.exists():
@@ -123,6 +127,19 @@ def _worth(session: Session) -> dict[str, dict[str, Any]]:
 
     with open_store(session.home.ledger, SystemClock(), readonly=True) as ledger:
         return worth(ledger)
+
+
+def _held(session: Session) -> dict[str, dict[str, Any]]:
+    """What the legs hold by what was read last, by the hedge's id."""
+    if not session.home.ledger.exists():
+        return {}
+    from hedger.clock import SystemClock
+    from hedger.ledger.store import open_store
+    from hedger.standing import held
+
+    with open_store(session.home.ledger, SystemClock(), readonly=True) as ledger:
+        dedicated = session.settings.account.dedicated
+        return held(ledger, SystemClock().now(), dedicated=dedicated)
 
 
 def _standing(session: Session) -> dict[str, Any]:

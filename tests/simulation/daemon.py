@@ -135,6 +135,7 @@ async def _serve(world: "World", process: Process, trader: Trader) -> None:
     async with asyncio.TaskGroup() as group:
         jobs = [(name, getattr(daemon, name)) for name in JOBS]
         group.create_task(_job(world, process, daemon, *jobs[0]))
+        process.serves = True
         await _recovered(world, process, trader)
         for name, job in jobs[1:]:
             group.create_task(_job(world, process, daemon, name, job))
@@ -151,7 +152,7 @@ async def _recovered(world: "World", process: Process, trader: Trader) -> None:
     await trader.recover(_unheard)
     if world.processes[-1] is process and world.trouble() is None:
         world.oracle.recovered()
-    trader.situation.note(await trader.reconciler.run())
+    await trader.hold_against_accounts()
     world.recovering = None
 
 

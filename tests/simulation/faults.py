@@ -182,6 +182,16 @@ BEYOND: frozenset[Ill] = frozenset(
 )
 """Outside of what a venue declares: told apart, alarmed, and bounded once it is true again."""
 
+NO_LEDGER: frozenset[Ill] = frozenset(
+    {Ill.LEDGER_GONE, Ill.LEDGER_REPLACED, Ill.LEDGER_RESTORED, Ill.LEDGER_DAMAGED}
+)
+"""While one of them lasts, nothing can be told in the ledger."""
+
+UNREADABLE: frozenset[Ill] = (
+    BEYOND | NO_LEDGER | {Ill.KEY_REVOKED, Ill.HOSTILE, Ill.ENDPOINT_DOWN, Ill.BANNED}
+)
+"""While one of them lasts, a venue or the ledger does not tell what is so."""
+
 BEYOND_SHARE = 0.14
 BEYOND_AT_ONCE = 3
 

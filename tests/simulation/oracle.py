@@ -18,6 +18,7 @@ from tests.simulation import books
 from tests.simulation.alarms import Alarms
 from tests.simulation.exchange import MARKETS, Venues
 from tests.simulation.lanefacts import LaneWatch
+from tests.simulation.oracles.bench import Seen
 from tests.simulation.process import Process, now_s
 from tests.simulation.store import laid_down, reading
 from tests.simulation.truth import Span, Truth
@@ -44,6 +45,7 @@ class Oracle:
     def __init__(self, path: Path, venues: Venues, *, dedicated: bool, beyond: bool) -> None:
         self.violations: list[Violation] = []
         self.truth: Truth
+        self.seen: Seen
         self.lanes = LaneWatch(venues, self._available_s)
         self._path = path
         self._venues = venues
@@ -129,6 +131,7 @@ class Oracle:
             self.broken("1 intent first", f"{venue} {client_id} is not what was intended")
         else:
             self._intents[venue, client_id] = (row[1], row[2], row[3])
+        self.seen.sent(venue, client_id, payload)
 
     def _second_leg(self, info: dict[str, Any]) -> None:
         """Leg B is never larger than what leg A truly holds when it is sent."""
@@ -214,6 +217,10 @@ class Oracle:
         row = self._conn.execute(query, values).fetchone()
         return None if row is None else row[0]
 
+    def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+        """Everything that answers a query."""
+        return self._conn.execute(query, values).fetchall()
+
     def ended(self, span: Span) -> None:
         """
         A market is hedged again. Beyond what a venue declares, an alarm is all that is owed.
@@ -264,6 +271,7 @@ class Oracle:
     def finish(self) -> None:
         """Hold the ledger against the venues, order by order."""
         self.lanes.finish()
+        self.seen.finish()
         stuck = self._conn.execute(
             "SELECT id, symbol, state, reason FROM hedges"
             " WHERE state NOT IN ('refused','closed_flat','closed')"

@@ -28,6 +28,7 @@ class Process:
         at_death: what is done when it is killed.
         skew_s: how far this machine's wall clock is off, in seconds.
         stalled_until_s: loop time before which it does not run on.
+        serves: whether its daemon has come so far that its jobs run.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Process:
         self.alive = True
         self.skew_s = skew_s
         self.stalled_until_s = 0.0
+        self.serves = False
         self.dead: asyncio.Event = asyncio.Event()
         self.at_death: list[Callable[[], None]] = []
         self.on_death: Callable[[Process], None] | None = None

@@ -39,6 +39,7 @@ PROMISES = (
     "4 no leg alone for longer than allowed, and a person is alerted",
     "5 after any death everything comes to rest",
     "6 nothing flips, and nothing that is not ours is touched",
+    "7 what a person is shown is so, or its doubt is said",
 )
 """What the first digit of a violation stands for (the issue's list)."""
 

@@ -32,6 +32,7 @@ async def _day(world: World) -> None:
     """A usual day: trade with everything on, then let it come to rest."""
     loop = asyncio.get_running_loop()
     tasks = [loop.create_task(world.live()), loop.create_task(nemesis.run(world))]
+    world.seen.watch()
     await world.day()
     world.story_boundaries = world.passed
     await _rest(world)

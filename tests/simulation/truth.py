@@ -181,6 +181,10 @@ class Truth:
         began = self._since.get(symbol)
         return None if began is None else self._look_on(symbol)[0] - began[1]
 
+    def stands_alone(self, symbol: str) -> bool:
+        """Whether a span goes on now."""
+        return symbol in self._since
+
     def longest_open_s(self) -> float:
         """Available seconds of the longest span that goes on now."""
         return max((self.open_s(symbol) or 0.0 for symbol in self._since), default=0.0)

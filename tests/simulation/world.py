@@ -18,6 +18,7 @@ from tests.simulation.exchange import Venues
 from tests.simulation.faults import AIMED, BEYOND, Chance, Ill, drawn
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
+from tests.simulation.oracles.bench import Seen
 from tests.simulation.process import Process, now_s, running
 from tests.simulation.setup import Setup
 from tests.simulation.store import Engines, cut_power
@@ -119,6 +120,7 @@ class World:
             self.oracle.ended, self.oracle.began,
         )  # fmt: skip
         self.oracle.truth = self.truth
+        self.seen = self.oracle.seen = Seen(self)
         self.truth.watch()
         self.chance.busy = self.oracle.busy
 

@@ -1,5 +1,82 @@
 """Breaks that only the oracles of what a person is owed can see."""
 
+from tests.simulation.faults import Ill
 from tests.simulation.mutations.model import Mutant
 
-MUTANTS: tuple[Mutant, ...] = ()
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "exit-without-a-proof",
+        "hedger/execution/exitdoor.py",
+        "        proof = await self.prove(hedge)\n        if proof.can is Can.YES:\n",
+        "        proof = await self.prove(hedge)\n        if proof.can in Can:\n",
+        "4 not broken",
+        (Ill.HALTED, Ill.DRY_LONG),
+        intensity=6.0,
+        hours=0.2,
+        seed=4,
+    ),
+    Mutant(
+        "escalated-in-silence",
+        "hedger/rollback.py",
+        "        self._store.alert(\n"
+        '            f"hedge {hedge.id} on {hedge.symbol} could not be brought to'
+        ' {hedge.target}: {why}"\n'
+        '            f"{self._alone(hedge)}",\n'
+        "            hedge=hedge.id,\n"
+        "        )\n",
+        "",
+        "4 told",
+        (Ill.OUTAGE, Ill.OUTAGE_AIMED),
+        hours=0.2,
+        seed=10,
+    ),
+    Mutant(
+        "more-than-asked-is-fine",
+        "hedger/monitoring/drift.py",
+        "    if outcome.size > order.size:\n",
+        "    if outcome.size > order.size * 9:\n",
+        "3 more than asked",
+        (Ill.OVERFILL,),
+        hours=0.2,
+    ),
+    Mutant(
+        "a-start-taken-twice",
+        "hedger/ledger/starts.py",
+        "max(minutes, age_of(before) + 1)",
+        "max(minutes, age_of(before))",
+        "2 ids",
+        (Ill.KILL,),
+        hours=0.1,
+    ),
+    Mutant(
+        "status-by-our-fills",
+        "hedger/standing.py",
+        "            size = seen_size(ledger, hedge, venue, dedicated=dedicated)\n",
+        "            size = ledger.leg_size(hedge.id, venue)\n",
+        "7 shown",
+        (Ill.MANUAL, Ill.LIQUIDATION),
+        hours=0.5,
+        seed=4,
+    ),
+    Mutant(
+        "unknown-for-good",
+        "hedger/dispatcher.py",
+        "        open_now = self._store.open_intents(hedge)\n",
+        "        open_now = [] if limit_s else self._store.open_intents(hedge)\n",
+        "3 booked",
+        (Ill.OUTAGE_AIMED,),
+        hours=0.3,
+        seed=4,
+    ),
+    Mutant(
+        "rollbacks-cool-down",
+        "hedger/reconciler.py",
+        "            if hedge.state is State.OPEN:\n                self._cool(hedge)\n",
+        "            if hedge.state is State.OPEN and hedge.symbol not in self._cooling():\n"
+        "                self._cool(hedge)\n",
+        "4 held back",
+        (Ill.MANUAL, Ill.LIQUIDATION),
+        hours=0.3,
+        seed=6,
+    ),
+)

@@ -1,0 +1,70 @@
+"""
+Promise 4, before it begins: a hedge whose legs match is safe, and is not broken for nothing.
+
+The first order that reduces it ends that. So when it leaves, the other venue has to have been able
+to take its own order a moment ago: within what may lie between a proof and the order that it is
+for (a key that was proven holds for a minute), and the time by which a reading may be late. An
+exit before a liquidation and one that a person insists on ask for no such proof.
+"""
+
+from collections.abc import Callable, Iterable
+
+from tests.simulation.oracles.parts import VENUES, Broken, Held, Ledger, Sent
+
+PROMISE = "4 not broken"
+PROVEN_S = 60.0
+READ_LAG_S = 5.0  # what both venues declare
+_EXEMPT = "SELECT 1 FROM meta WHERE key = 'exit_exempt:' || :hedge AND value <> ''"
+_REDUCED = (
+    "SELECT 1 FROM orders WHERE hedge_id = :hedge AND purpose <> 'open' AND id <> :order"
+    " AND filled_size <> '0'"
+)
+
+
+class NotBroken:
+    """
+    ``able`` says whether a venue would take a reducing order now, ``matched`` whether both legs
+    are there and equal, by the engines.
+    """
+
+    def __init__(
+        self,
+        able: Callable[[str, str], bool],
+        matched: Callable[[str], bool],
+        ledger: Ledger,
+        broken: Broken,
+    ) -> None:
+        self._able = able
+        self._matched = matched
+        self._ledger = ledger
+        self._broken = broken
+        self._able_s: dict[tuple[str, str], float] = {}  # when it was last seen to be able
+
+    def look(self, hedges: Iterable[Held], now_s: float) -> None:
+        """Note which venues are able now."""
+        for symbol in {hedge.symbol: None for hedge in hedges}:
+            self._look(symbol, now_s)
+
+    def _look(self, symbol: str, now_s: float) -> None:
+        for venue in VENUES:
+            if (venue, symbol) not in self._able_s or self._able(venue, symbol):
+                self._able_s[venue, symbol] = now_s
+
+    def sent(self, sent: Sent, now_s: float) -> None:
+        """An order leaves."""
+        if sent.purpose != "close" or not self._matched(sent.symbol):
+            return
+        self._look(sent.symbol, now_s)
+        asked = {"hedge": sent.hedge}
+        if self._ledger.rows(_EXEMPT, **asked):
+            return
+        if self._ledger.rows(_REDUCED, **asked, order=sent.order):
+            return  # it is not the first
+        other = next(venue for venue in VENUES if venue != sent.venue)
+        unable_s = now_s - self._able_s[other, sent.symbol]
+        if unable_s > PROVEN_S + READ_LAG_S:
+            self._broken(
+                PROMISE,
+                f"{sent.order} breaks a matching hedge on {sent.venue} while {other} has not been"
+                f" able to take off {sent.symbol} for {unable_s:.0f} s",
+            )

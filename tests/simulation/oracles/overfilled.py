@@ -1,0 +1,97 @@
+"""
+Promise 3, where a venue does more than it was asked: a person is told, and its openings end.
+
+What an order of ours traded is held against the size that its intent asked for, in coins, as
+the engine has it: so it does not matter whether the venue filled too much or we signed too much.
+"""
+
+from decimal import Decimal
+
+from tests.simulation.oracles.parts import ZERO, Broken, Ledger, Sent, Stretches
+
+PROMISE = "3 more than asked"
+BOUND_S = 120.0
+"""
+Seconds in which a process serves and both venues answer: as long as a fill may stay unbooked
+(``booked.py``), for it is told as it is booked.
+"""
+
+_TOLD = "SELECT 1 FROM alerts WHERE hedge_id = :hedge AND text LIKE '%' || :order || '%' LIMIT 1"
+_OFF = "SELECT 1 FROM meta WHERE key = 'switch:venue:' || :venue AND value <> ''"
+_RESUMED = """
+    SELECT 1 FROM events WHERE kind = 'switched_on' AND text LIKE 'venue:' || :venue || ' %'
+    AND seq > (SELECT max(seq) FROM events WHERE kind = 'drift' AND hedge_id = :hedge)
+    LIMIT 1
+"""
+_KNOWN = "SELECT id FROM hedges"
+
+
+class Overfilled:
+    """Watches the trades of every order that was sent."""
+
+    def __init__(self, ledger: Ledger, broken: Broken) -> None:
+        self._ledger = ledger
+        self._broken = broken
+        self._sent: dict[tuple[str, str], Sent] = {}
+        self._traded: dict[tuple[str, str], Decimal] = {}
+        self._untold: dict[tuple[str, str], Sent] = {}
+        self._told: dict[str, tuple[Sent, frozenset[str]]] = {}  # and the hedges of that moment
+        self._stretches = Stretches()
+
+    def sent(self, sent: Sent) -> None:
+        """An order leaves: on a venue of which that was told, none that opens a new hedge."""
+        self._sent[sent.venue, sent.client_id] = sent
+        if sent.purpose != "open" or sent.venue not in self._told:
+            return
+        over, known = self._told[sent.venue]
+        if sent.hedge in known:
+            return  # it had been begun before
+        if self._ledger.rows(_RESUMED, venue=sent.venue, hedge=over.hedge):
+            del self._told[sent.venue]
+            return
+        self._broken(
+            PROMISE, f"{sent.order} opens on {sent.venue}, which executed too much of {over.order}"
+        )
+
+    def traded(self, venue: str, client_id: str, size: Decimal) -> None:
+        """An order of ours traded so much."""
+        key = (venue, client_id)
+        if key not in self._sent:
+            return
+        self._traded[key] = self._traded.get(key, ZERO) + size
+        if self._traded[key] > self._sent[key].size:
+            self._untold.setdefault(key, self._sent[key])
+
+    def look(self, now_s: float, *, available: bool) -> None:
+        """Whether it was told by now."""
+        for key in tuple(self._untold):
+            over = self._untold[key]
+            if self._is_told(over):
+                known = frozenset(str(id_) for (id_,) in self._ledger.rows(_KNOWN))
+                self._told.setdefault(over.venue, (over, known))
+            elif self._stretches.seconds(key, now_s, so=True, counts=available) <= BOUND_S:
+                continue
+            else:
+                self._broken(PROMISE, self._text(over))
+            del self._untold[key]
+            self._stretches.seconds(key, now_s, so=False)
+
+    def finish(self) -> None:
+        """At the end everything was told."""
+        for over in self._untold.values():
+            if not self._is_told(over):
+                self._broken(PROMISE, self._text(over))
+
+    def _is_told(self, over: Sent) -> bool:
+        alert = self._ledger.rows(_TOLD, hedge=over.hedge, order=over.order)
+        return bool(alert) and (
+            bool(self._ledger.rows(_OFF, venue=over.venue))
+            or bool(self._ledger.rows(_RESUMED, venue=over.venue, hedge=over.hedge))
+        )
+
+    def _text(self, over: Sent) -> str:
+        traded = self._traded[over.venue, over.client_id]
+        return (
+            f"{over.order} was to be {over.size} {over.symbol} on {over.venue}, {traded} were"
+            " traded, and no alert says so, or the venue is still opened on"
+        )

@@ -1,0 +1,192 @@
+"""The judges of the record: ids, fills, what was executed beyond an order, and what is shown."""
+
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.simulation.oracles import booked, shown
+from tests.simulation.oracles.booked import Booked
+from tests.simulation.oracles.ids import Ids
+from tests.simulation.oracles.overfilled import BOUND_S, Overfilled
+from tests.simulation.oracles.parts import Sent
+from tests.simulation.oracles.shown import Shown, Status
+from tests.simulation.oracles.test_legs import Rows
+
+ONE, ZERO = Decimal(1), Decimal(0)
+START = int("000001a", 36)
+X10 = Sent("x10", "eth-1-000001a-3", "a", "eth-1-000001a-3", "eth-1", "ETH", "open", ONE)
+LIGHTER = replace(
+    X10, venue="lighter", client_id=str(START << 12 | 4), payload="b", order="eth-1-000001a-4"
+)
+
+# -- ids -------------------------------------------------------------------------------------------
+
+
+def ids(*sent: Sent, begun: tuple[str, ...] = ()) -> list[str]:
+    rows = Rows()
+    judge = Ids(rows, rows.note)
+    for number, one in enumerate(sent):
+        rows.answers = {"created_at": [(begun[number] if begun else "21:00",)]}
+        judge.sent(one)
+    return sorted(set(rows.broken))
+
+
+def test_one_id_is_one_order():
+    assert ids(X10, LIGHTER, X10, LIGHTER) == []  # the identical bytes again
+    assert ids(X10, replace(X10, payload="c")) == ["2 ids"]
+    assert ids(LIGHTER, replace(LIGHTER, payload="c")) == ["2 ids"]
+
+
+def test_a_number_of_a_start_is_in_one_order_whatever_its_hedge_and_venue_are():
+    other = replace(X10, client_id="sol-1-000001a-3", order="sol-1-000001a-3", hedge="sol-1")
+    assert ids(X10, other) == ["2 ids"]
+    index = replace(LIGHTER, client_id=str(START << 12 | 3))
+    assert ids(X10, index) == ["2 ids"]
+
+
+def test_an_id_of_a_hedge_is_that_of_one_hedge():
+    assert ids(X10, LIGHTER, begun=("21:00", "21:00")) == []
+    assert ids(X10, LIGHTER, begun=("21:00", "22:00")) == ["2 ids"]
+
+
+# -- fills -----------------------------------------------------------------------------------------
+
+
+def unbooked(seconds: float, *, row: bool = False, exists: bool = True, counts: bool = True) -> Any:
+    rows = Rows({"fills": [(1,)]} if row else {})
+    judge = Booked(lambda _venue, _trade: exists, rows, rows.note)
+    judge.traded("x10", 5, "eth-1-000001a-3")
+    for look in range(int(seconds // 5) + 1):
+        judge.look(look * 5.0, counts=counts)
+    return rows.broken
+
+
+def test_a_fill_is_booked_in_time():
+    assert unbooked(booked.BOUND_S) == []
+    assert unbooked(booked.BOUND_S + 5) == ["3 booked"]
+    assert unbooked(booked.BOUND_S + 5, row=True) == []
+    assert unbooked(booked.BOUND_S + 5, counts=False) == []
+    assert unbooked(booked.BOUND_S + 5, exists=False) == []  # the venue has forgotten it
+
+
+# -- more than asked -------------------------------------------------------------------------------
+
+TOLD: dict[str, Any] = {
+    "FROM alerts": [(1,)],
+    "switch:venue": [(1,)],
+    "SELECT id FROM hedges": [("eth-1",)],
+}
+
+
+def overfilled(seconds: float, traded: str, ledger: dict[str, Any]) -> list[str]:
+    rows = Rows(ledger)
+    judge = Overfilled(rows, rows.note)
+    judge.sent(X10)
+    judge.traded("x10", X10.client_id, Decimal(traded))
+    judge.traded("x10", "somebody else's", Decimal(9))
+    for look in range(int(seconds // 5) + 1):
+        judge.look(look * 5.0, available=True)
+    return rows.broken
+
+
+def test_what_was_executed_beyond_an_order_is_told_and_stops_openings():
+    past_s = BOUND_S + 5
+    assert overfilled(past_s, "1", {}) == []
+    assert overfilled(past_s, "1.1", {}) == ["3 more than asked"]
+    assert overfilled(BOUND_S, "1.1", {}) == []
+    assert overfilled(past_s, "1.1", TOLD) == []
+    assert overfilled(past_s, "1.1", {"FROM alerts": [(1,)]}) == ["3 more than asked"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "ledger", "broken"),
+    [
+        (replace(X10, client_id="n", order="sol-1-000001a-5", hedge="sol-1"), {}, True),
+        (replace(X10, client_id="n", order="eth-1-000001a-5"), {}, False),  # begun before
+        (replace(X10, client_id="n", hedge="sol-1", purpose="rollback"), {}, False),
+        (replace(LIGHTER, client_id="1", hedge="sol-1"), {}, False),  # on the other venue
+        (replace(X10, client_id="n", hedge="sol-1"), {"switched_on": [(1,)]}, False),
+    ],
+)
+def test_nothing_new_is_opened_there_until_a_person_resumes_it(
+    sent: Sent, ledger: dict[str, Any], *, broken: bool
+):
+    rows = Rows(dict(TOLD))
+    judge = Overfilled(rows, rows.note)
+    judge.sent(X10)
+    judge.traded("x10", X10.client_id, Decimal("1.1"))
+    judge.look(5.0, available=True)
+    rows.answers = {**TOLD, **ledger}
+    judge.sent(sent)
+    assert rows.broken == (["3 more than asked"] if broken else [])
+
+
+# -- what is shown ---------------------------------------------------------------------------------
+
+ROW = {"id": "eth-1", "symbol": "ETH", "state": "open", "size_a": "1", "size_b": "-1", "unread": ""}
+
+
+@dataclass
+class Truth:
+    """What is held of ETH, and what is shown of it."""
+
+    held: tuple[str, str] = ("1", "-1")
+    row: dict[str, Any] | None = field(default_factory=lambda: dict(ROW))
+    in_doubt: frozenset[str] = frozenset()
+    blocked: frozenset[str] = frozenset()
+    down: tuple[str, ...] = ()
+    ledger: dict[str, Any] = field(default_factory=dict)
+
+    def watched_for(self, seconds: float) -> list[str]:
+        rows = Rows({"max(seq)": [(7,)], **self.ledger})
+        legs = Decimal(self.held[0]), Decimal(self.held[1])
+        judge = Shown(lambda _: legs, lambda _: sum(legs, ZERO), self.status, rows, rows.note)
+        for look in range(int(seconds // 5) + 1):
+            judge.look(["ETH"], look * 5.0, readable=not self.down, down=self.down, serves=True)
+        return sorted(set(rows.broken))
+
+    def status(self) -> Status:
+        return Status([] if self.row is None else [self.row], self.in_doubt, self.blocked)
+
+
+LONG_S = shown.STABLE_S + 10
+PAST_S = shown.DOWN_S + 10
+
+
+def test_legs_shown_are_legs_held():
+    assert Truth().watched_for(LONG_S) == []
+    assert Truth(held=("0.4", "-0.4")).watched_for(LONG_S) == ["7 shown"]
+    assert Truth(held=("0.4", "-0.4")).watched_for(shown.STABLE_S) == []
+    assert Truth(row=None).watched_for(LONG_S) == ["7 shown"]
+    assert Truth(held=("0", "0"), row=None).watched_for(LONG_S) == []
+
+
+def test_an_unhedged_leg_is_shown_as_such():
+    assert Truth(held=("1", "0")).watched_for(LONG_S) == ["7 shown"]
+    alone = {**ROW, "size_b": "0", "state": "converging"}
+    assert Truth(held=("1", "0"), row=alone).watched_for(LONG_S) == []
+
+
+@pytest.mark.parametrize(
+    "doubt",
+    [
+        {"in_doubt": frozenset({"x10"})},
+        {"blocked": frozenset({"x10:ETH"})},
+        {"row": {**ROW, "state": "escalated"}},
+        {"row": {**ROW, "unread": "the leg on x10 was last read at 21:00"}},
+        {"ledger": {"FROM alerts LEFT JOIN": [(1,)]}},
+    ],
+)
+def test_a_doubt_that_is_said_is_no_lie(doubt: dict[str, Any]):
+    assert Truth(held=("0.4", "-0.4"), **doubt).watched_for(LONG_S) == []
+
+
+def test_a_venue_that_is_silent_is_not_called_agreeing():
+    assert Truth(down=("x10",)).watched_for(PAST_S) == ["7 shown"]
+    assert Truth(down=("x10",), in_doubt=frozenset({"x10"})).watched_for(PAST_S) == []
+    unread = {**ROW, "unread": "the leg on x10 was last read at 21:00"}
+    assert Truth(down=("x10",), row=unread).watched_for(PAST_S) == []
+    assert Truth(down=("x10",), row={**ROW, "state": "closing"}).watched_for(PAST_S) == []
+    assert Truth(down=("x10",)).watched_for(shown.DOWN_S) == []

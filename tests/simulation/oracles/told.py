@@ -1,0 +1,87 @@
+"""
+The second half of promise 4, in the time in which a process serves: a person is alerted.
+
+The limit of a leg alone counts while both venues answer (``alarms.py``). A person is to be told
+also while one of them does not, wherever the ledger shows that a leg may stand alone: its booked
+fills are unequal, the end of an order is unknown, or the hedge is on its way somewhere. And a hedge
+that is escalated waits for a person, so one was told, whatever the venues do.
+"""
+
+from collections.abc import Callable, Iterable
+
+from tests.simulation.alarms import ALERT_AFTER_S, GRACE_S
+from tests.simulation.oracles.parts import ZERO, Broken, Held, Ledger, Stretches
+
+PROMISE = "4 told"
+ESCALATED_S = 15.0  # a person is told before a hedge is said to wait for one
+CALM = frozenset({"planned", "open"})
+APART_S = 15.0  # between the alert and the transition: a process may stand still for 8 s
+
+_MARK = "SELECT coalesce(max(seq), 0) FROM alerts"
+_TOLD = """
+    SELECT 1 FROM alerts WHERE seq > :mark AND (
+        hedge_id = :hedge
+        OR hedge_id IS NULL AND (text LIKE '% ' || :symbol || '%' OR text LIKE '%is in doubt%')
+    )
+    LIMIT 1
+"""
+_ESCALATION = """
+    SELECT 1 FROM alerts WHERE hedge_id = :hedge AND julianday(at) >= (
+        SELECT julianday(at) - :apart_s / 86400.0 FROM events
+        WHERE hedge_id = :hedge AND to_state = 'escalated' ORDER BY seq DESC LIMIT 1
+    )
+    LIMIT 1
+"""
+
+
+class Told:
+    """``alone`` says whether a leg stands alone on a market, by the engines."""
+
+    def __init__(self, alone: Callable[[str], bool], ledger: Ledger, broken: Broken) -> None:
+        self._alone = alone
+        self._ledger = ledger
+        self._broken = broken
+        self._stretches = Stretches()
+        self._marks: dict[str, int] = {}  # the last alert before a hedge came to be exposed
+
+    def look(self, hedges: Iterable[Held], now_s: float, *, serves: bool) -> None:
+        """Every hedge that is not over; ``serves``: a process runs and can write."""
+        before, self._marks = self._marks, {}
+        mark = None
+        hedges = tuple(hedges)
+        self._stretches.keep({key for h in hedges for key in (h.id, ("escalated", h.id))})
+        for hedge in hedges:
+            on_its_way = hedge.state not in CALM
+            exposed = hedge.state != "planned" and (
+                on_its_way or hedge.net != ZERO or hedge.unsettled > 0
+            )
+            if exposed:
+                if hedge.id not in before and mark is None:
+                    mark = int(self._ledger.rows(_MARK)[0][0])
+                self._marks[hedge.id] = before.get(hedge.id, mark or 0)
+            self._exposed(hedge, now_s, so=exposed and self._alone(hedge.symbol), serves=serves)
+            self._escalated(hedge, now_s, serves=serves)
+
+    def _exposed(self, hedge: Held, now_s: float, *, so: bool, serves: bool) -> None:
+        alone_s = self._stretches.seconds(hedge.id, now_s, so=so, counts=serves)
+        if alone_s <= ALERT_AFTER_S + GRACE_S:
+            return
+        asked = {"mark": self._marks[hedge.id], "hedge": hedge.id, "symbol": hedge.symbol}
+        if not self._ledger.rows(_TOLD, **asked) and not self._was_told(hedge):
+            self._broken(
+                PROMISE,
+                f"{hedge.symbol} stood alone for a minute and {GRACE_S:.0f} s of a process that"
+                f" served, hedge {hedge.id} showed it, and nobody was alerted",
+            )
+
+    def _escalated(self, hedge: Held, now_s: float, *, serves: bool) -> None:
+        key = ("escalated", hedge.id)
+        so = hedge.state == "escalated"
+        waits_s = self._stretches.seconds(key, now_s, so=so, counts=serves)
+        if waits_s > ESCALATED_S and not self._was_told(hedge):
+            self._broken(PROMISE, f"hedge {hedge.id} waits for a person whom nobody told")
+
+    def _was_told(self, hedge: Held) -> bool:
+        if hedge.state != "escalated":
+            return False
+        return bool(self._ledger.rows(_ESCALATION, hedge=hedge.id, apart_s=APART_S))
