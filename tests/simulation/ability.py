@@ -18,6 +18,7 @@ def able(world: "World", venue: str, symbol: str) -> bool:
     rules = world.venues.exchange(venue).rules_of(symbol)
     return (
         venue not in world.outages
+        and world.doors.takes_orders(venue)
         and rules.active
         and world.faults.dry_until_s.get(venue, 0.0) <= now_s()
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tests.simulation.clients import TIMEOUT_S, BrokenError, NoConnectionError
+from tests.simulation.doors import Door
 from tests.simulation.faults import ORDER_WEIGHT, REQUESTS, Ill
 from tests.simulation.loop import SimLoop
 from tests.simulation.process import Process
@@ -120,10 +121,14 @@ class _Message:
         world, chance, draw = self._world, self._world.chance, self._world.chance.source.random
         go_s, back_s = GO_S[0] + GO_MORE_S * draw(), GO_S[0] + GO_MORE_S * draw()
         if self._venue in world.outages:
+            world.doors.count(world.doors.outage.get(self._venue))
             if world.outages[self._venue] == "refused":
                 self._later(go_s, self._fail, NoConnectionError())
             else:
                 self._lost()
+            return
+        if world.doors.shut and (door := world.doors.met(self._venue, self._what)) is not None:
+            self._turned_away(door, go_s + back_s)
             return
         if self._order:
             chance.next_order()
@@ -137,6 +142,15 @@ class _Message:
                 self._arrive(back_s)
             except Exception as error:  # noqa: BLE001 - as the loop does
                 self._loop.raised(self._arrive, error)
+
+    def _turned_away(self, door: Door, after_s: float) -> None:
+        """Nothing comes to the venue."""
+        if door.refused:
+            self._later(after_s, self._fail, NoConnectionError())
+        elif door.answer is None:
+            self._lost()
+        else:
+            self._later(after_s, self._give, (*door.answer, self._world.clock.date()))
 
     def _lost(self) -> None:
         """An answer may not come at all: its sender waits until the time is over."""
@@ -180,6 +194,11 @@ class _Message:
             return  # what was refused once is refused again: nothing has changed in between
         if self._venue in world.outages:
             self._lost()
+            return
+        if world.doors.shut and (door := world.doors.met(self._venue, self._what)) is not None:
+            self._refused = door.answer is not None and door.answer[0] in REFUSALS
+            if back_s is not None:
+                self._turned_away(door, max(back_s, 0.0))
             return
         try:
             status, text = self._ask(*self._words)

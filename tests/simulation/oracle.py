@@ -20,7 +20,7 @@ from tests.simulation.exchange import MARKETS, Venues
 from tests.simulation.lanefacts import LaneWatch
 from tests.simulation.process import Process, now_s
 from tests.simulation.store import laid_down, reading
-from tests.simulation.truth import Span, Truth
+from tests.simulation.truth import Availability, Span, Truth
 
 NAKED_MAX_S = 120.0
 GIVE_UP_S = 2 * NAKED_MAX_S
@@ -44,6 +44,7 @@ class Oracle:
     def __init__(self, path: Path, venues: Venues, *, dedicated: bool, beyond: bool) -> None:
         self.violations: list[Violation] = []
         self.truth: Truth
+        self.lane_time: Availability
         self.lanes = LaneWatch(venues, self._available_s)
         self._path = path
         self._venues = venues
@@ -61,7 +62,8 @@ class Oracle:
             venues.exchange(name).subscribe(self._event, TradeMade)
 
     def _available_s(self) -> float:
-        return self.truth.availability.look()
+        """Seconds in which a nonce lane could have come into step."""
+        return self.lane_time.look()
 
     def close(self) -> None:
         """Give back the file; nothing is judged any more."""

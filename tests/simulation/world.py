@@ -14,6 +14,8 @@ from math import floor
 
 from adapters.sandbox.clock import http_date
 from tests.simulation import ability, daemon, nemesis
+from tests.simulation.aiming import Aims
+from tests.simulation.doors import Doors
 from tests.simulation.exchange import Venues
 from tests.simulation.faults import AIMED, BEYOND, Chance, Ill, drawn
 from tests.simulation.network import Trace
@@ -110,6 +112,7 @@ class World:
             self._trace.lines = []
         self.trace = self._trace.add
         self.outages: dict[str, str] = {}  # how a venue does not answer: refused, or silent
+        self.doors = Doors(self)
         self._crash_at = setup.crash_at
         self._stalls = Ill.STALL_AT_COMMIT in self.plan.ills
         self.oracle = Oracle(path, self.venues, dedicated=self.dedicated, beyond=self.plan.beyond)
@@ -120,6 +123,9 @@ class World:
         )  # fmt: skip
         self.oracle.truth = self.truth
         self.truth.watch()
+        self.aims = Aims(self)
+        self.oracle.lane_time = Availability(self._lanes_can)
+        self.truth.besides.append(self.oracle.lane_time)
         self.chance.busy = self.oracle.busy
 
     # -- what happens in it -----------------------------------------------------------------
@@ -136,7 +142,11 @@ class World:
         """Whether a process runs and both venues answer."""
         now = now_s()
         running = any(p.alive and p.stalled_until_s <= now for p in self.processes[-1:])
-        return running and not self.outages
+        return running and not self.outages and all(map(self.doors.answers, ("x10", "lighter")))
+
+    def _lanes_can(self) -> bool:
+        """Whether a lane that is out of step could come into step again."""
+        return self.is_up() and self.doors.lanes_open()
 
     def _is_true(self) -> bool:
         """Whether every venue keeps what it declares."""
@@ -186,6 +196,7 @@ class World:
 
     def _end_outage(self, venue: str) -> None:
         self.outages.pop(venue, None)
+        self.doors.outage.pop(venue, None)
         self.truth.changed()
 
     def end_outages(self) -> None:
