@@ -29,6 +29,7 @@ SLOW_S = (0.3, 2.0)
 LATE_S = (1.0, 39.0)  # at least, and at most so much more
 AGAIN_S = (0.05, 10.0)
 HASHED_AT_ONCE = 1_000  # lines of a trace
+BAD = 400
 REFUSALS = frozenset({400, 401, 403, 405, 429})
 
 
@@ -116,6 +117,11 @@ class _Message:
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def _ends(self, reply: Reply | None) -> None:
+        """Its sender learns something, or nothing."""
+        if reply is None or reply[0] >= BAD:
+            self._world.failed += 1
 
     def _set_out(self) -> None:
         world, chance, draw = self._world, self._world.chance, self._world.chance.source.random
@@ -229,6 +235,7 @@ class _Message:
             self._later(back_s, self._give, reply)
 
     def _give(self, reply: Reply) -> None:
+        self._ends(reply)
         if self._venue in self._world.outages:
             self._lost()
         elif self._answer is None:
@@ -237,6 +244,7 @@ class _Message:
             self._answer.set_result(reply)
 
     def _fail(self, error: Exception) -> None:
+        self._ends(None)
         if self._answer is None:
             self._outcome = self._outcome or error
         elif not self._answer.done():

@@ -292,6 +292,11 @@ class Oracle:
         for text in differences:
             self.broken("3 proven", text)
 
+    def money(self, text: str) -> None:
+        """Funding that is not as it was paid (``payouts``); beyond, an alarm is what is owed."""
+        if not self._beyond or not self._count("alerts"):
+            self.broken("3 paid", text)
+
     def _handed_over(self) -> set[str]:
         """Beyond what a venue declares: markets whose hedge is left to a person, who was told."""
         if not self._beyond:

@@ -18,6 +18,7 @@ from tests.simulation.aiming import Aims
 from tests.simulation.doors import Doors
 from tests.simulation.exchange import Venues
 from tests.simulation.faults import AIMED, BEYOND, Chance, Ill, drawn
+from tests.simulation.kinds import payments
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
 from tests.simulation.process import Process, now_s, running
@@ -89,7 +90,7 @@ class World:
         self.chance = Chance(self.plan, source)
         self.clock = VenueClock(0.0 if self.plan.venue_drifts else self.plan.venue_off_s)
         self.faults = SimFaults(self.clock, self.chance)
-        self.venues = Venues(self.clock, self.faults, setup.seed)
+        self.venues = Venues(self.clock, self.faults, setup.seed, payments.ahead_ms(self.plan))
         self.processes: list[Process] = []
         self.kills = 0
         self.boundaries: Counter[str] = Counter()
@@ -113,6 +114,8 @@ class World:
         self.trace = self._trace.add
         self.outages: dict[str, str] = {}  # how a venue does not answer: refused, or silent
         self.doors = Doors(self)
+        self.failed = 0  # messages without a usable answer so far
+        self.payment_turns: list[float] = []  # when the job for funding began, undisturbed
         self._crash_at = setup.crash_at
         self._stalls = Ill.STALL_AT_COMMIT in self.plan.ills
         self.oracle = Oracle(path, self.venues, dedicated=self.dedicated, beyond=self.plan.beyond)

@@ -12,15 +12,26 @@ from typing import TYPE_CHECKING
 from adapters.sandbox.clock import HOUR_MS
 from adapters.sandbox.engine.paying import Twice
 from tests.simulation.aiming import VENUES, Moment
-from tests.simulation.faults import Ill
+from tests.simulation.faults import Ill, Plan
 from tests.simulation.kinds.stroke import Stroke
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+AHEAD_H = 3
 STOPPED_S = (300.0, 2_400.0)
 LATE_S = (100.0, 240.0)
 """Later than ``funding.payment_lag_s`` allows for: by then the books of the hedge are closed."""
+
+
+def ahead_ms(plan: Plan) -> int:
+    """
+    Where the market clock is moved on, it is hours ahead from the beginning.
+
+    Nobody may then take what it says for our own time of day, which does not jump
+    (``adapters.upcoming``).
+    """
+    return AHEAD_H * HOUR_MS if plan.ills & STROKES.keys() else 0
 
 
 def settle(world: "World") -> None:
