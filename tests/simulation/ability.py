@@ -2,7 +2,9 @@
 Whether a venue would take off a leg now, by the engines alone.
 
 What makes it unable is told here as it comes to be modelled: a market that does not trade, a key
-that the venue does not know, a book with nothing in it, a door that is shut.
+that the venue does not know, a book with nothing in it, a door that is shut. A venue that takes
+orders and does not tell what became of them is not able either: beside an order whose end is unknown
+no second one may be sent for the same leg.
 """
 
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ def able(world: "World", venue: str, symbol: str) -> bool:
     return (
         venue not in world.outages
         and world.doors.takes_orders(venue)
+        and world.doors.tells_ends(venue)
         and rules.active
         and world.faults.dry_until_s.get(venue, 0.0) <= now_s()
     )

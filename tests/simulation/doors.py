@@ -21,6 +21,12 @@ WHOLE = ""
 """The name of all of a venue's doors together."""
 
 SENDING = {"x10": "order", "lighter": "sendTx"}
+LOOK_UPS = {
+    "x10": frozenset({"orders", "trades"}),
+    "lighter": frozenset({"orders", "trades", "tx", "nextNonce"}),
+}
+"""What tells the end of an order; a second one is never sent beside one whose end is unknown."""
+
 LANES = frozenset({"sendTx", "nextNonce", "tx", "accountTxs", WHOLE})
 """What a nonce lane of Lighter needs to come into step again."""
 
@@ -117,6 +123,10 @@ class Doors:
     def takes_orders(self, venue: str) -> bool:
         """Whether an order gets through to a venue."""
         return self.answers(venue) and (venue, SENDING[venue]) not in self.shut
+
+    def tells_ends(self, venue: str) -> bool:
+        """Whether a venue tells what became of an order."""
+        return not any(v == venue and name in LOOK_UPS[venue] for v, name in self.shut)
 
     def lanes_open(self) -> bool:
         """Whether everything that a nonce lane needs is there."""
