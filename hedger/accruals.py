@@ -28,7 +28,10 @@ from hedger.ports import QuoteSource, Venue
 
 SIGHTINGS_MAX = 50
 WATCHED = timedelta(hours=2)
-"""How long after the last awaited payments the lists are still read, and how far back."""
+"""How long after the last awaited payments the lists are still read."""
+
+BACK = timedelta(hours=12)
+"""How far back, on the market clock: one page of each list has more."""
 
 AGAIN_LEAST = timedelta(minutes=2)
 NOTED_AGAIN = timedelta(minutes=10)  # how exactly it is kept until when a list is read
@@ -139,7 +142,7 @@ class Accruals:
     def _since(self, venue: VenueId, starts: list[datetime], upcoming: datetime) -> datetime:
         """Back to what is awaited, and further for what is late; not to before our first hedge."""
         _, first = self._store.beginnings(venue)
-        back = upcoming - WATCHED
+        back = upcoming - BACK
         return min([*starts, back if first is None else max(back, first)])
 
     def _watch(self, venue: VenueId, until: datetime) -> None:

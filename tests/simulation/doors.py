@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from adapters.sandbox.reply import json_text
 from adapters.sandbox.x10_face.errors import html_page
 from tests.simulation.faults import Ill
+from tests.simulation.scenarios import Shut
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 Answer = tuple[int, str]
+TOO_MANY = 429
 WHOLE = ""
 """The name of all of a venue's doors together."""
 
@@ -88,6 +90,7 @@ class Doors:
     def __init__(self, world: "World") -> None:
         self._world = world
         self.shut: dict[tuple[str, str], Door] = {}
+        self._told = False
         self.outage: dict[str, Door] = {}  # outages of minutes, whose messages are counted here
 
     def close(self, venue: str, name: str, door: Door, seconds: float) -> bool:
@@ -101,6 +104,17 @@ class Doors:
 
         where = f"{venue} {name}".strip()
         return self._world.last(door.ill, where, seconds, begin, end)
+
+    def close_after(self, shut: Shut, orders: int) -> None:
+        """What a story has shut after one of its orders; once."""
+        if orders < shut.after or self._told:
+            return
+        self._told = True
+        answer = None
+        if shut.status is not None:
+            answer = too_many(shut.venue) if shut.status == TOO_MANY else page(shut.status)("")
+        ill = Ill.BANNED if shut.status == TOO_MANY else Ill.ENDPOINT_DOWN
+        self.close(shut.venue, shut.name, Door(ill, answer), shut.seconds)
 
     def met(self, venue: str, path: str) -> Door | None:
         """The door that a request finds shut; counted when that matters to a hedge."""
@@ -137,8 +151,8 @@ def too_many(venue: str) -> Answer:
     """429 in the words of a venue."""
     if venue == "x10":
         error = {"code": 429, "message": "Rate limit exceeded"}
-        return 429, json_text({"status": "ERROR", "error": error})
-    return 429, json_text({"code": 23000, "message": "Too Many Requests!"})
+        return TOO_MANY, json_text({"status": "ERROR", "error": error})
+    return TOO_MANY, json_text({"code": 23000, "message": "Too Many Requests!"})
 
 
 def page(status: int) -> Callable[[str], Answer]:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from adapters.lighter.orders import TX_CREATE_ORDER
 from tests.simulation.clients import TIMEOUT_S, BrokenError, NoConnectionError
 from tests.simulation.doors import Door
 from tests.simulation.faults import ORDER_WEIGHT, REQUESTS, Ill
@@ -49,7 +50,9 @@ class Link:
             assert body is not None
             self._world.oracle.sent_x10(self._process, body)
         ask = self._world.venues.ask_x10
-        message = _Message(self._world, "x10", ask, (method, path, query, body), path, order=order)
+        message = _Message(
+            self._world, "x10", ask, (method, path, query, body), path, order=order, trades=order
+        )
         reply = await message.travel()
         await self._process.resumed("after answer" if order else "after read")
         return reply
@@ -62,7 +65,10 @@ class Link:
         if form is not None:
             self._world.oracle.sent_lighter(self._process, form["tx_type"], form["tx_info"])
         ask = self._world.venues.ask_lighter
-        message = _Message(self._world, "lighter", ask, (name, query, form), name, order=order)
+        trades = form is not None and form["tx_type"] == str(TX_CREATE_ORDER)
+        message = _Message(
+            self._world, "lighter", ask, (name, query, form), name, order=order, trades=trades
+        )
         reply = await message.travel()
         await self._process.resumed("after answer" if order else "after read")
         return reply
@@ -77,8 +83,8 @@ class _Message:
     """
 
     __slots__ = (
-        "_answer", "_ask", "_later", "_loop", "_order", "_outcome", "_refused", "_until_s",
-        "_venue", "_what", "_words", "_world",
+        "_answer", "_ask", "_later", "_loop", "_order", "_outcome", "_refused", "_trades",
+        "_until_s", "_venue", "_what", "_words", "_world",
     )  # fmt: skip
 
     def __init__(
@@ -90,13 +96,16 @@ class _Message:
         what: str,
         *,
         order: bool,
+        trades: bool,
     ) -> None:
+        """``order``: it changes something; ``trades``: it is an order and nothing beside one."""
         self._world = world
         self._venue = venue
         self._ask = ask
         self._words = words
         self._what = what
         self._order = order
+        self._trades = trades
         self._refused = False
         self._loop = world.loop
         self._later = world.loop.after
@@ -136,9 +145,9 @@ class _Message:
         if world.doors.shut and (door := world.doors.met(self._venue, self._what)) is not None:
             self._turned_away(door, go_s + back_s)
             return
-        if self._order:
+        if self._trades:
             chance.next_order()
-        ill = chance.first_of(REQUESTS, ORDER_WEIGHT if self._order else 1.0, order=self._order)
+        ill = chance.first_of(REQUESTS, ORDER_WEIGHT if self._order else 1.0, order=self._trades)
         if ill is not None:
             self._meet(ill, go_s, back_s)
         elif not self._loop.passes(go_s):
@@ -219,7 +228,7 @@ class _Message:
             raise
         self._refused = reply[0] in REFUSALS
         if self._order:
-            world.arrived(self._venue)
+            world.arrived(self._venue, counted=self._trades)
         world.trace(
             f"{self._venue} {self._what} {reply[0]}" + (reply[1][:90] if self._order else "")
         )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from adapters.sandbox.engine.account_types import PaymentView
 from adapters.sandbox.engine.types import TradeKind, TradeView
@@ -25,6 +26,9 @@ ZERO = Decimal(0)
 LISTED_S = 60.0  # X10 lists a payment 41 s after its hour
 OWED_CHANCES = 4
 """The list is read again when the settlement is twice as long ago; that skips turns between."""
+
+KNOWN_CHANCES = 4
+"""The first sees the next settlement, another is late enough to have everything before it."""
 
 Settlement = tuple[str, str, str]
 """Venue, market and hour, as ``2026-01-02T22``."""
@@ -76,11 +80,26 @@ def broken(
             yield f"{key[0]} payment {number} of {key[1]} at {key[2]} was never made"
         elif paid[key].view.amount != amount:
             yield f"{key[0]} payment {number} is {amount}, and {paid[key].view.amount} was paid"
-    yield from _sums(path, booked, days)
+    rows = list(audit.rows(path, "pnl", audit.Filters(limit=0)))
+    yield from _sums(rows, booked, days)
+    yield from _unknown(rows, chances, epoch_ms)
+
+
+def _unknown(
+    rows: Sequence[Mapping[str, Any]], chances: Sequence[float], epoch_ms: int
+) -> Iterator[str]:
+    """Funding of hedges that are over and that stays unknown though it could be known."""
+    for row in rows:
+        if row["closed_at"] is None or row["funding_usd"] is not None:
+            continue
+        closed_ms = datetime.fromisoformat(row["closed_at"]).timestamp() * 1000
+        turns = sum(at_s >= (closed_ms - epoch_ms) / 1000 for at_s in chances)
+        if turns >= KNOWN_CHANCES:
+            yield f"the funding of {row['id']} is unknown {turns} undisturbed turns after its end"
 
 
 def _sums(
-    path: Path,
+    rows: Sequence[Mapping[str, Any]],
     booked: Mapping[Settlement, tuple[str, str | None, Decimal]],
     days: Sequence[tuple[str, str, int, str]],
 ) -> Iterator[str]:
@@ -92,7 +111,7 @@ def _sums(
             of_hedge[hedge] += amount
         count, total = of_day[hour[:10], venue]
         of_day[hour[:10], venue] = (count + 1, total + amount)
-    for row in audit.rows(path, "pnl", audit.Filters(limit=0)):
+    for row in rows:
         name, made = row["id"], of_hedge[row["id"]]
         for what in ("funding_booked_usd", "funding_usd"):
             shown = row[what]

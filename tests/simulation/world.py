@@ -222,8 +222,11 @@ class World:
         """The disk works again."""
         self._disk_trouble = None
 
-    def arrived(self, venue: str) -> None:
+    def arrived(self, venue: str, *, counted: bool) -> None:
         """An order has just been taken by a venue: the moment for what aims at it."""
+        story = self.setup.story
+        if story is not None and story.shut is not None and counted:
+            self.doors.close_after(story.shut, self.chance.sent)
         nemesis.on_order(self, venue)
 
     # -- the process ------------------------------------------------------------------------
