@@ -147,12 +147,12 @@ class Accruals:
 
     def _watch(self, venue: VenueId, until: datetime) -> None:
         noted = self._store.meta(f"{WATCH}{venue}")
-        if not noted or datetime.fromisoformat(noted) < until - NOTED_AGAIN:
+        if noted is None or datetime.fromisoformat(noted) < until - NOTED_AGAIN:
             self._store.set_meta(f"{WATCH}{venue}", until.isoformat())
 
     def _is_watched(self, venue: VenueId) -> bool:
         noted = self._store.meta(f"{WATCH}{venue}")
-        return bool(noted) and self._clock.now() < datetime.fromisoformat(noted)
+        return noted is not None and self._clock.now() < datetime.fromisoformat(noted)
 
     def _passed(self, venue: VenueId, before: datetime) -> datetime | None:
         """The latest settlement that was the next one already at that time."""

@@ -3,8 +3,8 @@ Whether a venue would take off a leg now, by the engines alone.
 
 What makes it unable is told here as it comes to be modelled: a market that does not trade, a key
 that the venue does not know, a book with nothing in it, a door that is shut. A venue that takes
-orders and does not tell what became of them is not able either: beside an order whose end is unknown
-no second one may be sent for the same leg.
+orders and does not tell what became of them is not able either: beside an order whose end is
+unknown no second one may be sent for the same leg.
 """
 
 from typing import TYPE_CHECKING

@@ -153,9 +153,7 @@ _LIGHTER: Mapping[str, Handler] = {
 class Venues:
     """The two exchanges and their faces, on one tape and one clock."""
 
-    def __init__(
-        self, clock: VenueClock, faults: FaultBox, seed: int, ahead_ms: int = 0
-    ) -> None:
+    def __init__(self, clock: VenueClock, faults: FaultBox, seed: int, ahead_ms: int = 0) -> None:
         """``ahead_ms``: how far the market clock is ahead of true time at the beginning."""
         self.clock = clock
         self.wire = clock

@@ -158,6 +158,19 @@ class _Message:
             except Exception as error:  # noqa: BLE001 - as the loop does
                 self._loop.raised(self._arrive, error)
 
+    def _kept_out(self, back_s: float | None) -> bool:
+        """Whether a venue that answered when it set out does not let it in any more."""
+        world = self._world
+        if self._venue in world.outages:
+            self._lost()
+            return True
+        if not world.doors.shut or (door := world.doors.met(self._venue, self._what)) is None:
+            return False
+        self._refused = door.answer is not None and door.answer[0] in REFUSALS
+        if back_s is not None:
+            self._turned_away(door, max(back_s, 0.0))
+        return True
+
     def _turned_away(self, door: Door, after_s: float) -> None:
         """Nothing comes to the venue."""
         if door.refused:
@@ -207,13 +220,7 @@ class _Message:
         world = self._world
         if self._refused:
             return  # what was refused once is refused again: nothing has changed in between
-        if self._venue in world.outages:
-            self._lost()
-            return
-        if world.doors.shut and (door := world.doors.met(self._venue, self._what)) is not None:
-            self._refused = door.answer is not None and door.answer[0] in REFUSALS
-            if back_s is not None:
-                self._turned_away(door, max(back_s, 0.0))
+        if self._kept_out(back_s):
             return
         try:
             status, text = self._ask(*self._words)

@@ -117,10 +117,10 @@ def _sums(
             shown = row[what]
             if shown is not None and Decimal(shown) != made:
                 yield f"the {what} of {name} is {shown}, and its payments make {made}"
-    for day, venue, count, total in days:
-        if (count, Decimal(total)) != of_day[day, venue]:
-            made_count, made = of_day[day, venue]
-            yield f"{day} on {venue} has {count} payments of {total}, and {made_count} make {made}"
+    for day, venue, told, shown in days:
+        count, total = of_day[day, venue]
+        if (told, Decimal(shown)) != (count, total):
+            yield f"{day} on {venue} has {told} payments of {shown}, and {count} make {total}"
 
 
 def _paid(
@@ -129,7 +129,10 @@ def _paid(
     for venue in VENUES:
         exchange, account = venues.exchange(venue), venues.account(venue)
         held: dict[str, str | None] = {}  # by market: whose order made the position
-        happened = [*exchange.trades(account), *exchange.payments(account)]
+        happened: list[TradeView | PaymentView] = [
+            *exchange.trades(account),
+            *exchange.payments(account),
+        ]
         for one in sorted(happened, key=lambda one: one.id):
             if not isinstance(one, PaymentView):
                 owner = holders.get((venue, one.client_id))

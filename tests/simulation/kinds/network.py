@@ -1,5 +1,6 @@
 """Venues that do not answer for long."""
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,7 +17,8 @@ OUTAGE_S = (60.0, 1_800.0)
 DOWN_S = (60.0, 480.0)
 BAN_S = (5.0, 240.0)
 WHOLE_BAN = 0.5  # of all bans
-PROXIES: tuple[Callable[[str], Answer], ...] = tuple(page(status) for status in (500, 502, 503))
+REFUSED, SILENT = 0, 1  # no connection, no answer
+PROXIES = (500, 502, 503)
 WALLS: tuple[Callable[[str], Answer], ...] = (too_many, too_many, page(429), page(405), page(403))
 """
 A venue's own 429 (with ``Retry-After``, which no client of ours needs to see), and the pages of
@@ -27,7 +29,7 @@ what stands before it: 405 is a firewall's for too many requests, 403 a content 
 def _often_short(world: "World", span_s: tuple[float, float]) -> float:
     """As many between one and two minutes as between ten and twenty."""
     least, most = span_s
-    return least * (most / least) ** world.chance.source.random()
+    return math.exp(world.chance.between(math.log(least), math.log(most)))
 
 
 def _aimed(world: "World", strike: Callable[[str], bool]) -> bool:
@@ -62,9 +64,9 @@ def _down(world: "World") -> bool:
     chance = world.chance
     venue = chance.source.choice(VENUES)
     name = chance.source.choice(ENDPOINTS[venue])
-    how = chance.source.choice(("refused", "silent", *PROXIES))
-    answer = None if isinstance(how, str) else how(venue)
-    door = Door(Ill.ENDPOINT_DOWN, answer, refused=how == "refused")
+    status = chance.source.choice((REFUSED, SILENT, *PROXIES))
+    answer = page(status)(venue) if status in PROXIES else None
+    door = Door(Ill.ENDPOINT_DOWN, answer, refused=status == REFUSED)
     return _aimed(world, partial(_shut, world, venue, name, door, _often_short(world, DOWN_S)))
 
 
@@ -78,9 +80,7 @@ def _ban(world: "World") -> bool:
     return _aimed(world, partial(_shut, world, venue, name, door, _often_short(world, BAN_S)))
 
 
-def _shut(
-    world: "World", venue: str, name: str, door: Door, seconds: float, _symbol: str
-) -> bool:
+def _shut(world: "World", venue: str, name: str, door: Door, seconds: float, _symbol: str) -> bool:
     struck = world.doors.close(venue, name, door, seconds)
     return _counted(world, door.ill, struck=struck)
 

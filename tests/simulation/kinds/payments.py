@@ -124,7 +124,7 @@ def _listed_otherwise(
 
 
 STROKES: Mapping[Ill, Stroke] = {
-    Ill.FUNDING_STOPS: Stroke(5.0, _stops),
-    Ill.FUNDING_TWICE: Stroke(5.0, _twice),
+    Ill.FUNDING_STOPS: Stroke(4.0, _stops),
+    Ill.FUNDING_TWICE: Stroke(4.0, _twice),
     Ill.FUNDING_LATE: Stroke(5.0, _late),
 }

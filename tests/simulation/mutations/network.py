@@ -7,11 +7,11 @@ MUTANTS = (
     Mutant(
         "unknown-order-at-the-usual-pace",
         "hedger/daemon.py",
-        "        alone = returns.is_alone(hedge) or bool(self._trader.store.open_intents(hedge.id))\n",
-        "        alone = False\n",
+        "        pace = self._pace_alone if alone else self._pace\n",
+        "        pace = self._pace\n",
         "4 naked",
         (Ill.OUTAGE_LONG,),
-        hours=0.4,
+        hours=0.3,
     ),
     Mutant(
         "positions-are-the-only-source",
@@ -39,7 +39,7 @@ MUTANTS = (
         "            for hedge in hedges:\n",
         "3 paid",
         (Ill.FUNDING_STOPS,),
-        hours=0.4,
+        hours=0.3,
     ),
     Mutant(
         "a-second-id-is-a-second-payment",
@@ -59,6 +59,6 @@ MUTANTS = (
         "        back = upcoming\n",
         "3 paid",
         (Ill.FUNDING_LATE,),
-        hours=0.4,
+        hours=0.3,
     ),
 )
