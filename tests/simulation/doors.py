@@ -98,6 +98,8 @@ class Doors:
 
         def begin() -> None:
             self.shut[venue, name] = door
+            if name == WHOLE:
+                self._world.parked.watch()
 
         def end() -> None:
             self.shut.pop((venue, name), None)

@@ -21,6 +21,7 @@ from tests.simulation.faults import AIMED, BEYOND, Chance, Ill, drawn
 from tests.simulation.kinds import payments
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
+from tests.simulation.parked import Parked
 from tests.simulation.process import Process, now_s, running
 from tests.simulation.setup import Setup
 from tests.simulation.store import Engines, cut_power
@@ -127,6 +128,7 @@ class World:
         self.oracle.truth = self.truth
         self.truth.watch()
         self.aims = Aims(self)
+        self.parked = Parked(self)
         self.oracle.lane_time = Availability(self._lanes_can)
         self.truth.besides.append(self.oracle.lane_time)
         self.chance.busy = self.oracle.busy
@@ -143,9 +145,13 @@ class World:
 
     def is_up(self) -> bool:
         """Whether a process runs and both venues answer."""
+        answer = not self.outages and all(map(self.doors.answers, ("x10", "lighter")))
+        return answer and self.runs()
+
+    def runs(self) -> bool:
+        """Whether a process runs, and does not stand still."""
         now = now_s()
-        running = any(p.alive and p.stalled_until_s <= now for p in self.processes[-1:])
-        return running and not self.outages and all(map(self.doors.answers, ("x10", "lighter")))
+        return any(p.alive and p.stalled_until_s <= now for p in self.processes[-1:])
 
     def _lanes_can(self) -> bool:
         """Whether a lane that is out of step could come into step again."""
@@ -194,6 +200,7 @@ class World:
         self.trace(f"outage {venue}")
         self.truth.changed()
         self.outages[venue] = mode
+        self.parked.watch()
         self.truth.changed()
         self.loop.call_later(seconds, self._end_outage, venue)
 

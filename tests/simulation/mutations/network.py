@@ -5,6 +5,15 @@ from tests.simulation.mutations.model import Mutant
 
 MUTANTS = (
     Mutant(
+        "waits-for-the-venue-that-is-away",
+        "hedger/legs.py",
+        "        if proven_empty(self._store, hedge.id, venue):\n            return ZERO\n",
+        "",
+        "4 parked",
+        (Ill.OUTAGE_LONG,),
+        hours=0.2,
+    ),
+    Mutant(
         "unknown-order-at-the-usual-pace",
         "hedger/daemon.py",
         "        pace = self._pace_alone if alone else self._pace\n",

@@ -1,0 +1,91 @@
+"""
+The judge of legs that stand alone while the other venue is away.
+
+That time does not count as available. But where our own ledger proves that the venue which does not
+answer holds nothing of a hedge, nobody has to wait for it: what stands alone on the other one
+comes off, and a person is alerted, by the same limits in time of the process.
+"""
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from tests.simulation import ability
+from tests.simulation.aiming import VENUES
+from tests.simulation.alarms import ALERT_AFTER_S, GRACE_S, TOLD
+from tests.simulation.exchange import HEDGED
+from tests.simulation.oracle import NAKED_MAX_S
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+LOOK_S = 5.0
+ZERO = Decimal(0)
+
+_PROVEN_EMPTY = """
+    SELECT id FROM hedges WHERE symbol = :symbol
+    AND state NOT IN ('refused', 'closed_flat', 'closed', 'orphan', 'planned')
+    AND EXISTS (SELECT 1 FROM orders WHERE hedge_id = hedges.id AND purpose = 'open')
+    AND NOT EXISTS (
+        SELECT 1 FROM orders WHERE hedge_id = hedges.id AND orders.venue = :venue
+        AND (state IN ('prepared', 'unresolved') OR CAST(filled_size AS REAL) <> 0)
+    )
+"""
+"""
+Live hedges whose every order on a venue has a proven end and executed nothing: a hedge that was
+open may have lost its leg there to somebody else, and that has to be asked for.
+"""
+
+
+class Parked:
+    """Looks every few seconds, for as long as just one venue is away."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._spent_s: dict[str, float] = defaultdict(float)
+        self._marks: dict[str, int] = {}
+        self._looking = False
+
+    def watch(self) -> None:
+        """A venue has just gone away."""
+        if not self._looking:
+            self._looking = True
+            self._world.loop.after(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        world = self._world
+        away = [v for v in VENUES if v in world.outages or not world.doors.answers(v)]
+        if not away or world.chance.quiet:
+            self._looking = False
+            self._spent_s.clear()
+            return
+        for symbol in HEDGED:
+            if len(away) > 1 or not self._stands_alone(symbol, away[0]):
+                self._spent_s.pop(symbol, None)
+            elif world.runs():
+                self._spend(symbol, away[0])
+        world.loop.after(LOOK_S, self._look)
+
+    def _stands_alone(self, symbol: str, away: str) -> bool:
+        world = self._world
+        (there,) = (venue for venue in VENUES if venue != away)
+        return (
+            world.truth.naked(symbol) != ZERO
+            and world.truth.ours(away, symbol) == ZERO
+            and not world.truth.stuck(symbol)
+            and ability.able(world, there, symbol)
+            and world.oracle.one(_PROVEN_EMPTY, symbol=symbol, venue=away) is not None
+        )
+
+    def _spend(self, symbol: str, away: str) -> None:
+        oracle = self._world.oracle
+        if symbol not in self._spent_s:
+            self._marks[symbol] = oracle.one("SELECT max(seq) FROM alerts") or 0
+        self._spent_s[symbol] += LOOK_S
+        spent_s = self._spent_s[symbol]
+        text = f"{symbol} stood alone for {spent_s:.0f} s, and {away}, which was away, held nothing"
+        if spent_s > NAKED_MAX_S:
+            oracle.broken("4 parked", text)
+        told = oracle.one(TOLD, mark=self._marks[symbol], symbol=symbol)
+        if spent_s > ALERT_AFTER_S + GRACE_S + LOOK_S and told is None:
+            oracle.broken("4 parked", f"{text}; nobody was alerted")
