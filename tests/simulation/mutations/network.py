@@ -44,7 +44,7 @@ MUTANTS = (
         "known-only-when-paid",
         "hedger/accruals.py",
         "        if through is not None:\n            for hedge in hedges:\n",
-        "        if through is not None and (payments or through <= min(starts)):\n"
+        "        if through is not None and (payments or through <= min([*starts, through])):\n"
         "            for hedge in hedges:\n",
         "3 paid",
         (Ill.FUNDING_STOPS,),
