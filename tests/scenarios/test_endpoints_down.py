@@ -73,9 +73,7 @@ async def settled_late(desk: Desk, **how: Any) -> None:
     """A settlement passes, whose payments are listed otherwise."""
     await desk.trader.accruals.run()
     for venue in (X10, LIGHTER):
-        paying = desk.world.exchange(venue).paying
-        for name, value in how.items():
-            setattr(paying, name, value)
+        desk.world.pay_otherwise(venue, **how)
     desk.world.advance_market(hours=1.05)
     desk.position(X10)
     await desk.world.pass_time(LISTED_S)
@@ -87,7 +85,7 @@ async def test_a_payment_that_is_listed_after_its_hedge_was_closed_is_booked_to_
 ) -> None:
     """Its books were taken to be complete, and nothing waits for payments any more."""
     hedge = await desk.open("ETH", 300)
-    await settled_late(desk, late_ms=round(LATE_S * 1000))
+    await settled_late(desk, late_s=LATE_S)
     await desk.close(hedge)
     await desk.world.pass_time(LISTED_S)
     await desk.trader.accruals.run()
