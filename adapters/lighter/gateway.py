@@ -118,7 +118,7 @@ class Gateway:
             await self._own_session()
             self._unconfirmed = sorted(self._access.keys)
             try:
-                await self.confirm()
+                await self._confirm(self._check)
             except UnavailableError as error:
                 logger.warning("the API keys are checked later: {}", error)
         except BaseException:  # cancelled, too: who did not get it started closes nothing
@@ -127,14 +127,17 @@ class Gateway:
 
     async def confirm(self) -> None:
         """
-        Let the venue confirm the keys that it has not confirmed yet.
+        Let the venue confirm the keys that it could not confirm at the start.
 
         Raises:
-            ConfigError: a key does not belong to the account.
-            VenueError: the venue could not be asked.
+            DeniedError: it does not accept a key.
+            VenueError: it could not be asked.
         """
+        await self._confirm(self.honoured)
+
+    async def _confirm(self, check: Callable[[int], Awaitable[None]]) -> None:
         while self._unconfirmed:
-            await self._check(self._unconfirmed[0])
+            await check(self._unconfirmed[0])
             self._unconfirmed = self._unconfirmed[1:]
 
     async def close(self) -> None:

@@ -179,7 +179,10 @@ class XVenue:
 
     async def balance(self, *, max_age_s: float = 0.0) -> Balance:
         """Free margin and equity: nothing is opened before the account was confirmed."""
-        await self._confirm()
+        try:
+            await self._confirm()
+        except ConfigError as error:  # whoever asks now can do nothing about the configuration
+            raise DeniedError(self._id, str(error)) from error
         return await self._reads.balance(max_age_s)
 
     async def fees(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Fees:

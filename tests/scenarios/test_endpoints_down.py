@@ -7,7 +7,7 @@ import pytest
 
 from adapters.sandbox.engine.paying import Twice
 from hedger.domain.hedge import State
-from hedger.errors import UnavailableError
+from hedger.errors import DeniedError, UnavailableError
 from tests.desk import Desk
 from tests.scenarios import facts
 from tests.scenarios.test_reconciling import foreign_order
@@ -67,6 +67,17 @@ async def test_an_account_is_confirmed_later_where_its_venue_does_not_answer(
     await port.positions()
     world.no_rewrites()
     assert (await port.balance()).equity_usd > 0
+
+
+@either_venue
+async def test_an_account_that_proves_wrong_later_opens_nothing(world: World, venue: str) -> None:
+    world.rewrite(venue, "/user/account/info|accountLimits|/info/markets", **DOWN)
+    port = await (world.x10() if venue == X10 else world.lighter())
+    world.no_rewrites()
+    world.revoke_key(venue)
+
+    with pytest.raises(DeniedError):
+        await port.balance()
 
 
 async def settled_late(desk: Desk, **how: Any) -> None:

@@ -1,5 +1,7 @@
 """Doors that are shut and odd payments: they bite, are counted, and the program stands them."""
 
+from decimal import Decimal
+
 import pytest
 
 from adapters.sandbox.engine.account_types import PaymentView
@@ -37,10 +39,11 @@ def test_every_endpoint_that_may_be_down_is_one_that_is_asked():
 
 
 def payment(number: int) -> PaymentView:
+    one = Decimal(1)
     return PaymentView(
-        id=number, account=1, symbol="ETH", settlement_ms=0, amount=1, rate=1, size=1, mark=1,
-        position_id=1, at_ms=0,
-    )  # type: ignore[arg-type]  # no figure is read  # fmt: skip
+        id=number, account=1, symbol="ETH", settlement_ms=0, amount=one, rate=one, size=one,
+        mark=one, position_id=1, at_ms=0,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("how", "numbers"), [(Twice.SAME_ID, [1, 1]), (Twice.OTHER_ID, [1, 9])])
