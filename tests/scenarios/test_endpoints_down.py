@@ -9,7 +9,7 @@ from adapters.sandbox.engine.paying import Twice
 from hedger.domain.hedge import State
 from hedger.errors import DeniedError, UnavailableError
 from tests.desk import Desk
-from tests.scenarios import facts
+from tests.scenarios import books, facts
 from tests.scenarios.test_reconciling import foreign_order
 from tests.world import LIGHTER, X10, World
 
@@ -139,3 +139,30 @@ async def test_an_hour_without_a_settlement_is_known_to_have_paid_nothing(desk: 
     (row,) = desk.rows("pnl")
     assert Decimal(row["funding_usd"]) == 0
     assert desk.rows("funding") == []
+
+
+async def books_after(desk: Desk, **how: Any) -> list[dict[str, Any]]:
+    """Both legs in all views, some time after a settlement whose payments were listed so."""
+    await desk.trader.accounts.run()
+    hedge = await desk.open("ETH", 300)
+    await desk.trader.accounts.run()
+    await settled_late(desk, **how)
+    await desk.close(hedge)
+    for _ in range(14):
+        await books.read_books(desk)
+        await desk.world.pass_time(120)
+    books.assert_statement_is_the_balance(desk)
+    return [row for row in books.legs(desk) if row["hedge_id"] == hedge.id]
+
+
+async def test_a_late_payment_is_in_all_views_in_the_end(desk: Desk) -> None:
+    found = await books_after(desk, late_s=300)
+    assert [(row["state"], row["why"]) for row in found] == [("agree", "")] * 2
+
+
+async def test_a_second_row_of_a_payment_changes_no_result_and_is_told(desk: Desk) -> None:
+    """The venue's list says what its cash does not: our fills and its cash make the result."""
+    found = await books_after(desk, twice=Twice.OTHER_ID)
+    assert [row["state"] for row in found] == ["differ"] * 2
+    assert all(row["fills_usd"] == row["balance_usd"] for row in found)
+    assert any("not in our books" in alert.text for alert in desk.store.unacknowledged())
