@@ -6,6 +6,10 @@ through a settlement only once a full and successful reading began ``payment_lag
 settlement was first seen as the next one, all earlier ones having passed (S38). When that was
 is kept in the ledger, so that commands without a daemon learn it, too. Settlements are on the
 venues' market clocks, the looks on ours.
+
+A payment may be listed later than that, when nothing waits for it any more. So the lists are read
+again for ``WATCHED``, each time when the latest settlement is twice as long ago, and what is new
+in them goes to the hedge that held the position, however long that is over.
 """
 
 import json
@@ -23,10 +27,20 @@ from hedger.ledger.store import Store
 from hedger.ports import QuoteSource, Venue
 
 SIGHTINGS_MAX = 50
+WATCHED = timedelta(hours=2)
+"""How long after the last awaited payments the lists are still read."""
+
+BACK = timedelta(hours=12)
+"""How far back, on the market clock: one page of each list has more."""
+
+AGAIN_LEAST = timedelta(minutes=2)
+NOTED_AGAIN = timedelta(minutes=10)  # how exactly it is kept until when a list is read
+WATCH = "payments_watched:"
+"""Meta key of a venue: until when its list of payments is read though nothing is awaited."""
 
 
 class Accruals:
-    """Keeps the funding of every hedge that still lacks some."""
+    """Keeps the funding of every hedge that still lacks some, and what is listed later."""
 
     def __init__(
         self,
@@ -43,17 +57,19 @@ class Accruals:
         self._clock = clock
         self._payment_lag_s = payment_lag_s
         self._asked: dict[VenueId, tuple[datetime | None, frozenset[HedgeId]]] = {}
+        self._again_at: dict[VenueId, datetime] = {}
 
     async def run(self) -> int:
         """One reading of both venues; the number of payments that were new."""
         new = 0
         hedges = self._store.awaiting_funding()
-        if not hedges:
-            return new
         for venue in self._venues:
+            if not hedges and not self._is_watched(venue):
+                continue
             try:
-                hedges = self._ended(hedges, venue, await self._sight(venue))
-                new += await self._read(venue, hedges)
+                upcoming = await self._sight(venue)
+                hedges = self._ended(hedges, venue, upcoming)
+                new += await self._read(venue, hedges, upcoming)
             except VenueError as error:
                 logger.warning("funding of {} stays unknown for now: {}", venue, error)
         return new
@@ -98,24 +114,45 @@ class Accruals:
             datetime.fromisoformat(at): datetime.fromisoformat(seen) for at, seen in stored.items()
         }
 
-    async def _read(self, venue: VenueId, hedges: list[Hedge]) -> int:
-        """Read the venue's payments, once per settlement and hedge, and not before the next one."""
+    async def _read(self, venue: VenueId, hedges: list[Hedge], upcoming: datetime) -> int:
+        """Read the venue's payments where something new may be in its list."""
         starts = [s for hedge in hedges if (s := _first(hedge, venue)) is not None]
-        through = self._passed(venue, self._clock.now() - timedelta(seconds=self._payment_lag_s))
+        now = self._clock.now()
+        through = self._passed(venue, now - timedelta(seconds=self._payment_lag_s))
         asked_through, asked_of = self._asked.get(venue, (None, frozenset()))
         whose = frozenset(hedge.id for hedge in hedges)
-        if not starts or (through == asked_through and whose <= asked_of):
+        awaited = bool(starts) and (through != asked_through or not whose <= asked_of)
+        if not awaited and now < self._again_at.get(venue, now):
             return 0
-        payments = await self._venues[venue].funding_payments(min(starts))
+        payments = await self._venues[venue].funding_payments(self._since(venue, starts, upcoming))
         new = self._store.book_payments(payments)
         if through is not None:
             for hedge in hedges:
                 if venue in hedge.venues:
                     self._store.funding_complete(hedge.id, venue, through)
         self._asked[venue] = through, whose
+        settled_at = self._seen(venue).get(upcoming, now)
+        self._again_at[venue] = now + max(AGAIN_LEAST, now - settled_at)
+        if hedges:
+            self._watch(venue, now + WATCHED)
         if new:
             logger.info("{} funding payments of {} booked", new, venue)
         return new
+
+    def _since(self, venue: VenueId, starts: list[datetime], upcoming: datetime) -> datetime:
+        """Back to what is awaited, and further for what is late; not to before our first hedge."""
+        _, first = self._store.beginnings(venue)
+        back = upcoming - BACK
+        return min([*starts, back if first is None else max(back, first)])
+
+    def _watch(self, venue: VenueId, until: datetime) -> None:
+        noted = self._store.meta(f"{WATCH}{venue}")
+        if noted is None or datetime.fromisoformat(noted) < until - NOTED_AGAIN:
+            self._store.set_meta(f"{WATCH}{venue}", until.isoformat())
+
+    def _is_watched(self, venue: VenueId) -> bool:
+        noted = self._store.meta(f"{WATCH}{venue}")
+        return noted is not None and self._clock.now() < datetime.fromisoformat(noted)
 
     def _passed(self, venue: VenueId, before: datetime) -> datetime | None:
         """The latest settlement that was the next one already at that time."""

@@ -178,15 +178,17 @@ class LegReader:
         """
         A leg whose position cannot be read; None where nothing else tells it.
 
-        Our own fills do where they make nothing, or where the trades of the account make the same:
-        so much may be taken off. Nothing is concluded from it.
+        Our own fills do where they make nothing; else the trades of the account, which hold every
+        fill of ours: so much may be taken off. Nothing is concluded from it.
         """
         if proven_empty(self._store, hedge.id, venue):
             return ZERO
         booked = own_size(self._store, hedge.id, venue)
         port = self._venues[venue]
         traded = await traded_since_opened(port, self._store, hedge, booked, self._clock)
-        return booked if traded is not None and traded.explains(booked) else None
+        if traded is None or not traded.current:
+            return None
+        return ours(traded.net, booked, dedicated=self._dedicated)
 
     async def _gone(self, hedge: Hedge, venue: VenueId) -> _Leg:
         rules = await self._facts.reducing(venue, hedge.symbol)

@@ -151,9 +151,12 @@ class Venue(Protocol):
         """
         Open sessions and check keys against each other.
 
+        What only the venue can say waits where it does not answer: ``balance`` asks for it
+        before anything is opened.
+
         Raises:
             ConfigError: the keys do not belong together.
-            VenueError: the venue could not be asked.
+            VenueError: the venue does not accept them.
         """
 
     async def close(self) -> None:

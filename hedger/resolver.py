@@ -13,6 +13,7 @@ The read lag is the measured one (``hedger/readlag.py``). Our orders are immedia
 the venue keeps working is cancelled and then looked up again: a cancel can lose the race (S12).
 """
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -51,6 +52,12 @@ LOOK_DELAYS_S = (0.3, 0.7, 1.4, 2.0)  # after the first; the last again until th
 CANCEL_AGAIN_AFTER_S = 5.0
 JUST_AFTER_S = 0.01
 SLOT_LOOK_S = 0.3
+SHOWN_WITHIN_S = 2.0
+BLIND_S = 25.0
+"""
+How long an order is sought that cannot be looked up, on a venue that shows positions meanwhile:
+it may tell nothing of its orders for long, and what it does show can be acted upon.
+"""
 NOT_WORTH_S = 0.5  # a look so shortly before the fence stands would only delay the one that counts
 
 
@@ -113,10 +120,26 @@ class Resolver:
                 logger.warning("order {} cannot be looked up: {}", prepared.order.id, error)
                 if isinstance(error, ContradictionError):
                     self._facts.contradicted(prepared.order, error)
+                if await self._is_blind(search):
+                    return Unresolved(prepared, f"not to be looked up for {BLIND_S:g} s: {error}")
                 continue
+            search.seen_s = self._clock.monotonic_s()
             if outcome is not None:
                 return outcome
         return Unresolved(prepared, f"no proof after {looks} looks in {budget_s:g} s")
+
+    async def _is_blind(self, search: Search) -> bool:
+        """Whether the order alone cannot be asked for, and that for long."""
+        since_s = search.began_s if search.seen_s is None else search.seen_s
+        if self._clock.monotonic_s() - since_s < BLIND_S:
+            return False
+        order = search.prepared.order
+        try:
+            async with asyncio.timeout(SHOWN_WITHIN_S):
+                await self._venues[order.venue].position(order.symbol)
+        except (TimeoutError, VenueError):
+            return False  # it is away as a whole, and comes back as a whole
+        return True
 
     def _said(self, search: Search, answer: Answer | None) -> Refused | None:
         """Take in what the venue said to the send; the end of the order if that proves one."""

@@ -27,4 +27,5 @@ class Search:
     other: str | None = None  # the transaction that the venue shows with its nonce
     cancelled_at_s: float | None = None
     asked_at: datetime | None = None  # when the last look began
+    seen_s: float | None = None  # when the last one ended that was answered
     watch: Watch = field(default_factory=Watch)

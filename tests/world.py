@@ -122,6 +122,10 @@ class World:
             {"venue": venue, "api_key_index": api_key_index, "nonce": value}
         )
 
+    def pay_otherwise(self, venue: str, **how: Any) -> None:
+        """Stop its settlements, or list their payments late or twice (``POST /payments``)."""
+        self.sandbox.controls.pay_otherwise({"venue": venue, **how})
+
     def revoke_key(self, venue: str, **which: Any) -> None:
         """Take a venue's key away, all of Lighter's unless ``api_key_index`` names one."""
         self.sandbox.controls.revoke_key({"venue": venue, **which})

@@ -31,6 +31,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
+from loguru import logger
 
 from adapters.budget import Budget
 from adapters.common import sdk
@@ -96,14 +97,16 @@ class Gateway:
         self._accounts: Any = None
         self._signer: ThreadPoolExecutor | None = None
         self._tokens: dict[int, tuple[str, float]] = {}
+        self._unconfirmed: list[int] = []
 
     async def start(self) -> None:
         """
         Build the SDK's client and let the venue confirm every key.
 
+        Where the venue does not answer, that waits: a leg may stand alone on the other one.
+
         Raises:
             ConfigError: a key does not belong to the account.
-            VenueError: the venue could not be asked.
         """
         if self._client is not None:
             return
@@ -113,11 +116,29 @@ class Gateway:
             self._client = self._new_client(sdk)
             self._accounts = sdk.AccountApi(self._client.api_client)
             await self._own_session()
-            for key in sorted(self._access.keys):
-                await self._check(key)
+            self._unconfirmed = sorted(self._access.keys)
+            try:
+                await self._confirm(self._check)
+            except UnavailableError as error:
+                logger.warning("the API keys are checked later: {}", error)
         except BaseException:  # cancelled, too: who did not get it started closes nothing
             await self.close()
             raise
+
+    async def confirm(self) -> None:
+        """
+        Let the venue confirm the keys that it could not confirm at the start.
+
+        Raises:
+            DeniedError: it does not accept a key.
+            VenueError: it could not be asked.
+        """
+        await self._confirm(self.honoured)
+
+    async def _confirm(self, check: Callable[[int], Awaitable[None]]) -> None:
+        while self._unconfirmed:
+            await check(self._unconfirmed[0])
+            self._unconfirmed = self._unconfirmed[1:]
 
     async def close(self) -> None:
         """Give back the session and the thread."""

@@ -126,6 +126,8 @@ class LighterVenue:
         return await self._reads.instrument(symbol, max_age_s)
 
     async def balance(self, *, max_age_s: float = 0.0) -> Balance:
+        """Nothing is opened before every key was confirmed."""
+        await self._gateway.confirm()
         return await self._reads.balance(max_age_s)
 
     async def fees(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Fees:

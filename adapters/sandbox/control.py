@@ -8,6 +8,7 @@ The control API: what a person or a test does to the venues that no client of th
     GET    /markets/{venue}  the rules of all markets
     POST   /forget           a venue loses a batch           -> {"positions", "orders", "trades"}
     POST   /remember         and finds it again              -> {"remembered": n}
+    POST   /payments         none, late or listed twice      -> what holds from now on
     POST   /nonce            Lighter's next nonce            -> {"before", "nonce"}
     POST   /keys/revoke      take a key away                 -> {"registered": [...]}
     POST   /keys/register    give it back, or another one    -> {"registered": [...]}
@@ -79,6 +80,7 @@ def build_control(sandbox: Controlled) -> web.Application:
             web.get("/markets/{venue}", control.markets),
             web.post("/forget", control.forget),
             web.post("/remember", control.remember),
+            web.post("/payments", control.payments),
             web.post("/nonce", control.nonce),
             web.post("/keys/revoke", control.revoke),
             web.post("/keys/register", control.register),
@@ -179,6 +181,9 @@ class _Control:
 
     async def remember(self, request: web.Request) -> web.Response:
         return web.json_response(self._controls.remember(await _body(request)))
+
+    async def payments(self, request: web.Request) -> web.Response:
+        return web.json_response(self._controls.pay_otherwise(await _body(request)))
 
     async def nonce(self, request: web.Request) -> web.Response:
         return web.json_response(self._controls.set_next_nonce(await _body(request)))

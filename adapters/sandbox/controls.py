@@ -13,6 +13,7 @@ from adapters.sandbox.counting import RequestCounts
 from adapters.sandbox.engine.errors import EngineError
 from adapters.sandbox.engine.exchange import Exchange
 from adapters.sandbox.engine.forgetting import Lost
+from adapters.sandbox.engine.paying import Twice
 from adapters.sandbox.latency import RequestLatency
 from adapters.sandbox.lighter_face.face import FACE as LIGHTER_FACE
 from adapters.sandbox.lighter_face.face import Face as LighterFace
@@ -27,6 +28,7 @@ PARTS: Final = ("positions", "orders", "trades")
 MAX_LOST: Final = 64
 MAX_KEY_INDEX: Final = 254
 MAX_NONCE: Final = 2**47
+MAX_LATE_S: Final = 86_400.0
 PUBLIC_KEY_DIGITS: Final = 80
 _HEX: Final = frozenset("0123456789abcdef")
 
@@ -128,6 +130,18 @@ class Controls:
                 raise BadRequestError(str(error)) from error
             self._lost.remove(item)
         return {"remembered": len(mine)}
+
+    # Funding
+
+    def pay_otherwise(self, raw: object) -> dict[str, Any]:
+        """Say how a venue treats funding payments from now on; what is left out is as usual."""
+        fields = Fields(raw, ("venue", "stopped", "late_s", "twice"))
+        paying = self._exchanges[fields.choice("venue", VENUES)].paying
+        paying.stopped = fields.flag("stopped", default=False)
+        paying.late_ms = round(fields.seconds("late_s", MAX_LATE_S, 0.0) * 1000)
+        how = fields.choice("twice", [*Twice, "no"], "no")
+        paying.twice = None if how == "no" else Twice(how)
+        return {"stopped": paying.stopped, "late_s": paying.late_ms / 1000, "twice": how}
 
     # Keys and nonces
 

@@ -54,7 +54,7 @@ from hedger.domain.order import (
     Purpose,
     Sighting,
 )
-from hedger.errors import ConfigError, ContradictionError, DeniedError
+from hedger.errors import ConfigError, ContradictionError, DeniedError, UnavailableError
 from hedger.ports import Capabilities, Fence
 from hedger.venueclock import Offset
 
@@ -78,6 +78,8 @@ class XVenue:
     Raises:
         ConfigError: an option or secret is missing or cannot be used.
     """
+
+    _confirmed = False  # that the account is the one of the API key
 
     def __init__(
         self,
@@ -134,12 +136,23 @@ class XVenue:
         """
         Check the keys against each other and against the account, and read the markets.
 
+        Where the venue does not answer, both wait: a leg may stand alone on the other one.
+
         Raises:
             ConfigError: key, key and account do not belong together.
-            VenueError: the venue could not be asked, or does not accept the API key.
+            VenueError: the venue does not accept the API key.
         """
         self._options.check_keys()
-        await self._markets.refresh()
+        try:
+            await self._markets.refresh()
+            await self._confirm()
+        except UnavailableError as error:
+            logger.warning("the account is checked later: {}", error)
+
+    async def _confirm(self) -> None:
+        """Once: hold our configuration against the account that the API key belongs to."""
+        if self._confirmed:
+            return
         page = await self._http.content("/user/account/info")
         account = Row(self._id, "account", page.data)
         if account.has("l2Vault") and account.id("l2Vault") != self.account:
@@ -147,6 +160,7 @@ class XVenue:
                 f"venues.options.{self._id}.vault is {self.account}, but the API key belongs to "
                 f"vault {account.id('l2Vault')}; correct the one that is wrong"
             )
+        self._confirmed = True
 
     async def close(self) -> None:
         """Give back sessions; never raises."""
@@ -164,7 +178,11 @@ class XVenue:
         return (await self._markets.get(symbol, max_age_s)).instrument
 
     async def balance(self, *, max_age_s: float = 0.0) -> Balance:
-        """Free margin and equity."""
+        """Free margin and equity: nothing is opened before the account was confirmed."""
+        try:
+            await self._confirm()
+        except ConfigError as error:  # whoever asks now can do nothing about the configuration
+            raise DeniedError(self._id, str(error)) from error
         return await self._reads.balance(max_age_s)
 
     async def fees(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Fees:

@@ -18,7 +18,7 @@ from hedger.domain.money import plain
 from hedger.domain.order import Unresolved
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
-from hedger.owned import own_size
+from hedger.owned import ours, own_size
 from hedger.ports import Venue
 from hedger.readlag import ReadLag
 from hedger.secondsource import traded_since_opened
@@ -77,9 +77,13 @@ class Unproven:
         return self._whose(hedge, venue, read)
 
     def _whose(self, hedge: Hedge, venue: Venue, read: Decimal) -> str:
-        """On a shared account, whatever is not proven to be ours may be what is unknown."""
+        """
+        On a shared account, what is there beyond our fills may be what is unknown.
+
+        A leg that reads smaller than they make is what is left of ours, as in every reading.
+        """
         own = own_size(self._store, hedge.id, venue.id)
-        if self._dedicated or read == own:
+        if self._dedicated or read == ours(read, own, dedicated=False):
             return ""
         return (
             f"{venue.id} shows {plain(read)} {hedge.symbol}, and {plain(own)} is proven to be ours"

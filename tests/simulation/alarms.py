@@ -17,7 +17,7 @@ Two turns of the daemon's own watch, which looks every 5 s: between them a proce
 die, or its disk may be full, and the clocks of two lives differ by up to 3 s.
 """
 
-_TOLD = """
+TOLD = """
     SELECT 1 FROM alerts LEFT JOIN hedges ON hedges.id = alerts.hedge_id
     WHERE alerts.seq > :mark AND (
         hedges.symbol = :symbol
@@ -71,7 +71,7 @@ class Alarms:
         left_s = ALERT_AFTER_S + GRACE_S - alone_s
         if left_s > 0:
             self._later(left_s, symbol, number, mark)
-        elif self._ledger.one(_TOLD, mark=mark, symbol=symbol) is None:
+        elif self._ledger.one(TOLD, mark=mark, symbol=symbol) is None:
             self._broken(
                 "4 alert",
                 f"{symbol} stood alone for {alone_s:.0f} s available and nobody was alerted",

@@ -163,10 +163,14 @@ async def _job(
     clock, patient = trader_clock(world, process), daemon._patient(job)
     while True:
         await clock.sleep(pause_s(name))
+        began_s, failed = world.loop.now_s, world.failed
         try:
             await patient()
         except Exception as error:  # noqa: BLE001 - as APScheduler does
             _died(world, process, daemon, name, error)
+        else:
+            if name == "funding" and failed == world.failed and world.trouble() is None:
+                world.payment_turns.append(began_s)
 
 
 def _died(world: "World", process: Process, daemon: Daemon, name: str, error: Exception) -> None:

@@ -153,10 +153,11 @@ _LIGHTER: Mapping[str, Handler] = {
 class Venues:
     """The two exchanges and their faces, on one tape and one clock."""
 
-    def __init__(self, clock: VenueClock, faults: FaultBox, seed: int) -> None:
+    def __init__(self, clock: VenueClock, faults: FaultBox, seed: int, ahead_ms: int = 0) -> None:
+        """``ahead_ms``: how far the market clock is ahead of true time at the beginning."""
         self.clock = clock
         self.wire = clock
-        self.market = MarketClock(self.wire, start_ms=START_MS, hour_s=3600.0)
+        self.market = MarketClock(self.wire, start_ms=START_MS + ahead_ms, hour_s=3600.0)
         few = _tape()
         tape = Tape(seed=seed, recording=few.recording, tracks=few.tracks)
         self.x10 = self._exchange("x10", tape, KEYS.x10.vault)

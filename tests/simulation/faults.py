@@ -292,6 +292,11 @@ class Chance:
         """Seconds."""
         return least + (most - least) * self.source.random()
 
+    @property
+    def sent(self) -> int:
+        """Orders so far."""
+        return self._orders
+
     def next_order(self) -> None:
         """Another order was sent; a plan may say what it meets."""
         self._orders += 1

@@ -10,7 +10,9 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from adapters.lighter.orders import TX_CREATE_ORDER
 from tests.simulation.clients import TIMEOUT_S, BrokenError, NoConnectionError
+from tests.simulation.doors import Door
 from tests.simulation.faults import ORDER_WEIGHT, REQUESTS, Ill
 from tests.simulation.loop import SimLoop
 from tests.simulation.process import Process
@@ -28,6 +30,7 @@ SLOW_S = (0.3, 2.0)
 LATE_S = (1.0, 39.0)  # at least, and at most so much more
 AGAIN_S = (0.05, 10.0)
 HASHED_AT_ONCE = 1_000  # lines of a trace
+BAD = 400
 REFUSALS = frozenset({400, 401, 403, 405, 429})
 
 
@@ -47,7 +50,9 @@ class Link:
             assert body is not None
             self._world.oracle.sent_x10(self._process, body)
         ask = self._world.venues.ask_x10
-        message = _Message(self._world, "x10", ask, (method, path, query, body), path, order=order)
+        message = _Message(
+            self._world, "x10", ask, (method, path, query, body), path, order=order, trades=order
+        )
         reply = await message.travel()
         await self._process.resumed("after answer" if order else "after read")
         return reply
@@ -60,7 +65,10 @@ class Link:
         if form is not None:
             self._world.oracle.sent_lighter(self._process, form["tx_type"], form["tx_info"])
         ask = self._world.venues.ask_lighter
-        message = _Message(self._world, "lighter", ask, (name, query, form), name, order=order)
+        trades = form is not None and form["tx_type"] == str(TX_CREATE_ORDER)
+        message = _Message(
+            self._world, "lighter", ask, (name, query, form), name, order=order, trades=trades
+        )
         reply = await message.travel()
         await self._process.resumed("after answer" if order else "after read")
         return reply
@@ -75,8 +83,8 @@ class _Message:
     """
 
     __slots__ = (
-        "_answer", "_ask", "_later", "_loop", "_order", "_outcome", "_refused", "_until_s",
-        "_venue", "_what", "_words", "_world",
+        "_answer", "_ask", "_later", "_loop", "_order", "_outcome", "_refused", "_trades",
+        "_until_s", "_venue", "_what", "_words", "_world",
     )  # fmt: skip
 
     def __init__(
@@ -88,13 +96,16 @@ class _Message:
         what: str,
         *,
         order: bool,
+        trades: bool,
     ) -> None:
+        """``order``: it changes something; ``trades``: it is an order and nothing beside one."""
         self._world = world
         self._venue = venue
         self._ask = ask
         self._words = words
         self._what = what
         self._order = order
+        self._trades = trades
         self._refused = False
         self._loop = world.loop
         self._later = world.loop.after
@@ -116,18 +127,27 @@ class _Message:
             raise outcome
         return outcome
 
+    def _ends(self, reply: Reply | None) -> None:
+        """Its sender learns something, or nothing."""
+        if reply is None or reply[0] >= BAD:
+            self._world.failed += 1
+
     def _set_out(self) -> None:
         world, chance, draw = self._world, self._world.chance, self._world.chance.source.random
         go_s, back_s = GO_S[0] + GO_MORE_S * draw(), GO_S[0] + GO_MORE_S * draw()
         if self._venue in world.outages:
+            world.doors.count(world.doors.outage.get(self._venue))
             if world.outages[self._venue] == "refused":
                 self._later(go_s, self._fail, NoConnectionError())
             else:
                 self._lost()
             return
-        if self._order:
+        if world.doors.shut and (door := world.doors.met(self._venue, self._what)) is not None:
+            self._turned_away(door, go_s + back_s)
+            return
+        if self._trades:
             chance.next_order()
-        ill = chance.first_of(REQUESTS, ORDER_WEIGHT if self._order else 1.0, order=self._order)
+        ill = chance.first_of(REQUESTS, ORDER_WEIGHT if self._order else 1.0, order=self._trades)
         if ill is not None:
             self._meet(ill, go_s, back_s)
         elif not self._loop.passes(go_s):
@@ -137,6 +157,28 @@ class _Message:
                 self._arrive(back_s)
             except Exception as error:  # noqa: BLE001 - as the loop does
                 self._loop.raised(self._arrive, error)
+
+    def _kept_out(self, back_s: float | None) -> bool:
+        """Whether a venue that answered when it set out does not let it in any more."""
+        world = self._world
+        if self._venue in world.outages:
+            self._lost()
+            return True
+        if not world.doors.shut or (door := world.doors.met(self._venue, self._what)) is None:
+            return False
+        self._refused = door.answer is not None and door.answer[0] in REFUSALS
+        if back_s is not None:
+            self._turned_away(door, max(back_s, 0.0))
+        return True
+
+    def _turned_away(self, door: Door, after_s: float) -> None:
+        """Nothing comes to the venue."""
+        if door.refused:
+            self._later(after_s, self._fail, NoConnectionError())
+        elif door.answer is None:
+            self._lost()
+        else:
+            self._later(after_s, self._give, (*door.answer, self._world.clock.date()))
 
     def _lost(self) -> None:
         """An answer may not come at all: its sender waits until the time is over."""
@@ -178,8 +220,7 @@ class _Message:
         world = self._world
         if self._refused:
             return  # what was refused once is refused again: nothing has changed in between
-        if self._venue in world.outages:
-            self._lost()
+        if self._kept_out(back_s):
             return
         try:
             status, text = self._ask(*self._words)
@@ -194,7 +235,7 @@ class _Message:
             raise
         self._refused = reply[0] in REFUSALS
         if self._order:
-            world.arrived(self._venue)
+            world.arrived(self._venue, counted=self._trades)
         world.trace(
             f"{self._venue} {self._what} {reply[0]}" + (reply[1][:90] if self._order else "")
         )
@@ -210,6 +251,7 @@ class _Message:
             self._later(back_s, self._give, reply)
 
     def _give(self, reply: Reply) -> None:
+        self._ends(reply)
         if self._venue in self._world.outages:
             self._lost()
         elif self._answer is None:
@@ -218,6 +260,7 @@ class _Message:
             self._answer.set_result(reply)
 
     def _fail(self, error: Exception) -> None:
+        self._ends(None)
         if self._answer is None:
             self._outcome = self._outcome or error
         elif not self._answer.done():

@@ -21,7 +21,7 @@ from tests.simulation.lanefacts import LaneWatch
 from tests.simulation.oracles.bench import Seen
 from tests.simulation.process import Process, now_s
 from tests.simulation.store import laid_down, reading
-from tests.simulation.truth import Span, Truth
+from tests.simulation.truth import Availability, Span, Truth
 
 NAKED_MAX_S = 120.0
 GIVE_UP_S = 2 * NAKED_MAX_S
@@ -46,6 +46,7 @@ class Oracle:
         self.violations: list[Violation] = []
         self.truth: Truth
         self.seen: Seen
+        self.lane_time: Availability
         self.lanes = LaneWatch(venues, self._available_s)
         self._path = path
         self._venues = venues
@@ -63,7 +64,8 @@ class Oracle:
             venues.exchange(name).subscribe(self._event, TradeMade)
 
     def _available_s(self) -> float:
-        return self.truth.availability.look()
+        """Seconds in which a nonce lane could have come into step."""
+        return self.lane_time.look()
 
     def close(self) -> None:
         """Give back the file; nothing is judged any more."""
@@ -297,6 +299,11 @@ class Oracle:
             return
         for text in differences:
             self.broken("3 proven", text)
+
+    def money(self, text: str) -> None:
+        """Funding that is not as it was paid (``payouts``); beyond, an alarm is what is owed."""
+        if not self._beyond or not self._count("alerts"):
+            self.broken("3 paid", text)
 
     def _handed_over(self) -> set[str]:
         """Beyond what a venue declares: markets whose hedge is left to a person, who was told."""

@@ -13,13 +13,13 @@ from typing import Any
 
 from hedger.ledger import migrate
 from tests.clocks import ManualClock
-from tests.simulation import nemesis
+from tests.simulation import nemesis, payouts
 from tests.simulation.faults import Ill
 from tests.simulation.loop import SimLoop
 from tests.simulation.process import now_s
 from tests.simulation.setup import Result, Setup
 from tests.simulation.store import Engines
-from tests.simulation.world import EPOCH, World
+from tests.simulation.world import EPOCH, EPOCH_MS, World
 
 REST_LEAST_S = 75.0  # as long as a late message may still be on its way, and two looks
 REST_STORY_S = 30.0
@@ -99,6 +99,10 @@ async def _run(setup: Setup, engines: Engines, make: Callable[[Setup, Engines], 
 def _judged(setup: Setup, world: World) -> Result:
     world.truth.finish()
     world.oracle.finish()
+    for text in payouts.broken(
+        world.path, world.venues, world.payment_turns, EPOCH_MS, dedicated=world.dedicated
+    ):
+        world.oracle.money(text)
     hedges, orders, alerts = world.oracle.counts()
     return Result(
         seed=setup.seed,

@@ -12,10 +12,25 @@ from tests.simulation.faults import Ill, Plan
 
 
 @dataclass(frozen=True)
+class Shut:
+    """
+    A door of a venue (``doors.ENDPOINTS``) that is shut once an order has arrived.
+
+    ``status`` is that of the page which it answers, 429 is the venue's own word; None: silence.
+    """
+
+    after: int
+    venue: str
+    name: str
+    status: int | None
+    seconds: float = 20.0
+
+
+@dataclass(frozen=True)
 class Story:
     """
     ``orders``: what the n-th order meets; ``strike``: what happens while the hedge is open;
-    ``step``: what its person does, again and again (None: open one hedge and close it).
+    ``step``: what its person does, again and again (None: open one hedge and close it); ``shut``: what is not answered.
     """
 
     name: str
@@ -23,6 +38,7 @@ class Story:
     strike: str | None = None
     dedicated: bool = True
     step: Callable[[Any, Any, Any, "Story"], Awaitable[None]] | None = None
+    shut: Shut | None = None
 
     @property
     def plan(self) -> Plan:
@@ -57,4 +73,14 @@ STORIES = (
     Story("leg B is closed by hand while the hedge is open", strike="manual"),
     Story("both closing orders are lost", {3: Ill.REQUEST_LOST, 4: Ill.REQUEST_LOST}),
     Story("a shared account, and leg B fills in part", {2: Ill.PARTIAL}, dedicated=False),
+    Story("Lighter bans us for 20 s after leg A", shut=Shut(1, "lighter", "", 429)),
+    Story(
+        "leg B is refused, and X10's positions cannot be read",
+        {2: Ill.REFUSED},
+        shut=Shut(2, "x10", "positions", None),
+    ),
+    Story(
+        "X10's orders cannot be looked up after the first closing order",
+        shut=Shut(3, "x10", "orders", 503),
+    ),
 )

@@ -74,6 +74,7 @@ class Truth:
     began: Callable[[str], None]
     foreign: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
+    besides: list[Availability] = field(default_factory=list)  # other clocks of the same changes
     _since: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     _on: dict[str, tuple[Availability, Availability]] = field(default_factory=dict)
     _numbers: Counter[str] = field(default_factory=Counter)
@@ -95,6 +96,8 @@ class Truth:
     def changed(self) -> None:
         """What is available may have changed: look, before it and after."""
         self.availability.look()
+        for clock in self.besides:
+            clock.look()
         for symbol in self._on:
             self._look_on(symbol)
 

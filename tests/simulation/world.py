@@ -14,11 +14,15 @@ from math import floor
 
 from adapters.sandbox.clock import http_date
 from tests.simulation import ability, daemon, nemesis
+from tests.simulation.aiming import Aims
+from tests.simulation.doors import Doors
 from tests.simulation.exchange import Venues
 from tests.simulation.faults import AIMED, BEYOND, Chance, Ill, drawn
+from tests.simulation.kinds import payments
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
 from tests.simulation.oracles.bench import Seen
+from tests.simulation.parked import Parked
 from tests.simulation.process import Process, now_s, running
 from tests.simulation.setup import Setup
 from tests.simulation.store import Engines, cut_power
@@ -88,7 +92,7 @@ class World:
         self.chance = Chance(self.plan, source)
         self.clock = VenueClock(0.0 if self.plan.venue_drifts else self.plan.venue_off_s)
         self.faults = SimFaults(self.clock, self.chance)
-        self.venues = Venues(self.clock, self.faults, setup.seed)
+        self.venues = Venues(self.clock, self.faults, setup.seed, payments.ahead_ms(self.plan))
         self.processes: list[Process] = []
         self.kills = 0
         self.boundaries: Counter[str] = Counter()
@@ -111,6 +115,9 @@ class World:
             self._trace.lines = []
         self.trace = self._trace.add
         self.outages: dict[str, str] = {}  # how a venue does not answer: refused, or silent
+        self.doors = Doors(self)
+        self.failed = 0  # messages without a usable answer so far
+        self.payment_turns: list[float] = []  # when the job for funding began, undisturbed
         self._crash_at = setup.crash_at
         self._stalls = Ill.STALL_AT_COMMIT in self.plan.ills
         self.oracle = Oracle(path, self.venues, dedicated=self.dedicated, beyond=self.plan.beyond)
@@ -122,6 +129,10 @@ class World:
         self.oracle.truth = self.truth
         self.seen = self.oracle.seen = Seen(self)
         self.truth.watch()
+        self.aims = Aims(self)
+        self.parked = Parked(self)
+        self.oracle.lane_time = Availability(self._lanes_can)
+        self.truth.besides.append(self.oracle.lane_time)
         self.chance.busy = self.oracle.busy
 
     # -- what happens in it -----------------------------------------------------------------
@@ -136,9 +147,17 @@ class World:
 
     def is_up(self) -> bool:
         """Whether a process runs and both venues answer."""
+        answer = not self.outages and all(map(self.doors.answers, ("x10", "lighter")))
+        return answer and self.runs()
+
+    def runs(self) -> bool:
+        """Whether a process runs, and does not stand still."""
         now = now_s()
-        running = any(p.alive and p.stalled_until_s <= now for p in self.processes[-1:])
-        return running and not self.outages
+        return any(p.alive and p.stalled_until_s <= now for p in self.processes[-1:])
+
+    def _lanes_can(self) -> bool:
+        """Whether a lane that is out of step could come into step again."""
+        return self.is_up() and self.doors.lanes_open()
 
     def _is_true(self) -> bool:
         """Whether every venue keeps what it declares."""
@@ -183,11 +202,13 @@ class World:
         self.trace(f"outage {venue}")
         self.truth.changed()
         self.outages[venue] = mode
+        self.parked.watch()
         self.truth.changed()
         self.loop.call_later(seconds, self._end_outage, venue)
 
     def _end_outage(self, venue: str) -> None:
         self.outages.pop(venue, None)
+        self.doors.outage.pop(venue, None)
         self.truth.changed()
 
     def end_outages(self) -> None:
@@ -210,8 +231,11 @@ class World:
         """The disk works again."""
         self._disk_trouble = None
 
-    def arrived(self, venue: str) -> None:
+    def arrived(self, venue: str, *, counted: bool) -> None:
         """An order has just been taken by a venue: the moment for what aims at it."""
+        story = self.setup.story
+        if story is not None and story.shut is not None and counted:
+            self.doors.close_after(story.shut, self.chance.sent)
         nemesis.on_order(self, venue)
 
     # -- the process ------------------------------------------------------------------------

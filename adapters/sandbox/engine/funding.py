@@ -25,9 +25,13 @@ def settle(state: VenueState, hour: int) -> None:
     Charge every open position for the hour that just ended.
 
     ``payment = -size * price * rate``: with a positive rate longs pay and shorts receive. The
-    price is the mark on X10 (x10.md §9) and the index on Lighter (lighter.md §10).
+    price is the mark on X10 (x10.md §9) and the index on Lighter (lighter.md §10). While
+    settlements are stopped (``paying``), the hour passes without any.
     """
     payments: list[PaymentView] = []
+    if state.paying.stopped:
+        state.paying.skipped += sum(len(account.open) for account in state.accounts.values())
+        return
     for account in state.accounts.values():
         paid = [
             _pay(state, account.number, settled_row(state, symbol, hour))
@@ -58,4 +62,5 @@ def _pay(state: VenueState, number: int, row: FundingRow) -> PaymentView:
         at_ms=state.now_ms,
     )
     state.emit(PositionChanged(account.apply_payment(payment, state.now_ms)))
+    state.paying.made(payment, state.now_ms, state.next_id)
     return payment

@@ -7,6 +7,7 @@ from adapters.sandbox.clock import MarketClock, WireClock
 from adapters.sandbox.engine import liquidation, margin, market_data, prints, timeline
 from adapters.sandbox.engine.events import EVENTS
 from adapters.sandbox.engine.params import VenueParams, default_params
+from adapters.sandbox.engine.paying import Paying
 from adapters.sandbox.engine.state import VenueState
 from adapters.sandbox.engine.types import (
     BalanceView,
@@ -282,6 +283,16 @@ class ExchangeReads:
     def payments(self, account: int) -> list[PaymentView]:
         """Every funding payment, oldest first."""
         return list(self._public().account(account).payments)
+
+    def listed_payments(self, account: int) -> list[PaymentView]:
+        """What the venue's own list shows of them: some late, some twice (``paying``)."""
+        state = self._public()
+        return state.paying.listed(state.account(account).payments, state.now_ms)
+
+    @property
+    def paying(self) -> Paying:
+        """How the venue treats payments from now on."""
+        return self._state.paying
 
     def fees(self, account: int, symbol: str) -> tuple[Decimal, Decimal]:
         """Maker and taker rates as fractions."""

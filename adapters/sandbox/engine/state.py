@@ -16,6 +16,7 @@ from adapters.sandbox.engine.order_store import OrderStore
 from adapters.sandbox.engine.order_types import OrderView, PublicTrade
 from adapters.sandbox.engine.overrides import Liquidity, PricePath
 from adapters.sandbox.engine.params import VenueParams
+from adapters.sandbox.engine.paying import Paying
 from adapters.sandbox.engine.venue_rules import load_rules
 from adapters.sandbox.noise import STEPS
 from adapters.sandbox.tape import Tape, VenueName
@@ -58,6 +59,7 @@ class VenueState:
         self.duplicates = params.duplicates
         self.resting: dict[int, None] = {}  # ids of orders in the book, oldest first
         self.late_rests: dict[int, int] = {}  # ids of orders that fill after their end, and when
+        self.paying = Paying()
         self.prints: dict[str, deque[PublicTrade]] = {}
         self.printed: dict[str, int] = {}  # bucket of the last modelled public trade
         self.books = {symbol: MarketBook() for symbol in self.rules}

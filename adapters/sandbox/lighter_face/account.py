@@ -210,7 +210,7 @@ def position_funding(query: Query) -> Mapping[str, Any]:
     late_s = query.face.options.stamp_late_s
     rows = [
         shapes.payment_json(query.face.exchange.rules_of(payment.symbol), payment, late_s)
-        for payment in reversed(query.face.exchange.payments(index))
+        for payment in reversed(query.face.exchange.listed_payments(index))
         if start_ms <= payment.settlement_ms <= end_ms
     ]
     rows = [

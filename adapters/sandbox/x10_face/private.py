@@ -181,7 +181,7 @@ async def funding_history(request: web.Request) -> Reply:
     def effect(_taken: Sequence[Fault]) -> Reply:
         start_ms, end_ms = needed(request, "startTime", "fromTime"), whole(request, "endTime")
         rows: list[tuple[int, Json]] = []
-        for view in face.exchange.payments(face.account):
+        for view in face.exchange.listed_payments(face.account):
             name = face.exchange.rules_of(view.symbol).name
             paid_ms = _paid_ms(face, view)
             if start_ms <= paid_ms <= face.exchange.market_now_ms() and wanted(name):

@@ -357,9 +357,11 @@ async def test_a_venue_that_is_not_there_never_got_the_order(world: World) -> No
         world,
         Access(options={**access.options, "url": "http://127.0.0.1:1"}, secrets=access.secrets),
     )
+    await elsewhere.start()
     with pytest.raises(UnavailableError):
-        await elsewhere.start()
+        await elsewhere.balance()
     assert isinstance(await elsewhere.submit(ready), NeverSent)
+    await elsewhere.close()
 
 
 async def test_reads_that_fail_raise_and_are_never_empty(world: World) -> None:

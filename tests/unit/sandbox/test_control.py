@@ -84,6 +84,24 @@ async def test_a_wrong_advance_is_http_400(control, body):
     assert (await control.post("/clock/advance", json=body)).status_code == 400
 
 
+async def test_payments_come_otherwise_until_that_is_taken_back(control, world):
+    asked = {"venue": "x10", "stopped": True, "late_s": 60, "twice": "other_id"}
+    answer = await control.post("/payments", json=asked)
+    assert answer.json() == {"stopped": True, "late_s": 60, "twice": "other_id"}
+    assert world.exchange("x10").paying.stopped
+    again = await control.post("/payments", json={"venue": "x10"})
+    assert again.json() == {"stopped": False, "late_s": 0, "twice": "no"}
+    assert not world.exchange("x10").paying.stopped
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"venue": "moon"}, {"venue": "x10", "late_s": -1}, {"venue": "x10", "twice": "thrice"}],
+)
+async def test_a_wrong_treatment_of_payments_is_http_400(control, body):
+    assert (await control.post("/payments", json=body)).status_code == 400
+
+
 @pytest.mark.sandbox(hour_s=5)
 async def test_market_hours_pass_as_fast_as_asked(control, world):
     before = (await control.get("/health")).json()

@@ -1,0 +1,168 @@
+"""One endpoint of a venue is down for long while the others answer: no leg stands alone for it."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from adapters.sandbox.engine.paying import Twice
+from hedger.domain.hedge import State
+from hedger.errors import DeniedError, UnavailableError
+from tests.desk import Desk
+from tests.scenarios import books, facts
+from tests.scenarios.test_reconciling import foreign_order
+from tests.world import LIGHTER, X10, World
+
+DOWN: dict[str, Any] = {"status": 503, "body": "<html>unavailable</html>", "times": 0}
+LISTED_S = 6.0  # funding.payment_lag_s of the sandbox's configuration is 5
+LATE_S = 200.0
+either_venue = pytest.mark.parametrize("venue", [X10, LIGHTER])
+
+
+async def test_a_leg_that_somebody_cut_down_comes_off_though_positions_cannot_be_read(
+    desk: Desk,
+) -> None:
+    """Its size is told by the trades of the account, and is not what our fills make."""
+    hedge = await desk.open("ETH", 300)
+    held = desk.position(X10)
+    foreign_order(desk, X10, -held / 5)
+    desk.world.rewrite(X10, "/user/positions", **DOWN)
+
+    await desk.trader.rollback(
+        hedge=hedge.id, market=None, everything=False, progress=desk.said.append
+    )
+
+    desk.assert_flat()
+    assert desk.store.hedge(hedge.id).state is State.ESCALATED  # nothing is concluded from it
+    desk.world.no_rewrites()
+    await desk.trader.executor.resume(desk.store.hedge(hedge.id))
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+
+
+async def test_the_other_leg_comes_off_though_an_order_cannot_be_looked_up(desk: Desk) -> None:
+    """X10 takes the closing order and tells nothing of it: its position and trades do."""
+    hedge = await desk.open("ETH", 300)
+    desk.world.rewrite(X10, "/user/orders", **DOWN)
+    began_s = desk.world.clock.monotonic_s()
+
+    await desk.close(hedge)
+    while desk.position(LIGHTER) and desk.world.clock.monotonic_s() - began_s < 120:
+        await desk.world.pass_time(10)
+        await desk.trader.executor.resume(desk.store.hedge(hedge.id))
+
+    desk.assert_flat()
+    assert desk.world.clock.monotonic_s() - began_s < 90
+    assert desk.store.unacknowledged()
+
+
+@either_venue
+async def test_an_account_is_confirmed_later_where_its_venue_does_not_answer(
+    world: World, venue: str
+) -> None:
+    world.rewrite(venue, "/user/account/info|accountLimits|/info/markets", **DOWN)
+    port = await (world.x10() if venue == X10 else world.lighter())
+
+    with pytest.raises(UnavailableError):
+        await port.balance()  # nothing is opened without it
+    await port.positions()
+    world.no_rewrites()
+    assert (await port.balance()).equity_usd > 0
+
+
+@either_venue
+async def test_an_account_that_proves_wrong_later_opens_nothing(world: World, venue: str) -> None:
+    world.rewrite(venue, "/user/account/info|accountLimits|/info/markets", **DOWN)
+    port = await (world.x10() if venue == X10 else world.lighter())
+    world.no_rewrites()
+    world.revoke_key(venue)
+
+    with pytest.raises(DeniedError):
+        await port.balance()
+
+
+async def settled_late(desk: Desk, **how: Any) -> None:
+    """A settlement passes, whose payments are listed otherwise."""
+    await desk.trader.accruals.run()
+    for venue in (X10, LIGHTER):
+        desk.world.pay_otherwise(venue, **how)
+    desk.world.advance_market(hours=1.05)
+    desk.position(X10)
+    await desk.world.pass_time(LISTED_S)
+    await desk.trader.accruals.run()
+
+
+async def test_a_payment_that_is_listed_after_its_hedge_was_closed_is_booked_to_it(
+    desk: Desk,
+) -> None:
+    """Its books were taken to be complete, and nothing waits for payments any more."""
+    hedge = await desk.open("ETH", 300)
+    await settled_late(desk, late_s=LATE_S)
+    await desk.close(hedge)
+    await desk.world.pass_time(LISTED_S)
+    await desk.trader.accruals.run()
+    assert desk.rows("funding") == []
+
+    for _ in range(5):
+        await desk.world.pass_time(LATE_S / 2)
+        await desk.trader.accruals.run()
+
+    booked = desk.rows("funding")
+    assert sorted(row["venue"] for row in booked) == sorted([X10, LIGHTER])
+    assert {row["hedge_id"] for row in booked} == {hedge.id}
+    (row,) = desk.rows("pnl")
+    assert Decimal(row["funding_booked_usd"]) == facts.total(booked, "amount_usd")
+    desk.assert_ledger_is_true()
+
+
+@pytest.mark.parametrize("how", list(Twice))
+async def test_a_payment_that_is_listed_twice_is_booked_once(desk: Desk, how: Twice) -> None:
+    hedge = await desk.open("ETH", 300)
+    await settled_late(desk, twice=how)
+    for _ in range(3):
+        await desk.world.pass_time(130)
+        await desk.trader.accruals.run()
+
+    booked = desk.rows("funding")
+    assert sorted(row["venue"] for row in booked) == sorted([X10, LIGHTER])
+    assert desk.store.hedge(hedge.id).state is State.OPEN
+    desk.assert_ledger_is_true()
+
+
+async def test_an_hour_without_a_settlement_is_known_to_have_paid_nothing(desk: Desk) -> None:
+    hedge = await desk.open("ETH", 300)
+    await settled_late(desk, stopped=True)
+    await desk.close(hedge)
+    for _ in range(2):
+        await desk.world.pass_time(LISTED_S)
+        await desk.trader.accruals.run()
+
+    (row,) = desk.rows("pnl")
+    assert Decimal(row["funding_usd"]) == 0
+    assert desk.rows("funding") == []
+
+
+async def books_after(desk: Desk, **how: Any) -> list[dict[str, Any]]:
+    """Both legs in all views, some time after a settlement whose payments were listed so."""
+    await desk.trader.accounts.run()
+    hedge = await desk.open("ETH", 300)
+    await desk.trader.accounts.run()
+    await settled_late(desk, **how)
+    await desk.close(hedge)
+    for _ in range(14):
+        await books.read_books(desk)
+        await desk.world.pass_time(120)
+    books.assert_statement_is_the_balance(desk)
+    return [row for row in books.legs(desk) if row["hedge_id"] == hedge.id]
+
+
+async def test_a_late_payment_is_in_all_views_in_the_end(desk: Desk) -> None:
+    found = await books_after(desk, late_s=300)
+    assert [(row["state"], row["why"]) for row in found] == [("agree", "")] * 2
+
+
+async def test_a_second_row_of_a_payment_changes_no_result_and_is_told(desk: Desk) -> None:
+    """The venue's list says what its cash does not: our fills and its cash make the result."""
+    found = await books_after(desk, twice=Twice.OTHER_ID)
+    assert [row["state"] for row in found] == ["differ"] * 2
+    assert all(row["fills_usd"] == row["balance_usd"] for row in found)
+    assert any("not in our books" in alert.text for alert in desk.store.unacknowledged())
