@@ -107,7 +107,7 @@ def played(path: Path) -> Replay:
     worlds: list[ReplayWorld] = []
     result = simulate(setup, partial(_made, script, stage, worlds))
     (world,) = worlds
-    return Replay(then, world.seen, world.refusal, script, stage, result)
+    return Replay(then, world.recorded, world.refusal, script, stage, result)
 
 
 def _made(

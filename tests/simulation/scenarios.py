@@ -30,7 +30,8 @@ class Shut:
 class Story:
     """
     ``orders``: what the n-th order meets; ``strike``: what happens while the hedge is open;
-    ``step``: what its person does, again and again (None: open one hedge and close it); ``shut``: what is not answered.
+    ``step``: what its person does, again and again (None: open one hedge and close it);
+    ``shut``: what is not answered.
     """
 
     name: str

@@ -21,10 +21,10 @@ class ScriptedChance(Chance):
 
 
 class ScriptedFaults(SimFaults):
-    """``doors`` is what the next order meets at a venue, once it is there."""
+    """``meets`` is what the next order meets at a venue, once it is there."""
 
-    doors: dict[str, Fault]
+    meets: dict[str, Fault]
 
     def _for_order(self, venue: str, *, reduce_only: bool) -> list[Fault]:
-        fault = self.doors.pop(venue, None)
+        fault = self.meets.pop(venue, None)
         return [] if fault is None else [fault]

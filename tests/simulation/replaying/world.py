@@ -46,7 +46,7 @@ class ReplayWorld(World):
     Attributes:
         hedge: the id of the one hedge; empty until it is planned.
         refusal: why it is not opened, as its person was told last.
-        seen: the bundle of what has happened, taken when the script was over.
+        recorded: the bundle of what has happened, taken when the script was over.
     """
 
     def __init__(self, setup: Setup, engines: Engines, script: Script, stage: Stage) -> None:
@@ -54,14 +54,14 @@ class ReplayWorld(World):
         super().__init__(setup, engines)
         self.script, self.stage = script, stage
         self.hedge = self.refusal = ""
-        self.seen: Recorded | None = None
+        self.recorded: Recorded | None = None
         self.killed = 0  # deaths of the script so far
-        self.doors: dict[str, Fault] = {}
+        self.meets: dict[str, Fault] = {}
         chance = ScriptedChance(self.plan, self.chance.source)
         chance.ask, chance.busy = self.message, self.oracle.busy
         self.chance = chance
         faults = ScriptedFaults(self.clock, chance)
-        faults.doors = self.doors
+        faults.meets = self.meets
         self.faults = faults
         self.venues.x10_face.faults = self.venues.lighter_side.face.faults = faults
         self._blows = list(script.blows)
@@ -130,7 +130,7 @@ class ReplayWorld(World):
     def _at_the_door(self, venue: str, met: Met) -> None:
         if met.door is not None:
             door = met.door
-            self.doors[venue] = _fault(
+            self.meets[venue] = _fault(
                 venue, door.kind, code=door.code, status=door.status, reason=door.reason,
                 fraction=door.fraction, seconds=door.seconds,
             )  # fmt: skip
@@ -145,8 +145,8 @@ class ReplayWorld(World):
         else:
             self.venues.ask_lighter("sendTx", [], {"tx_type": "14", "tx_info": text})
 
-    def arrived(self, venue: str) -> None:
-        super().arrived(venue)
+    def arrived(self, venue: str, *, counted: bool) -> None:
+        super().arrived(venue, counted=counted)
         if number := self._flying.pop(venue, 0):
             self._blow(number)
         if (seconds := self._outages.pop(venue, 0.0)) > 0:
@@ -250,7 +250,7 @@ class ReplayWorld(World):
     async def day(self) -> None:
         while not self._is_told():  # noqa: ASYNC110 - it asks the ledger, as a judge does
             await asyncio.sleep(AFTER_S)
-        self.seen = self._bundle()
+        self.recorded = self._bundle()
 
     def _is_told(self) -> bool:
         """Whether the script is over, or goes on no more."""
