@@ -16,6 +16,7 @@ from adapters.sandbox.clock import http_date
 from tests.simulation import ability, daemon, nemesis
 from tests.simulation.exchange import Venues
 from tests.simulation.faults import AIMED, BEYOND, Chance, Ill, drawn
+from tests.simulation.kinds.aiming import Aims
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
 from tests.simulation.process import Process, now_s, running
@@ -119,6 +120,7 @@ class World:
             self.oracle.ended, self.oracle.began,
         )  # fmt: skip
         self.oracle.truth = self.truth
+        self.aims = Aims(self)
         self.truth.watch()
         self.chance.busy = self.oracle.busy
 
