@@ -24,6 +24,7 @@ VENUES = ("x10", "lighter")
 ZERO = Decimal(0)
 NEXT_SHARE = 0.7  # how often the venue is struck whose order comes next
 WAITING_MAX = 6
+KNOWN_AFTER_S = 60.0
 _LIVE_ON = (
     "SELECT 1 FROM hedges WHERE symbol = :symbol"
     " AND state NOT IN ('refused','closed_flat','closed') LIMIT 1"
@@ -131,7 +132,12 @@ class Aims:
         before = {name: getattr(self._first[venue, symbol], name) for name in rules}
 
         def set_to(values: dict[str, Any]) -> None:
+            step = exchange.rules_of(symbol).size_step
             exchange.change_rules(symbol, **values)
+            if exchange.rules_of(symbol).size_step < step:
+                self._finer((venue, symbol), step)
+            if "size_decimals" in values:  # an order that is signed means another size now
+                self._world.oracle.disturbed_s[symbol] = now_s()
             self._world.truth.look(symbol)  # what is less than a step may be another thing now
 
         begun = self._world.last(
@@ -140,6 +146,21 @@ class Aims:
         if begun:
             self.until_seen(ill, venue, symbol, in_list)
         return begun
+
+    def _finer(self, market: tuple[str, str], step: Decimal) -> None:
+        """
+        What was less than a step may be more now. The program reads rules again when they are a
+        minute old (docs/markets.md): until then it may not know.
+        """
+        truth = self._world.truth
+        truth.former_steps[market] = step
+        self._world.loop.call_later(KNOWN_AFTER_S, self._known, market, step)
+
+    def _known(self, market: tuple[str, str], step: Decimal) -> None:
+        truth = self._world.truth
+        if truth.former_steps.get(market) == step:
+            del truth.former_steps[market]
+            truth.look(market[1])
 
     # -- what was noticed -----------------------------------------------------------------------
 
