@@ -206,6 +206,10 @@ class Oracle:
         """A market is not hedged any more."""
         Alarms(self.truth, self, self.broken).began(symbol)
 
+    def purpose_of(self, venue: str, client_id: str) -> str:
+        """What an order of ours is for; empty where it is somebody else's."""
+        return self._intents.get((venue, client_id), ("", "", ""))[1]
+
     def busy(self) -> bool:
         """Whether a hedge is being opened, held or closed."""
         return self.one(_LIVE) is not None

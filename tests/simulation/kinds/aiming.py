@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from adapters.sandbox.engine.market_types import Rules
@@ -16,6 +17,7 @@ from adapters.sandbox.engine.types import NewOrder, TradeKind, TradeMade
 from tests.simulation.exchange import HEDGED
 from tests.simulation.faults import Ill
 from tests.simulation.process import now_s
+from tests.simulation.promisedrules import FACTS, ChangeTold, LeverageProven
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -74,8 +76,10 @@ class Aims:
         self._waiting: list[_Aim] = []
         self._first: dict[tuple[str, str], Rules] = {}  # of what was changed: as it was
         self._moved: dict[str, set[Ill]] = {}  # by symbol: what may end in a forced trade
+        self._told = ChangeTold(world)
+        self.leverage = LeverageProven(world)
         for venue in VENUES:
-            world.venues.exchange(venue).subscribe(self._traded, TradeMade)
+            world.venues.exchange(venue).subscribe(partial(self._traded, venue), TradeMade)
 
     def wait(self, ill: Ill, blow: Blow) -> bool:
         """Let it strike at a moment drawn now; False: it counts when it does."""
@@ -145,6 +149,10 @@ class Aims:
         )
         if begun:
             self.until_seen(ill, venue, symbol, in_list)
+            if rules.keys() & FACTS:
+                lasting, key = self._world.lasting, (ill, f"{venue} {symbol}")
+                mine = lasting[key]
+                self._told.changed(symbol, lambda: lasting.get(key) is mine)
         return begun
 
     def _finer(self, market: tuple[str, str], step: Decimal) -> None:
@@ -183,10 +191,12 @@ class Aims:
         """Count it once the venue trades by force in our account on that market."""
         self._moved.setdefault(symbol, set()).add(ill)
 
-    def _traded(self, event: object) -> None:
-        if not isinstance(event, TradeMade) or event.trade.kind is TradeKind.TRADE:
-            return
+    def _traded(self, venue: str, event: object) -> None:
+        assert isinstance(event, TradeMade)
         symbol = event.trade.symbol
+        if event.trade.kind is TradeKind.TRADE:
+            self.leverage.traded(venue, symbol, event.trade.client_id)
+            return
         self._world.oracle.disturbed_s[symbol] = now_s()
         for ill in sorted(self._moved.pop(symbol, ())):
             self._world.chance.tell(ill)

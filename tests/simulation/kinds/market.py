@@ -19,7 +19,8 @@ ZERO = Decimal(0)
 TEN = Decimal(10)
 SHUT_S = (5.0, 180.0)
 RULES_S = (60.0, 600.0)
-NUMBER_S = (10.0, 120.0)
+GONE_S = (10.0, 400.0)
+NUMBER_S = (10.0, 300.0)
 DRY_S = (60.0, 1_800.0)
 PATH_S = (150.0, 300.0)
 SLOWLY_S = (20.0, 90.0)
@@ -66,15 +67,27 @@ def _cap(world: "World", _venue: str, _symbol: str) -> Mapping[str, Any]:
     return {"max_leverage": Decimal(world.chance.source.choice((2, 3, 4, 10)))}
 
 
+def _capped(world: "World", venue: str, symbol: str) -> bool:
+    """A venue brings accounts down to its new cap, and leaves them there when it lifts it."""
+    if not _CAP(world, venue, symbol):
+        return False
+    exchange, account = world.venues.exchange(venue), world.venues.account(venue)
+    most = exchange.rules_of(symbol).max_leverage
+    if exchange.leverage(account, symbol) > most:
+        exchange.set_leverage(account, symbol, most)
+        world.aims.leverage.lowered(venue, symbol)
+    return True
+
+
 # -- steps, ticks, decimals ---------------------------------------------------------------------
 
 
 def _steps(world: "World", venue: str, symbol: str) -> Mapping[str, Any]:
     """Ten times as coarse or as fine, and the minimum with it or by itself."""
     source, now = world.chance.source, world.aims.first(venue, symbol)
-    coarser = source.random() < 0.5
+    coarser = source.random() < 0.6
     least = now.min_size * source.choice((1, 2, 5, 10)) if coarser else now.min_size / TEN
-    if source.random() < 0.3:
+    if source.random() < 0.2:
         return {"min_size": least}
     return {**_sizes(venue, now, -1 if coarser else 1), "min_size": max(least, now.size_step)}
 
@@ -211,16 +224,18 @@ def _force(
     return True
 
 
+_CAP = _rules(Ill.LEVERAGE_CAP, RULES_S, _cap)
+
 BLOWS: Mapping[Ill, Blow] = {
     Ill.HALTED: _rules(Ill.HALTED, SHUT_S, lambda *_: {"active": False}),
-    Ill.REDUCE_ONLY: _rules(Ill.REDUCE_ONLY, SHUT_S, lambda *_: {"reduce_only": True}),
-    Ill.DELISTED: _rules(Ill.DELISTED, SHUT_S, lambda *_: {"listed": False}),
+    Ill.REDUCE_ONLY: _rules(Ill.REDUCE_ONLY, RULES_S, lambda *_: {"reduce_only": True}),
+    Ill.DELISTED: _rules(Ill.DELISTED, GONE_S, lambda *_: {"listed": False}),
     Ill.STEPS: _rules(Ill.STEPS, RULES_S, _steps),
     Ill.TICKS: _rules(Ill.TICKS, RULES_S, _ticks),
     Ill.DECIMALS: _rules(Ill.DECIMALS, RULES_S, _decimals),
     Ill.RENAMED: _rules(Ill.RENAMED, RULES_S, _name),
     Ill.RENUMBERED: _rules(Ill.RENUMBERED, NUMBER_S, _number),
-    Ill.LEVERAGE_CAP: _rules(Ill.LEVERAGE_CAP, RULES_S, _cap),
+    Ill.LEVERAGE_CAP: _capped,
     Ill.DRY_LONG: _dry,
     Ill.PRICE_MOVE: _price,
     Ill.LIQUIDATION_PART: _forced(Ill.LIQUIDATION_PART, TradeKind.LIQUIDATION, (10, 50)),
@@ -228,7 +243,12 @@ BLOWS: Mapping[Ill, Blow] = {
 }
 """What is done to a market of a venue, once the moment has come."""
 
-PER_HOUR: Mapping[Ill, float] = {Ill.DRY_LONG: 2.0, Ill.PRICE_MOVE: 5.0}
+PER_HOUR: Mapping[Ill, float] = {
+    Ill.DRY_LONG: 2.5,
+    Ill.PRICE_MOVE: 6.0,
+    Ill.STEPS: 8.0,
+    Ill.LEVERAGE_CAP: 6.0,
+}
 USUALLY_PER_HOUR = 4.0
 
 
