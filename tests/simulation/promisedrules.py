@@ -21,7 +21,7 @@ may die before it reads them, and a reading may fail.
 """
 
 FACTS = frozenset(
-    {"active", "reduce_only", "name", "market_id", "synthetic_id", "size_step", "price_tick",
+    {"listed", "active", "reduce_only", "name", "market_id", "synthetic_id", "size_step", "price_tick",
      "min_size", "max_leverage"}
 )  # fmt: skip
 """Rules whose change is told, as an alert, while a hedge lives on the market."""
@@ -36,8 +36,10 @@ _LIVE = (
     " AND state NOT IN ('refused','closed_flat','closed') ORDER BY id LIMIT 1"
 )
 _ALERTED = """
-    SELECT 1 FROM alerts WHERE seq > :mark
-    AND (text LIKE '% ' || :symbol || '%' OR hedge_id = :hedge) LIMIT 1
+    SELECT 1 FROM alerts WHERE seq > :mark AND (
+        text LIKE '% changed ' || :symbol || ':%'
+        OR text LIKE '%the rules of ' || :symbol || ' are not fresh%'
+    ) LIMIT 1
 """
 
 
@@ -74,11 +76,11 @@ class ChangeTold:
         left_s = TOLD_WITHIN_S - (self._world.truth.availability.look() - began_s)
         if left_s > 0:
             self._later(left_s, symbol, hedge, mark, began_s, lasts)
-        elif oracle.one(_ALERTED, mark=mark, symbol=symbol, hedge=hedge) is None:
+        elif oracle.one(_ALERTED, mark=mark, symbol=symbol) is None:
             oracle.broken(
                 TOLD,
                 f"the rules of {symbol} are others for {TOLD_WITHIN_S:g} s available, {hedge}"
-                " lives on it, and nobody was alerted",
+                " lives on it, and no alert says so",
             )
 
 

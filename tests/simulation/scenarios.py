@@ -6,18 +6,35 @@ Orders are counted over the whole story: 1 is leg A, 2 is leg B, 3 and 4 close t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
 
 from tests.simulation.faults import Ill, Plan
 
 
 @dataclass(frozen=True)
+class Change:
+    """Rules of a market are others from a moment after the n-th order has arrived, for a while."""
+
+    after: int
+    venue: str
+    rules: Mapping[str, Any]
+    seconds: float
+    delay_s: float = 0.3
+
+
+@dataclass(frozen=True)
 class Story:
-    """``orders``: what the n-th order meets; ``strike``: what happens while the hedge is open."""
+    """
+    ``orders``: what the n-th order meets; ``strike``: what happens while the hedge is open;
+    ``change``: what becomes of the hedge's market.
+    """
 
     name: str
     orders: Mapping[int, Ill] = field(default_factory=dict)
     strike: str | None = None
     dedicated: bool = True
+    change: Change | None = None
 
     @property
     def plan(self) -> Plan:
@@ -52,4 +69,24 @@ STORIES = (
     Story("leg B is closed by hand while the hedge is open", strike="manual"),
     Story("both closing orders are lost", {3: Ill.REQUEST_LOST, 4: Ill.REQUEST_LOST}),
     Story("a shared account, and leg B fills in part", {2: Ill.PARTIAL}, dedicated=False),
+    Story(
+        "Lighter is halted between the legs, for 10 s",
+        change=Change(1, "lighter", {"active": False}, 10.0),
+    ),
+    Story(
+        "Lighter is halted between the closing orders, for 10 s",
+        change=Change(3, "lighter", {"active": False}, 10.0),
+    ),
+    Story(
+        "Lighter's size decimals change while the hedge is open",
+        change=Change(
+            2, "lighter", {"size_decimals": 5, "size_step": Decimal("0.00001")}, 60.0, 1.0
+        ),
+    ),
+    Story(
+        "Lighter's tick changes between the closing orders",
+        change=Change(
+            3, "lighter", {"price_decimals": 3, "price_tick": Decimal("0.001")}, 60.0
+        ),
+    ),
 )

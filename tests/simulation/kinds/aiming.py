@@ -18,6 +18,7 @@ from tests.simulation.exchange import HEDGED
 from tests.simulation.faults import Ill
 from tests.simulation.process import now_s
 from tests.simulation.promisedrules import FACTS, ChangeTold, LeverageProven
+from tests.simulation.scenarios import Change
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -76,6 +77,8 @@ class Aims:
         self._waiting: list[_Aim] = []
         self._first: dict[tuple[str, str], Rules] = {}  # of what was changed: as it was
         self._moved: dict[str, set[Ill]] = {}  # by symbol: what may end in a forced trade
+        self._arrived = 0  # orders so far
+        self._of_story = None if world.setup.story is None else world.setup.story.change
         self._told = ChangeTold(world)
         self.leverage = LeverageProven(world)
         for venue in VENUES:
@@ -91,6 +94,9 @@ class Aims:
     def on_order(self, venue: str, new: NewOrder, *, closes: bool) -> None:
         """An order was just taken: the moment of at most one of those that wait has come."""
         world, symbol = self._world, new.symbol
+        self._arrived += 1
+        if self._of_story is not None and self._of_story.after == self._arrived:
+            self._tell(self._of_story, symbol)
         if not self._waiting or symbol not in HEDGED:
             return
         if closes:
@@ -104,6 +110,13 @@ class Aims:
         self._waiting.remove(aim)
         world.loop.call_later(
             world.chance.between(*AFTER_S[moment]), self._strike, aim, _other(venue), symbol
+        )
+
+    def _tell(self, given: Change, symbol: str) -> None:
+        """What a story says of the market of its hedge."""
+        self._world.loop.call_later(
+            given.delay_s,
+            lambda: self.change(Ill.STEPS, given.venue, symbol, given.seconds, **given.rules),
         )
 
     def _strike(self, aim: _Aim, following: str, symbol: str) -> None:

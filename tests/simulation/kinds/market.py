@@ -19,7 +19,7 @@ ZERO = Decimal(0)
 TEN = Decimal(10)
 SHUT_S = (5.0, 180.0)
 RULES_S = (60.0, 600.0)
-GONE_S = (10.0, 400.0)
+GONE_S = (20.0, 500.0)
 NUMBER_S = (10.0, 300.0)
 DRY_S = (60.0, 1_800.0)
 PATH_S = (150.0, 300.0)
@@ -162,11 +162,12 @@ def _price(world: "World", venue: str, symbol: str) -> bool:
     Most of the money on a venue is withdrawn, and the price goes against our leg there until the
     venue's own margin rules end it: at once, or over so long that it may be seen coming.
 
-    The price moves on both venues alike, so the other leg gains as much.
+    The price moves on both venues alike, so the other leg gains as much. Not in an account that
+    is shared: nobody could say whose part a venue takes there.
     """
     exchange, account = world.venues.exchange(venue), world.venues.account(venue)
     held = world.truth.ours(venue, symbol)
-    if held == ZERO or world.truth.foreign.get((venue, symbol)):
+    if held == ZERO or not world.dedicated:
         return False
     source = world.chance.source
     value = abs(held) * exchange.mark(symbol)
@@ -245,7 +246,7 @@ BLOWS: Mapping[Ill, Blow] = {
 
 PER_HOUR: Mapping[Ill, float] = {
     Ill.DRY_LONG: 2.5,
-    Ill.PRICE_MOVE: 6.0,
+    Ill.PRICE_MOVE: 9.0,
     Ill.STEPS: 8.0,
     Ill.LEVERAGE_CAP: 6.0,
 }
