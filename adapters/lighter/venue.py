@@ -220,8 +220,9 @@ class LighterVenue:
         """
         A cancel of the order itself under the same nonce: only one of the two can execute.
 
-        On another market where the venue does not have the order's any more. ``find`` of it is ``Found`` only when it has used the nonce, which is all that a burn
-        is for. A cancel that found nothing to cancel has used it all the same.
+        On another market where the venue does not have the order's any more. ``find`` of it is
+        ``Found`` only when it has used the nonce, which is all that a burn is for. A cancel that
+        found nothing to cancel has used it all the same.
         """
         assert prepared.lane is not None
         assert prepared.nonce is not None

@@ -50,8 +50,8 @@ _WHOLE: Final[Mapping[str, int]] = {
 _STEPS_OF: Final = {"size_decimals": "size_step", "price_decimals": "price_tick"}
 
 KEYS: Final = (
-    "status", "listed", "name", "number", *_POSITIVE, *_FRACTIONS, *_LIMITS, *_WHOLE, "synthetic_id",
-    "price", "liquidity",
+    "status", "listed", "name", "number", *_POSITIVE, *_FRACTIONS, *_LIMITS, *_WHOLE,
+    "synthetic_id", "price", "liquidity",
 )  # fmt: skip
 """Everything that can be changed; ``number`` is another word for ``market_id``."""
 

@@ -5,6 +5,7 @@ Both read the engines and the committed ledger only.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,8 @@ may die before it reads them, and a reading may fail.
 """
 
 FACTS = frozenset(
-    {"listed", "active", "reduce_only", "name", "market_id", "synthetic_id", "size_step", "price_tick",
-     "min_size", "max_leverage"}
+    {"listed", "active", "reduce_only", "name", "market_id", "synthetic_id", "size_step",
+     "price_tick", "min_size", "max_leverage"}
 )  # fmt: skip
 """Rules whose change is told, as an alert, while a hedge lives on the market."""
 
@@ -57,31 +58,35 @@ class ChangeTold:
             return
         mark = int(oracle.one("SELECT max(seq) FROM alerts") or 0)
         began_s = self._world.truth.availability.look()
-        self._later(TOLD_WITHIN_S, symbol, str(hedge), mark, began_s, lasts)
+        self._later(TOLD_WITHIN_S, _Change(symbol, str(hedge), mark, began_s, lasts))
 
-    def _later(
-        self, seconds: float, symbol: str, hedge: str, mark: int, began_s: float,
-        lasts: Callable[[], bool],
-    ) -> None:  # fmt: skip
-        self._world.loop.call_later(
-            max(seconds, 0.001), self._look, symbol, hedge, mark, began_s, lasts
-        )
+    def _later(self, seconds: float, change: "_Change") -> None:
+        self._world.loop.call_later(max(seconds, 0.001), self._look, change)
 
-    def _look(
-        self, symbol: str, hedge: str, mark: int, began_s: float, lasts: Callable[[], bool]
-    ) -> None:
-        oracle = self._world.oracle
-        if not lasts() or oracle.one(_LIVE, symbol=symbol) != hedge:
+    def _look(self, change: "_Change") -> None:
+        oracle, symbol = self._world.oracle, change.symbol
+        if not change.lasts() or oracle.one(_LIVE, symbol=symbol) != change.hedge:
             return
-        left_s = TOLD_WITHIN_S - (self._world.truth.availability.look() - began_s)
+        left_s = TOLD_WITHIN_S - (self._world.truth.availability.look() - change.began_s)
         if left_s > 0:
-            self._later(left_s, symbol, hedge, mark, began_s, lasts)
-        elif oracle.one(_ALERTED, mark=mark, symbol=symbol) is None:
+            self._later(left_s, change)
+        elif oracle.one(_ALERTED, mark=change.mark, symbol=symbol) is None:
             oracle.broken(
                 TOLD,
-                f"the rules of {symbol} are others for {TOLD_WITHIN_S:g} s available, {hedge}"
-                " lives on it, and no alert says so",
+                f"the rules of {symbol} are others for {TOLD_WITHIN_S:g} s available,"
+                f" {change.hedge} lives on it, and no alert says so",
             )
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One that has to be told: of which hedge's market, and since when."""
+
+    symbol: str
+    hedge: str
+    mark: int  # the last alert before it
+    began_s: float  # available seconds
+    lasts: Callable[[], bool]
 
 
 class LeverageProven:

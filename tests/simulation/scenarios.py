@@ -85,8 +85,6 @@ STORIES = (
     ),
     Story(
         "Lighter's tick changes between the closing orders",
-        change=Change(
-            3, "lighter", {"price_decimals": 3, "price_tick": Decimal("0.001")}, 60.0
-        ),
+        change=Change(3, "lighter", {"price_decimals": 3, "price_tick": Decimal("0.001")}, 60.0),
     ),
 )

@@ -100,7 +100,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "one-book-for-all-orders-of-a-hedge",
         "hedger/rollback.py",
-        "        quotes = self._quotes[step.venue]\n        try:\n            book = await pressed(\n"
+        "        quotes = self._quotes[step.venue]\n        try:\n"
+        "            book = await pressed(\n"
         "                lambda: quotes.book(hedge.symbol, urgent=True), step.venue, self._clock\n"
         "            )\n",
         "        quotes = self._quotes[step.venue]\n        key = (hedge.id, step.venue)\n"
