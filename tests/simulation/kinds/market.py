@@ -50,13 +50,28 @@ def _rules(ill: Ill, bounds: tuple[float, float], change: Change) -> Blow:
 # -- status and identity ------------------------------------------------------------------------
 
 
-def _name(_world: "World", venue: str, symbol: str) -> Mapping[str, Any]:
+def _is_known(world: "World", venue: str, symbol: str) -> bool:
+    """
+    Whether a market has the name and the number that it had: under another name and another
+    number at once it would be another market to everybody.
+    """
+    now, first = world.venues.exchange(venue).rules_of(symbol), world.aims.first(venue, symbol)
+    return (now.name, now.market_id, now.synthetic_id) == (
+        first.name, first.market_id, first.synthetic_id
+    )  # fmt: skip
+
+
+def _name(world: "World", venue: str, symbol: str) -> Mapping[str, Any]:
+    if not _is_known(world, venue, symbol):
+        return {}
     return {"name": f"{symbol}2-USD" if venue == "x10" else f"{symbol}2"}
 
 
 def _number(world: "World", venue: str, symbol: str) -> Mapping[str, Any]:
     """X10 has no numbers: the id of the asset is what a market is known by there."""
     now = world.aims.first(venue, symbol)
+    if not _is_known(world, venue, symbol):
+        return {}
     if venue == "x10":
         return {"synthetic_id": f"{now.synthetic_id[:-1]}1"}
     return {"market_id": NUMBERS_FROM + now.market_id}

@@ -48,7 +48,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "                if symbol not in self._known:\n",
         "4 naked",
         (Ill.TICKS,),
-        hours=0.2,
+        intensity=14.0,
+        hours=0.4,
     ),
     Mutant(
         "rules-of-any-age",
@@ -57,8 +58,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "            return told.row\n"
         "        clear = ",
         "        if told is not None:\n            return told.row\n        clear = ",
-        "4 leg B fits",
-        (Ill.DECIMALS,),
+        "4 change told",
+        (Ill.DECIMALS, Ill.HALTED),
         hours=0.3,
     ),
     Mutant(
