@@ -15,7 +15,16 @@ from loguru import logger
 
 from hedger.clock import Clock
 from hedger.domain.ids import LaneId
-from hedger.domain.order import Accepted, Answer, Found, NoProof, Outcome, Prepared, Reason
+from hedger.domain.order import (
+    Accepted,
+    Answer,
+    Declined,
+    Found,
+    NoProof,
+    Outcome,
+    Prepared,
+    Reason,
+)
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
 from hedger.ports import Venue
@@ -29,6 +38,8 @@ from hedger.urgency import overlapping, pressed
 RESEND_YOUNGER_THAN_S = 2.0
 BURN_AGAIN_AFTER_S = 5.0
 ANSWER_S = 1.5
+OF_MARKET = frozenset({Reason.RULES, Reason.MARKET_STATE})
+"""Refusals that are about the market of a burn, and not about the nonce."""
 SLOT_WATCH_S = 2.0  # before the order itself is looked up: its fence begins with the slot
 SLOT = "slot."  # of a lane: the last nonce that was seen used up while its order was unknown
 
@@ -89,10 +100,7 @@ class NonceFence:
     async def _resend(self, search: Search, venue: Venue) -> None:
         """The identical bytes: they execute now, or not at all, but never twice."""
         order = search.prepared.order
-        answer: Answer = NoProof("no answer yet")
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ANSWER_S):
-                answer = await venue.submit(search.prepared)
+        answer = await self._sent(search.prepared, venue)
         search.accepted = isinstance(answer, Accepted)
         search.refused = isinstance(answer, NoProof) and answer.reason is Reason.NONCE
         self._store.event(
@@ -116,10 +124,11 @@ class NonceFence:
         elif not self.is_young(search):  # it may wait for an earlier one (reliability.md §2.3)
             await self._lanes.fill_below(prepared.lane, prepared.nonce)
         search.burnt_at_s = now_s
-        answer: Answer = NoProof("no answer yet")
-        with contextlib.suppress(TimeoutError):  # the slot tells more, and sooner
-            async with asyncio.timeout(ANSWER_S):
-                answer = await venue.submit(search.burn)
+        answer = await self._sent(search.burn, venue)
+        if isinstance(answer, Declined) and answer.reason in OF_MARKET:
+            # it has used nothing, and may never: the market is gone, another one will do
+            search.burn = await self._new_burn(prepared, venue)
+            answer = await self._sent(search.burn, venue)
         logger.info(
             "order {}: burning nonce {} of {}: {}",
             prepared.order.id,
@@ -129,10 +138,20 @@ class NonceFence:
         )
         await self.check_slot(search, venue)
 
+    async def _sent(self, prepared: Prepared, venue: Venue) -> Answer:
+        """What the venue says to it, if it does soon: the slot tells more, and sooner."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_S):
+                return await venue.submit(prepared)
+        return NoProof("no answer yet")
+
     async def _burn_for(self, prepared: Prepared, venue: Venue) -> Prepared:
         """The burn that an earlier process committed for this order, or a new one."""
         if earlier := self._store.burns_of(prepared):
             return earlier[-1]
+        return await self._new_burn(prepared, venue)
+
+    async def _new_burn(self, prepared: Prepared, venue: Venue) -> Prepared:
         burn = await venue.prepare_burn(prepared)
         self._store.intend_burn(prepared, burn)
         return burn

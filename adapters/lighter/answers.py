@@ -15,6 +15,7 @@ CODE_OK: Final = 200
 INVALID_NONCE: Final = 21104
 DUPLICATE_CLIENT_ID: Final = 21728
 TX_NOT_FOUND: Final = 21500
+INVALID_MARKET: Final = 21602
 
 THROTTLED: Final = frozenset({403, 405, 429})
 """
@@ -53,7 +54,7 @@ REASONS: Final[dict[int, Reason]] = {
     21508: Reason.MARGIN,  # below initial margin
     21600: Reason.OTHER,  # not an active limit order (answers a cancel)
     21601: Reason.MARKET_STATE,  # order book full
-    21602: Reason.RULES,  # invalid market index
+    INVALID_MARKET: Reason.RULES,  # invalid market index
     21603: Reason.RULES,  # below the minimum amounts
     21605: Reason.MARKET_STATE,  # market status
     21613: Reason.RULES,  # margin mode

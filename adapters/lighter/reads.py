@@ -64,6 +64,7 @@ class Reads:
         self._names = names
         self._clock = clock
         self._usual_leverage: Mapping[Symbol, Decimal] = {}
+        self.gone: set[int] = set()  # numbers that the venue knows no market under
         self.markets = MarketBook(venue, clock, self._read_markets)
         self.account = Lately(clock, self._account)
 
@@ -109,12 +110,18 @@ class Reads:
             return accountwire.ability(account.answer, self._venue, number, symbol)
 
     async def any_market(self) -> int:
-        """The number of some market, the same one each time; one that trades, if any does."""
+        """
+        The number of some market, the same one each time; one that trades, if any does.
+
+        Not one that the venue said it does not have, as long as there are others.
+        """
         if not self.markets.known():
             await self.markets.refresh()
         known = [each for each in self.markets.known().values() if each.market_id is not None]
-        active = [each for each in known if each.status is MarketStatus.ACTIVE]
-        return min(each.market_id for each in active or known if each.market_id is not None)
+        there = [each for each in known if each.market_id not in self.gone]
+        active = [each for each in there if each.status is MarketStatus.ACTIVE]
+        found = active or there or known
+        return min(each.market_id for each in found if each.market_id is not None)
 
     async def balance(self, max_age_s: float) -> Balance:
         """Free margin and value."""

@@ -11,6 +11,7 @@ from adapters.common.door import guarded
 from adapters.common.marketbook import ANY_AGE
 from adapters.lighter import orders, units
 from adapters.lighter.access import Options, access
+from adapters.lighter.answers import INVALID_MARKET
 from adapters.lighter.books import BOOKS, History
 from adapters.lighter.fields import UnreadableError, reading
 from adapters.lighter.gateway import Gateway, Signed
@@ -30,7 +31,9 @@ from hedger.domain.market import (
 )
 from hedger.domain.money import ZERO
 from hedger.domain.order import (
+    Accepted,
     Answer,
+    Declined,
     Filler,
     Found,
     NeverSent,
@@ -199,20 +202,37 @@ class LighterVenue:
             payload = orders.Payload.parse(prepared.payload)
         except UnreadableError as error:
             return NeverSent(f"the payload is not ours: {error}")
+        return await self._send(payload, prepared.tx_hash)
+
+    async def _send(self, payload: orders.Payload, tx_hash: str | None) -> Answer:
+        """Post it once, and note whether the venue has its market."""
+        try:
+            number = payload.market_index()
+        except UnreadableError as error:
+            return NeverSent(f"the payload is not ours: {error}")
         self._reads.account.forget()
-        return await self._gateway.send(payload, prepared.tx_hash)
+        answer = await self._gateway.send(payload, tx_hash)
+        if isinstance(answer, Accepted):
+            self._reads.gone.discard(number)
+        elif isinstance(answer, Declined) and answer.code == str(INVALID_MARKET):
+            self._reads.gone.add(number)
+        return answer
 
     async def prepare_burn(self, prepared: Prepared) -> Prepared:
         """
         A cancel of the order itself under the same nonce: only one of the two can execute.
 
-        ``find`` of it is ``Found`` only when it has used the nonce, which is all that a burn
-        is for. A cancel that found nothing to cancel has used it all the same.
+        On another market where the venue does not have the order's any more. ``find`` of it is
+        ``Found`` only when it has used the nonce, which is all that a burn is for. A cancel that
+        found nothing to cancel has used it all the same.
         """
         assert prepared.lane is not None
         assert prepared.nonce is not None
+        number = self._payload(prepared).market_index()
+        if number in self._reads.gone:
+            number = await self._reads.any_market()
         signed = await self._gateway.sign_cancel(
-            self._payload(prepared).market_index(),
+            number,
             orders.client_order_index(prepared.order.id),
             prepared.nonce,
             self._key_of(prepared.lane),
@@ -269,8 +289,7 @@ class LighterVenue:
     async def submit_filler(self, filler: Filler) -> Answer:
         with reading(self._id, "payload from the ledger"):
             payload = orders.Payload.parse(filler.payload)
-        self._reads.account.forget()
-        return await self._gateway.send(payload, filler.tx_hash)
+        return await self._send(payload, filler.tx_hash)
 
     async def ability(self, symbol: Symbol) -> Ability:
         """An auth token signed with the key for reducing orders, and the account itself."""

@@ -50,8 +50,8 @@ _WHOLE: Final[Mapping[str, int]] = {
 _STEPS_OF: Final = {"size_decimals": "size_step", "price_decimals": "price_tick"}
 
 KEYS: Final = (
-    "status", "name", "number", *_POSITIVE, *_FRACTIONS, *_LIMITS, *_WHOLE, "synthetic_id",
-    "price", "liquidity",
+    "status", "listed", "name", "number", *_POSITIVE, *_FRACTIONS, *_LIMITS, *_WHOLE,
+    "synthetic_id", "price", "liquidity",
 )  # fmt: skip
 """Everything that can be changed; ``number`` is another word for ``market_id``."""
 
@@ -105,6 +105,8 @@ def parse_change(raw: Mapping[str, Any], *, scaled: bool) -> MarketChange:
         rules[name] = fields.text(name)
     if "number" in named:
         rules["market_id"] = fields.whole("number", 0, MAX_NUMBER)
+    if "listed" in named:
+        rules["listed"] = fields.flag("listed", default=True)
     if "status" in named:
         rules |= _status(fields.text("status"))
     if scaled:

@@ -202,13 +202,15 @@ class XVenue:
 
     async def _held(self, max_age_s: float) -> Told[Held]:
         told = await self._reads.positions(max_age_s)
+        if not self._never_listed(told) <= self._unlisted:
+            await self._markets.refresh()
+            told = await self._reads.positions(0.0)
+        self._unlisted = self._never_listed(told)  # even so; a name may come and go and come
+        return told
+
+    def _never_listed(self, told: Told[Held]) -> set[Symbol]:
         held = told.answer
-        unlisted = {s for s in (*held.positions, *held.drift) if not self._markets.lists(s)}
-        if unlisted <= self._unlisted:
-            return told
-        await self._markets.refresh()
-        self._unlisted = unlisted
-        return await self._reads.positions(0.0)
+        return {s for s in (*held.positions, *held.drift) if not self._markets.lists(s)}
 
     async def position(self, symbol: Symbol, *, max_age_s: float = 0.0) -> Position:
         """

@@ -27,6 +27,7 @@ from hedger.domain.money import plain
 from hedger.domain.order import Filled, Order, Outcome, Reason, Refused
 from hedger.errors import (
     ContradictionError,
+    DeniedError,
     DriftError,
     UnavailableError,
     UnwritableError,
@@ -224,14 +225,14 @@ class MarketFacts:
         self._told = {market: why for market, why in self._told.items() if market in live}
 
     def _tell_once(self, market: Market, error: VenueError) -> None:
-        """A reading that fails for the same reason is told once; drift to a person, too."""
+        """A reading that fails for the same reason is told once; drift and a no to a person."""
         text = f"the rules of {market[1]} are not fresh, {error}"
         logger.warning("{}", text)
         if self._told.get(market) == text:
             return
         self._told[market] = text
         self._store.event("facts_not_read", text, level="warning")
-        if isinstance(error, DriftError):
+        if isinstance(error, DriftError | DeniedError):
             self._store.alert(f"{text}: nothing new is opened there, look at the venue")
 
     # -- changes ----------------------------------------------------------------------------

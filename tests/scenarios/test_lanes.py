@@ -279,6 +279,33 @@ async def test_orders_that_are_lost_and_then_dead_are_errors_in_a_row(desk: Desk
     desk.assert_ledger_is_true()
 
 
+@pytest.mark.usefixtures("no_second_sending")
+async def test_a_nonce_is_burnt_on_another_market_where_the_order_s_own_has_gone(
+    desk: Desk,
+) -> None:
+    """Burns were refused for as long as the market was away, and leg A stood alone meanwhile."""
+    lighter: Any = desk.trader.venues[LIGHTER]
+    submit = lighter.submit
+
+    async def lost(_: Prepared) -> Answer:
+        lighter.submit = submit
+        desk.world.change_market(LIGHTER, "ETH", listed=False)
+        return NoProof("cut off")
+
+    lighter.submit = lost
+    began = desk.world.clock.now()
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.CLOSED
+    assert (desk.world.clock.now() - began).total_seconds() < 20
+    desk.assert_flat()
+    dead, refused = [o for o in desk.orders(hedge) if o.prepared.order.venue == LIGHTER]
+    assert refused.state is OrderState.REFUSED
+    assert len(desk.store.burns_of(dead.prepared)) == 2
+    desk.assert_ledger_is_true()
+
+
 @pytest.mark.config(circuit_breaker=PATIENT)
 async def test_an_order_refused_for_its_nonce_and_then_dead_is_one_error(desk: Desk) -> None:
     await desk.open("SOL", 300)

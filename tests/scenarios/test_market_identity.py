@@ -59,6 +59,26 @@ async def test_b06_a_market_that_was_renamed_a_moment_ago_is_not_flat(
 
 
 @pytest.mark.parametrize(("venue", "name"), [(LIGHTER, "WETH"), (X10, "WETH-USD")])
+async def test_a_name_that_comes_a_second_time_is_no_unexplained_position(
+    desk: Desk, venue: str, name: str
+) -> None:
+    """The list was read for a new name once: what is held under it later was a stranger's."""
+    hedge = await a_pair_at_rest(desk)
+    before = desk.world.exchange(venue).rules["ETH"].name
+    desk.world.change_market(venue, "ETH", name=name)
+    assert (await desk.trader.hold_against_accounts()).differences == []
+    desk.world.change_market(venue, "ETH", name=before)
+    await desk.world.pass_time(50)
+    await desk.trader.facts.look()
+    desk.world.change_market(venue, "ETH", name=name)
+    assert (await desk.trader.hold_against_accounts()).differences == []
+
+    assert [each.id for each in desk.store.live()] == [hedge.id]
+    assert (await desk.close(hedge)).state is State.CLOSED
+    desk.assert_flat()
+
+
+@pytest.mark.parametrize(("venue", "name"), [(LIGHTER, "WETH"), (X10, "WETH-USD")])
 async def test_b06_orders_of_a_market_that_was_renamed_since_are_no_contradiction(
     desk: Desk, venue: str, name: str
 ) -> None:

@@ -6,6 +6,7 @@ A person beside it opens and closes hedges through the same doors as the command
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
@@ -13,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hedger import settings
+from hedger import settings, switches
 from hedger.compose import compose
 from hedger.daemon import EXITS_S, LANES_S, Daemon
 from hedger.domain.hedge import State
@@ -211,6 +212,7 @@ async def _person(
     """Opens a hedge now and then, and closes it after a while; before that what is left open."""
     clock, chance = trader_clock(world, process), world.chance
     while True:
+        await _look_after(trader)
         live = [symbol for symbol in symbols if trader.store.live_on(symbol) is not None]
         symbol = chance.source.choice(live or symbols)
         try:
@@ -220,6 +222,13 @@ async def _person(
         except Exception as error:  # noqa: BLE001 - a judge has to hear of it
             _judge(world, process, f"a command on {symbol}", error)
         await clock.sleep(chance.between(*PAUSE_S))
+
+
+async def _look_after(trader: Trader) -> None:
+    """What was switched off because a venue did something else than ordered is switched on."""
+    for off in switches.active(trader.store):
+        with contextlib.suppress(UsageError, StateError):
+            await trader.resume(off.scope, losses=False, who="a person", progress=_unheard)
 
 
 async def _trade(world: "World", trader: Trader, clock: SimClock, symbol: Symbol) -> None:

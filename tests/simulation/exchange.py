@@ -85,8 +85,9 @@ class SimIngress(Ingress):
     def use_nonce(self, key: int) -> None:
         """Somebody else's transaction takes the next nonce of a key, out of nowhere."""
         now_ms = self._face.now_ms()
+        number = self._face.exchange.rules_of(NEVER_HEDGED).market_id
         text = unsigned(
-            AccountIndex=self._face.account, ApiKeyIndex=key, MarketIndex=0, Index=1,
+            AccountIndex=self._face.account, ApiKeyIndex=key, MarketIndex=number, Index=1,
             ExpiredAt=now_ms + 599_000, Nonce=self._face.lane(key).expected,
         )  # fmt: skip
         self.accept([parse(TxType.CANCEL_ORDER, text)])

@@ -104,6 +104,7 @@ def on_order(world: "World", venue: str) -> None:
     new = found[-1].new
     ours = world.truth.ours(venue, new.symbol)
     closes = ours < ZERO if new.is_buy else ours > ZERO
+    world.market_aims.on_order(venue, new, closes=closes)
     if closes and chance.strikes(Ill.RACING, AIMED[Ill.RACING]):
         share = Decimal(chance.source.randint(3, 10)) / 10
         asyncio.get_running_loop().call_later(0.05, close_outside, world, venue, new.symbol, share)

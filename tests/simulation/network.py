@@ -234,6 +234,9 @@ class _Message:
             self._lost()  # and for its sender it is a lost answer, as any other
             raise
         self._refused = reply[0] in REFUSALS
+        if world.market_aims.untold:
+            refused = self._order and self._refused
+            world.market_aims.answered(self._venue, self._what, self._words, refused=refused)
         if self._order:
             world.arrived(self._venue, counted=self._trades)
         world.trace(

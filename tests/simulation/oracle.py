@@ -142,7 +142,8 @@ class Oracle:
         if purpose != "open":
             return
         symbol = self._venues.lighter.symbol_of_id(info["MarketIndex"])
-        assert symbol is not None
+        if symbol is None:
+            return  # no market has this number now, so the venue refuses it
         rules = self._venues.lighter.rules_of(symbol)
         size = Decimal(info["BaseAmount"]).scaleb(-rules.size_decimals)
         if client_id in self._second_legs:
@@ -209,6 +210,10 @@ class Oracle:
     def began(self, symbol: str) -> None:
         """A market is not hedged any more."""
         Alarms(self.truth, self, self.broken).began(symbol)
+
+    def purpose_of(self, venue: str, client_id: str) -> str:
+        """What an order of ours is for; empty where it is somebody else's."""
+        return self._intents.get((venue, client_id), ("", "", ""))[1]
 
     def busy(self) -> bool:
         """Whether a hedge is being opened, held or closed."""

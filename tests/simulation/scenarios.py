@@ -6,6 +6,7 @@ Orders are counted over the whole story: 1 is leg A, 2 is leg B, 3 and 4 close t
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from tests.simulation.faults import Ill, Plan
@@ -27,11 +28,22 @@ class Shut:
 
 
 @dataclass(frozen=True)
+class Change:
+    """Rules of a market are others from a moment after the n-th order has arrived, for a while."""
+
+    after: int
+    venue: str
+    rules: Mapping[str, Any]
+    seconds: float
+    delay_s: float = 0.3
+
+
+@dataclass(frozen=True)
 class Story:
     """
     ``orders``: what the n-th order meets; ``strike``: what happens while the hedge is open;
     ``step``: what its person does, again and again (None: open one hedge and close it);
-    ``shut``: what is not answered.
+    ``shut``: what is not answered; ``change``: what becomes of the hedge's market.
     """
 
     name: str
@@ -40,6 +52,7 @@ class Story:
     dedicated: bool = True
     step: Callable[[Any, Any, Any, "Story"], Awaitable[None]] | None = None
     shut: Shut | None = None
+    change: Change | None = None
 
     @property
     def plan(self) -> Plan:
@@ -83,5 +96,23 @@ STORIES = (
     Story(
         "X10's orders cannot be looked up after the first closing order",
         shut=Shut(3, "x10", "orders", 503),
+    ),
+    Story(
+        "Lighter is halted between the legs, for 10 s",
+        change=Change(1, "lighter", {"active": False}, 10.0),
+    ),
+    Story(
+        "Lighter is halted between the closing orders, for 10 s",
+        change=Change(3, "lighter", {"active": False}, 10.0),
+    ),
+    Story(
+        "Lighter's size decimals change while the hedge is open",
+        change=Change(
+            2, "lighter", {"size_decimals": 5, "size_step": Decimal("0.00001")}, 60.0, 1.0
+        ),
+    ),
+    Story(
+        "Lighter's tick changes between the closing orders",
+        change=Change(3, "lighter", {"price_decimals": 3, "price_tick": Decimal("0.001")}, 60.0),
     ),
 )

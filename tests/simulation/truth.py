@@ -61,7 +61,8 @@ class Availability:
 @dataclass(slots=True)
 class Truth:
     """
-    Watches both accounts. ``foreign`` is what others hold in them, by venue and market; ``able``
+    Watches both accounts. ``foreign`` is what others hold in them, by venue and market;
+    ``former_steps`` are size steps that were coarser less than a minute ago; ``able``
     says whether a venue would take off what we hold there of a market, ``honest`` whether every
     venue keeps what it declares.
     """
@@ -73,6 +74,7 @@ class Truth:
     ended: Callable[[Span], None]
     began: Callable[[str], None]
     foreign: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    former_steps: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
     besides: list[Availability] = field(default_factory=list)  # other clocks of the same changes
     _since: dict[str, tuple[float, float, float]] = field(default_factory=dict)
@@ -126,10 +128,16 @@ class Truth:
         return size - self.foreign.get((venue, symbol), ZERO)
 
     def naked(self, symbol: str) -> Decimal:
-        """Net exposure; less than one step of a venue is none."""
-        net = self.ours("x10", symbol) + self.ours("lighter", symbol)
-        steps = [self.venues.exchange(v).rules_of(symbol).size_step for v in ("x10", "lighter")]
-        return ZERO if abs(net) < max(steps) else net
+        """Net exposure; less than one step of the venue where it stands is none."""
+        legs = {venue: self.ours(venue, symbol) for venue in ("x10", "lighter")}
+        net = sum(legs.values(), ZERO)
+        steps = (self._step(venue, symbol) for venue, size in legs.items() if size * net > ZERO)
+        return net if net != ZERO and abs(net) >= max(steps) else ZERO
+
+    def _step(self, venue: str, symbol: str) -> Decimal:
+        """The size step there, or the coarser one that the program may still know."""
+        step = self.venues.exchange(venue).rules_of(symbol).size_step
+        return max(step, self.former_steps.get((venue, symbol), ZERO))
 
     def _event(self, event: object) -> None:
         if isinstance(event, PositionChanged):

@@ -19,6 +19,7 @@ from tests.simulation.doors import Doors
 from tests.simulation.exchange import Venues
 from tests.simulation.faults import AIMED, BEYOND, Chance, Ill, drawn
 from tests.simulation.kinds import payments
+from tests.simulation.kinds.marketaims import MarketAims
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
 from tests.simulation.oracles.bench import Seen
@@ -128,6 +129,7 @@ class World:
         )  # fmt: skip
         self.oracle.truth = self.truth
         self.seen = self.oracle.seen = Seen(self)
+        self.market_aims = MarketAims(self)
         self.truth.watch()
         self.aims = Aims(self)
         self.parked = Parked(self)

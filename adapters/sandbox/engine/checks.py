@@ -27,7 +27,7 @@ class _Case:
 def refusals(state: VenueState, account: int, new: NewOrder) -> Iterator[Refused]:
     """Every rule the order breaks, in order of precedence. Nothing is changed."""
     rules = state.rules.get(new.symbol)
-    if rules is None:
+    if rules is None or not rules.listed:
         yield Refused(Refusal.MARKET_UNKNOWN, f"no market {new.symbol}")
         return
     if not rules.active:

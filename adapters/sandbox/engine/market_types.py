@@ -32,6 +32,7 @@ class Rules:
     maintenance_fraction: Decimal  # at the default risk tier
     price_band: Decimal  # fraction: how far beyond the mark a limit price may be
     market_price_band: Decimal  # the same for orders sent as market orders
+    listed: bool = True  # whether it is in the venue's list; what is not cannot be named either
     active: bool = True
     reduce_only: bool = False  # nothing may be opened; says nothing where not active
     status: str = ""  # the venue's word where it is another than the two flags make
@@ -47,6 +48,11 @@ class Rules:
     price_decimals: int = 0
     closeout_fraction: Decimal = ZERO
     liquidation_fee: Decimal = ZERO  # fraction of the value closed by a liquidation
+
+    @property
+    def trades(self) -> bool:
+        """Whether anything is traded there at all."""
+        return self.listed and self.active
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,7 @@ def match(state: VenueState, order: OrderView) -> OrderView:
         return finish(state, order, OrderStatus.EXPIRED, CancelReason.EXPIRED)
     if new.forced_reason is not None:
         return cancel(state, order, new.forced_reason)
-    if not state.rules_of(new.symbol).active:
+    if not state.rules_of(new.symbol).trades:
         return cancel(state, order, CancelReason.MARKET_CLOSED)
     wanted = _allowed_size(state, order)
     if wanted is None:
@@ -311,7 +311,7 @@ def cross_resting(state: VenueState) -> None:
     """Fill resting orders that the moved book has reached, as makers at their own price."""
     for order_id in list(state.resting):
         order = state.orders.get(order_id)
-        tradable = state.rules_of(order.new.symbol).active
+        tradable = state.rules_of(order.new.symbol).trades
         if order.is_open and tradable and state.reached(order):
             _fill_resting(state, order)
 

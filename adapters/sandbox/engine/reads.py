@@ -56,7 +56,7 @@ class ExchangeReads:
 
     def _relist(self) -> None:
         """Find markets by the names and numbers that they have now."""
-        rules = self._state.rules
+        rules = self.listed
         self._symbols = {market.name: symbol for symbol, market in rules.items()}
         self._by_id = {market.market_id: symbol for symbol, market in rules.items()}
 
@@ -131,6 +131,14 @@ class ExchangeReads:
     def rules(self) -> Mapping[str, Rules]:
         """The rules of every market, by our symbol."""
         return self._state.rules
+
+    @property
+    def listed(self) -> Mapping[str, Rules]:
+        """The rules of the markets that the venue lists now, by our symbol."""
+        every = self._state.rules
+        if all(market.listed for market in every.values()):
+            return every
+        return {symbol: market for symbol, market in every.items() if market.listed}
 
     def rules_of(self, symbol: str) -> Rules:
         """The rules of one market."""

@@ -27,7 +27,7 @@ def _symbols(query: Query) -> list[str]:
     if query.get("filter") not in PERP_FILTERS:
         return []
     wanted = query.market()
-    return list(query.face.exchange.rules) if wanted is None else [wanted]
+    return list(query.face.exchange.listed) if wanted is None else [wanted]
 
 
 def _fees(face: Face, symbol: str) -> tuple[Decimal, Decimal]:
@@ -122,7 +122,7 @@ def funding_rates(query: Query) -> Mapping[str, Any]:
     return ok(
         funding_rates=[
             row
-            for symbol, rules in exchange.rules.items()
+            for symbol, rules in exchange.listed.items()
             for row in shapes.funding_rate_rows(rules, exchange.predicted_rate(symbol))
         ]
     )

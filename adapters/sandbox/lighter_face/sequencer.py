@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 
 from adapters.sandbox.engine.types import CancelReason, NewOrder, Tif
-from adapters.sandbox.lighter_face.errors import Code
+from adapters.sandbox.lighter_face.errors import ApiError, Code
 from adapters.sandbox.lighter_face.execution import Execution, Outcome, failure
 from adapters.sandbox.lighter_face.face import Face
 from adapters.sandbox.lighter_face.txinfo import Tx
@@ -66,7 +66,10 @@ class Sequencer:
             self._drop_order(entry)
             lane.give_back(tx.nonce)
         else:
-            outcome = self._execution.run(entry, now_ms)
+            try:
+                outcome = self._execution.run(entry, now_ms)
+            except ApiError as error:  # its market has gone since it was let in
+                outcome = failure(Code(error.code))
             lane.executed(tx.nonce, now_ms)
         self._settle(entry, outcome, now_ms)
 

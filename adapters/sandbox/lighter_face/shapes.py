@@ -74,8 +74,8 @@ def fixed(value: Decimal, places: int) -> str:
     return f"{value:.{places}f}"
 
 
-def coins(value: Decimal, places: int) -> str:
-    """A size: so many places, and all it has where the market has become coarser since."""
+def exact(value: Decimal, places: int) -> str:
+    """So many places, and all it has where the market has become coarser since."""
     shown = fixed(value, places)
     return shown if Decimal(shown) == value else plain(value)
 
@@ -124,14 +124,14 @@ def order_json(face: Face, order: OrderView) -> dict[str, Any]:
         "client_order_id": str(client),
         "market_index": rules.market_id,
         "owner_account_index": order.account,
-        "initial_base_amount": coins(new.size, rules.size_decimals),
-        "price": fixed(new.price, rules.price_decimals),
+        "initial_base_amount": exact(new.size, rules.size_decimals),
+        "price": exact(new.price, rules.price_decimals),
         "nonce": order.id & 0xFFFFFFFF,
-        "remaining_base_amount": coins(remaining, rules.size_decimals),
+        "remaining_base_amount": exact(remaining, rules.size_decimals),
         "is_ask": not new.is_buy,
         "base_size": int(remaining.scaleb(rules.size_decimals)) if order.is_open else 0,
         "base_price": int(new.price.scaleb(rules.price_decimals)),
-        "filled_base_amount": coins(order.filled, rules.size_decimals),
+        "filled_base_amount": exact(order.filled, rules.size_decimals),
         "filled_quote_amount": usd(order.filled_value),
         "side": "",
         "type": "market" if new.is_market else "limit",
@@ -162,15 +162,22 @@ def order_json(face: Face, order: OrderView) -> dict[str, Any]:
 
 
 def order_text(face: Face, order: OrderView) -> str:
-    """The JSON of a version of an order, which changes with its index alone."""
+    """The JSON of a version of an order, which changes with its index and its market's rules."""
     index = face.directory.index(order.id)
-    return face.rows.text(order, lambda: order_json(face, order), index)
+    shown_by = _shown_by(face.exchange.rules_of(order.new.symbol))
+    return face.rows.text(order, lambda: order_json(face, order), index, *shown_by)
 
 
 def trade_text(face: Face, trade: TradeView) -> str:
-    """The JSON of a fill, which changes with the index of its order alone."""
+    """The JSON of a fill, which changes with its order's index and its market's rules."""
     index = face.directory.index(trade.order_id)
-    return face.rows.text(trade, lambda: trade_json(face, trade), index)
+    shown_by = _shown_by(face.exchange.rules_of(trade.symbol))
+    return face.rows.text(trade, lambda: trade_json(face, trade), index, *shown_by)
+
+
+def _shown_by(rules: Rules) -> tuple[object, ...]:
+    """What the row of an order or a fill takes from the rules of its market."""
+    return rules.market_id, rules.name, rules.size_decimals, rules.price_decimals
 
 
 def trade_json(face: Face, trade: TradeView) -> dict[str, Any]:
@@ -194,14 +201,14 @@ def trade_json(face: Face, trade: TradeView) -> dict[str, Any]:
         "tx_hash": trade.extra.get("tx_hash", ""),
         "type": trade.kind.value,
         "market_id": rules.market_id,
-        "size": coins(trade.size, rules.size_decimals),
-        "price": fixed(trade.price, rules.price_decimals),
+        "size": exact(trade.size, rules.size_decimals),
+        "price": exact(trade.price, rules.price_decimals),
         "usd_amount": usd(trade.value),
         "is_maker_ask": trade.is_buy == trade.is_taker,
         "block_height": block_at(trade.at_ms),
         "timestamp": trade.at_ms,
         "transaction_time": trade.at_ms * 1000,
-        f"{own}_position_size_before": coins(trade.size_before, rules.size_decimals),
+        f"{own}_position_size_before": exact(trade.size_before, rules.size_decimals),
         f"{own}_entry_quote_before": usd(trade.entry_value_before),
         "bid_account_pnl": usd(trade.realised if trade.is_buy else Decimal(0)),
         "ask_account_pnl": usd(Decimal(0) if trade.is_buy else trade.realised),
@@ -241,7 +248,7 @@ def position_json(
         "pending_order_count": 0,
         "position_tied_order_count": 0,
         "sign": -1 if size < 0 else 1,
-        "position": coins(abs(size), rules.size_decimals),
+        "position": exact(abs(size), rules.size_decimals),
         "avg_entry_price": fixed(entry, rules.price_decimals),
         "position_value": usd(abs(size) * mark),
         "unrealized_pnl": usd((mark - entry) * size),
@@ -274,7 +281,7 @@ def payment_json(rules: Rules, payment: PaymentView, late_s: Sequence[int]) -> d
         "funding_id": payment.id,
         "change": usd(payment.amount),
         "rate": f"{payment.rate:f}",
-        "position_size": coins(abs(payment.size), rules.size_decimals),
+        "position_size": exact(abs(payment.size), rules.size_decimals),
         "position_side": "long" if payment.size > 0 else "short",
         "discount": usd(Decimal(0)),
     }

@@ -126,15 +126,15 @@ def _change_key(order_id: int, updated_ms: int) -> int:
 
 
 def _trade(face: Face, view: TradeView) -> str:
-    """The JSON of a fill, which never changes."""
+    """The JSON of a fill, which changes with the name of its market alone."""
     market = face.exchange.rules_of(view.symbol).name
-    return face.rows.text(view, lambda: shapes.trade(view, market))
+    return face.rows.text(view, lambda: shapes.trade(view, market), market)
 
 
 def _order(face: Face, view: OrderView) -> str:
-    """The JSON of a version of an order, which never changes."""
+    """The JSON of a version of an order, which changes with the name of its market alone."""
     market = face.exchange.rules_of(view.new.symbol).name
-    return face.rows.text(view, lambda: shapes.order(view, market))
+    return face.rows.text(view, lambda: shapes.order(view, market), market)
 
 
 def _views(

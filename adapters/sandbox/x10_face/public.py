@@ -42,7 +42,7 @@ async def markets(request: web.Request) -> Reply:
 
     def make() -> Reply:
         wanted = market_filter(request)
-        rules = [rule for rule in face.exchange.rules.values() if wanted(rule.name)]
+        rules = [rule for rule in face.exchange.listed.values() if wanted(rule.name)]
         return ok_rows([_market(face, rule) for rule in rules])
 
     def effect(_taken: Sequence[Fault]) -> Reply:

@@ -73,6 +73,24 @@ async def test_a_market_gets_another_name_and_number(world):
     assert "ETH-USD" not in names
 
 
+async def test_a_market_that_is_not_listed_is_found_by_nobody_and_keeps_what_is_held(world):
+    for venue in ("x10", "lighter"):
+        assert world.change_market(venue, "ETH", listed=False)["listed"] is False
+    assert "ETH-USD" not in {row["name"] for row in await _x10_rows(world)}
+    number = world.exchange("lighter").rules["ETH"].market_id
+    async with httpx.AsyncClient(base_url=world.line["lighter"]["url"], trust_env=False) as client:
+        rows = (await client.get("/api/v1/orderBookDetails")).json()["order_book_details"]
+        book = await client.get(f"/api/v1/orderBookOrders?market_id={number}&limit=1")
+    assert number not in {row["market_id"] for row in rows}
+    assert (book.status_code, book.json()["code"]) == (400, 21602)
+    base, agent = world.line["x10"]["api_base_url"], {"User-Agent": "test"}
+    async with httpx.AsyncClient(headers=agent, trust_env=False) as client:
+        assert (await client.get(f"{base}/info/markets/ETH-USD/orderbook")).status_code == 404
+    assert world.exchange("x10").mark("ETH") > 0
+    world.change_market("lighter", "ETH", listed=True)
+    assert (await _lighter_row(world))["symbol"] == "ETH"
+
+
 async def test_a_price_moves_at_once_and_along_a_path(world):
     world.change_market("x10", "ETH", price="5000")
     assert world.exchange("x10").mark("ETH") == 5000

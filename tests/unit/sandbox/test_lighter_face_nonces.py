@@ -86,6 +86,19 @@ async def test_a_cancel_that_finds_nothing_burns_its_nonce(venue: LighterVenue) 
         await venue.tx(order[2])
 
 
+async def test_a_cancel_whose_market_goes_before_its_turn_burns_its_nonce(
+    venue: LighterVenue,
+) -> None:
+    cancel = await venue.sign("cancel_order", ETH, 123_456, nonce=0)
+    await venue.send(cancel)
+    venue.exchange.change_rules("ETH", listed=False)
+    await venue.clock.sleep(1)
+
+    assert await venue.next_nonce() == 1
+    assert json.loads((await venue.tx(cancel[2])).event_info)["ae"] != ""
+    assert await venue.refused(await venue.sign("cancel_order", ETH, 1)) == 21602
+
+
 async def test_a_refusal_at_the_api_leaves_the_nonce_unused(venue: LighterVenue) -> None:
     venue.fault("refuse", code=21739)
     assert await venue.refused(await venue.signed_market()) == 21739

@@ -1,0 +1,115 @@
+"""
+Judges of what the program promises about a market's rules: they are told, and leverage is proven.
+
+Both read the engines and the committed ledger only.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from tests.simulation.process import now_s
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+TOLD = "4 change told"
+TOLD_WITHIN_S = 120.0
+"""
+Available seconds. Rules are read when they are 45 s old, by a job that runs every 10 s; a process
+may die before it reads them, and a reading may fail.
+"""
+
+FACTS = frozenset(
+    {"listed", "active", "reduce_only", "name", "market_id", "synthetic_id", "size_step",
+     "price_tick", "min_size", "max_leverage"}
+)  # fmt: skip
+"""Rules whose change is told, as an alert, while a hedge lives on the market."""
+
+LEVERAGE = "4 leverage"
+LEVERAGE_WANTED = Decimal(5)  # ``trading.leverage`` of the configuration that runs here
+PROVEN_FOR_S = 340.0
+"""A reading of the leverage proves it for 300 s; it may have been made for something before."""
+
+_LIVE = (
+    "SELECT id FROM hedges WHERE symbol = :symbol"
+    " AND state NOT IN ('refused','closed_flat','closed') ORDER BY id LIMIT 1"
+)
+_ALERTED = """
+    SELECT 1 FROM alerts WHERE seq > :mark AND (
+        text LIKE '% changed ' || :symbol || ':%'
+        OR text LIKE '%the rules of ' || :symbol || ' are not fresh%'
+    ) LIMIT 1
+"""
+
+
+class ChangeTold:
+    """A change that lasts while a hedge lives on its market comes to a person."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    def changed(self, symbol: str, lasts: Callable[[], bool]) -> None:
+        """Rules of a market are others from now on, as long as ``lasts`` says so."""
+        oracle = self._world.oracle
+        hedge = oracle.one(_LIVE, symbol=symbol)
+        if hedge is None:
+            return
+        mark = int(oracle.one("SELECT max(seq) FROM alerts") or 0)
+        began_s = self._world.truth.availability.look()
+        self._later(TOLD_WITHIN_S, _Change(symbol, str(hedge), mark, began_s, lasts))
+
+    def _later(self, seconds: float, change: "_Change") -> None:
+        self._world.loop.call_later(max(seconds, 0.001), self._look, change)
+
+    def _look(self, change: "_Change") -> None:
+        oracle, symbol = self._world.oracle, change.symbol
+        if not change.lasts() or oracle.one(_LIVE, symbol=symbol) != change.hedge:
+            return
+        left_s = TOLD_WITHIN_S - (self._world.truth.availability.look() - change.began_s)
+        if left_s > 0:
+            self._later(left_s, change)
+        elif oracle.one(_ALERTED, mark=change.mark, symbol=symbol) is None:
+            oracle.broken(
+                TOLD,
+                f"the rules of {symbol} are others for {TOLD_WITHIN_S:g} s available,"
+                f" {change.hedge} lives on it, and no alert says so",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One that has to be told: of which hedge's market, and since when."""
+
+    symbol: str
+    hedge: str
+    mark: int  # the last alert before it
+    began_s: float  # available seconds
+    lasts: Callable[[], bool]
+
+
+class LeverageProven:
+    """No leg opens at a leverage that the program could have known to be wrong."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._lowered_s: dict[tuple[str, str], float] = {}
+
+    def lowered(self, venue: str, symbol: str) -> None:
+        """The venue has just changed it by itself."""
+        self._lowered_s[venue, symbol] = now_s()
+
+    def traded(self, venue: str, symbol: str, client_id: str) -> None:
+        """A trade in our account, of one of our orders or of somebody else's."""
+        world = self._world
+        if world.oracle.purpose_of(venue, client_id) != "open":
+            return
+        found = world.venues.exchange(venue).leverage(world.venues.account(venue), symbol)
+        since_s = now_s() - self._lowered_s.get((venue, symbol), -PROVEN_FOR_S)
+        if found != LEVERAGE_WANTED and since_s >= PROVEN_FOR_S:
+            world.oracle.broken(
+                LEVERAGE,
+                f"{venue} {client_id} opened {symbol} at a leverage of {found}, which is so"
+                f" for {since_s:.0f} s",
+            )
