@@ -191,7 +191,9 @@ def _liquidation(world: "World") -> bool:
 
 def strike(world: "World", what: str, symbol: str) -> None:
     """The one blow of a story."""
-    if what == "liquidation":
+    if what in machine.STORIES:
+        machine.story(world, what)
+    elif what == "liquidation":
         world.venues.x10.liquidate(world.venues.account("x10"), symbol, Decimal(1))
     else:
         close_outside(world, "lighter", symbol, Decimal("0.5"))
