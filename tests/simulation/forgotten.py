@@ -45,6 +45,10 @@ class Forgotten:
         """Whether the row of an order was only written since."""
         return self.known is not None and (venue, client_id) not in self.known
 
+    def nothing(self, ledger: sqlite3.Connection) -> Orders:
+        """Orders whose rows are gone and stay so, and which executed nothing: nobody owes them."""
+        return {key for key in self.orders - _orders(ledger) if not self.traded[key]}
+
     def leg(self, ledger: sqlite3.Connection, hedge: str, venue: str) -> Decimal:
         """
         What a hedge holds there, by the rows of today: orders that were forgotten may have come

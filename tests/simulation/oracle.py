@@ -323,7 +323,8 @@ class Oracle:
             self.broken("0 sound", f"the ledger is damaged: {sound}")
         if not self._beyond:
             self._no_false_proof()
-        twice, differences = books.compared(laid_down(self._path), self._venues, self._payloads)
+        sent = self._payloads.keys() - self._forgotten.nothing(self._conn)
+        twice, differences = books.compared(laid_down(self._path), self._venues, sent)
         for text in twice:
             self.broken("2 once", text)
         if differences and self._beyond:

@@ -29,7 +29,11 @@ OLD_S = (30.0, 420.0)  # how old a copy is when it is put back
 SEEN_S = (5.0, 90.0)  # until a person does something
 ACTS_S = (3.0, 20.0)  # the same where a command has just told them
 BY_HAND_S = 15.0  # what a person waits for a rollback by hand before they stop the process
-OFF_S = (60.0, 900.0)  # our clock
+OFF_S = (60.0, 540.0)
+"""
+How wrong our clock is set. Lighter's signer dates a transaction by it, ten minutes ahead: where
+it is further behind than that, nothing that is signed here is valid there.
+"""
 WRONG_S = (60.0, 600.0)  # for so long
 PAUSE_S = (5.0, 90.0)
 PAUSED = 0.012  # how likely, at an intent
