@@ -54,6 +54,7 @@ class Oracle:
         self._beyond = beyond
         self._conn = reading(path)
         self._at = path.resolve()
+        self.ledgers = 1
         self._forgotten = Forgotten()
         self._payloads: dict[tuple[str, str], str] = {}
         self._nonces: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
@@ -90,6 +91,7 @@ class Oracle:
     def read_aside(self, at: Path) -> None:
         """The ledger is read there from now on; it may have forgotten what the last one knew."""
         before, self._conn, self._at = self._conn, reading(at), at
+        self.ledgers += 1
         self._forgotten.compare(before, self._conn)
         before.close()
 
