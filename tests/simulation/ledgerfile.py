@@ -42,6 +42,7 @@ class LedgerFile:
         self.path = path
         self.empty = empty
         self.damaged = False  # until something else is put in its place
+        self.opened_damaged = False  # a start has taken it all the same
         self.discs = 0
         self.disc: Path | None = None  # None: nothing stands at the path
         self._free: list[tuple[Path, Connection]] = []
@@ -73,11 +74,15 @@ class LedgerFile:
         assert disc is not None
         self._stand(disc)
 
-    def backup(self, to: Path) -> Path:
-        """A sound copy of the ledger as it is now, made by hand."""
+    def backup(self, to: Path) -> None:
+        """
+        A sound copy of the ledger as it is now, made by hand.
+
+        Raises:
+            DamagedError: it is damaged.
+        """
         assert self.disc is not None
         sqlite.copy(self.disc / NAME, to)
-        return to
 
     def damage(self, chance: random.Random, *, in_use: bool) -> None:
         """Bytes of one page are written over, as a disk does it: nobody has written the file."""
@@ -140,6 +145,7 @@ class LedgerFile:
         """The file at the path, opened."""
         disc = self.disc
         assert disc is not None
+        self.opened_damaged = self.damaged
         while self._free:
             kept, connection = self._free.pop()
             if kept == disc:
@@ -175,7 +181,7 @@ class LedgerFile:
     def _stand(self, disc: Path) -> None:
         self.remove()
         self.disc = disc
-        self.damaged = False
+        self.damaged = self.opened_damaged = False
         for end in ENDS:
             self._link(end).symlink_to(disc / (NAME + end))
 

@@ -52,4 +52,10 @@ STORIES = (
     Story("leg B is closed by hand while the hedge is open", strike="manual"),
     Story("both closing orders are lost", {3: Ill.REQUEST_LOST, 4: Ill.REQUEST_LOST}),
     Story("a shared account, and leg B fills in part", {2: Ill.PARTIAL}, dedicated=False),
+    Story("an older ledger is put in place while the hedge is open", strike="restored"),
+    Story("the ledger is damaged while the hedge is open", strike="damaged"),
+    Story(
+        "a shared account, and an older ledger between two lives", strike="older", dedicated=False
+    ),
+    Story("the process stands still between intent and send of leg B", {2: Ill.PAUSED}),
 )

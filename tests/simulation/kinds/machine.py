@@ -38,12 +38,12 @@ WRONG_S = (60.0, 600.0)  # for so long
 PAUSE_S = (5.0, 90.0)
 PAUSED = 0.012  # how likely, at an intent
 STORIES = {
-    "gone": Ill.LEDGER_GONE,
-    "replaced": Ill.LEDGER_REPLACED,
     "restored": Ill.LEDGER_RESTORED,
+    "older": Ill.LEDGER_RESTORED,
     "damaged": Ill.LEDGER_DAMAGED,
-    "clock": Ill.CLOCK_BACK,
 }
+"""What a story may do to the ledger while its hedge is open."""
+STORY_SEEN_S = 5.0
 
 
 def needs_a_file(plan: Plan, story: "Story | None") -> bool:
@@ -86,7 +86,9 @@ def _file(world: "World") -> "LedgerFile":
 
 
 def _last(world: "World", ill: Ill, begin: Callable[[], None], end: Callable[[], None]) -> bool:
-    return world.last(ill, PLACE, world.chance.between(*SEEN_S), begin, end)
+    told = world.setup.story is not None
+    seconds = STORY_SEEN_S if told else world.chance.between(*SEEN_S)
+    return world.last(ill, PLACE, seconds, begin, end)
 
 
 def _gone(world: "World") -> bool:
@@ -150,8 +152,12 @@ def _restored(world: "World") -> bool:
     if not _free(world):
         return False
     file = _file(world)
-    copy = file.backup(file.path.with_name(f"{world.copies}.older"))
+    copy = file.path.with_name(f"{world.copies}.older")
     world.copies += 1
+    try:
+        file.backup(copy)
+    except DamagedError:
+        return False
     again = _when_busy(Ill.LEDGER_RESTORED, lambda world: put_back(world, copy))
     world.loop.call_later(world.chance.between(*OLD_S), again, world)
     return False
@@ -163,7 +169,7 @@ def put_back(world: "World", copy: Path, *, running: bool | None = None) -> bool
     if running is None:
         running = bool(world.chance.source.randrange(2))
     if running:
-        by_hand = world.chance.source.randrange(3) == 0
+        by_hand = world.setup.story is None and world.chance.source.randrange(3) == 0
         return _away(
             world, Ill.LEDGER_RESTORED, partial(file.lay, copy), partial(end_life, world),
             by_hand=by_hand,
@@ -191,7 +197,12 @@ def damage(world: "World", *, in_use: bool) -> bool:
             partial(end_life, world),
         )  # fmt: skip
     end_life(world)
-    world.oracle.read_aside(file.backup(file.path.with_name("judged.older")))
+    aside = file.path.with_name("judged.older")
+    try:
+        file.backup(aside)
+    except DamagedError:
+        return False  # it is damaged already, and nobody has found it yet
+    world.oracle.read_aside(aside)
     file.damage(source, in_use=False)
     return True
 
@@ -201,6 +212,9 @@ def met(world: "World", process: Process, error: DamagedError) -> None:
     if world.unusable or not process.alive:
         return
     world.trace("ledger met damaged")
+    if _file(world).opened_damaged:
+        world.oracle.broken("0 sound", f"a start opened a damaged ledger: {error}")
+        repair(world, error)
     world.truth.changed()
     world.unusable = str(error)
     world.truth.changed()
@@ -296,11 +310,8 @@ def at_intent(world: "World", process: Process) -> None:
 
 
 def story(world: "World", what: str) -> None:
-    """The one blow of a story, while its hedge is open."""
-    if what == "gone":
-        file = _file(world)
-        _away(world, Ill.LEDGER_GONE, file.remove, partial(end_life, world), by_hand=False)
-    elif what == "damaged":
+    """The one blow of a story, while its hedge is open: the copy is from its first start."""
+    if what == "damaged":
         damage(world, in_use=False)
     else:
         put_back(world, _file(world).kept[0], running=what == "restored")

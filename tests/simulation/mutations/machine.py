@@ -26,12 +26,11 @@ MUTANTS: tuple[Mutant, ...] = (
         hours=0.2,
     ),
     Mutant(
-        "ids-of-the-epoch",
-        "hedger/ledger/writer.py",
-        "return order_id(hedge, Sent(self._start, self._number))",
-        "start = self._start - age_of(self._start) + (self._epoch or 0)\n"
-        "            return order_id(hedge, Sent(start, self._number))",
-        "2 once",
+        "orders-of-earlier-starts-are-nobodys",
+        "hedger/reconciliation/behind.py",
+        "        if not same_ledger(past.sent.start, self._store.start):\n",
+        "        if past.sent.start != self._store.start:\n",
+        "3 proven",
         (Ill.LEDGER_RESTORED,),
         intensity=8.0,
         hours=0.3,
