@@ -12,6 +12,7 @@ from tests.desk import Desk
 from tests.scenarios.test_restarting import only_hedge, stopped_after
 from tests.world import LIGHTER
 
+
 async def test_a_burn_that_has_expired_is_made_anew(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,10 +45,12 @@ START_AGAIN_S = 2.0
 JOBS = (
     "watch", "monitor", "rates", "glance", "near", "reconcile", "funding", "lanes", "guard",
     "units", "facts", "exits", "returns",
-)
-COPIED = "copies"  # where the ledger is a file  # fmt: skip
+)  # fmt: skip
+COPIED = "copies"  # where the ledger is a file
 
-OWN_PACE_S = {"lanes": LANES_S, "facts": LOOK_S, "exits": EXITS_S, "returns": POLL_S, COPIED: COPIES_S}
+OWN_PACE_S = {
+    "lanes": LANES_S, "facts": LOOK_S, "exits": EXITS_S, "returns": POLL_S, COPIED: COPIES_S,
+}  # fmt: skip
 
 
 @cache
@@ -143,6 +145,7 @@ async def _serve(world: "World", process: Process, trader: Trader) -> None:
         jobs = [(name, getattr(daemon, name)) for name in names]
         group.create_task(_job(world, process, daemon, *jobs[0]))
         await _recovered(world, process, trader)
+        world.trader = trader  # from now on commands are heard
         for name, job in jobs[1:]:
             group.create_task(_job(world, process, daemon, name, job))
         if world.setup.story is not None:
@@ -154,7 +157,7 @@ async def _serve(world: "World", process: Process, trader: Trader) -> None:
 
 async def _recovered(world: "World", process: Process, trader: Trader) -> None:
     """Take up what an earlier life left, and hold it against the accounts."""
-    world.recovering, world.trader = process, trader
+    world.recovering = process
     await trader.recover(_unheard)
     if world.processes[-1] is process and world.trouble() is None:
         world.oracle.recovered()

@@ -118,9 +118,7 @@ class SimLoop(asyncio.BaseEventLoop):
         # whoever counts what was ready before finds as much
         self._ready.extend([(None, _nothing, ())] * max(0, due - len(self._ready)))
 
-    def _turn(
-        self, held: Callable[[contextvars.Context], bool], waiting: "list[_Ready]"
-    ) -> None:
+    def _turn(self, held: Callable[[contextvars.Context], bool], waiting: "list[_Ready]") -> None:
         """Once everything that is ready now, as in ``_run_once``, but for what is held."""
         ready, timers = self._ready, self._timers
         if not ready:
@@ -145,7 +143,7 @@ class SimLoop(asyncio.BaseEventLoop):
             except BaseException as error:  # noqa: BLE001 - as a handle does
                 self.raised(callback, error)
 
-    def run_in_executor(  # type: ignore[override]  # there is one thread: it is done at once
+    def run_in_executor(  # there is one thread: it is done at once
         self, executor: object, func: Callable[[*_Args], Any], *args: *_Args
     ) -> asyncio.Future[Any]:
         done = self.create_future()

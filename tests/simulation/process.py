@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 
 from tests.simulation.loop import SimLoop
 
-
 _OF: ContextVar["Process | None"] = ContextVar("process", default=None)
 """Whose a task is: of a process, or of the world."""
 

@@ -113,6 +113,7 @@ class World:
         self.unusable = ""  # why the process that runs cannot use its ledger
         self.copies = 0  # of the ledger, made by hand
         self.intents = 0
+        self.at_intent: Callable[[], None] | None = None  # what is done soon after the next one
         self.pausing = False
         self._disk_trouble: str | None = None
         self._lives: list[asyncio.Task[None]] = []

@@ -6,8 +6,8 @@ back where it was only moved, closes everything and puts the right one back, fol
 about a damaged one, or starts with what is there.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from hedger.errors import DamagedError, HedgerError
 from tests.simulation.faults import Ill, Plan
 from tests.simulation.kinds.stroke import Stroke
-from tests.simulation.process import Killed, Process, now_s
+from tests.simulation.process import Killed, Process
 
 if TYPE_CHECKING:
+    from hedger.trader import Trader
     from tests.simulation.ledgerfile import LedgerFile
     from tests.simulation.scenarios import Story
     from tests.simulation.world import World
@@ -35,6 +36,7 @@ How wrong our clock is set. Lighter's signer dates a transaction by it, ten minu
 it is further behind than that, nothing that is signed here is valid there.
 """
 WRONG_S = (60.0, 600.0)  # for so long
+ON_ITS_WAY_S = (0.01, 4.0)
 PAUSE_S = (5.0, 90.0)
 PAUSED = 0.012  # how likely, at an intent
 STORIES = {
@@ -76,7 +78,7 @@ def _when_busy(ill: Ill, act: Callable[["World"], bool]) -> Callable[["World"], 
 
 def _free(world: "World") -> bool:
     """Whether one process runs on one ledger to which nothing happens at present."""
-    alone = sum(process.alive for process in world.processes) == 1 and world.trader is not None
+    alone = sum(process.alive for process in world.processes) == 1
     return alone and not any((ill, PLACE) in world.lasting for ill in LEDGER)
 
 
@@ -106,10 +108,10 @@ def _gone(world: "World") -> bool:
             world.oracle.in_place()
         elif process.alive:
             end_life(world)
-            if then == 2 and file.kept:  # noqa: PLR2004
+            if then == 2 and file.kept:
                 file.lay(file.kept[-1])
 
-    return _away(world, Ill.LEDGER_GONE, file.remove, back, by_hand=then == 2)  # noqa: PLR2004
+    return _away(world, Ill.LEDGER_GONE, file.remove, back, by_hand=then == 2)
 
 
 def _replaced(world: "World") -> bool:
@@ -131,18 +133,18 @@ def _replaced(world: "World") -> bool:
             end_life(world)
 
     begin = partial(file.lay, other[0] if other else file.empty)
-    return _away(world, Ill.LEDGER_REPLACED, begin, back, by_hand=then == 2)  # noqa: PLR2004
+    return _away(world, Ill.LEDGER_REPLACED, begin, back, by_hand=then == 2)
 
 
 def _away(
-    world: "World", ill: Ill, begin: Callable[[], object], back: Callable[[], None], *, by_hand: bool
+    world: "World", ill: Ill, begin: Callable[[], None], back: Callable[[], None], *, by_hand: bool
 ) -> bool:
     def go() -> None:
         world.oracle.displaced()
         begin()
         world.chance.tell(ill)
-        if by_hand:
-            _close_all(world)
+        if by_hand and world.trader is not None:
+            _close_all(world, world.trader)
 
     return _last(world, ill, go, back)
 
@@ -168,16 +170,24 @@ def put_back(world: "World", copy: Path, *, running: bool | None = None) -> bool
     file = _file(world)
     if running is None:
         running = bool(world.chance.source.randrange(2))
+        if not running and world.chance.source.randrange(2):
+            world.at_intent = partial(_put_back_between, world, copy)  # with an order on its way
+            return True
     if running:
         by_hand = world.setup.story is None and world.chance.source.randrange(3) == 0
         return _away(
             world, Ill.LEDGER_RESTORED, partial(file.lay, copy), partial(end_life, world),
             by_hand=by_hand,
         )  # fmt: skip
-    world.chance.tell(Ill.LEDGER_RESTORED)
-    end_life(world)
-    file.lay(copy)
+    _put_back_between(world, copy)
     return True
+
+
+def _put_back_between(world: "World", copy: Path) -> None:
+    if _free(world) and not world.chance.quiet:
+        world.chance.tell(Ill.LEDGER_RESTORED)
+        end_life(world)
+        _file(world).lay(copy)
 
 
 def _damaged(world: "World") -> bool:
@@ -234,16 +244,12 @@ def end_life(world: "World") -> None:
         world.kill(process, "stopped")
 
 
-def _close_all(world: "World") -> None:
+def _close_all(world: "World", trader: "Trader") -> None:
     """``hedger rollback --all``."""
-    trader = world.trader
-    assert trader is not None
 
     async def rollback() -> None:
-        try:
+        with suppress(Killed, HedgerError):  # it is stopped meanwhile, or says what it cannot do
             await trader.rollback(hedge=None, market=None, everything=True, progress=_unheard)
-        except (Killed, HedgerError):
-            pass  # it was stopped meanwhile, or says what it cannot do
 
     world.hands.append(world.loop.create_task(rollback()))
 
@@ -296,6 +302,9 @@ def at_intent(world: "World", process: Process) -> None:
     venue, client_id = process.intends
     told = world.plan.orders.get(world.intents) is Ill.PAUSED
     world.oracle.intended(venue, client_id)
+    if (then := world.at_intent) is not None:
+        world.at_intent = None
+        world.loop.call_later(world.chance.between(*ON_ITS_WAY_S), then)
     if world.pausing or not (told or world.chance.strikes(Ill.PAUSED, PAUSED)):
         return
     seconds = 60.0 if told else world.chance.between(*PAUSE_S)
