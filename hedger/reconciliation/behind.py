@@ -71,6 +71,7 @@ class Behind:
         self._began_s = clock.monotonic_s()
         self._pace = Pace(clock, first_s=CLAIM_FIRST_S, max_s=CLAIM_MAX_S)
         self._once_more = True
+        self._asking = asyncio.Lock()
         self._left: dict[VenueId, str] = {}
         if self._since is not None:
             self._left = dict.fromkeys(venues, "not asked yet")
@@ -94,8 +95,11 @@ class Behind:
             self._once_more = False
             if self._store.overtaken or self._store.lost:
                 self._left = dict.fromkeys(self._venues, "not asked again yet")
-        if not self._left:
-            return
+        if self._left:
+            async with self._asking:  # somebody else may ask just now
+                await self._catch_up(progress, within_s)
+
+    async def _catch_up(self, progress: Progress, within_s: float | None) -> None:
         found: dict[VenueId, list[PastOrder]] = {}
         try:
             async with asyncio.timeout(within_s):

@@ -27,7 +27,7 @@ from hedger.trader import Trader
 from tests.desk import configured
 from tests.simulation import exchange, nemesis
 from tests.simulation.clients import LIGHTER, X10, SimLighterVenue, SimXVenue
-from tests.simulation.kinds import machine
+from tests.simulation.kinds import ledger
 from tests.simulation.network import Link
 from tests.simulation.process import Killed, Process, SimClock
 from tests.simulation.quotes import SimLighterQuotes, SimXQuotes
@@ -92,7 +92,7 @@ async def life(world: "World", process: Process) -> None:
     except asyncio.CancelledError:
         raise
     except DamagedError as error:
-        machine.repair(world, error)
+        ledger.repair(world, error)
     except Exception as error:  # noqa: BLE001 - whatever it is, a judge has to hear of it
         _judge(world, process, "the daemon", error)
     finally:
@@ -191,7 +191,7 @@ def _died(world: "World", process: Process, daemon: Daemon, name: str, error: Ex
 
 def _judge(world: "World", process: Process, where: str, error: BaseException) -> None:
     if isinstance(error, DamagedError) and world.engines.file is not None:
-        machine.met(world, process, error)
+        ledger.met(world, process, error)
     elif isinstance(error, StateError):
         _expected(world, process, error)
     elif not isinstance(error, Killed | asyncio.CancelledError):

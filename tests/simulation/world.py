@@ -17,7 +17,7 @@ from hedger.trader import Trader
 from tests.simulation import ability, daemon, nemesis
 from tests.simulation.exchange import Venues
 from tests.simulation.faults import AIMED, BEYOND, Chance, Ill, drawn
-from tests.simulation.kinds import machine
+from tests.simulation.kinds import ledger, machine
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
 from tests.simulation.process import Process, now_s, running
@@ -82,7 +82,7 @@ class World:
         self.path = path = engines.path
         self.loop = running()
         self.plan = drawn(source, setup.without) if setup.plan is None else setup.plan
-        if machine.needs_a_file(self.plan, setup.story):
+        if ledger.needs_a_file(self.plan, setup.story):
             engines.use_a_file()
         self.dedicated = (
             setup.seed % SHARED_EVERY != 0 if setup.dedicated is None else setup.dedicated
@@ -277,7 +277,7 @@ class World:
     def start_second(self) -> bool:
         """A second daemon on the same ledger; the first is killed some time later."""
         first = self.processes[-1]
-        displaced = any((ill, machine.PLACE) in self.lasting for ill in machine.LEDGER)
+        displaced = any((ill, ledger.PLACE) in self.lasting for ill in ledger.LEDGER)
         if not first.alive or displaced:
             return False
         self.loop.call_later(self.chance.between(5.0, 40.0), self.kill, first, "replaced")
