@@ -189,6 +189,8 @@ def compose(
         rules=settings.recovery,
     )
     ids = IdMaker(clock.now, chance)
+    pair = settings.venues.order
+    behind = Behind(venues=venues, pair=pair, store=store, ids=ids, clock=clock)
     model, settlements = decay_model(settings), SettlementClock(clock)
     clocks = ClockWatch(venues=venues, store=store, rules=settings.recovery)
     riskdesk = RiskDesk(
@@ -265,9 +267,9 @@ def compose(
                 retries=settings.retry_policy,
                 rules=settings.recovery,
                 dedicated=settings.account.dedicated,
-                claim=late.claim,
+                claims=(late.claim, behind.claim),
             ),
-            pair=settings.venues.order,
+            pair=pair,
             store=store,
             executor=executor,
             ids=ids,
@@ -286,7 +288,7 @@ def compose(
                 dedicated=settings.account.dedicated,
             ),
         ),
-        behind=Behind(venues=venues, pair=settings.venues.order, store=store, ids=ids, clock=clock),
+        behind=behind,
         late=late,
         facts=facts,
         clocks=clocks,

@@ -155,7 +155,12 @@ class Executor:
         A hedge that was only planned is dropped: nothing was committed for it.
         """
         if hedge.state is State.PLANNED:
-            return self._store.move(hedge, State.CLOSED_FLAT, "dropped: nothing had been sent")
+            async with self._lock(hedge.id):  # whoever opens it just now comes first
+                hedge = self._store.hedge(hedge.id)
+                if hedge.state is State.PLANNED:
+                    why = "dropped: nothing had been sent"
+                    hedge = self._store.move(hedge, State.CLOSED_FLAT, why)
+            return hedge
         if hedge.state is State.ESCALATED:
             async with self._lock(hedge.id):
                 hedge = self._store.hedge(hedge.id)

@@ -116,7 +116,7 @@ class NonceFence:
         assert prepared.lane is not None
         assert prepared.nonce is not None
         now_s = self._clock.monotonic_s()
-        if search.burn is None:
+        if search.burn is None or self._is_over(search.burn, venue):
             search.burn = await self._burn_for(prepared, venue)
         elif now_s - search.burnt_at_s < BURN_AGAIN_AFTER_S:
             await self.check_slot(search, venue)
@@ -146,8 +146,9 @@ class NonceFence:
         return NoProof("no answer yet")
 
     async def _burn_for(self, prepared: Prepared, venue: Venue) -> Prepared:
-        """The burn that an earlier process committed for this order, or a new one."""
-        if earlier := self._store.burns_of(prepared):
+        """The burn that was committed for this order last, or a new one where it is over."""
+        earlier = self._store.burns_of(prepared)
+        if earlier and not self._is_over(earlier[-1], venue):
             return earlier[-1]
         return await self._new_burn(prepared, venue)
 
@@ -155,6 +156,11 @@ class NonceFence:
         burn = await venue.prepare_burn(prepared)
         self._store.intend_burn(prepared, burn)
         return burn
+
+    def _is_over(self, burn: Prepared, venue: Venue) -> bool:
+        """Whether a burn has expired by the venue's clock: it is refused for ever from then on."""
+        now, offset = self._clock.now(), venue.offset
+        return (now if offset is None else offset.theirs(now)) >= burn.expires_at
 
     async def check_slot(self, search: Search, venue: Venue) -> None:
         """Note when the venue is first seen to expect a later nonce than the order's."""

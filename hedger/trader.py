@@ -187,10 +187,11 @@ class Trader:
 
     async def _roll_back(self, hedge: Hedge, progress: Progress) -> Row:
         progress(f"rolling back hedge {hedge.id} on {hedge.symbol}")
+        ended = hedge
         if hedge.state is State.PLANNED:
-            ended = await self.executor.resume(hedge)
-        else:
-            ended = await self.executor.converge(hedge, Target.FLAT, "asked for by hand")
+            ended = await self.executor.resume(hedge)  # opened meanwhile, it is taken off
+        if not ended.state.terminal:
+            ended = await self.executor.converge(ended, Target.FLAT, "asked for by hand")
         progress(f"hedge {ended.id} is {ended.state}: {ended.reason}")
         return self.row(ended)
 

@@ -5,7 +5,7 @@ Every reading is kept, that of nothing as well where a hedge has a leg: a leg th
 row in a venue's list, and what measures how long the other one stands unhedged needs a reading.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -45,7 +45,7 @@ class AccountLook:
         retries: RetryPolicy,
         rules: Rules,
         dedicated: bool,
-        claim: Claim,
+        claims: Sequence[Claim],
     ) -> None:
         self._venues = venues
         self._store = store
@@ -53,7 +53,7 @@ class AccountLook:
         self._retries = retries
         self._rules = rules
         self._dedicated = dedicated
-        self._claim = claim
+        self._claims = claims
         self._read_s = float("-inf")
 
     @property
@@ -118,7 +118,8 @@ class AccountLook:
                         continue
                     own = own_size(self._store, hedge.id, venue)
                 if position.size != own:
-                    await self._claim(venue, symbol, position.size - own)
+                    for claim in self._claims:
+                        await claim(venue, symbol, position.size - own)
 
     async def differences(self, readings: Readings) -> list[Difference]:
         """What disagrees with the ledger in these readings."""

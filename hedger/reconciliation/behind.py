@@ -9,11 +9,17 @@ be taken off on a shared account, is true again before recovery and reconciliati
 
 Orders of a market that name no hedge the ledger knows become one hedge, an orphan, that ends
 flat. Its id is the one that an order of it names, if any does.
+
+An order may have been on its way when the process that sent it ended, and come to the venue after
+it was asked. So a venue is asked again where a position appears that our fills do not explain, and
+once more some time after a start whose ledger was behind; both for as long as what an earlier life
+has signed may be valid.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Final
 
 from loguru import logger
@@ -21,12 +27,13 @@ from loguru import logger
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId, OrderId, Symbol, VenueId, hedge_of, order_id
-from hedger.domain.money import ZERO
+from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Filled, Found, Order, PastOrder, Prepared, Purpose
 from hedger.errors import StateError, VenueError
 from hedger.ids import IdMaker
 from hedger.ledger.starts import same_ledger
 from hedger.ledger.store import Store
+from hedger.pace import Pace
 from hedger.ports import Venue
 from hedger.together import together
 
@@ -34,6 +41,10 @@ Progress = Callable[[str], None]
 
 MARGIN: Final = timedelta(minutes=1)  # clocks, and orders whose end a venue dates a little early
 LOST_BACK: Final = timedelta(days=7)  # where the ledger is new, though another one worked here
+VALID_S: Final = 660.0  # after a start: Lighter's transactions live ten minutes, and clocks differ
+ONCE_MORE_S: Final = 60.0
+CLAIM_FIRST_S: Final = 15.0  # between questions about one position, and more each time
+CLAIM_MAX_S: Final = 300.0
 
 
 class Behind:
@@ -57,6 +68,10 @@ class Behind:
         if worked is None and store.lost:
             worked = clock.now() - LOST_BACK + MARGIN
         self._since = None if worked is None else worked - MARGIN
+        self._began_s = clock.monotonic_s()
+        self._pace = Pace(clock, first_s=CLAIM_FIRST_S, max_s=CLAIM_MAX_S)
+        self._once_more = True
+        self._asking = asyncio.Lock()
         self._left: dict[VenueId, str] = {}
         if self._since is not None:
             self._left = dict.fromkeys(venues, "not asked yet")
@@ -76,8 +91,15 @@ class Behind:
         Raises:
             StateError: the ledger cannot be used.
         """
-        if not self._left:
-            return
+        if self._once_more and self._age_s() > ONCE_MORE_S:
+            self._once_more = False
+            if self._store.overtaken or self._store.lost:
+                self._left = dict.fromkeys(self._venues, "not asked again yet")
+        if self._left:
+            async with self._asking:  # somebody else may ask just now
+                await self._catch_up(progress, within_s)
+
+    async def _catch_up(self, progress: Progress, within_s: float | None) -> None:
         found: dict[VenueId, list[PastOrder]] = {}
         try:
             async with asyncio.timeout(within_s):
@@ -96,6 +118,23 @@ class Behind:
             except (VenueError, StateError) as error:
                 self._left[past.venue] = f"order {past.client_id} could not be booked: {error}"
                 logger.error("{}: {}", past.venue, self._left[past.venue])
+
+    async def claim(self, venue: VenueId, symbol: Symbol, excess: Decimal) -> None:
+        """
+        Ask again where a venue holds ``excess`` signed coins beyond what our fills make.
+
+        Asked for the same excess again and again, it does less and less often.
+
+        Raises:
+            StateError: the ledger cannot be used.
+        """
+        asks = self._since is not None and self._age_s() <= VALID_S
+        if asks and self._pace.due(f"{venue}:{symbol}:{plain(excess)}"):
+            self._left.setdefault(venue, "not asked again yet")
+            await self.run(logger.info)
+
+    def _age_s(self) -> float:
+        return self._clock.monotonic_s() - self._began_s
 
     async def _ask(self, id_: VenueId, found: dict[VenueId, list[PastOrder]]) -> None:
         assert self._since is not None

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from hedger.daemon import Daemon
 from hedger.domain.hedge import State
+from hedger.domain.ids import Symbol
 from hedger.domain.order import Purpose
 from hedger.errors import UsageError
+from hedger.home import Home
 from hedger.ledger import migrate, sqlite
 from hedger.ledger.starts import StartFile, same_ledger
 from tests.desk import Desk
+from tests.scenarios.test_restarting import stopped_after
 from tests.world import LIGHTER, X10
 
 BOTH = pytest.mark.parametrize(
@@ -180,5 +184,37 @@ async def test_f5_a_clock_that_went_back_makes_no_start_twice(desk: Desk) -> Non
     await desk.restart()
 
     assert desk.store.start > given
+    assert_no_id_twice(desk)
+    desk.assert_ledger_is_true()
+
+
+@BOTH
+async def test_an_order_that_comes_to_the_venue_after_the_start_is_booked_and_taken_off(
+    desk: Desk,
+    kind: str,  # noqa: ARG001 - of account: the mark has configured the desk
+    tmp_path: Path,
+) -> None:
+    """It was on its way when its process ended, and the copy does not know of it."""
+    await desk.open("SOL", 300)
+    with put_back(desk):
+        desk.world.fault(LIGHTER, "drop_answer", when="before", op="order", times=0)
+        await stopped_after(desk.open("ETH", 300), 1.0)
+        hedge = desk.store.live_on(Symbol("ETH"))
+        assert hedge is not None
+        late = desk.orders(hedge, Purpose.OPEN)[-1].prepared
+        assert late.order.venue == LIGHTER
+    desk.world.no_faults()
+    await desk.restart()
+    await desk.trader.hold_against_accounts()
+    await desk.world.pass_time(3)
+    await desk.trader.venues[LIGHTER].submit(late)
+    await desk.world.pass_time(2)
+    assert desk.position(LIGHTER) != 0
+
+    await desk.trader.hold_against_accounts()
+    await Daemon(desk.trader, Home(tmp_path)).monitor()
+
+    assert desk.position(LIGHTER) == desk.position(X10) == 0
+    assert desk.store.order_known_as(LIGHTER, late.client_id) is not None
     assert_no_id_twice(desk)
     desk.assert_ledger_is_true()

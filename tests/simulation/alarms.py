@@ -41,7 +41,9 @@ class Spans(Protocol):
 
 
 class Ledger(Protocol):
-    """The committed rows (``oracle.Oracle``)."""
+    """The committed rows (``oracle.Oracle``); ``ledgers`` counts those that were in use so far."""
+
+    ledgers: int
 
     def one(self, query: str, **values: object) -> int | None:
         """The first column of the first row."""
@@ -55,23 +57,29 @@ class Alarms:
         self._ledger = ledger
         self._broken = broken
 
-    def began(self, symbol: str) -> None:
-        """A leg stands alone from now on."""
+    def began(self, symbol: str, since_s: float = 0.0) -> None:
+        """A leg stands alone from now on, or has for so long: available seconds of its span."""
         mark = self._ledger.one("SELECT max(seq) FROM alerts") or 0
-        self._later(ALERT_AFTER_S + GRACE_S, symbol, self._spans.number(symbol), mark)
+        number = self._spans.number(symbol)
+        self._later(symbol, number, (self._ledger.ledgers, mark), since_s, ALERT_AFTER_S + GRACE_S)
 
-    def _later(self, seconds: float, symbol: str, number: int, mark: int) -> None:
+    def _later(
+        self, symbol: str, number: int, mark: tuple[int, int], since_s: float, seconds: float
+    ) -> None:
         loop = asyncio.get_running_loop()
-        loop.call_later(max(seconds, 0.001), self._look, symbol, number, mark)
+        loop.call_later(max(seconds, 0.001), self._look, symbol, number, mark, since_s)
 
-    def _look(self, symbol: str, number: int, mark: int) -> None:
+    def _look(self, symbol: str, number: int, mark: tuple[int, int], since_s: float) -> None:
         alone_s = self._spans.open_s(symbol)
         if alone_s is None or self._spans.number(symbol) != number:
             return  # it ended; another one has its own turn
-        left_s = ALERT_AFTER_S + GRACE_S - alone_s
+        if self._ledger.ledgers != mark[0]:
+            self.began(symbol, alone_s)  # another ledger does not know since when: anew
+            return
+        left_s = ALERT_AFTER_S + GRACE_S - (alone_s - since_s)
         if left_s > 0:
-            self._later(left_s, symbol, number, mark)
-        elif self._ledger.one(TOLD, mark=mark, symbol=symbol) is None:
+            self._later(symbol, number, mark, since_s, left_s)
+        elif self._ledger.one(TOLD, mark=mark[1], symbol=symbol) is None:
             self._broken(
                 "4 alert",
                 f"{symbol} stood alone for {alone_s:.0f} s available and nobody was alerted",

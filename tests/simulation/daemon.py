@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from hedger import settings, switches
 from hedger.compose import compose
-from hedger.daemon import EXITS_S, LANES_S, Daemon
+from hedger.daemon import COPIES_S, EXITS_S, LANES_S, Daemon
 from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol, VenueId
-from hedger.errors import StateError, UsageError, VenueError
+from hedger.errors import DamagedError, StateError, UsageError, VenueError
 from hedger.execution.returns import POLL_S
 from hedger.home import Home
 from hedger.monitoring.market_facts import LOOK_S
@@ -28,6 +28,7 @@ from hedger.trader import Trader
 from tests.desk import configured
 from tests.simulation import exchange, nemesis
 from tests.simulation.clients import LIGHTER, X10, SimLighterVenue, SimXVenue
+from tests.simulation.kinds import ledger
 from tests.simulation.network import Link
 from tests.simulation.process import Killed, Process, SimClock
 from tests.simulation.quotes import SimLighterQuotes, SimXQuotes
@@ -46,8 +47,11 @@ JOBS = (
     "watch", "monitor", "rates", "glance", "near", "reconcile", "funding", "lanes", "guard",
     "units", "facts", "exits", "returns",
 )  # fmt: skip
+COPIED = "copies"  # where the ledger is a file
 
-OWN_PACE_S = {"lanes": LANES_S, "facts": LOOK_S, "exits": EXITS_S, "returns": POLL_S}
+OWN_PACE_S = {
+    "lanes": LANES_S, "facts": LOOK_S, "exits": EXITS_S, "returns": POLL_S, COPIED: COPIES_S,
+}  # fmt: skip
 
 
 @cache
@@ -74,9 +78,11 @@ def pause_s(name: str) -> float:
 async def life(world: "World", process: Process) -> None:
     """From the start of a process to its death."""
     store: SimStore | None = None
+    process.owns_this()
     try:
         clock = SimClock(world.epoch, process)
         store = open_store(world.engines, clock, process, world.trouble)
+        world.oracle.follow()
         world.oracle.lanes.listen(store)
         await _serve(world, process, await _composed(world, process, store, clock))
     except Killed:
@@ -86,6 +92,8 @@ async def life(world: "World", process: Process) -> None:
             _judge(world, process, "a task", error)
     except asyncio.CancelledError:
         raise
+    except DamagedError as error:
+        ledger.repair(world, error)
     except Exception as error:  # noqa: BLE001 - whatever it is, a judge has to hear of it
         _judge(world, process, "the daemon", error)
     finally:
@@ -134,10 +142,12 @@ async def _started(start: Callable[[], Awaitable[None]], clock: SimClock) -> Non
 async def _serve(world: "World", process: Process, trader: Trader) -> None:
     daemon = Daemon(trader, Home(Path("/nonexistent")))
     async with asyncio.TaskGroup() as group:
-        jobs = [(name, getattr(daemon, name)) for name in JOBS]
+        names = JOBS if world.engines.file is None else (*JOBS, COPIED)
+        jobs = [(name, getattr(daemon, name)) for name in names]
         group.create_task(_job(world, process, daemon, *jobs[0]))
         process.serves = True
         await _recovered(world, process, trader)
+        world.trader = trader  # from now on commands are heard
         for name, job in jobs[1:]:
             group.create_task(_job(world, process, daemon, name, job))
         if world.setup.story is not None:
@@ -182,11 +192,13 @@ def _died(world: "World", process: Process, daemon: Daemon, name: str, error: Ex
     try:
         daemon._died(name, error)
     except StateError as again:
-        _expected(world, process, again)
+        _judge(world, process, name, again)
 
 
 def _judge(world: "World", process: Process, where: str, error: BaseException) -> None:
-    if isinstance(error, StateError):
+    if isinstance(error, DamagedError) and world.engines.file is not None:
+        ledger.met(world, process, error)
+    elif isinstance(error, StateError):
         _expected(world, process, error)
     elif not isinstance(error, Killed | asyncio.CancelledError):
         world.oracle.internal(where, error)

@@ -67,6 +67,10 @@ class _Call:
             self.callback(*self.args)
 
 
+def _nothing() -> None:
+    """Only time has come."""
+
+
 class SimLoop(asyncio.BaseEventLoop):
     """Virtual time from 0.0 s; it jumps to the next timer."""
 
@@ -86,6 +90,70 @@ class SimLoop(asyncio.BaseEventLoop):
     def stall(self, seconds: float) -> None:
         """The machine stands still: time passes and nothing runs."""
         self.now_s += seconds
+
+    def others(
+        self,
+        seconds: float,
+        held: Callable[[contextvars.Context], bool],
+        ended: Callable[[], bool],
+    ) -> None:
+        """
+        Whoever calls stands still for so long, and with it every task whose context is ``held``.
+
+        All others go on, in time; then what was held comes in its order. Not to be called again
+        before it is over.
+        """
+        until_s = self.now_s + seconds
+        waiting: list[_Ready] = []
+        due = len(self._ready)
+        standing = asyncio.current_task(self)
+        heappush(self._timers, (until_s, next(self._numbers), _nothing, ()))  # nobody passes it
+        if standing is not None:
+            asyncio.tasks._leave_task(self, standing)
+        try:
+            while self.now_s < until_s and not self._stopping and not ended():
+                self._turn(held, waiting)
+        finally:
+            if standing is not None:
+                asyncio.tasks._enter_task(self, standing)
+        self._ready.extend(waiting)
+        # whoever counts what was ready before finds as much
+        self._ready.extend([(None, _nothing, ())] * max(0, due - len(self._ready)))
+
+    def _turn(self, held: Callable[[contextvars.Context], bool], waiting: "list[_Ready]") -> None:
+        """Once everything that is ready now, as in ``_run_once``, but for what is held."""
+        ready, timers = self._ready, self._timers
+        if not ready:
+            self.now_s = max(self.now_s, timers[0][0])
+        while timers and timers[0][0] < self.now_s + RESOLUTION_S:
+            _, _, callback, args = heappop(timers)
+            if callback is None:
+                callback, args = args.make, ()
+            ready.append((None, callback, args))
+        for _ in range(len(ready)):
+            context, callback, args = ready.popleft()
+            if context is not None and held(context):
+                waiting.append((context, callback, args))
+                continue
+            try:
+                if context is None:
+                    callback(*args)
+                else:
+                    context.run(callback, *args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 - as a handle does
+                self.raised(callback, error)
+
+    def run_in_executor(  # there is one thread: it is done at once
+        self, executor: object, func: Callable[[*_Args], Any], *args: *_Args
+    ) -> asyncio.Future[Any]:
+        done = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - whoever awaits it has it
+            done.set_exception(error)
+        return done
 
     def passes(self, seconds: float) -> bool:
         """

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from adapters.sandbox.engine.types import NewOrder
 from tests.simulation.exchange import HEDGED, NEVER_HEDGED
 from tests.simulation.faults import AIMED, MOMENTS, Ill
-from tests.simulation.kinds import machine, market, network, payments
+from tests.simulation.kinds import ledger, machine, market, network, payments
 from tests.simulation.kinds import venue as kinds_of_venue
 from tests.simulation.kinds.stroke import Strike, Stroke
 from tests.simulation.process import now_s
@@ -192,7 +192,9 @@ def _liquidation(world: "World") -> bool:
 
 def strike(world: "World", what: str, symbol: str) -> None:
     """The one blow of a story."""
-    if what == "liquidation":
+    if what in ledger.STORIES:
+        ledger.story(world, what)
+    elif what == "liquidation":
         world.venues.x10.liquidate(world.venues.account("x10"), symbol, Decimal(1))
     else:
         close_outside(world, "lighter", symbol, Decimal("0.5"))

@@ -17,6 +17,7 @@ from adapters.sandbox.engine.types import TradeKind, TradeMade, TradeView
 from tests.simulation import books
 from tests.simulation.alarms import Alarms
 from tests.simulation.exchange import MARKETS, Venues
+from tests.simulation.forgotten import Forgotten
 from tests.simulation.lanefacts import LaneWatch
 from tests.simulation.oracles.bench import Seen
 from tests.simulation.process import Process, now_s
@@ -26,6 +27,8 @@ from tests.simulation.truth import Availability, Span, Truth
 NAKED_MAX_S = 120.0
 GIVE_UP_S = 2 * NAKED_MAX_S
 DISTURBED_S = 30.0
+SEND_MAX_S = 2.5
+"""The send window after an intent (``execution.send_window_s``), and what an adapter may take."""
 ZERO = Decimal(0)
 _LIVE = "SELECT 1 FROM hedges WHERE state NOT IN ('refused','closed_flat','closed') LIMIT 1"
 
@@ -53,9 +56,13 @@ class Oracle:
         self._dedicated = dedicated
         self._beyond = beyond
         self._conn = reading(path)
+        self._at = path.resolve()
+        self.ledgers = 1
+        self._forgotten = Forgotten()
         self._payloads: dict[tuple[str, str], str] = {}
         self._nonces: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
         self._intents: dict[tuple[str, str], tuple[str, str, str]] = {}
+        self._intended_s: dict[tuple[str, str], float] = {}
         self._client_indexes: set[int] = set()
         self._second_legs: set[str] = set()
         self.disturbed_s: dict[str, float] = {}
@@ -76,8 +83,33 @@ class Oracle:
         self._conn.close()
         self._conn = reading(self._path)
         kept = set(self._conn.execute("SELECT venue, client_id FROM orders"))
-        for venue, client_id in sorted(self._payloads.keys() - kept):
+        for venue, client_id in sorted(self._payloads.keys() - kept - self._forgotten.orders):
             self.broken("1 intent first", f"{venue} {client_id} was sent before it was durable")
+
+    def follow(self) -> None:
+        """A life has opened what is at the path: that is the ledger now, whatever it was before."""
+        if (at := self._path.resolve()) != self._at:
+            self.read_aside(at)
+        self.in_place()
+
+    def read_aside(self, at: Path) -> None:
+        """The ledger is read there from now on; it may have forgotten what the last one knew."""
+        before, self._conn, self._at = self._conn, reading(at), at
+        self.ledgers += 1
+        self._forgotten.compare(before, self._conn)
+        before.close()
+
+    def displaced(self) -> None:
+        """What a process has open is not what stands at the path: openings are not durable."""
+        self._forgotten.displaced(self._conn)
+
+    def in_place(self) -> None:
+        """It is again."""
+        self._forgotten.known = None
+
+    def intended(self, venue: str, client_id: str) -> None:
+        """The intent of an order has just been committed: it leaves soon, or never."""
+        self._intended_s[venue, client_id] = now_s()
 
     def broken(self, promise: str, text: str) -> None:
         """Note a violation; the same sentence once."""
@@ -120,6 +152,11 @@ class Oracle:
             self.broken("1 intent first", f"type {tx_type} of nonce {info['Nonce']} has no row")
 
     def _sent(self, venue: str, client_id: str, payload: str) -> None:
+        if (venue, client_id) not in self._payloads:
+            waited_s = now_s() - self._intended_s.get((venue, client_id), now_s())
+            if waited_s > SEND_MAX_S:
+                text = f"{venue} {client_id} was sent {waited_s:.1f} s after its intent"
+                self.broken("1 too late", text)
         if self._payloads.setdefault((venue, client_id), payload) != payload:
             self.broken("2 once", f"{venue} {client_id} was sent with two payloads")
         row = self._conn.execute(
@@ -133,6 +170,9 @@ class Oracle:
             self.broken("1 intent first", f"{venue} {client_id} is not what was intended")
         else:
             self._intents[venue, client_id] = (row[1], row[2], row[3])
+            if row[2] == "open" and self._forgotten.may_forget(venue, client_id):
+                text = f"{venue} {client_id} opens, and its ledger is not the one at its path"
+                self.broken("1 intent first", text)
         self.seen.sent(venue, client_id, payload)
 
     def _second_leg(self, info: dict[str, Any]) -> None:
@@ -172,6 +212,8 @@ class Oracle:
             row = self._conn.execute(
                 "SELECT state FROM orders WHERE venue = 'lighter' AND client_id = ?", (other,)
             ).fetchone()
+            if ("lighter", other) in self._forgotten.orders:
+                continue  # nobody can know whether it used its nonce; one of them gets it
             if row is None or row[0] not in {"refused", "abandoned"}:
                 state = "missing" if row is None else row[0]
                 self.broken("2 once", f"nonce {nonce} of key {key} twice; the first is {state}")
@@ -191,6 +233,9 @@ class Oracle:
         hedge, purpose, _ = intent
         signed = trade.size if trade.is_buy else -trade.size
         leg = self._legs[hedge, venue] = self._legs[hedge, venue] + signed
+        self._forgotten.traded[venue, trade.client_id] += signed
+        if self._forgotten.any:
+            leg = self._forgotten.leg(self._conn, hedge, venue)
         if purpose == "open":
             return
         position = self._venues.exchange(venue).position(trade.account, trade.symbol)
@@ -295,7 +340,8 @@ class Oracle:
             self.broken("0 sound", f"the ledger is damaged: {sound}")
         if not self._beyond:
             self._no_false_proof()
-        twice, differences = books.compared(laid_down(self._path), self._venues, self._payloads)
+        sent = self._payloads.keys() - self._forgotten.nothing(self._conn)
+        twice, differences = books.compared(laid_down(self._path), self._venues, sent)
         for text in twice:
             self.broken("2 once", text)
         if differences and self._beyond:

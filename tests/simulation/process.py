@@ -9,9 +9,13 @@ killed; once it is dead every effect is refused, so that a ``finally`` cannot ch
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context, ContextVar
 from datetime import datetime, timedelta
 
 from tests.simulation.loop import SimLoop
+
+_OF: ContextVar["Process | None"] = ContextVar("process", default=None)
+"""Whose a task is: of a process, or of the world."""
 
 
 class Killed(BaseException):
@@ -29,6 +33,7 @@ class Process:
         skew_s: how far this machine's wall clock is off, in seconds.
         stalled_until_s: loop time before which it does not run on.
         serves: whether its daemon has come so far that its jobs run.
+        intends: venue and client id of the order whose intent it is just committing.
     """
 
     def __init__(
@@ -39,6 +44,7 @@ class Process:
         self.skew_s = skew_s
         self.stalled_until_s = 0.0
         self.serves = False
+        self.intends: tuple[str, str] | None = None
         self.dead: asyncio.Event = asyncio.Event()
         self.at_death: list[Callable[[], None]] = []
         self.on_death: Callable[[Process], None] | None = None
@@ -64,6 +70,28 @@ class Process:
             self._hook(self, label)
         if not self.alive:
             raise Killed
+
+    def owns_this(self) -> None:
+        """The running task, and every one that it makes, is this process's."""
+        _OF.set(self)
+
+    def stand_still(self, seconds: float, changed: Callable[[], None]) -> None:
+        """
+        Nothing of this process runs for so long (``SIGSTOP``), wherever it is just now.
+
+        Everything else goes on; its own timers and answers come when it runs again. A process
+        that is killed meanwhile stands still no longer. ``changed`` is told before and after.
+        """
+        changed()
+        self.stalled_until_s = now_s() + seconds
+        changed()
+        running().others(seconds, self._waits, lambda: not self.alive)
+        changed()
+        self.stalled_until_s = 0.0
+        changed()
+
+    def _waits(self, context: Context) -> bool:
+        return context.get(_OF) is self
 
     async def resumed(self, label: str) -> None:
         """
@@ -104,10 +132,11 @@ class SimClock:
         self._shown = epoch + timedelta(seconds=self._skew_s)
 
     def now(self) -> datetime:
-        seconds = self._loop.now_s
-        if seconds != self._read_s:  # it is read many times at one instant
-            self._read_s = seconds
-            self._shown = self._epoch + timedelta(seconds=seconds + self._skew_s)
+        seconds, skew_s = self._loop.now_s, self._process.skew_s
+        # it is read many times at one instant
+        if seconds != self._read_s or skew_s != self._skew_s:
+            self._read_s, self._skew_s = seconds, skew_s
+            self._shown = self._epoch + timedelta(seconds=seconds + skew_s)
         return self._shown
 
     def monotonic_s(self) -> float:

@@ -115,4 +115,10 @@ STORIES = (
         "Lighter's tick changes between the closing orders",
         change=Change(3, "lighter", {"price_decimals": 3, "price_tick": Decimal("0.001")}, 60.0),
     ),
+    Story("an older ledger is put in place while the hedge is open", strike="restored"),
+    Story("the ledger is damaged while the hedge is open", strike="damaged"),
+    Story(
+        "a shared account, and an older ledger between two lives", strike="older", dedicated=False
+    ),
+    Story("the process stands still between intent and send of leg B", {2: Ill.PAUSED}),
 )

@@ -6,7 +6,8 @@ not, a power cut would take the last commits with it, and here it does.
 
 The memory is one of SQLite's own (``vfs=memdb``): every connection of this OS process that names
 it sees it, and while one has a transaction under way the others are refused. There is no
-write-ahead log, and no wait for a disk.
+write-ahead log, and no wait for a disk. Where a world does something to the ledger's file, there
+is one (``ledgerfile``).
 """
 
 import contextlib
@@ -17,10 +18,15 @@ from typing import Any
 from urllib.parse import quote
 
 from hedger.clock import Clock
+from hedger.domain.hedge import Hedge
+from hedger.domain.order import Prepared
 from hedger.ledger import sqlite
 from hedger.ledger.connection import Connection
-from hedger.ledger.records import REVISION
+from hedger.ledger.records import REVISION, Shortfall
+from hedger.ledger.starts import StartFile
 from hedger.ledger.store import Store
+from hedger.ledger.watch import Watch
+from tests.simulation.ledgerfile import LedgerFile
 from tests.simulation.process import Killed, Process
 
 FULL = 2
@@ -38,12 +44,14 @@ def memory(path: Path) -> str:
 
 def reading(path: Path) -> sqlite3.Connection:
     """A connection that sees what was committed, and changes nothing."""
-    return sqlite3.connect(f"{memory(path)}&mode=ro", uri=True, isolation_level=None)
+    where = memory(path) if not path.exists() else f"file:{quote(str(path.resolve()))}?"
+    return sqlite3.connect(f"{where}&mode=ro", uri=True, isolation_level=None)
 
 
 def writing(path: Path) -> sqlite3.Connection:
     """A bare connection, for what happens to a disk."""
-    return sqlite3.connect(memory(path), uri=True, isolation_level=None)
+    where = memory(path) if not path.exists() else f"file:{quote(str(path.resolve()))}"
+    return sqlite3.connect(where, uri=True, isolation_level=None)
 
 
 def laid_down(path: Path) -> Path:
@@ -65,7 +73,9 @@ class SimStore(Store):
         self._process = process
         self._trouble = trouble
         self._engines = engines
-        super().__init__(engines.take(), engines.path, clock)
+        path = engines.path
+        beside = () if engines.file is None else (None, Watch(path), StartFile(path))
+        super().__init__(engines.take(), path, clock, *beside)
         self._disk = Disk(engines.path, self._conn)
         process.at_death.append(self._die)
 
@@ -73,8 +83,17 @@ class SimStore(Store):
         """The process is gone; what it had not committed is lost."""
         self._engines.give_back(self._conn)
 
+    def intend(self, prepared: Prepared, **how: Any) -> Shortfall | Hedge | None:
+        """As ever; its commit is one that an order waits for."""
+        self._process.intends = (prepared.order.venue, prepared.client_id)
+        try:
+            return super().intend(prepared, **how)
+        finally:
+            self._process.intends = None
+
     def _begin(self) -> None:
         self._process.effect("before commit")
+        super()._begin()
         if (text := self._trouble()) is not None:
             with sqlite.explained(self._path):
                 raise sqlite3.OperationalError(text)
@@ -151,7 +170,9 @@ class Engines:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "ledger.db"
         self.checked = False
+        self.file: LedgerFile | None = None  # where the ledger lies in no memory
         self._empty = folder / "empty.db"
+        self._made = self._empty
         self._disk: sqlite3.Connection | None = None
         self._free: list[Connection] = []
 
@@ -168,6 +189,13 @@ class Engines:
         self._disk = writing(self.path)  # while it is open the memory lasts
         with contextlib.closing(sqlite3.connect(self._empty)) as source:
             source.backup(self._disk)
+        self._made = empty
+
+    def use_a_file(self) -> LedgerFile:
+        """Of this world the ledger is a file, to which something may happen."""
+        self.file = LedgerFile(self.path, self._made)
+        self.file.lay_empty()
+        return self.file
 
     def close(self) -> None:
         """Close what nobody uses at present; the memory goes with the last that is open."""
@@ -176,8 +204,13 @@ class Engines:
         if self._disk is not None:
             self._disk.close()
             self._disk = None
+        if self.file is not None:
+            self.file.close()
+            self.file = None
 
     def take(self) -> Connection:
+        if self.file is not None:
+            return self.file.take()
         if self._free:
             return self._free.pop()
         return sqlite.opened(memory(self.path), readonly=False)
@@ -186,14 +219,18 @@ class Engines:
         """A transaction under way is lost; before a power cut the ledger has to be closed."""
         if connection.in_transaction:
             connection.rollback()
-        if safe(connection):
+        if self.file is not None:
+            self.file.give_back(connection)
+        elif safe(connection):
             self._free.append(connection)
         else:
             connection.close()
 
-    def check(self) -> None:
+    def check(self, clock: Clock) -> None:
         """As a daemon checks its file before it opens it; nothing here changes a schema."""
-        if not self.checked:
+        if self.file is not None:
+            self.file.check(clock)
+        elif not self.checked:
             sqlite.make_private(self._empty)
             sqlite.check_revision(self._empty, REVISION)
             self.checked = True
@@ -201,7 +238,7 @@ class Engines:
 
 def open_store(engines: Engines, clock: Clock, process: Process, trouble: Trouble) -> SimStore:
     """As ``hedger.ledger.store.open_store``: checked, private, and a new epoch."""
-    engines.check()
+    engines.check(clock)
     store = SimStore(engines, clock, process, trouble)
     try:
         store.begin_epoch()

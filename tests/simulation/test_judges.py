@@ -36,6 +36,7 @@ class OneLeg:
     until_s: float = 1e9
     down_s: float = 0.0  # of no process at all, from 10 s on
     alerted_at_s: float | None = None
+    ledgers: int = 1
     broken: list[str] = field(default_factory=list)
 
     def open_s(self, symbol: str) -> float | None:

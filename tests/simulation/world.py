@@ -13,12 +13,13 @@ from functools import partial
 from math import floor
 
 from adapters.sandbox.clock import http_date
+from hedger.trader import Trader
 from tests.simulation import ability, daemon, nemesis
 from tests.simulation.aiming import Aims
 from tests.simulation.doors import Doors
 from tests.simulation.exchange import Venues
 from tests.simulation.faults import AIMED, BEYOND, Chance, Ill, drawn
-from tests.simulation.kinds import payments
+from tests.simulation.kinds import ledger, machine, payments
 from tests.simulation.kinds.marketaims import MarketAims
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
@@ -86,6 +87,8 @@ class World:
         self.path = path = engines.path
         self.loop = running()
         self.plan = drawn(source, setup.without) if setup.plan is None else setup.plan
+        if ledger.needs_a_file(self.plan, setup.story):
+            engines.use_a_file()
         self.dedicated = (
             setup.seed % SHARED_EVERY != 0 if setup.dedicated is None else setup.dedicated
         )
@@ -108,6 +111,15 @@ class World:
         self.strangers = 0  # orders of others so far
         self.power_lost = False
         self.struck = False  # a story has had its blow
+        self.trader: Trader | None = None  # of the last process, once it is put together
+        self.hands: list[asyncio.Task[None]] = []  # what persons do beside it
+        self.machine_off_s = 0.0  # our machine's wall clock
+        self.clock_untold = False  # it was set, and nothing was signed since
+        self.unusable = ""  # why the process that runs cannot use its ledger
+        self.copies = 0  # of the ledger, made by hand
+        self.intents = 0
+        self.at_intent: Callable[[], None] | None = None  # what is done soon after the next one
+        self.pausing = False
         self._disk_trouble: str | None = None
         self._lives: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
@@ -155,7 +167,8 @@ class World:
     def runs(self) -> bool:
         """Whether a process runs, and does not stand still."""
         now = now_s()
-        return any(p.alive and p.stalled_until_s <= now for p in self.processes[-1:])
+        running = any(p.alive and p.stalled_until_s <= now for p in self.processes[-1:])
+        return running and not self.unusable
 
     def _lanes_can(self) -> bool:
         """Whether a lane that is out of step could come into step again."""
@@ -265,6 +278,8 @@ class World:
             and self.chance.strikes(Ill.STALL_AT_COMMIT, STALLS)
         ):
             self.loop.stall(self.chance.between(1.0, 8.0))
+        if process.intends is not None and label == "after commit" and process.alive:
+            machine.at_intent(self, process)
 
     def kill(self, process: Process, label: str) -> None:
         """``kill -9``."""
@@ -278,9 +293,9 @@ class World:
 
     def born(self) -> Process:
         """A new life."""
-        skew_s = 0.0
+        skew_s, self.unusable, self.trader = self.machine_off_s, "", None
         if Ill.SKEW in self.plan.ills and not self.chance.quiet:
-            skew_s = self.chance.between(-1.5, 1.5)
+            skew_s += self.chance.between(-1.5, 1.5)
             self.chance.fired[Ill.SKEW] += 1
         process = Process(len(self.processes) + 1, self.boundary, skew_s)
         self.processes.append(process)
@@ -290,7 +305,8 @@ class World:
     def start_second(self) -> bool:
         """A second daemon on the same ledger; the first is killed some time later."""
         first = self.processes[-1]
-        if not first.alive:
+        displaced = any((ill, ledger.PLACE) in self.lasting for ill in ledger.LEDGER)
+        if not first.alive or displaced:
             return False
         self.loop.call_later(self.chance.between(5.0, 40.0), self.kill, first, "replaced")
         self._wake.set()
