@@ -19,6 +19,7 @@ from tests.simulation.alarms import Alarms
 from tests.simulation.exchange import MARKETS, Venues
 from tests.simulation.lanefacts import LaneWatch
 from tests.simulation.process import Process, now_s
+from tests.simulation.sends import Sends
 from tests.simulation.store import laid_down, reading
 from tests.simulation.truth import Span, Truth
 
@@ -44,6 +45,7 @@ class Oracle:
     def __init__(self, path: Path, venues: Venues, *, dedicated: bool, beyond: bool) -> None:
         self.violations: list[Violation] = []
         self.truth: Truth
+        self.sends: Sends
         self.lanes = LaneWatch(venues, self._available_s)
         self._path = path
         self._venues = venues
@@ -92,7 +94,9 @@ class Oracle:
 
     def sent_x10(self, process: Process, body: str) -> None:
         """An order leaves for X10: its intent is there, durable, with these very bytes."""
-        self._sent("x10", str(json.loads(body)["id"]), body)
+        client_id = str(json.loads(body)["id"])
+        self._sent("x10", client_id, body)
+        self.sends.sent(process, "x10", client_id)
 
     def sent_lighter(self, process: Process, tx_type: str, tx_info: str) -> None:
         """An order, or what only uses a nonce up or sets the leverage, leaves for Lighter."""
@@ -104,6 +108,7 @@ class Oracle:
             self.lanes.sent(tx_info, order=True)
             self._client_indexes.add(info["ClientOrderIndex"])
             self._sent("lighter", client_id, text)
+            self.sends.sent(process, "lighter", client_id)
             self._nonce(key, info["Nonce"], client_id, text)
             self._second_leg(info)
             return
@@ -213,6 +218,10 @@ class Oracle:
         """The first column of the first row of a query; None when there is none."""
         row = self._conn.execute(query, values).fetchone()
         return None if row is None else row[0]
+
+    def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+        """Everything that answers a query."""
+        return self._conn.execute(query, values).fetchall()
 
     def ended(self, span: Span) -> None:
         """
