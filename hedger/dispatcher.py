@@ -164,15 +164,20 @@ class Dispatcher:
         if frozen_s > self._send_window_s:
             self._store.abandon(prepared, f"not sent: {frozen_s:.1f} s after its intent")
             return NotPlaced(f"the process stood still for {frozen_s:.1f} s")
+        sent_s = self._clock.monotonic_s()
         sending = self._sent(venue, prepared)
         await asyncio.wait({sending}, timeout=ANSWER_S)
         if not sending.done():
             return self._record(
-                await self._resolver.resolve(prepared, None, wanted=True, coming=sending)
+                await self._resolver.resolve(
+                    prepared, None, wanted=True, coming=sending, sent_s=sent_s
+                )
             )
         answer = sending.result()
         self._lanes.answered(lane, nonce, answer)
-        return self._record(await self._resolver.resolve(prepared, answer, wanted=True))
+        return self._record(
+            await self._resolver.resolve(prepared, answer, wanted=True, sent_s=sent_s)
+        )
 
     def _tell(self, order: Order, why: str) -> None:
         """A signer that does not sign the order is told once for each leg, not at every try."""

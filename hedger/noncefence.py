@@ -35,7 +35,8 @@ from hedger.sequence import Lanes
 from hedger.sequence.slots import used_up
 from hedger.urgency import overlapping, pressed
 
-RESEND_YOUNGER_THAN_S = 2.0
+RESEND_YOUNGER_THAN_S = 3.5
+"""Since the bytes left: what is waited for their answer, and two seconds of looking for them."""
 BURN_AGAIN_AFTER_S = 5.0
 ANSWER_S = 1.5
 OF_MARKET = frozenset({Reason.RULES, Reason.MARKET_STATE})
@@ -75,7 +76,7 @@ class NonceFence:
             return dead(search.prepared, f"not found, and {search.other[:16]}… has its nonce")
         if (search.accepted or search.refused) and self.is_young(search):
             return None  # taken in, or its nonce was: that appears within the read lag
-        age_s = self._clock.monotonic_s() - search.began_s
+        age_s = self._clock.monotonic_s() - search.sent_s
         again = search.wanted and not search.resent and not search.refused
         if again and age_s < RESEND_YOUNGER_THAN_S:
             search.resent = True

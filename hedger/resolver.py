@@ -92,6 +92,7 @@ class Resolver:
         wanted: bool = False,
         coming: Coming | None = None,
         limit_s: float | None = None,
+        sent_s: float | None = None,
     ) -> Outcome:
         """
         The end of an order whose send was answered with ``answer`` (None: we do not know).
@@ -99,9 +100,13 @@ class Resolver:
         ``wanted`` allows the identical bytes to be sent again while the order is young; leave it
         out for anything that an earlier process may have sent. ``coming`` is the send that has
         not been answered yet: what it says is taken in when it does. ``limit_s`` may shorten
-        the search.
+        the search. ``sent_s`` is when the order was sent, on the monotonic clock (None: now);
+        what it counts for is how young the order is.
         """
-        search = Search(prepared, wanted, self._clock.monotonic_s(), coming=coming)
+        began_s = self._clock.monotonic_s()
+        search = Search(
+            prepared, wanted, began_s, began_s if sent_s is None else sent_s, coming=coming
+        )
         if (proof := self._said(search, answer)) is not None:
             return proof
         usual_s = self._venues[prepared.order.venue].capabilities.usual_match_s

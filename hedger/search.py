@@ -17,6 +17,7 @@ class Search:
     prepared: Prepared
     wanted: bool
     began_s: float
+    sent_s: float  # when its bytes left; a process may have stood still since
     accepted: bool = False
     coming: Coming | None = None  # the answer to the send, while it is waited for
     refused: bool = False  # the venue would not have its nonce

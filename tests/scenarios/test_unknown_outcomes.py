@@ -13,7 +13,7 @@ import pytest
 
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import VenueId
-from hedger.domain.order import Answer, Declined, Prepared, Purpose, Reason
+from hedger.domain.order import Answer, Declined, NoProof, Prepared, Purpose, Reason
 from tests.desk import Desk
 from tests.scenarios import facts
 from tests.scenarios.facts import VENUES
@@ -184,6 +184,37 @@ async def test_s16_an_order_that_never_reached_lighter_is_completed_by_its_own_b
     assert resent["data"]["order"] == intent["id"]
     assert order["tx_hash"] == intent["tx_hash"]
     facts.assert_in_order(desk, hedge, naked_max_s=10)
+
+
+async def test_s16_the_same_bytes_do_not_leave_again_where_the_process_stood_still_meanwhile(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The order was lost, and the process stood still for 8 s while it waited for the answer.
+
+    Its age was counted from the beginning of the search, which had only just begun: so an old
+    order, at a price of then, was sent after all.
+    """
+    lighter = desk.trader.venues[LIGHTER]
+    arrives, sent = lighter.submit, []
+
+    async def lost(prepared: Prepared) -> Answer:
+        sent.append(prepared)
+        if len(sent) > 1:
+            return await arrives(prepared)
+        await desk.world.clock.sleep(30)
+        return NoProof("no answer")
+
+    monkeypatch.setattr(lighter, "submit", lost)
+    monkeypatch.setattr("hedger.dispatcher.ANSWER_S", 8.0)
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.CLOSED
+    assert desk.events("resent") == []
+    assert [prepared.payload for prepared in sent].count(sent[0].payload) == 1
+    assert desk.world.orders(LIGHTER) == []
+    facts.assert_in_order(desk, hedge, naked_max_s=30)
 
 
 @however_lost

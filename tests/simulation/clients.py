@@ -67,6 +67,9 @@ class Wire(Protocol):
     ) -> tuple[int, str, str]:
         """As ``x10``."""
 
+    async def signing(self) -> None:
+        """To sign takes a moment, in which others go on."""
+
 
 def _refused() -> aiohttp.ClientConnectorError:
     key = ConnectionKey("sim", 443, True, True, None, None, None)
@@ -103,6 +106,7 @@ class SimXVenue(XVenue):
         self._clock = clock
         self._names = Names({})
         self._options = _x10_options()
+        self._wire = wire
         self._http = SimAccountHttp(X10, wire, clock)
         self._markets = markets.Markets(X10, self._http, self._names, clock)
         self._lookup = lookup.Lookup(X10, self._http, self._names, clock, READ_LAG_S)
@@ -114,6 +118,7 @@ class SimXVenue(XVenue):
 
     async def prepare(self, order: Order, nonce: int | None) -> Prepared:
         market = await self._markets.get(order.symbol)
+        await self._wire.signing()
         check_steps(order, market.instrument)
         salt = salt_of(order.id) if nonce is None else nonce
         expires_at = self._on_their_clock(order.expires_at)
@@ -259,6 +264,7 @@ class SimGateway(Gateway):
 
     def __init__(self, venue: VenueId, access: Any, clock: Clock, wire: Wire) -> None:
         super().__init__(venue, access, clock)
+        self._wire = wire
         self._client = _Signer(wire, clock)
         self._accounts = self._client.order_api
 
@@ -276,6 +282,7 @@ class SimGateway(Gateway):
         return text
 
     async def _in_thread(self, work: Any, *args: Any, **kwargs: Any) -> Any:
+        await self._wire.signing()
         return work(*args, **kwargs)
 
 

@@ -28,6 +28,8 @@ from hedger.trader import Trader
 from tests.desk import configured
 from tests.simulation import exchange, nemesis
 from tests.simulation.clients import LIGHTER, X10, SimLighterVenue, SimXVenue
+from tests.simulation.effects import REPLACED
+from tests.simulation.faults import Ill
 from tests.simulation.kinds import ledger
 from tests.simulation.network import Link
 from tests.simulation.process import Killed, Process, SimClock
@@ -40,8 +42,10 @@ if TYPE_CHECKING:
 
 HEDGED = tuple(Symbol(name) for name in exchange.HEDGED)
 PEOPLE = 2  # who open and close hedges, each on markets of their own
-PAUSE_S = (74.0, 172.0)
+PAUSE_S = (60.0, 140.0)
+TOGETHER = 0.3  # of their trades begin at the same moment
 HOLD_S = (5.0, 50.0)
+HOLD_LONG_S = (5.0, 400.0)  # where clocks run apart: until they have
 START_AGAIN_S = 2.0
 JOBS = (
     "watch", "monitor", "rates", "glance", "near", "reconcile", "funding", "lanes", "guard",
@@ -55,9 +59,14 @@ OWN_PACE_S = {
 
 
 @cache
-def configuration(*, dedicated: bool) -> settings.Settings:
-    """The shipped sandbox configuration with the daemon's own usual paces."""
+def configuration(*, dedicated: bool, poor: bool = False) -> settings.Settings:
+    """
+    The shipped sandbox configuration with the daemon's own usual paces.
+
+    Where there is little money the margin is to be what ends first, not the distance.
+    """
     return configured(
+        risk={"min_liquidation_distance_bps": 800} if poor else {},
         account={"dedicated": dedicated},
         trading={"max_open_hedges": 10, "manage_leverage": True},
         circuit_breaker={"consecutive_failures_threshold": 5, "open_timeout_seconds": 30},
@@ -81,7 +90,7 @@ async def life(world: "World", process: Process) -> None:
     process.owns_this()
     try:
         clock = SimClock(world.epoch, process)
-        store = open_store(world.engines, clock, process, world.trouble)
+        store = open_store(world.engines, clock, process, world.written)
         world.oracle.follow()
         world.oracle.lanes.listen(store)
         await _serve(world, process, await _composed(world, process, store, clock))
@@ -121,7 +130,7 @@ async def _composed(world: "World", process: Process, store: SimStore, clock: Si
     for venue in venues.values():
         await _started(venue.start, clock)
     return compose(
-        world.setup.settings or configuration(dedicated=world.dedicated),
+        world.setup.settings or configuration(dedicated=world.dedicated, poor=world.poor),
         venues=venues,
         quotes=quotes,
         store=store,
@@ -214,6 +223,7 @@ def _expected(world: "World", process: Process, error: StateError) -> None:
     if "opened for writing by another process" in text:
         if world.processes[-1] is process:
             world.oracle.internal("the ledger", error)
+        world.effects.met(REPLACED)
     elif "full" not in text and "locked" not in text:
         world.oracle.internal("the ledger", error)
 
@@ -233,7 +243,19 @@ async def _person(
             pass
         except Exception as error:  # noqa: BLE001 - a judge has to hear of it
             _judge(world, process, f"a command on {symbol}", error)
-        await clock.sleep(chance.between(*PAUSE_S))
+        await _pause(world, process)
+
+
+async def _pause(world: "World", process: Process) -> None:
+    """Until it is time to trade, or somebody else begins and calls the others."""
+    try:
+        async with asyncio.timeout(world.chance.between(*PAUSE_S)):
+            await world.rush.wait()
+    except TimeoutError:
+        if world.chance.source.random() < TOGETHER:
+            world.rush.set()
+            world.rush = asyncio.Event()
+    await process.resumed("sleep")
 
 
 async def _look_after(trader: Trader) -> None:
@@ -252,7 +274,8 @@ async def _trade(world: "World", trader: Trader, clock: SimClock, symbol: Symbol
     if hedge is None or hedge.state is not State.OPEN:
         return
     if not world.closing:
-        await clock.sleep(world.chance.between(*HOLD_S))
+        long = Ill.VENUE_OFF in world.plan.ills
+        await clock.sleep(world.chance.between(*(HOLD_LONG_S if long else HOLD_S)))
     hedge = trader.store.live_on(symbol)
     if hedge is not None and hedge.state is State.OPEN:
         await trader.close_hedge(hedge.id, _unheard)

@@ -53,6 +53,7 @@ Lighter's size decimals where they are not the recorded ones. As recorded, Light
 finer one or the same, but for BNB; here it is ten times as coarse on two markets.
 """
 BALANCE_USD = Decimal(20_000)
+POOR_USD = Decimal(120)
 DEPTH_USD = Decimal(25_000)
 NO_SIGNATURE = base64.b64encode(bytes(80)).decode()  # as long as a real one
 
@@ -154,8 +155,17 @@ _LIGHTER: Mapping[str, Handler] = {
 class Venues:
     """The two exchanges and their faces, on one tape and one clock."""
 
-    def __init__(self, clock: VenueClock, faults: FaultBox, seed: int, ahead_ms: int = 0) -> None:
+    def __init__(
+        self,
+        clock: VenueClock,
+        faults: FaultBox,
+        seed: int,
+        *,
+        ahead_ms: int = 0,
+        money_usd: Decimal = BALANCE_USD,
+    ) -> None:
         """``ahead_ms``: how far the market clock is ahead of true time at the beginning."""
+        self._money_usd = money_usd
         self.clock = clock
         self.wire = clock
         self.market = MarketClock(self.wire, start_ms=START_MS + ahead_ms, hour_s=3600.0)
@@ -186,7 +196,7 @@ class Venues:
         )
         assert isinstance(params, VenueParams)
         exchange = Exchange(venue, tape=tape, wire=self.wire, market=self.market, params=params)
-        exchange.create_account(account_number, BALANCE_USD)
+        exchange.create_account(account_number, self._money_usd)
         return exchange
 
     def exchange(self, venue: str) -> Exchange:

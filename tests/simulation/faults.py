@@ -147,13 +147,13 @@ MOMENTS: Mapping[Ill, float] = {
     Ill.OUTAGE: 1.5,
     Ill.LIQUIDATION: 4.0,
     Ill.MANUAL: 4.2,
-    Ill.NO_LIQUIDITY: 1.5,
+    Ill.NO_LIQUIDITY: 2.5,
     Ill.KILL: 11.5,
     Ill.POWER: 2.0,
     Ill.STALL: 4.0,
     Ill.SKEW: 0.0,
-    Ill.DB_BUSY: 2.0,
-    Ill.DISK_FULL: 1.5,
+    Ill.DB_BUSY: 4.0,
+    Ill.DISK_FULL: 2.5,
     Ill.TWO_DAEMONS: 1.6,
     Ill.VENUE_CLOCK: 10.0,
     Ill.VENUE_OFF: 6.0,
@@ -199,7 +199,8 @@ RARE: frozenset[Ill] = frozenset(list(Ill)[list(Ill).index(Ill.HALTED) :]) - BEY
 """Kinds that change a world for long: each is in fewer worlds, or nothing else would happen."""
 
 RARE_SHARE = 0.15
-OFF_SHARE = 0.10
+OFF_SHARE = 0.12
+DRIFTS_SHARE = 0.85
 OFF_S = (1.0, 20.0)
 """
 A venue's clock may be off by so much, fast or slow, in so many worlds: to be measured and coped
@@ -243,9 +244,9 @@ def drawn(chance: random.Random, without: frozenset[Ill] = frozenset()) -> Plan:
     if chance.random() < BEYOND_SHARE:
         ills |= set(chance.sample(sorted(BEYOND), BEYOND_AT_ONCE))
     off_s = chance.choice((-1, 1)) * chance.uniform(*OFF_S)
-    drifts = chance.random() < 0.5
+    drifts = chance.random() < DRIFTS_SHARE
     if chance.random() < OFF_SHARE:
-        ills.add(Ill.VENUE_OFF)
+        ills |= {Ill.VENUE_OFF, Ill.REQUEST_LATE}
     left = frozenset(ills) - without
     return Plan(
         left,
@@ -283,10 +284,12 @@ class Chance:
         self.fired[ill] += 1
         return True
 
-    def tell(self, ill: Ill) -> None:
-        """It has just changed an answer or a decision; that counts while a hedge lives."""
-        if self.busy():
-            self.told[ill] += 1
+    def tell(self, ill: Ill) -> bool:
+        """It has just changed an answer or a decision; whether that counts: a hedge lives."""
+        if not self.busy():
+            return False
+        self.told[ill] += 1
+        return True
 
     def between(self, least: float, most: float) -> float:
         """Seconds."""

@@ -12,9 +12,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from adapters.sandbox.engine.types import NewOrder
+from tests.simulation.effects import dry
 from tests.simulation.exchange import HEDGED, NEVER_HEDGED
 from tests.simulation.faults import AIMED, MOMENTS, Ill
-from tests.simulation.kinds import ledger, machine, market, network, payments
+from tests.simulation.kinds import clocks, ledger, machine, market, network, payments
 from tests.simulation.kinds import venue as kinds_of_venue
 from tests.simulation.kinds.stroke import Strike, Stroke
 from tests.simulation.process import now_s
@@ -25,11 +26,6 @@ if TYPE_CHECKING:
 VENUES = ("x10", "lighter")
 ZERO = Decimal(0)
 CALM_S = 180.0
-JUMP_S = 30.0
-WANDER_S = 0.5
-DRIFT_AFTER_S = (60.0, 600.0)
-DRIFT_STEP_S = 0.25
-DRIFT_ONE_IN = 20.0  # seconds in which it goes wrong by one
 BOUNDARIES_PER_HOUR = 11_700  # about: what a world begins with, before it has its own
 OWN_AFTER_H = 0.25
 
@@ -59,7 +55,7 @@ async def run(world: "World") -> None:
             if ill in world.plan.ills:
                 group.create_task(_again(world, ill, stroke))
         if world.plan.venue_drifts:
-            group.create_task(_drift(world))
+            group.create_task(clocks.drift(world))
         if not world.dedicated and world.setup.strangers:
             group.create_task(_stranger(world))
 
@@ -76,8 +72,8 @@ def _usual() -> Mapping[Ill, Strike]:
         Ill.DB_BUSY: _busy,
         Ill.DISK_FULL: _full,
         Ill.TWO_DAEMONS: _second,
-        Ill.VENUE_CLOCK: _jump,
-        Ill.VENUE_OFF: _wander,
+        Ill.VENUE_CLOCK: clocks.jump,
+        Ill.VENUE_OFF: clocks.wander,
     }
 
 
@@ -107,10 +103,16 @@ def on_order(world: "World", venue: str) -> None:
     world.market_aims.on_order(venue, new, closes=closes)
     if closes and chance.strikes(Ill.RACING, AIMED[Ill.RACING]):
         share = Decimal(chance.source.randint(3, 10)) / 10
-        asyncio.get_running_loop().call_later(0.05, close_outside, world, venue, new.symbol, share)
+        where = chance.source.choice(VENUES)  # this leg, or the one that comes after it
+        asyncio.get_running_loop().call_later(0.05, _race, world, where, new.symbol, share)
     second = not closes and venue == "lighter"
     if second and chance.strikes(Ill.OUTAGE_AIMED, AIMED[Ill.OUTAGE_AIMED]):
-        _begin(world, chance.source.choice(VENUES))
+        _begin(world, chance.source.choice(VENUES), Ill.OUTAGE_AIMED)
+
+
+def _race(world: "World", venue: str, symbol: str, share: Decimal) -> None:
+    if close_outside(world, venue, symbol, share):
+        world.chance.tell(Ill.RACING)
 
 
 def close_outside(world: "World", venue: str, symbol: str, share: Decimal) -> bool:
@@ -151,19 +153,20 @@ def trade(world: "World", venue: str, symbol: str, signed: Decimal) -> bool:
 # -- at a moment --------------------------------------------------------------------------------
 
 
-def _begin(world: "World", venue: str) -> None:
+def _begin(world: "World", venue: str, ill: Ill) -> None:
     mode = world.chance.source.choice(("refused", "silent"))
-    world.begin_outage(venue, mode, world.chance.between(5.0, 120.0))
+    world.begin_outage(venue, mode, world.chance.between(5.0, 120.0), ill)
 
 
 def _outage(world: "World") -> bool:
-    _begin(world, world.chance.source.choice(VENUES))
+    _begin(world, world.chance.source.choice(VENUES), Ill.OUTAGE)
     return True
 
 
 def _use_nonce(world: "World") -> bool:
     side = world.venues.lighter_side
     key = world.chance.source.choice(sorted(side.face.lanes)[:2])
+    world.effects.taken(key, side.face.lane(key).expected)
     side.ingress.use_nonce(key)
     return True
 
@@ -187,6 +190,7 @@ def _liquidation(world: "World") -> bool:
     share = world.chance.source.choice((Decimal(1), Decimal("0.5")))
     world.oracle.disturbed_s[symbol] = now_s()
     world.venues.exchange(venue).liquidate(world.venues.account(venue), symbol, share)
+    world.chance.tell(Ill.LIQUIDATION)
     return True
 
 
@@ -204,16 +208,22 @@ def _manual(world: "World") -> bool:
     leg = _held(world)
     if leg is None:
         return False
-    return close_outside(world, *leg, Decimal(world.chance.source.randint(2, 10)) / 10)
+    if not close_outside(world, *leg, Decimal(world.chance.source.randint(2, 10)) / 10):
+        return False
+    world.chance.tell(Ill.MANUAL)
+    return True
 
 
 def _dry(world: "World") -> bool:
     venue = world.chance.source.choice(VENUES)
     world.faults.dry_until_s[venue] = now_s() + world.chance.between(3.0, 25.0)
+    world.effects.wait(Ill.NO_LIQUIDITY, dry(venue))
     return True
 
 
 def _power(world: "World") -> bool:
+    if any(process.alive for process in world.processes):
+        world.chance.tell(Ill.POWER)
     for process in world.processes:
         world.kill(process, "power")
     world.power_lost = True
@@ -227,42 +237,23 @@ def _stall(world: "World") -> bool:
     process.stalled_until_s = now_s() + seconds
     world.truth.changed()
     asyncio.get_running_loop().call_later(seconds, world.truth.changed)
+    if process.alive:
+        world.chance.tell(Ill.STALL)
     return process.alive
 
 
 def _busy(world: "World") -> bool:
-    return world.begin_trouble("database is locked", world.chance.between(0.2, 3.0))
+    return world.begin_trouble(Ill.DB_BUSY, "database is locked", world.chance.between(0.2, 3.0))
 
 
 def _full(world: "World") -> bool:
-    return world.begin_trouble("database or disk is full", world.chance.between(3.0, 15.0))
+    text = "database or disk is full"
+    return world.begin_trouble(Ill.DISK_FULL, text, world.chance.between(3.0, 15.0))
 
 
 def _second(world: "World") -> bool:
     """Another daemon starts on the same ledger while the first one still runs."""
     return world.start_second()
-
-
-def _jump(world: "World") -> bool:
-    """The venues' clock is set, far beyond what they declare."""
-    world.clock.off_s = world.chance.between(-JUMP_S, JUMP_S)
-    return True
-
-
-async def _drift(world: "World") -> None:
-    """The venues' clock, which was right, goes wrong slowly."""
-    await asyncio.sleep(world.chance.between(*DRIFT_AFTER_S))
-    wanted_s = world.plan.venue_off_s
-    while world.clock.steady_s != wanted_s and not world.chance.quiet:
-        step_s = max(-DRIFT_STEP_S, min(DRIFT_STEP_S, wanted_s - world.clock.steady_s))
-        world.clock.steady_s += step_s
-        await asyncio.sleep(DRIFT_STEP_S * DRIFT_ONE_IN)
-
-
-def _wander(world: "World") -> bool:
-    """The venues' clock, which is off all the time, goes a little too fast or too slow."""
-    world.clock.steady_s += world.chance.between(-WANDER_S, WANDER_S)
-    return True
 
 
 async def _stranger(world: "World") -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from adapters.lighter.orders import TX_CREATE_ORDER
 from tests.simulation.clients import TIMEOUT_S, BrokenError, NoConnectionError
 from tests.simulation.doors import Door
+from tests.simulation.effects import DATED
 from tests.simulation.faults import ORDER_WEIGHT, REQUESTS, Ill
 from tests.simulation.loop import SimLoop
 from tests.simulation.process import Process
@@ -27,6 +28,7 @@ Answer = asyncio.Future[Reply]
 GO_S = (0.015, 0.06)
 GO_MORE_S = GO_S[1] - GO_S[0]
 SLOW_S = (0.3, 2.0)
+SIGN_S = (0.005, 0.08)
 LATE_S = (1.0, 39.0)  # at least, and at most so much more
 AGAIN_S = (0.05, 10.0)
 HASHED_AT_ONCE = 1_000  # lines of a trace
@@ -41,6 +43,11 @@ class Link:
         self._world = world
         self._process = process
 
+    async def signing(self) -> None:
+        """To sign takes a moment, in which others go on."""
+        await asyncio.sleep(self._world.chance.between(*SIGN_S))
+        await self._process.resumed("signed")
+
     async def x10(
         self, method: str, path: str, query: Sequence[tuple[str, str]], body: str | None
     ) -> Reply:
@@ -48,6 +55,7 @@ class Link:
         self._process.effect("before send" if order else "before ask")
         if order:
             assert body is not None
+            self._world.effects.signed(self._process)
             self._world.oracle.sent_x10(self._process, body)
         ask = self._world.venues.ask_x10
         message = _Message(
@@ -63,6 +71,7 @@ class Link:
         order = form is not None
         self._process.effect("before send" if order else "before ask")
         if form is not None:
+            self._world.effects.signed(self._process)
             self._world.oracle.sent_lighter(self._process, form["tx_type"], form["tx_info"])
         ask = self._world.venues.ask_lighter
         trades = form is not None and form["tx_type"] == str(TX_CREATE_ORDER)
@@ -137,6 +146,7 @@ class _Message:
         go_s, back_s = GO_S[0] + GO_MORE_S * draw(), GO_S[0] + GO_MORE_S * draw()
         if self._venue in world.outages:
             world.doors.count(world.doors.outage.get(self._venue))
+            world.effects.met(self._venue)
             if world.outages[self._venue] == "refused":
                 self._later(go_s, self._fail, NoConnectionError())
             else:
@@ -147,6 +157,10 @@ class _Message:
             return
         if self._trades:
             chance.next_order()
+            late_s = world.sets_out(self._venue)
+            if late_s is not None:
+                self._late(late_s)
+                return
         ill = chance.first_of(REQUESTS, ORDER_WEIGHT if self._order else 1.0, order=self._trades)
         if ill is not None:
             self._meet(ill, go_s, back_s)
@@ -162,6 +176,7 @@ class _Message:
         """Whether a venue that answered when it set out does not let it in any more."""
         world = self._world
         if self._venue in world.outages:
+            world.effects.met(self._venue)
             self._lost()
             return True
         if not world.doors.shut or (door := world.doors.met(self._venue, self._what)) is None:
@@ -184,9 +199,17 @@ class _Message:
         """An answer may not come at all: its sender waits until the time is over."""
         self._loop.call_at(self._until_s, self._fail, TimeoutError())
 
+    def _late(self, seconds: float) -> None:
+        """It comes so much later, and its answer is lost."""
+        self._world.chance.tell(Ill.REQUEST_LATE)
+        self._lost()
+        self._later(seconds, self._arrive, None)
+
     def _meet(self, ill: Ill, go_s: float, back_s: float) -> None:
         """Let it travel as its fate is."""
         chance = self._world.chance
+        if ill is not Ill.REQUEST_DOUBLED:
+            chance.tell(ill)  # its answer does not come, or comes late
         match ill:
             case Ill.NOT_CONNECTED:
                 self._later(go_s, self._fail, NoConnectionError())
@@ -201,7 +224,7 @@ class _Message:
                 self._later(late_s, self._arrive, None)
             case Ill.REQUEST_DOUBLED:
                 self._later(go_s, self._arrive, back_s)
-                self._later(go_s + chance.between(*AGAIN_S), self._arrive, None)
+                self._later(go_s + chance.between(*AGAIN_S), self._arrive_again)
             case Ill.RESPONSE_LOST:
                 self._lost()
                 self._later(go_s, self._arrive, None)
@@ -215,6 +238,12 @@ class _Message:
             case _:
                 raise AssertionError(ill)
 
+    def _arrive_again(self) -> None:
+        """The second copy. One of a question changes nothing, and its answer reaches nobody."""
+        if self._order and not self._refused and self._venue not in self._world.outages:
+            self._world.chance.tell(Ill.REQUEST_DOUBLED)
+        self._arrive(None)
+
     def _arrive(self, back_s: float | None) -> None:
         """At the venue. ``back_s`` None: its answer is lost; negative: the connection is cut."""
         world = self._world
@@ -223,7 +252,8 @@ class _Message:
         if self._kept_out(back_s):
             return
         try:
-            status, text = self._ask(*self._words)
+            heard = back_s is not None and back_s >= 0
+            status, text = world.faults.asked(self._ask, self._words, heard=heard)
             reply = (status, text, world.clock.date())
         except Cut:
             world.trace(f"cut {self._venue} {self._what}")
@@ -234,15 +264,9 @@ class _Message:
             self._lost()  # and for its sender it is a lost answer, as any other
             raise
         self._refused = reply[0] in REFUSALS
-        if world.market_aims.untold:
-            refused = self._order and self._refused
-            world.market_aims.answered(self._venue, self._what, self._words, refused=refused)
-        if self._order:
-            world.arrived(self._venue, counted=self._trades)
-        world.trace(
-            f"{self._venue} {self._what} {reply[0]}" + (reply[1][:90] if self._order else "")
-        )
-        if self._order and world.chance.strikes(Ill.GARBLED, 0.03):
+        self._watched(reply, heard=heard)
+        if self._order and heard and world.chance.strikes(Ill.GARBLED, 0.03):
+            world.chance.tell(Ill.GARBLED)
             reply = (reply[0], reply[1][: len(reply[1]) // 2], reply[2])
         if back_s is None:
             return
@@ -253,9 +277,25 @@ class _Message:
         else:
             self._later(back_s, self._give, reply)
 
+    def _watched(self, reply: Reply, *, heard: bool) -> None:
+        """The venue has done what was asked: whoever aims at that, or counts it, sees it."""
+        world = self._world
+        if world.market_aims.untold:
+            refused = self._order and self._refused
+            world.market_aims.answered(self._venue, self._what, self._words, refused=refused)
+        if self._order:
+            world.arrived(self._venue, counted=self._trades)
+        world.trace(
+            f"{self._venue} {self._what} {reply[0]}" + (reply[1][:90] if self._order else "")
+        )
+        if self._venue == "lighter" and heard:
+            world.effects.answered(self._what, self._words, reply[1])
+
     def _give(self, reply: Reply) -> None:
         self._ends(reply)
+        self._world.effects.met(DATED)
         if self._venue in self._world.outages:
+            self._world.effects.met(self._venue)
             self._lost()
         elif self._answer is None:
             self._outcome = self._outcome or reply

@@ -21,6 +21,7 @@ from tests.simulation.forgotten import Forgotten
 from tests.simulation.lanefacts import LaneWatch
 from tests.simulation.oracles.bench import Seen
 from tests.simulation.process import Process, now_s
+from tests.simulation.sends import Sends
 from tests.simulation.store import laid_down, reading
 from tests.simulation.truth import Availability, Span, Truth
 
@@ -50,6 +51,7 @@ class Oracle:
         self.truth: Truth
         self.seen: Seen
         self.lane_time: Availability
+        self.sends: Sends
         self.lanes = LaneWatch(venues, self._available_s)
         self._path = path
         self._venues = venues
@@ -128,7 +130,9 @@ class Oracle:
 
     def sent_x10(self, process: Process, body: str) -> None:
         """An order leaves for X10: its intent is there, durable, with these very bytes."""
-        self._sent("x10", str(json.loads(body)["id"]), body)
+        client_id = str(json.loads(body)["id"])
+        self._sent("x10", client_id, body)
+        self.sends.sent(process, "x10", client_id)
 
     def sent_lighter(self, process: Process, tx_type: str, tx_info: str) -> None:
         """An order, or what only uses a nonce up or sets the leverage, leaves for Lighter."""
@@ -140,6 +144,7 @@ class Oracle:
             self.lanes.sent(tx_info, order=True)
             self._client_indexes.add(info["ClientOrderIndex"])
             self._sent("lighter", client_id, text)
+            self.sends.sent(process, "lighter", client_id)
             self._nonce(key, info["Nonce"], client_id, text)
             self._second_leg(info)
             return

@@ -20,7 +20,7 @@ HEDGES_PER_HOUR = 30
 ORDERS_PER_HOUR = 130
 KILLS_PER_HOUR = 10
 MESSAGES_PER_HOUR = 25
-FIRED_IN_10_000 = 1_000
+TOLD_IN_10_000 = 1_000
 SPEED = 5.0
 REPAIR_P99_S = 10.0
 UNEXPLAINED_SHARE = 0.01
@@ -29,7 +29,7 @@ HOURS_ENOUGH = 50.0  # for what is counted per hour, and for the speed
 SPANS_ENOUGH = 1_000  # for a 99th percentile of naked seconds
 REPAIRS_ENOUGH = 100
 SENDS_ENOUGH = 1_000
-SEEDS_ENOUGH = 1_000  # for how often each kind fires
+SEEDS_ENOUGH = 1_000  # for how often each kind has an effect
 
 PROMISES = (
     "0 nothing breaks inside, and the ledger is whole",
@@ -54,6 +54,7 @@ MESSAGES = (
 )
 
 
+EFFECT = " had an effect "
 SHAPE = "p50 {:.2f} p95 {:.2f} p99 {:.2f} max {:.2f}"
 SHOWN_MAX = 5
 
@@ -132,7 +133,8 @@ def lines(totals: Totals, wall_s: float) -> list[str]:
         *_seconds(totals),
         *_lanes(totals.lanes),
         "faults by kind:",
-        "  (all of them, and those that changed an answer or a decision while a hedge lived)",
+        "  (how often each struck, and how often it had an effect: it changed an answer or a",
+        f"  decision while a hedge lived, which {TOLD_IN_10_000:,} in 10,000 worlds have to do)",
         *(f"  {totals.fired[ill]:8d} {totals.told[ill]:8d}  {ill.value}" for ill in Ill),
         f"boundaries passed: {sum(totals.boundaries.values())}",
         *_violations(totals),
@@ -277,11 +279,12 @@ def _lane_targets(lanes: LaneFacts) -> list[Target]:
 
 
 def _kinds(totals: Totals) -> list[Target]:
-    least = FIRED_IN_10_000 * totals.seeds / 10_000
+    """Each kind changed answers or decisions while a hedge lived; to strike alone is nothing."""
+    least = TOLD_IN_10_000 * totals.seeds / 10_000
     return [
         Target(
-            totals.fired[ill] >= least,
-            f"{ill.value} fired {totals.fired[ill]} times, at least {least:g}",
+            totals.told[ill] >= least,
+            f"{ill.value}{EFFECT}{totals.told[ill]} times, at least {least:g}",
             totals.seeds,
             SEEDS_ENOUGH,
         )
@@ -299,5 +302,5 @@ def unjudged(totals: Totals, wall_s: float, *, speed: bool) -> list[str]:
     return [
         target.text
         for target in targets(totals, wall_s, speed=speed)
-        if not target.judged and " fired " not in target.text
+        if not target.judged and EFFECT not in target.text
     ]

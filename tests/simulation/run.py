@@ -53,6 +53,7 @@ async def _rest(world: World) -> None:
     world.end_trouble()
     world.end_all()
     world.clock.off_s = 0.0
+    world.clock_moved()
     began = now_s()
     late = world.setup.story is None or Ill.REQUEST_LATE in world.plan.orders.values()
     least_s = REST_LEAST_S if late else REST_STORY_S

@@ -20,6 +20,7 @@ class Setup:
     plan: Plan | None = None  # None: drawn from the seed
     without: frozenset[Ill] = frozenset()  # kinds that are left out of the drawn plan
     dedicated: bool | None = None  # None: by the seed
+    poor: bool | None = None  # little money in the accounts; None: by the seed
     keys: int | None = None  # of Lighter, 1 or 2; None: by the seed
     crash_at: frozenset[int] = frozenset()
     story: Story | None = None  # one hedge, instead of the usual day

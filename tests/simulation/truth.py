@@ -178,6 +178,10 @@ class Truth:
         if symbol in self._since and self.stuck(symbol):
             self._stuck_since[symbol] = now
 
+    def holds(self, venue: str, symbol: str | None) -> bool:
+        """Whether anything is held on a market."""
+        return symbol is None or self.venues.position(venue, symbol) != ZERO
+
     def finish(self) -> None:
         """The run is over: what is naked now is naked for ever."""
         for symbol in MARKETS:

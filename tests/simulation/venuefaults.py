@@ -1,11 +1,13 @@
 """What single requests meet at a venue: the sandbox's own faults, drawn when they are asked for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 
 from adapters.sandbox.faults import Fault, FaultBox, Kind, Op
 from hedger.clock import Clock
+from tests.simulation.effects import differs
+from tests.simulation.effects import dry as drying
 from tests.simulation.faults import (
     ORDERS,
     READS,
@@ -22,6 +24,11 @@ _STALE: Mapping[str, Ill] = {
     Op.BALANCE: Ill.STALE_BALANCE,
 }
 
+_NEEDS_A_MATCH = frozenset({Ill.PARTIAL, Ill.ZERO, Ill.SLOW_MATCH, Ill.REJECTED, Ill.DROPPED})
+"""They change nothing for an order that has nothing to reduce: it would be rejected anyway."""
+
+Ask = Callable[..., tuple[int, str]]
+
 LAG_BROKEN = 0.15
 """How likely a read is to be older than its venue declares, in a world where that happens."""
 
@@ -34,6 +41,10 @@ class SimFaults(FaultBox):
         self._chance = chance
         self._reads = {op: self._rates(op) for op in _STALE}
         self.dry_until_s: dict[str, float] = {}  # per venue: nobody trades there until then
+        self.has_to_reduce: Callable[[str, str | None], bool] = lambda _venue, _symbol: True
+        self.met: Callable[[str], None] = lambda _where: None  # ``Effects.met``
+        self._late: list[Ill] = []  # why the answer that is being made is late
+        self._off = False  # no faults: the same question once more
 
     def outage(self, venue: str) -> bool:
         """Outages are the network's business here."""
@@ -47,9 +58,32 @@ class SimFaults(FaultBox):
         reduce_only: bool | None = None,
         api_key_index: int | None = None,
     ) -> list[Fault]:
+        if self._off:
+            return []
         if op == Op.ORDER:
-            return self._for_order(venue, reduce_only=bool(reduce_only))
+            return self._for_order(venue, symbol, reduce_only=bool(reduce_only))
         return self._for_read(venue, op) if self._reads.get(op) else []
+
+    def asked(self, ask: Ask, words: Sequence[object], *, heard: bool) -> tuple[int, str]:
+        """
+        A venue's answer. One that was late has had an effect if it is ``heard`` and says
+        something else than one without a fault, which is asked for only while a hedge lives.
+
+        Raises:
+            Cut: there was no answer.
+        """
+        self._late.clear()
+        reply = ask(*words)
+        late = next(iter(self._late), None)
+        if late is not None and heard and self._chance.busy():
+            self._off = True
+            try:
+                fresh = ask(*words)
+            finally:
+                self._off = False
+            if differs(late, reply, fresh):
+                self._chance.tell(late)
+        return reply
 
     def _rates(self, op: str) -> list[tuple[Ill, float]]:
         """What a read may meet in this world, in this order, and how likely each is."""
@@ -64,15 +98,26 @@ class SimFaults(FaultBox):
         for ill, rate in self._reads[op]:
             if chance.strikes(ill, rate):
                 if ill is Ill.READ_FAILED:
+                    self._chance.tell(ill)
                     return [_fault(venue, Kind.BAD_READS, status=503)]
+                self._late.append(ill)
                 lag_s = STALE_BROKEN_S if ill is Ill.LAG_BROKEN else STALE_S
                 return [_fault(venue, Kind.LAG, seconds=chance.between(*lag_s))]
         return []
 
-    def _for_order(self, venue: str, *, reduce_only: bool) -> list[Fault]:
+    def _for_order(self, venue: str, symbol: str | None, *, reduce_only: bool) -> list[Fault]:
         chance = self._chance
         dry = self._clock.monotonic_s() < self.dry_until_s.get(venue, 0.0)
         ill = Ill.ZERO if dry else chance.first_of(ORDERS, order=True)
+        if ill is Ill.DROPPED and not reduce_only:
+            return []
+        if ill is Ill.NONCE_STOLEN and venue != "lighter":
+            return []
+        if dry:
+            self.met(drying(venue))
+        in_vain = reduce_only and not self.has_to_reduce(venue, symbol)
+        if ill is not None and not dry and not (in_vain and ill in _NEEDS_A_MATCH):
+            chance.tell(ill)
         if ill is Ill.PARTIAL:
             share = Decimal(chance.source.randint(1, 9)) / 10
             return [_fault(venue, Kind.PARTIAL_FILL, fraction=share)]
@@ -80,10 +125,6 @@ class SimFaults(FaultBox):
             return [_fault(venue, Kind.SLOW_MATCH, seconds=chance.between(0.5, 4.0))]
         if ill is Ill.REFUSED:
             return [_fault(venue, Kind.REFUSE, code=1140 if venue == "x10" else 21739, status=400)]
-        if ill is Ill.DROPPED and not reduce_only:
-            return []
-        if ill is Ill.NONCE_STOLEN and venue != "lighter":
-            return []
         return [_SIMPLE[ill](venue)] if ill is not None else []
 
 

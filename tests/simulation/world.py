@@ -17,15 +17,19 @@ from hedger.trader import Trader
 from tests.simulation import ability, daemon, nemesis
 from tests.simulation.aiming import Aims
 from tests.simulation.doors import Doors
-from tests.simulation.exchange import Venues
+from tests.simulation.effects import DISK, REPLACED, SIGNED, Effects
+from tests.simulation.exchange import BALANCE_USD, POOR_USD, Venues
 from tests.simulation.faults import AIMED, BEYOND, Chance, Ill, drawn
-from tests.simulation.kinds import ledger, machine, payments
+from tests.simulation.kinds import clocks, ledger, machine, payments
 from tests.simulation.kinds.marketaims import MarketAims
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
 from tests.simulation.oracles.bench import Seen
 from tests.simulation.parked import Parked
+from tests.simulation.past import Clocks, Money, Positions
 from tests.simulation.process import Process, now_s, running
+from tests.simulation.readings import Readings
+from tests.simulation.sends import Sends
 from tests.simulation.setup import Setup
 from tests.simulation.store import Engines, cut_power
 from tests.simulation.truth import Availability, Truth
@@ -35,8 +39,10 @@ EPOCH = datetime(2026, 1, 2, 21, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 EPOCH_MS = (EPOCH - datetime(1970, 1, 1, tzinfo=UTC)) // MILLISECOND
 SHARED_EVERY = 3  # every third seed runs on shared sub-accounts
+POOR_EVERY, POOR_AT = 8, 5  # in one world of eight there is money for one hedge, hardly for two
 RESTART_S = (0.5, 20.0)
 STALLS = AIMED[Ill.STALL_AT_COMMIT]
+OUTAGES = (Ill.OUTAGE, Ill.OUTAGE_AIMED, Ill.OUTAGE_LONG)
 
 
 class VenueClock:
@@ -94,9 +100,18 @@ class World:
         )
         self.keys = setup.seed % 2 + 1 if setup.keys is None else setup.keys
         self.chance = Chance(self.plan, source)
+        self.effects = Effects(self.chance)
+        if self.plan.venue_off_s and not self.plan.venue_drifts:
+            self.effects.wait(Ill.VENUE_OFF, SIGNED)
         self.clock = VenueClock(0.0 if self.plan.venue_drifts else self.plan.venue_off_s)
         self.faults = SimFaults(self.clock, self.chance)
-        self.venues = Venues(self.clock, self.faults, setup.seed, payments.ahead_ms(self.plan))
+        self.poor = setup.seed % POOR_EVERY == POOR_AT if setup.poor is None else setup.poor
+        money_usd = POOR_USD if self.poor else BALANCE_USD
+        self.venues = Venues(
+            self.clock, self.faults, setup.seed,
+            ahead_ms=payments.ahead_ms(self.plan), money_usd=money_usd,
+        )  # fmt: skip
+        self.rush = asyncio.Event()  # of the people: they begin together
         self.processes: list[Process] = []
         self.kills = 0
         self.boundaries: Counter[str] = Counter()
@@ -148,6 +163,14 @@ class World:
         self.oracle.lane_time = Availability(self._lanes_can)
         self.truth.besides.append(self.oracle.lane_time)
         self.chance.busy = self.oracle.busy
+        self.clocks = Clocks()
+        self.clocks.note(self.clock.off_s + self.clock.steady_s)
+        money = Money(self.venues)
+        positions = Positions(self.venues, money.look if self.poor else bool)
+        self.oracle.sends = Sends(self, positions, money, self.clocks)
+        Readings(self, positions, money).watch()
+        self.faults.has_to_reduce = self.truth.holds
+        self.faults.met = self.effects.met
 
     # -- what happens in it -----------------------------------------------------------------
 
@@ -210,10 +233,11 @@ class World:
             self._lasted(ill, where, end)
         self.end_outages()
 
-    def begin_outage(self, venue: str, mode: str, seconds: float) -> None:
+    def begin_outage(self, venue: str, mode: str, seconds: float, ill: Ill = Ill.OUTAGE) -> None:
         """Nobody reaches a venue for that long."""
         if venue in self.outages:
             return
+        self.effects.wait(ill, venue)
         self.trace(f"outage {venue}")
         self.truth.changed()
         self.outages[venue] = mode
@@ -224,6 +248,8 @@ class World:
     def _end_outage(self, venue: str) -> None:
         self.outages.pop(venue, None)
         self.doors.outage.pop(venue, None)
+        for ill in OUTAGES:
+            self.effects.over(ill, venue)
         self.truth.changed()
 
     def end_outages(self) -> None:
@@ -234,17 +260,33 @@ class World:
         """What the disk says to a writer; None when it works."""
         return self._disk_trouble
 
-    def begin_trouble(self, text: str, seconds: float) -> bool:
+    def written(self) -> str | None:
+        """The same, to somebody who writes."""
+        self.effects.met(DISK)
+        return self._disk_trouble
+
+    def begin_trouble(self, ill: Ill, text: str, seconds: float) -> bool:
         """Writing fails for that long."""
         if self._disk_trouble is not None:
             return False
         self._disk_trouble = text
+        self.effects.wait(ill, DISK)
         self.loop.call_later(seconds, self.end_trouble)
         return True
 
     def end_trouble(self) -> None:
         """The disk works again."""
         self._disk_trouble = None
+        for ill in (Ill.DB_BUSY, Ill.DISK_FULL):
+            self.effects.over(ill, DISK)
+
+    def clock_moved(self) -> None:
+        """The venues' clock was set, or runs apart."""
+        self.clocks.note(self.clock.off_s + self.clock.steady_s)
+
+    def sets_out(self, venue: str) -> float | None:
+        """An order is on its way to a venue; by how many seconds it is late."""
+        return clocks.on_way(self, venue)
 
     def arrived(self, venue: str, *, counted: bool) -> None:
         """An order has just been taken by a venue: the moment for what aims at it."""
@@ -264,6 +306,7 @@ class World:
         elif self.kill_in == 1 and not self.chance.quiet:
             self.kill_in = nemesis.next_kill(self)
             self.chance.fired[Ill.KILL] += 1
+            self.chance.tell(Ill.KILL)
             self.kill(process, label)
         else:
             if self.kill_in is not None and not self.chance.quiet:
@@ -271,12 +314,14 @@ class World:
             if process is self.recovering and self.chance.strikes(
                 Ill.KILL_IN_RECOVERY, AIMED[Ill.KILL_IN_RECOVERY]
             ):
+                self.chance.tell(Ill.KILL_IN_RECOVERY)
                 self.kill(process, label)
         if (
             self._stalls
             and label == "after commit"
             and self.chance.strikes(Ill.STALL_AT_COMMIT, STALLS)
         ):
+            self.chance.tell(Ill.STALL_AT_COMMIT)
             self.loop.stall(self.chance.between(1.0, 8.0))
         if process.intends is not None and label == "after commit" and process.alive:
             machine.at_intent(self, process)
@@ -309,6 +354,7 @@ class World:
         if not first.alive or displaced:
             return False
         self.loop.call_later(self.chance.between(5.0, 40.0), self.kill, first, "replaced")
+        self.effects.wait(Ill.TWO_DAEMONS, REPLACED)
         self._wake.set()
         return True
 

@@ -25,6 +25,6 @@ class ScriptedFaults(SimFaults):
 
     meets: dict[str, Fault]
 
-    def _for_order(self, venue: str, *, reduce_only: bool) -> list[Fault]:
+    def _for_order(self, venue: str, symbol: str | None, *, reduce_only: bool) -> list[Fault]:
         fault = self.meets.pop(venue, None)
         return [] if fault is None else [fault]
