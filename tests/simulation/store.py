@@ -42,10 +42,15 @@ def memory(path: Path) -> str:
     return f"file:{quote(str(path.resolve()))}?vfs=memdb"
 
 
+def readable(path: Path) -> str:
+    """The address of what lies there, a file or its memory, for whoever changes nothing."""
+    where = memory(path) if not path.exists() else f"file:{quote(str(path.resolve()))}?"
+    return f"{where}&mode=ro"
+
+
 def reading(path: Path) -> sqlite3.Connection:
     """A connection that sees what was committed, and changes nothing."""
-    where = memory(path) if not path.exists() else f"file:{quote(str(path.resolve()))}?"
-    return sqlite3.connect(f"{where}&mode=ro", uri=True, isolation_level=None)
+    return sqlite3.connect(readable(path), uri=True, isolation_level=None)
 
 
 def writing(path: Path) -> sqlite3.Connection:

@@ -9,12 +9,12 @@ from hedger.domain.hedge import State
 from hedger.ledger import sqlite
 from hedger.ledger.reader import Reader
 from tests.simulation.oracles.shown import Status
-from tests.simulation.store import memory
+from tests.simulation.store import readable
 
 
 def status(path: Path, clock: Clock, *, dedicated: bool) -> Status:
     """What the command would show now; reads only."""
-    with contextlib.closing(sqlite.opened(memory(path) + "&mode=ro", readonly=True)) as connection:
+    with contextlib.closing(sqlite.opened(readable(path), readonly=True)) as connection:
         ledger = Reader(connection, path, clock)
         held = standing.held(ledger, clock.now(), dedicated=dedicated)
         found = standing.standing(ledger)
