@@ -25,12 +25,16 @@ ZERO = Decimal(0)
 
 
 def able(world: "World", venue: str, symbol: str) -> bool:
+    """Whether we could take off our leg there now: it is taken, and its end is told."""
+    return _ends_are_told(world, venue) and takes(world, venue, symbol)
+
+
+def takes(world: "World", venue: str, symbol: str) -> bool:
     """Whether an order of ours that only reduces would be taken and could fill there now."""
     rules = world.venues.exchange(venue).rules_of(symbol)
     return (
         venue not in world.outages
         and world.doors.takes_orders(venue)
-        and _ends_are_told(world, venue)
         and rules.trades
         and world.faults.dry_until_s.get(venue, 0.0) <= now_s()
         and _same(rules, world.market_aims.first(venue, symbol))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from adapters.sandbox.engine.types import PositionChanged, TradeKind, TradeMade
@@ -37,7 +38,7 @@ class Seen:
         broken = oracle.broken
         self._world = world
         self._orders: dict[tuple[str, str], Sent] = {}
-        self.not_broken = NotBroken(self._able, self._matched, oracle, broken)
+        self.not_broken = NotBroken(partial(ability.takes, world), self._matched, oracle, broken)
         self.told = Told(self._alone, oracle, broken)
         self.overfilled = Overfilled(oracle, broken)
         self.ids = Ids(oracle, broken)

@@ -41,8 +41,10 @@ class NotBroken:
         self._able_s: dict[tuple[str, str], float] = {}  # when it was last seen to be able
 
     def look(self, hedges: Iterable[Held], now_s: float) -> None:
-        """Note which venues are able now."""
-        for symbol in {hedge.symbol: None for hedge in hedges}:
+        """Note which venues are able now; what is not looked at may be otherwise meanwhile."""
+        symbols = {hedge.symbol: None for hedge in hedges}
+        self._able_s = {key: at_s for key, at_s in self._able_s.items() if key[1] in symbols}
+        for symbol in symbols:
             self._look(symbol, now_s)
 
     def _look(self, symbol: str, now_s: float) -> None:
