@@ -224,7 +224,7 @@ class Venue(Protocol):
         Its ``client_id`` and ``tx_hash`` are its own. Only where the fence is ``NONCE``.
         """
 
-    async def prepare_filler(self, lane: LaneId, nonce: int) -> Filler:
+    async def prepare_filler(self, lane: LaneId, nonce: int, *, skips: bool = False) -> Filler:
         """Sign something harmless that only uses ``nonce`` up; where the fence is ``NONCE``."""
 
     async def submit_filler(self, filler: Filler) -> Answer:

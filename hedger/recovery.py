@@ -68,19 +68,25 @@ async def recover(store: Store, executor: Executor, progress: Progress) -> list[
     """
     Bring every unfinished hedge to rest, or to a person; the ids of those that were taken up.
 
+    A hedge whose late fill waited for another one's market is unfinished once that one is over.
+
     Raises:
         HedgerError: the ledger cannot be used.
     """
     crashpoints.reach("recover", "before")
+    seen = {hedge.id: None for hedge in store.unfinished()}
     left = store.unfinished()
-    try:
-        async with asyncio.TaskGroup() as group:
-            for hedge in left:
-                group.create_task(_take_up(store, executor, hedge, progress))
-    except* HedgerError as errors:
-        raise errors.exceptions[0] from None
+    while left:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for hedge in left:
+                    group.create_task(_take_up(store, executor, hedge, progress))
+        except* HedgerError as errors:
+            raise errors.exceptions[0] from None
+        left = [hedge for hedge in store.unfinished() if hedge.id not in seen]
+        seen |= {hedge.id: None for hedge in left}
     crashpoints.reach("recover", "after")
-    return [hedge.id for hedge in left]
+    return list(seen)
 
 
 async def _take_up(store: Store, executor: Executor, hedge: Hedge, progress: Progress) -> None:

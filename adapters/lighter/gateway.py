@@ -98,6 +98,7 @@ class Gateway:
         self._signer: ThreadPoolExecutor | None = None
         self._tokens: dict[int, tuple[str, float]] = {}
         self._unconfirmed: list[int] = []
+        self._reading_key = access.open_key
 
     async def start(self) -> None:
         """
@@ -185,12 +186,21 @@ class Gateway:
         )
 
     async def sign_cancel(
-        self, market: int, client_order_index: int, nonce: int, key: int
+        self, market: int, client_order_index: int, nonce: int, key: int, *, skips: bool = False
     ) -> Signed:
-        """A cancel by our own id; any key of the account may cancel (lighter.md §4.5)."""
+        """
+        A cancel by our own id; any key of the account may cancel (lighter.md §4.5).
+
+        ``skips``: taken with any nonce above the last one, not with the next one alone.
+        """
         client = self._started()
         return await self._sign(
-            client.sign_cancel_order, market, client_order_index, nonce=nonce, key=key
+            client.sign_cancel_order,
+            market,
+            client_order_index,
+            skip_nonce=client.SKIP_NONCE_ON if skips else client.SKIP_NONCE_OFF,
+            nonce=nonce,
+            key=key,
         )
 
     async def sign_leverage(self, market: int, fraction: int, nonce: int, key: int) -> Signed:
@@ -243,7 +253,7 @@ class Gateway:
             if absent is not None and status == HTTPStatus.BAD_REQUEST and code_of(body) == absent:
                 return None
             if status == HTTPStatus.UNAUTHORIZED:
-                self._tokens.clear()  # the next read signs a new one
+                self._refused(arguments.get("authorization"))
             raise failure(self._venue, what, status, body)
         data = parse_json(self._venue, what, body)
         code = data.get("code", CODE_OK) if isinstance(data, dict) else CODE_OK
@@ -261,13 +271,22 @@ class Gateway:
         if self._budget is not None:
             self._budget.spend(endpoint, urgent=True)
 
+    def _refused(self, token: str | None) -> None:
+        """The next read signs a new token; with another key, where that of the reads is refused."""
+        known = self._tokens.get(self._reading_key)
+        self._tokens.clear()
+        others = sorted(self._access.keys.keys() - {self._reading_key})
+        if known is not None and known[0] == token and others:
+            self._reading_key = others[0]
+
     async def token(self, key: int | None = None) -> str:
         """
-        An auth token of one key (the one for opens), signed anew before it expires.
+        An auth token of one key (the one that reads), signed anew before it expires.
 
-        It goes into the ``authorization`` header raw, without "Bearer".
+        That is the key for opens, or another one once the venue has refused it. It goes into the
+        ``authorization`` header raw, without "Bearer".
         """
-        index = self._access.open_key if key is None else key
+        index = self._reading_key if key is None else key
         now = self._clock.now().timestamp()
         known = self._tokens.get(index)
         if known is not None and now < known[1] - TOKEN_RENEW_S:

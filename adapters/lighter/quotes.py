@@ -1,7 +1,9 @@
 """Lighter's public market data over httpx: no key, no SDK, no account."""
 
+import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from loguru import logger
@@ -17,7 +19,7 @@ from adapters.upcoming import Upcoming
 from hedger.clock import Clock
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import FundingQuote, Instrument, MarketStatus, OrderBook, SettledRate
-from hedger.errors import DeniedError, UnavailableError
+from hedger.errors import DeniedError, DriftError, UnavailableError, VenueError
 
 INTERVAL: Final = timedelta(hours=1)
 INTERVAL_S: Final = 3_600
@@ -26,6 +28,7 @@ REFERENCE: Final = (Symbol("ETH"), Symbol("BTC"))
 
 MAX_ORDERS: Final = 250  # per side, what the venue gives at most
 FAR_FUTURE_MS: Final = 5_000_000_000_000  # the largest that it takes
+FAR: Final = Decimal(2)  # times the mark of a market: no book of it is so far away
 PAGE_ROWS: Final = 749  # and the most rows of one answer
 MAX_PAGES: Final = 24
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -124,8 +127,16 @@ class LighterQuotes:
         raise UnavailableError(self._id, "GET /fundings: no settlement is on record yet")
 
     async def book(self, symbol: Symbol, depth: int = 50, *, urgent: bool = False) -> OrderBook:
-        """``depth`` counts single orders, as the venue does: the levels may be fewer."""
+        """
+        ``depth`` counts single orders, as the venue does: the levels may be fewer.
+
+        Raises:
+            DriftError: its prices are not those of this market; the answer names none.
+        """
         assert depth >= 1
+        if self._markets is None:
+            with contextlib.suppress(VenueError):  # then its prices cannot be held against any
+                await self._read_markets(urgent=urgent)
         data = await self._get(
             "orderBookOrders",
             urgent=urgent,
@@ -133,7 +144,18 @@ class LighterQuotes:
             limit=min(depth, MAX_ORDERS),
         )
         with reading(self._id, "GET /orderBookOrders"):
-            return wire.book(data, self._id, symbol, self._clock.now())
+            book = wire.book(data, self._id, symbol, self._clock.now())
+        self._check_prices(book)
+        return book
+
+    def _check_prices(self, book: OrderBook) -> None:
+        """An order priced by the book of another market would have no limit, or never fill."""
+        mark = None if self._markets is None else self._markets.marks.get(book.symbol)
+        for side in (book.bids, book.asks):
+            if mark is None or not side or mark.price < side[0].price * FAR < mark.price * FAR**2:
+                continue
+            told = f"a book of {book.symbol} at {side[0].price} where its mark is {mark.price}"
+            raise DriftError(self._id, f"GET /orderBookOrders: {told}")
 
     async def settled_rates(
         self, symbol: Symbol, since: datetime

@@ -240,10 +240,10 @@ class LighterVenue:
         client_id = f"burn-{signed.tx_hash[:24]}"  # two burns of one nonce stay apart
         return self._prepared(prepared.order, signed, prepared.lane, prepared.nonce, client_id)
 
-    async def prepare_filler(self, lane: LaneId, nonce: int) -> Filler:
+    async def prepare_filler(self, lane: LaneId, nonce: int, *, skips: bool = False) -> Filler:
         """A cancel of an order that does not exist: it finds nothing and uses its nonce."""
         signed = await self._gateway.sign_cancel(
-            await self._reads.any_market(), NO_ORDER, nonce, self._key_of(lane)
+            await self._reads.any_market(), NO_ORDER, nonce, self._key_of(lane), skips=skips
         )
         return self._filler(signed, lane, nonce)
 

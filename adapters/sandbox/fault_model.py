@@ -34,6 +34,7 @@ class Kind(StrEnum):
         "keep_working"  # `fraction` fills, the rest stays; it fills `seconds` later, if > 0
     )
     LATE_REST = "late_rest"  # ends with `fraction` filled; `seconds` later the rest fills after all
+    OVERFILL = "overfill"  # filled whole, and `fraction` of the size more
     HANG = "hang"  # processed at once, answered `seconds` later
     CLOSE_STREAM = "close_stream"  # the stream that asks is closed
     SILENCE_STREAM = "silence_stream"  # streams stay open and say nothing for `seconds`
@@ -140,6 +141,7 @@ _SPECS: Mapping[Kind, _Spec] = {
         (Op.ORDER,),
         {"fraction": (fields.fraction, Decimal(0)), "seconds": (fields.seconds, _REQUIRED)},
     ),
+    Kind.OVERFILL: _Spec((Op.ORDER,), {"fraction": (fields.fraction, _REQUIRED)}),
     Kind.HANG: _Spec((Op.ORDER,), {"seconds": (fields.seconds, _REQUIRED), "op": _OP}),
     Kind.CLOSE_STREAM: _Spec((Op.STREAM,), {}),
     Kind.SILENCE_STREAM: _Spec((Op.STREAM,), {"seconds": (fields.seconds, _REQUIRED)}),

@@ -8,7 +8,7 @@ it is given, in the order in which it comes:
 
     outage, rate_limit, server_error(before), drop_answer(before), bad_reads, steal_nonce, refuse
     --- the effect, with lag, empty_reads, reject, partial_fill, no_fill, slow_match,
-    keep_working, late_rest ---
+    keep_working, late_rest, overfill ---
     drop_answer(after), server_error(after), hang
 
 A fault before the effect ends the request, so nothing after it is taken or counted. Of several
@@ -58,6 +58,7 @@ _ORDER: tuple[tuple[Kind, bool], ...] = (
     (Kind.SLOW_MATCH, False),
     (Kind.KEEP_WORKING, False),
     (Kind.LATE_REST, False),
+    (Kind.OVERFILL, False),
     (Kind.CLOSE_STREAM, False),
     (Kind.SILENCE_STREAM, False),
     (Kind.SEQ_GAP, False),

@@ -1,7 +1,8 @@
 """
 Faults of an immediate order's end.
 
-``keep_working`` leaves it in the venue's book; with ``late_rest`` the end that is told is none.
+``keep_working`` leaves it in the venue's book; with ``late_rest`` the end that is told is none,
+with ``overfill`` more fills than was asked.
 """
 
 from collections.abc import Sequence
@@ -15,10 +16,12 @@ from hedger.domain.money import floor_to_step
 
 def with_its_end(new: NewOrder, faults: Sequence[Fault], exchange: Exchange) -> NewOrder:
     """The order with what such a fault makes of its end; as it is where there is none."""
-    fault = first(faults, Kind.KEEP_WORKING, Kind.LATE_REST)
+    fault = first(faults, Kind.KEEP_WORKING, Kind.LATE_REST, Kind.OVERFILL)
     if fault is None:
         return new
     step = exchange.rules_of(new.symbol).size_step
+    if fault.kind is Kind.OVERFILL:
+        return replace(new, overfill=max(step, floor_to_step(new.size * fault.fraction, step)))
     limited = replace(new, fill_limit=floor_to_step(new.size * fault.fraction, step))
     later_ms = exchange.wire_now_ms() + round(fault.seconds * 1000)
     if fault.kind is Kind.LATE_REST:

@@ -63,6 +63,8 @@ class AccountHttp:
     closed is sent once more on a new one. It never does that with a POST.
     """
 
+    _account_id: str | None = None
+
     def __init__(
         self, venue: VenueId, client: RestApiClient, api_key: str, clock: Clock, timeout_s: float
     ) -> None:
@@ -74,15 +76,23 @@ class AccountHttp:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s * CONNECT_SHARE)
         self._base_url: str = client.config.endpoints.api_base_order_management_url
 
+    def belongs_to(self, account_id: str) -> None:
+        """X10's own id of the account: answers that name another one are refused from now on."""
+        self._account_id = account_id
+
     async def page(self, path: str, params: Params = ()) -> wire.Page | None:
         """
         One page of an answer; None when the venue says 404.
 
         Raises:
             VenueError: anything but a usable answer.
+            DriftError: it is about another account.
         """
         reply = await self._read("GET", path, params)
-        return wire.answer(self._venue, f"GET {path}", reply.status, reply.text)
+        page = wire.answer(self._venue, f"GET {path}", reply.status, reply.text)
+        if page is not None and self._account_id is not None:
+            wire.check_owner(self._venue, f"GET {path}", page.data, self._account_id)
+        return page
 
     async def content(self, path: str, params: Params = ()) -> wire.Page:
         """As ``page``, where a 404 is no possible answer."""

@@ -161,6 +161,8 @@ class XVenue:
                 f"vault {account.id('l2Vault')}; correct the one that is wrong"
             )
         self._confirmed = True
+        if account.has("accountId"):
+            self._http.belongs_to(account.id("accountId"))
 
     async def close(self) -> None:
         """Give back sessions; never raises."""
@@ -239,7 +241,7 @@ class XVenue:
         """Never to be asked: the fence is the expiry."""
         raise DeniedError(self._id, "there is no nonce to use up; an order's fence is its expiry")
 
-    async def prepare_filler(self, lane: LaneId, nonce: int) -> Filler:
+    async def prepare_filler(self, lane: LaneId, nonce: int, *, skips: bool = False) -> Filler:
         """Never to be asked, as ``prepare_burn``."""
         raise DeniedError(self._id, "there is no nonce to use up; an order's fence is its expiry")
 

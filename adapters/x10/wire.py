@@ -122,6 +122,19 @@ def unwrap(venue: VenueId, what: str, body: Any) -> Page:
     return Page(body.get("data"), cursor)
 
 
+def check_owner(venue: VenueId, what: str, data: Any, account_id: str) -> None:
+    """
+    Refuse an answer of which a row names another account; most rows about an account name it.
+
+    Raises:
+        DriftError: it is about another account.
+    """
+    for row in data if isinstance(data, list) else [data]:
+        owner = row.get("accountId") if isinstance(row, Mapping) else None
+        if owner is not None and str(owner) != account_id:
+            raise DriftError(venue, f"{what}: an answer about account {clean(str(owner), 40)}")
+
+
 def perpetuals(venue: VenueId, data: Any, names: Names) -> Listing[Row]:
     """
     The rows of ``/info/markets`` that are perpetuals and have a name of ours.

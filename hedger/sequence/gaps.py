@@ -5,6 +5,10 @@ It comes about when a transaction was taken in and then dropped (its ``ExpiredAt
 the venue lost it). Later nonces are refused until it is filled, so something harmless uses up
 every nonce from the venue's value to ours. An order without proof that has one of them is then
 executed or dead for ever, like behind its own burn.
+
+A wide gap (a key that was registered anew waits for nonces from 0) would take minutes, while a leg
+may stand unhedged. There one transaction uses the last of the nonces and lets the venue skip those
+before it, which can never be used then either.
 """
 
 import asyncio
@@ -20,7 +24,7 @@ from hedger.ledger.store import Store
 from hedger.ports import Venue
 from hedger.urgency import soon
 
-FILL_MAX: Final = 64
+FILL_MAX: Final = 64  # nonces that are used up one by one
 LOOK_S: Final = 0.5
 SENDS_S: Final = (1.5, 1.5, None)  # how long each sending is waited for; None: the adapter's limit
 AGAIN_S: Final = 0.35
@@ -40,9 +44,13 @@ async def waited_for(venue: Venue, lane: LaneId, wanted: int, until_s: float, cl
     return remote
 
 
-async def use_up(store: Store, venue: Venue, lane: LaneId, nonce: int, *, clock: Clock) -> Answer:
+async def use_up(
+    store: Store, venue: Venue, lane: LaneId, nonce: int, *, clock: Clock, skips: bool = False
+) -> Answer:
     """
     Let something harmless have a nonce: committed, then sent; what the venue said at last.
+
+    With ``skips`` the venue takes it although nonces before it are not used, which then never are.
 
     Where the answer is lost or the venue would not take it, the identical bytes are sent again:
     with one nonce they are executed once or not at all. A word about the nonce ends it.
@@ -50,7 +58,7 @@ async def use_up(store: Store, venue: Venue, lane: LaneId, nonce: int, *, clock:
     Raises:
         VenueError: it cannot be signed for.
     """
-    filler = await venue.prepare_filler(lane, nonce)
+    filler = await venue.prepare_filler(lane, nonce, skips=skips)
     store.intend_filler(filler)
     answer: Answer = NoProof("not sent yet")
     for limit_s in SENDS_S:
@@ -84,14 +92,14 @@ async def fill(
 
     Raises:
         VenueError: the venue cannot be asked or signed for.
-        UnavailableError: the gap is too wide, or is still there after the read lag.
+        UnavailableError: the gap is still there after the read lag.
     """
-    if len(gap) > FILL_MAX:
-        raise UnavailableError(
-            venue.id, f"a gap of {len(gap)} nonces on {lane}, more than {FILL_MAX}: look at it"
-        )
-    for nonce in gap:
-        await use_up(store, venue, lane, nonce, clock=clock)
+    wide = len(gap) > FILL_MAX
+    if wide:
+        text = f"{venue.id} skips {len(gap)} nonces of {lane}, from {gap.start} on: more than"
+        store.alert(f"{text} {FILL_MAX} were never used or are to be used again; look at the key")
+    for nonce in gap[-1:] if wide else gap:
+        await use_up(store, venue, lane, nonce, clock=clock, skips=wide)
     until_s = clock.monotonic_s() + lag_s
     remote = await waited_for(venue, lane, gap.stop, until_s, clock)
     if remote < gap.stop:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from adapters.sandbox.engine.market_types import Rules
 from hedger.domain.money import floor_to_step
+from tests.simulation.kinds.venue import keyed
 from tests.simulation.process import now_s
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def takes(world: "World", venue: str, symbol: str) -> bool:
         venue not in world.outages
         and world.doors.takes_orders(venue)
         and rules.trades
+        and keyed(world, venue)
         and world.faults.dry_until_s.get(venue, 0.0) <= now_s()
         and _same(rules, world.market_aims.first(venue, symbol))
         and _somebody(world, venue, symbol)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import aiohttp
 from aiohttp.client_reqrep import ConnectionKey
 
+from adapters.common.body import BYTES_MAX, UnreadableBodyError
 from adapters.lighter.gateway import Gateway
 from adapters.lighter.names import Names as LighterNames
 from adapters.lighter.orders import TX_CANCEL_ORDER, TX_CREATE_ORDER, TX_UPDATE_LEVERAGE
@@ -71,6 +72,18 @@ class Wire(Protocol):
         """To sign takes a moment, in which others go on."""
 
 
+def bounded(text: str) -> str:
+    """
+    A body as far as it is read.
+
+    Raises:
+        UnreadableBodyError: it is too large.
+    """
+    if len(text) > BYTES_MAX:
+        raise UnreadableBodyError("is too large")
+    return text
+
+
 def _refused() -> aiohttp.ClientConnectorError:
     key = ConnectionKey("sim", 443, True, True, None, None, None)
     return aiohttp.ClientConnectorError(key, OSError(111, "refused"))
@@ -91,7 +104,8 @@ class SimAccountHttp(AccountHttp):
 
     async def _request(self, method: str, path: str, params: Params, body: str | None) -> Reply:
         try:
-            return Reply(*await self._wire.x10(method, path, list(params), body))
+            status, text, date = await self._wire.x10(method, path, list(params), body)
+            return Reply(status, bounded(text), date)
         except NoConnectionError:
             raise _refused() from None
         except BrokenError:
@@ -192,9 +206,11 @@ class _Endpoints:
 
         async def call(**arguments: Any) -> _Response:
             arguments.pop("_request_timeout", None)
-            arguments.pop("authorization", None)
+            token = arguments.pop("authorization", None)
             form = {k: str(v) for k, v in arguments.items()} if endpoint == "sendTx" else None
             query = [] if form is not None else _query(arguments)
+            if token is not None:
+                query.append(("auth", token))
             try:
                 return _Response(*await self._wire.lighter(endpoint, query, form))
             except NoConnectionError:
@@ -216,6 +232,7 @@ def _query(arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
 class _Signer:
     """Makes transactions without a signature; ``_Endpoints`` sends them."""
 
+    SKIP_NONCE_OFF, SKIP_NONCE_ON = 0, 1
     ORDER_TYPE_LIMIT = 0
     ORDER_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL = 0
 
@@ -237,10 +254,11 @@ class _Signer:
         )  # fmt: skip
 
     def sign_cancel_order(
-        self, market: int, index: int, *, nonce: int, api_key_index: int
+        self, market: int, index: int, *, skip_nonce: int, nonce: int, api_key_index: int
     ) -> tuple[int, str, str, None]:
         return self._made(
-            TX_CANCEL_ORDER, nonce, api_key_index, MarketIndex=market, Index=index
+            TX_CANCEL_ORDER, nonce, api_key_index, skips=skip_nonce, MarketIndex=market,
+            Index=index,
         )  # fmt: skip
 
     def sign_update_leverage(
@@ -251,8 +269,11 @@ class _Signer:
             InitialMarginFraction=fraction, MarginMode=mode,
         )  # fmt: skip
 
-    def _made(self, kind: int, nonce: int, key: int, **fields: int) -> tuple[int, str, str, None]:
+    def _made(
+        self, kind: int, nonce: int, key: int, *, skips: int = 0, **fields: int
+    ) -> tuple[int, str, str, None]:
         text = unsigned(
+            skips=bool(skips),
             AccountIndex=KEYS.lighter.account_index, ApiKeyIndex=key, **fields,
             ExpiredAt=to_ms(self._clock.now()) + TX_LIFE_MS, Nonce=nonce,
         )  # fmt: skip
@@ -275,11 +296,13 @@ class SimGateway(Gateway):
         """Nothing is open."""
 
     async def token(self, key: int | None = None) -> str:
-        return "sim"
+        index = self._reading_key if key is None else key
+        self._tokens[index] = (str(index), float("inf"))
+        return str(index)
 
     async def _text(self, response: Any) -> str:
         text: str = response.body
-        return text
+        return bounded(text)
 
     async def _in_thread(self, work: Any, *args: Any, **kwargs: Any) -> Any:
         await self._wire.signing()

@@ -19,7 +19,7 @@ from hedger.compose import compose
 from hedger.daemon import COPIES_S, EXITS_S, LANES_S, Daemon
 from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol, VenueId
-from hedger.errors import DamagedError, StateError, UsageError, VenueError
+from hedger.errors import ConfigError, DamagedError, StateError, UsageError, VenueError
 from hedger.execution.returns import POLL_S
 from hedger.home import Home
 from hedger.monitoring.market_facts import LOOK_S
@@ -32,7 +32,7 @@ from tests.simulation.effects import REPLACED
 from tests.simulation.faults import Ill
 from tests.simulation.kinds import ledger
 from tests.simulation.network import Link
-from tests.simulation.process import Killed, Process, SimClock
+from tests.simulation.process import Killed, Process, SimClock, now_s
 from tests.simulation.quotes import SimLighterQuotes, SimXQuotes
 from tests.simulation.scenarios import Story
 from tests.simulation.store import SimStore, open_store
@@ -128,7 +128,7 @@ async def _composed(world: "World", process: Process, store: SimStore, clock: Si
         LIGHTER: SimLighterQuotes(wire, clock),
     }
     for venue in venues.values():
-        await _started(venue.start, clock)
+        await _started(world, venue.start, clock)
     return compose(
         world.setup.settings or configuration(dedicated=world.dedicated, poor=world.poor),
         venues=venues,
@@ -139,12 +139,19 @@ async def _composed(world: "World", process: Process, store: SimStore, clock: Si
     )
 
 
-async def _started(start: Callable[[], Awaitable[None]], clock: SimClock) -> None:
-    """A venue that does not answer ends the daemon's start; its supervisor starts it again."""
+async def _started(world: "World", start: Callable[[], Awaitable[None]], clock: SimClock) -> None:
+    """
+    A venue that does not answer ends the daemon's start, and so does one that answers for another
+    account than the one that is configured; its supervisor starts it again.
+    """
     while True:
         try:
             return await start()
         except VenueError:
+            await clock.sleep(START_AGAIN_S)
+        except ConfigError:
+            if not world.truth.untrue_since(now_s()):
+                raise
             await clock.sleep(START_AGAIN_S)
 
 

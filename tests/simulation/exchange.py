@@ -21,11 +21,11 @@ from adapters.sandbox.engine.order_types import DuplicateRule
 from adapters.sandbox.engine.params import VenueParams, lighter_params, x10_params
 from adapters.sandbox.faults import FaultBox
 from adapters.sandbox.lighter_face import account, account_orders, public, sending, txs
-from adapters.sandbox.lighter_face.errors import ApiError
+from adapters.sandbox.lighter_face.errors import ApiError, Code
 from adapters.sandbox.lighter_face.face import FACE as LIGHTER_FACE
 from adapters.sandbox.lighter_face.face import Face as LighterFace
 from adapters.sandbox.lighter_face.ingress import Ingress
-from adapters.sandbox.lighter_face.keyring import KeyRing
+from adapters.sandbox.lighter_face.keyring import UNAUTHORISED, KeyRing
 from adapters.sandbox.lighter_face.options import LighterOptions
 from adapters.sandbox.lighter_face.sequencer import Sequencer
 from adapters.sandbox.lighter_face.txinfo import Tx, TxType, parse
@@ -38,7 +38,7 @@ from adapters.sandbox.x10_face import public as x10_public
 from adapters.sandbox.x10_face.context import FACE as X10_FACE
 from adapters.sandbox.x10_face.context import Face as X10Face
 from adapters.sandbox.x10_face.context import X10Options
-from adapters.sandbox.x10_face.errors import ApiProblemError
+from adapters.sandbox.x10_face.errors import ApiProblemError, unauthorized
 from hedger.clock import Clock
 from tests.simulation.requests import Handler, Request, answered, text_of
 
@@ -63,13 +63,20 @@ class VenueClock(Clock, WireClock, Protocol):
 
 
 class OpenKeys(KeyRing):
-    """Believes everybody; the hash of a transaction is one of its text."""
+    """Believes whoever names a registered key; a transaction's hash is one of its text."""
 
     def transaction_hash(self, tx: Tx) -> str:
         return hash_of(tx.text)
 
     def authorise(self, token: str, account: int, now_s: int) -> None:
-        """Everybody may read."""
+        """
+        Let the bearer of a token read, which here is the index of the key that signed it.
+
+        Raises:
+            ApiError: 20013, the key is not registered.
+        """
+        if int(token) not in self._public_keys:
+            raise ApiError(Code.INVALID_AUTH, "unknown api key", status=UNAUTHORISED)
 
 
 def hash_of(tx_info: str) -> str:
@@ -102,10 +109,11 @@ def cancel_text(victim: Tx) -> str:
     )  # fmt: skip
 
 
-def unsigned(**fields: int) -> str:
+def unsigned(*, skips: bool = False, **fields: int) -> str:
     """A transaction's text as the signer writes it, with nothing where the signature is."""
     parts = [f'"{name}":{value}' for name, value in fields.items()]
-    return "{" + ",".join([*parts, f'"Sig":"{NO_SIGNATURE}"', '"L2TxAttributes":null']) + "}"
+    more = '{"4":1}' if skips else "null"
+    return "{" + ",".join([*parts, f'"Sig":"{NO_SIGNATURE}"', f'"L2TxAttributes":{more}']) + "}"
 
 
 @dataclass(frozen=True)
@@ -173,18 +181,25 @@ class Venues:
         tape = Tape(seed=seed, recording=few.recording, tracks=few.tracks)
         self.x10 = self._exchange("x10", tape, KEYS.x10.vault)
         self.lighter = self._exchange("lighter", tape, KEYS.lighter.account_index)
-        options = X10Options(read_lag_s=LAG_S, verify_signatures=False)
-        self.x10_face = X10Face(self.x10, faults, KEYS.x10, clock, options)
+        self._faults, self._seed = faults, seed
+        self.x10_face = self.x10_side(KEYS.x10)
         self._x10_app = {X10_FACE: self.x10_face}
-        face = LighterFace(
-            self.lighter, faults, KEYS.lighter, clock,
-            LighterOptions(verify_signatures=False, seed=seed, nonce_lag_s=LAG_S, read_lag_s=LAG_S),
-        )  # fmt: skip
-        face.keys = OpenKeys(KEYS.lighter, KEYS.lighter.public_keys, verify=False, max_auth_s=600)
+        self.lighter_side = self.lighter_side_of(KEYS.lighter)
+
+    def x10_side(self, keys: credentials.X10Credentials) -> X10Face:
+        """X10 as the holder of some keys meets it."""
+        options = X10Options(read_lag_s=LAG_S, verify_signatures=False)
+        return X10Face(self.x10, self._faults, keys, self.clock, options)
+
+    def lighter_side_of(self, keys: credentials.LighterCredentials) -> Lighter:
+        """Lighter as the holder of some keys meets it."""
+        options = LighterOptions(
+            verify_signatures=False, seed=self._seed, nonce_lag_s=LAG_S, read_lag_s=LAG_S
+        )
+        face = LighterFace(self.lighter, self._faults, keys, self.clock, options)
+        face.keys = OpenKeys(keys, face.public_keys, verify=False, max_auth_s=600)
         ingress = SimIngress(face, Sequencer(face))
-        self.lighter_side = Lighter(
-            face, ingress, {LIGHTER_FACE: face, sending.INGRESS: ingress}
-        )  # fmt: skip
+        return Lighter(face, ingress, {LIGHTER_FACE: face, sending.INGRESS: ingress})
 
     def _exchange(self, venue: Any, tape: Tape, account_number: int) -> Exchange:
         params = replace(
@@ -226,6 +241,19 @@ class Venues:
         Raises:
             Cut: there was no answer.
         """
+        if self.x10_face.api_key is None and path.startswith("/user/"):
+            return text_of(unauthorized().reply())
+        return self.asked_x10(self._x10_app, method, path, query, body)
+
+    @staticmethod
+    def asked_x10(
+        app: Mapping[Any, Any],
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        body: str | None,
+    ) -> tuple[int, str]:
+        """The same, of the holder of some keys."""
         handler = _X10_EXACT.get((method, path))
         info: dict[str, str] = {}
         if handler is None:
@@ -238,7 +266,7 @@ class Venues:
             else:
                 assert path.startswith("/user/orders/external/"), path
                 handler, info = private_orders.orders_by_external_id, {"external_id": parts[4]}
-        request = Request(self._x10_app, query, info, body or "")
+        request = Request(app, query, info, body or "")
         try:
             return answered(handler, request)
         except ApiProblemError as problem:
@@ -253,7 +281,17 @@ class Venues:
         Raises:
             Cut: there was no answer.
         """
-        request = Request(self.lighter_side.app, query, {}, form or {})
+        return self.asked_lighter(self.lighter_side.app, name, query, form)
+
+    @staticmethod
+    def asked_lighter(
+        app: Mapping[Any, Any],
+        name: str,
+        query: Sequence[tuple[str, str]],
+        form: Mapping[str, str] | None,
+    ) -> tuple[int, str]:
+        """The same, of the holder of some keys."""
+        request = Request(app, query, {}, form or {})
         try:
             return answered(_LIGHTER[name], request)
         except ApiError as error:

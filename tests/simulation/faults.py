@@ -155,7 +155,6 @@ MOMENTS: Mapping[Ill, float] = {
     Ill.DB_BUSY: 4.0,
     Ill.DISK_FULL: 2.5,
     Ill.TWO_DAEMONS: 1.6,
-    Ill.VENUE_CLOCK: 10.0,
     Ill.VENUE_OFF: 6.0,
 }
 """How often each happens in an hour."""
@@ -165,6 +164,7 @@ AIMED: Mapping[Ill, float] = {
     Ill.RACING: 0.15,
     Ill.KILL_IN_RECOVERY: 0.003,
     Ill.STALL_AT_COMMIT: 0.002,
+    Ill.KEY_REVOKED: 0.02,
 }
 """How likely each is when its state has come."""
 
@@ -225,7 +225,7 @@ class Plan:
     @property
     def beyond(self) -> bool:
         """Whether a venue breaks what it declares."""
-        return bool(self.ills & BEYOND)
+        return bool((self.ills | set(self.orders.values())) & BEYOND)
 
 
 NOTHING = Plan(frozenset())

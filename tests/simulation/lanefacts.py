@@ -46,12 +46,22 @@ class LaneWatch:
         self._available_s = available_s
         self._out: dict[str, tuple[float, float]] = {}
         self._ours: set[str] = set()
+        self._put_back: set[int] = (
+            set()
+        )  # keys that were registered anew, or whose nonces went back
 
     def sent(self, tx_info: str, *, order: bool) -> None:
         """A transaction of ours leaves."""
         made = hash_of(tx_info)
         self.facts.sends += order and made not in self._ours
         self._ours.add(made)
+
+    def put_back(self, key: int) -> None:
+        """The venue waits for used nonces of a key again: a lane is out of step from now on."""
+        self._put_back.add(key)
+        for lane in self._out:
+            if int(lane.rpartition(":")[2]) == key:
+                self._out[lane] = (self._available_s(), now_s())
 
     def listen(self, store: Store) -> None:
         """Hear what a process writes; what it could not write did not happen."""
@@ -91,11 +101,11 @@ class LaneWatch:
             for entry in self._venues.lighter_side.face.log.newest_first()
             if entry.tx.api_key_index == key and entry.tx.nonce == nonce
         ]
-        if any(user not in self._ours for user in users):
+        if key in self._put_back or any(user not in self._ours for user in users):
             self.facts.stolen += 1
             return
         self.facts.unexplained += 1
-        expected = self._venues.lighter_side.face.lane(key).expected
+        expected = self._venues.lighter_side.face.lanes[key].expected
         self.facts.texts.append(
             f"at {now_s():.1f} s nonce {nonce} of key {key}, which {len(users)} transactions of"
             f" ours had; the venue waits for {expected}"

@@ -72,7 +72,6 @@ def _usual() -> Mapping[Ill, Strike]:
         Ill.DB_BUSY: _busy,
         Ill.DISK_FULL: _full,
         Ill.TWO_DAEMONS: _second,
-        Ill.VENUE_CLOCK: clocks.jump,
         Ill.VENUE_OFF: clocks.wander,
     }
 
@@ -98,6 +97,7 @@ def on_order(world: "World", venue: str) -> None:
     if not found:
         return
     new = found[-1].new
+    kinds_of_venue.taken(world, venue, new)
     ours = world.truth.ours(venue, new.symbol)
     closes = ours < ZERO if new.is_buy else ours > ZERO
     world.market_aims.on_order(venue, new, closes=closes)
@@ -124,6 +124,8 @@ def close_outside(world: "World", venue: str, symbol: str, share: Decimal) -> bo
     """
     if world.truth.foreign.get((venue, symbol)):
         return False
+    if not world.dedicated and now_s() - world.oracle.odd_s.get(symbol, -CALM_S) < CALM_S:
+        return False  # nor where a venue has just filled more than it may
     ours = world.truth.ours(venue, symbol)
     rules = world.venues.exchange(venue).rules_of(symbol)
     size = abs(ours) * share // rules.size_step * rules.size_step
@@ -166,6 +168,8 @@ def _outage(world: "World") -> bool:
 def _use_nonce(world: "World") -> bool:
     side = world.venues.lighter_side
     key = world.chance.source.choice(sorted(side.face.lanes)[:2])
+    if key not in side.face.public_keys:
+        return False
     world.effects.taken(key, side.face.lane(key).expected)
     side.ingress.use_nonce(key)
     return True
@@ -198,6 +202,8 @@ def strike(world: "World", what: str, symbol: str) -> None:
     """The one blow of a story."""
     if what in ledger.STORIES:
         ledger.story(world, what)
+    elif what in kinds_of_venue.BLOWS:
+        kinds_of_venue.BLOWS[what](world, symbol)
     elif what == "liquidation":
         world.venues.x10.liquidate(world.venues.account("x10"), symbol, Decimal(1))
     else:

@@ -254,6 +254,10 @@ class _Message:
         try:
             heard = back_s is not None and back_s >= 0
             status, text = world.faults.asked(self._ask, self._words, heard=heard)
+            if not world.answers.usual:
+                status, text = world.answers.changed(
+                    self._venue, self._what, self._words, (status, text)
+                )
             reply = (status, text, world.clock.date())
         except Cut:
             world.trace(f"cut {self._venue} {self._what}")

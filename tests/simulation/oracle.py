@@ -7,15 +7,17 @@ They read the database over a connection of their own, which sees only what is d
 import hashlib
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from adapters.lighter.orders import TX_CREATE_ORDER, Payload
+from adapters.sandbox.engine.forgetting import Lost
 from adapters.sandbox.engine.types import TradeKind, TradeMade, TradeView
-from tests.simulation import books
+from tests.simulation import books, others
 from tests.simulation.alarms import Alarms
+from tests.simulation.beyond import NAKED_MAX_S, TRUE_AGAIN_S, Beyond
 from tests.simulation.exchange import MARKETS, Venues
 from tests.simulation.forgotten import Forgotten
 from tests.simulation.lanefacts import LaneWatch
@@ -25,11 +27,11 @@ from tests.simulation.sends import Sends
 from tests.simulation.store import laid_down, reading
 from tests.simulation.truth import Availability, Span, Truth
 
-NAKED_MAX_S = 120.0
 GIVE_UP_S = 2 * NAKED_MAX_S
 DISTURBED_S = 30.0
 SEND_MAX_S = 2.5
 """The send window after an intent (``execution.send_window_s``), and what an adapter may take."""
+PRICE_FAR = Decimal("0.25")  # of the mark; slippage and price moves stay far below
 ZERO = Decimal(0)
 _LIVE = "SELECT 1 FROM hedges WHERE state NOT IN ('refused','closed_flat','closed') LIMIT 1"
 
@@ -65,9 +67,14 @@ class Oracle:
         self._nonces: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
         self._intents: dict[tuple[str, str], tuple[str, str, str]] = {}
         self._intended_s: dict[tuple[str, str], float] = {}
+        self._highest: dict[int, int] = defaultdict(int)  # nonces that a lane has waited for
+        self._beyond_judge = Beyond(self.one, self.broken)
+        self.forgotten: list[tuple[str, Lost]] = []  # what venues have lost for ever
+        self._filled: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         self._client_indexes: set[int] = set()
         self._second_legs: set[str] = set()
         self.disturbed_s: dict[str, float] = {}
+        self.odd_s: dict[str, float] = {}  # by market: when a venue last filled as none may
         self._legs: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         for name in ("x10", "lighter"):
             venues.exchange(name).subscribe(self._event, TradeMade)
@@ -130,9 +137,12 @@ class Oracle:
 
     def sent_x10(self, process: Process, body: str) -> None:
         """An order leaves for X10: its intent is there, durable, with these very bytes."""
-        client_id = str(json.loads(body)["id"])
+        order = json.loads(body)
+        client_id = str(order["id"])
         self._sent("x10", client_id, body)
         self.sends.sent(process, "x10", client_id)
+        symbol = self._venues.x10.symbol_of(order["market"])
+        self._priced("x10", client_id, symbol)
 
     def sent_lighter(self, process: Process, tx_type: str, tx_info: str) -> None:
         """An order, or what only uses a nonce up or sets the leverage, leaves for Lighter."""
@@ -147,6 +157,8 @@ class Oracle:
             self.sends.sent(process, "lighter", client_id)
             self._nonce(key, info["Nonce"], client_id, text)
             self._second_leg(info)
+            symbol = self._venues.lighter.symbol_of_id(info["MarketIndex"])
+            self._priced("lighter", client_id, symbol)
             return
         self.lanes.sent(tx_info, order=False)
         found = self._conn.execute(
@@ -180,6 +192,20 @@ class Oracle:
                 self.broken("1 intent first", text)
         self.seen.sent(venue, client_id, payload)
 
+    def _priced(self, venue: str, client_id: str, symbol: str | None) -> None:
+        """
+        An order is priced by its own market: near the mark, as far as slippage may go. The price
+        is that of the intent; what a change of decimals makes of it is another judge's.
+        """
+        row = self._conn.execute(
+            "SELECT limit_price FROM orders WHERE venue = ? AND client_id = ?", (venue, client_id)
+        ).fetchone()
+        if symbol is None or row is None:
+            return
+        price, mark = Decimal(row[0]), self._venues.exchange(venue).mark(symbol)
+        if abs(price / mark - 1) > PRICE_FAR:
+            self.broken("6 price", f"{venue} {client_id} at {price} where {symbol} is at {mark}")
+
     def _second_leg(self, info: dict[str, Any]) -> None:
         """Leg B is never larger than what leg A truly holds when it is sent."""
         client_id = str(info["ClientOrderIndex"])
@@ -207,7 +233,8 @@ class Oracle:
         Two orders may have one nonce only if the first is known not to have used it; and none is
         left out: nothing of ours is under way that the venue could still be waiting for.
         """
-        expected = self._venues.lighter_side.face.lane(int(key)).expected
+        lane = self._venues.lighter_side.face.lanes[int(key)]
+        expected = max(lane.expected, self._highest[int(key)])
         if nonce > expected:
             self.broken("2 no gap", f"nonce {nonce} of key {key}, the venue waits for {expected}")
         users = self._nonces[key, nonce]
@@ -223,6 +250,14 @@ class Oracle:
                 state = "missing" if row is None else row[0]
                 self.broken("2 once", f"nonce {nonce} of key {key} twice; the first is {state}")
         users[client_id] = payload
+
+    def put_back(self, key: int, expected: int) -> None:
+        """
+        A key's sequence goes back from what the venue waits for. No process can know that
+        before it asks: what it sends below the highest nonce ever waited for leaves no gap.
+        """
+        self._highest[key] = max(self._highest[key], expected)
+        self.lanes.put_back(key)
 
     # -- promise 6: at the moment something trades -----------------------------------------------
 
@@ -241,11 +276,13 @@ class Oracle:
         self._forgotten.traded[venue, trade.client_id] += signed
         if self._forgotten.any:
             leg = self._forgotten.leg(self._conn, hedge, venue)
+        if self._is_odd(venue, trade):
+            self.odd_s[trade.symbol] = now_s()
+            self._beyond_judge.odd(venue, trade.client_id, hedge)
+            return
         if purpose == "open":
             return
-        position = self._venues.exchange(venue).position(trade.account, trade.symbol)
-        after = ZERO if position is None else position.size
-        before = after - signed
+        before, after = trade.size_before, trade.size_before + signed
         if before * signed >= ZERO or abs(signed) > abs(before):
             self.broken(
                 "6 no flip", f"{venue} {trade.client_id} took {before} {trade.symbol} to {after}"
@@ -255,11 +292,21 @@ class Oracle:
                 "6 not ours", f"{venue} {trade.client_id} of {hedge} took {leg} that was not ours"
             )
 
+    def _is_odd(self, venue: str, trade: TradeView) -> bool:
+        """Whether a venue fills an order after its end, or more of it than was asked."""
+        key = (venue, trade.client_id)
+        filled = self._filled[key] = self._filled[key] + trade.size
+        order = self._venues.exchange(venue).order(trade.account, trade.order_id, None)
+        assert order is not None
+        late_ms = order.new.late_rest_ms
+        return filled > order.new.size or (late_ms is not None and trade.at_ms >= late_ms)
+
     # -- promise 4: while a leg stands alone, and when that ends ---------------------------------
 
     def began(self, symbol: str) -> None:
         """A market is not hedged any more."""
         Alarms(self.truth, self, self.broken).began(symbol)
+        self._beyond_judge.began(symbol)
 
     def purpose_of(self, venue: str, client_id: str) -> str:
         """What an order of ours is for; empty where it is somebody else's."""
@@ -280,14 +327,15 @@ class Oracle:
 
     def ended(self, span: Span) -> None:
         """
-        A market is hedged again. Beyond what a venue declares, an alarm is all that is owed.
+        A market is hedged again. Another judge has it where a venue broke what it declares in
+        that time, or so lately that what a person is owed for that is not over yet.
 
-        So it is while nobody could have taken off what was left (``Span.stuck_s``); whether the
-        alarm came is judged in ``alarms.py``, which knows no such excuse.
+        While nobody could have taken off what was left (``Span.stuck_s``) an alarm is all that is
+        owed; whether it came is judged in ``alarms.py``, which knows no such excuse.
         """
-        if self._beyond and self._count("alerts"):
-            return
-        if span.available_s - span.stuck_s > NAKED_MAX_S:
+        if self.truth.untrue_since(span.began_s - TRUE_AGAIN_S):
+            self._beyond_judge.ended(span)
+        elif span.available_s - span.stuck_s > NAKED_MAX_S:
             self.broken(
                 "4 naked", f"{span.symbol} was naked for {span.available_s:.1f} s available"
             )
@@ -309,7 +357,8 @@ class Oracle:
 
         Nor is waited for what has broken its promise long ago.
         """
-        if not self._beyond and self.truth.longest_open_s() > GIVE_UP_S:
+        more_s = TRUE_AGAIN_S if self._beyond else 0.0
+        if self.truth.longest_open_s() > GIVE_UP_S + more_s:
             return True
         live = self._conn.execute(
             "SELECT count(*) FROM hedges WHERE state NOT IN ('refused','closed_flat','closed')"
@@ -346,13 +395,21 @@ class Oracle:
         if not self._beyond:
             self._no_false_proof()
         sent = self._payloads.keys() - self._forgotten.nothing(self._conn)
-        twice, differences = books.compared(laid_down(self._path), self._venues, sent)
+        self._beyond_judge.finish()
+        for venue, symbol, size in others.held(self._venues):
+            rows = self._conn.execute(
+                "SELECT size FROM position_observations WHERE venue = ? AND symbol = ?",
+                (venue, symbol),
+            )
+            if any(Decimal(read) == size for (read,) in rows):
+                text = f"{size} {symbol} of another account on {venue} was taken for ours"
+                self.broken("3 observed", text)
+        self._remember()
+        twice, differences = books.compared(
+            laid_down(self._path), self._venues, sent, self._given_up()
+        )
         for text in twice:
             self.broken("2 once", text)
-        if differences and self._beyond:
-            if not self._count("alerts"):
-                self.broken("3 proven", f"no alarm though {differences[0]}")
-            return
         for text in differences:
             self.broken("3 proven", text)
 
@@ -360,6 +417,29 @@ class Oracle:
         """Funding that is not as it was paid (``payouts``); beyond, an alarm is what is owed."""
         if not self._beyond or not self._count("alerts"):
             self.broken("3 paid", text)
+
+    def _remember(self) -> None:
+        """What a venue has lost for ever was true: the ledger keeps it, and is held against it."""
+        for venue, lost in self.forgotten:
+            self._venues.exchange(venue).remember(replace(lost, position=None))
+
+    def _given_up(self) -> set[str]:
+        """
+        Client ids of orders that a venue has lost before their end was proven: it never can be.
+        A person was told of their hedge, which waits for him.
+        """
+        lost = {
+            history.newest.new.client_id
+            for _, one in self.forgotten
+            if one.orders is not None
+            for history in one.orders.versions.values()
+        }
+        rows = self._conn.execute(
+            "SELECT orders.client_id FROM orders JOIN hedges ON hedges.id = orders.hedge_id"
+            " JOIN alerts ON alerts.hedge_id = hedges.id WHERE hedges.state = 'escalated'"
+            " AND orders.state IN ('prepared', 'unresolved')"
+        )
+        return {client_id for (client_id,) in rows} & lost
 
     def _handed_over(self) -> set[str]:
         """Beyond what a venue declares: markets whose hedge is left to a person, who was told."""

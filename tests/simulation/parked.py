@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from tests.simulation import ability
 from tests.simulation.aiming import VENUES
 from tests.simulation.alarms import ALERT_AFTER_S, GRACE_S, TOLD
+from tests.simulation.beyond import NAKED_MAX_S
 from tests.simulation.exchange import HEDGED
-from tests.simulation.oracle import NAKED_MAX_S
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

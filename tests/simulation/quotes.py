@@ -19,6 +19,7 @@ from tests.simulation.clients import (
     BrokenError,
     NoConnectionError,
     Wire,
+    bounded,
 )
 
 
@@ -43,7 +44,7 @@ class SimPublicHttp(PublicHttp):
             raise httpx.ConnectError("refused") from None
         except BrokenError:
             raise httpx.RemoteProtocolError("disconnected") from None
-        return status, text
+        return status, bounded(text)
 
 
 class SimXQuotes(XQuotes):

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tests.simulation.beyond import BELIEF_S, LOOK_S, NAKED_MAX_S, TRUE_AGAIN_S
 from tests.simulation.faults import Ill
 from tests.simulation.lanefacts import LaneFacts
 from tests.simulation.oracle import Violation
@@ -76,6 +77,7 @@ class Totals:
     spans: list[tuple[float, float]] = field(default_factory=list)
     beyond: int = 0
     beyond_spans: list[tuple[float, float]] = field(default_factory=list)
+    true_s: list[float] = field(default_factory=list)  # of those: after the venues were true again
     stuck: list[float] = field(default_factory=list)
     lanes: LaneFacts = field(default_factory=LaneFacts)
     broken: dict[str, list[tuple[str, Violation]]] = field(
@@ -100,6 +102,7 @@ class Totals:
         if result.plan.beyond:  # a venue broke what it declares: an alarm is what is promised
             self.beyond += 1
             self.beyond_spans += spans
+            self.true_s += [span.true_s - span.stuck_s for span in result.spans]
         else:
             self.spans += spans
             self.lanes.add(result.lanes, result.seed)
@@ -162,12 +165,20 @@ def _counts(totals: Totals, wall_s: float) -> list[str]:
 def _seconds(totals: Totals) -> list[str]:
     naked = quantiles([available for available, _ in totals.spans])
     raw = quantiles([seconds for _, seconds in totals.spans])
-    worst = quantiles([available for available, _ in totals.beyond_spans])[3]
+    beyond = quantiles([available for available, _ in totals.beyond_spans])
+    true = quantiles(totals.true_s)
     stuck_s = max(totals.stuck, default=0.0)
+    share, unheard = totals.beyond / (totals.seeds or 1), len(totals.broken.get("4 alert", ()))
+    bound = (
+        f"at most {TRUE_AGAIN_S:g} ({BELIEF_S:g} until a venue is believed, 2 looks {LOOK_S:g}"
+        f" apart, {NAKED_MAX_S:g} to take a leg off)"
+    )
     return [
         f"naked, available s: {SHAPE.format(*naked)} ({len(totals.spans)} spans)",
         f"naked, raw s:       {SHAPE.format(*raw)}",
-        f"beyond what a venue declares: {totals.beyond} worlds, naked at most {worst:.2f} s",
+        f"beyond what a venue declares: {totals.beyond} worlds ({share:.1%}), {unheard} no alarm",
+        f"  naked, available s: {SHAPE.format(*beyond)} ({len(totals.beyond_spans)} spans)",
+        f"  after the venues were true again, available s: {SHAPE.format(*true)}; {bound}",
         f"stuck beside what others hold: {len(totals.stuck)} spans, at most {stuck_s:.2f} s more",
     ]
 

@@ -85,6 +85,12 @@ STORIES = (
     Story("the first closing order is delivered twice", {3: Ill.REQUEST_DOUBLED}),
     Story("leg A is liquidated while the hedge is open", strike="liquidation"),
     Story("leg B is closed by hand while the hedge is open", strike="manual"),
+    Story("the venue forgets leg B while the hedge is open", strike="leg B is forgotten"),
+    Story(
+        "the keys of leg B's venue are revoked while the hedge is open, and registered anew",
+        strike="the keys of leg B's venue are revoked",
+    ),
+    Story("leg B is called final, and fills its rest later", {3: Ill.LATE_FINAL}),
     Story("both closing orders are lost", {3: Ill.REQUEST_LOST, 4: Ill.REQUEST_LOST}),
     Story("a shared account, and leg B fills in part", {2: Ill.PARTIAL}, dedicated=False),
     Story("Lighter bans us for 20 s after leg A", shut=Shut(1, "lighter", "", 429)),

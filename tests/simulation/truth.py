@@ -25,10 +25,10 @@ class Span:
     One time in which a market was not hedged.
 
     ``raw_s`` are all of its seconds; ``available_s`` those in which a process ran, both venues
-    answered and the venue of what stood alone would have taken it off; ``true_s`` those of them
-    in which no venue broke what it declares. For ``stuck_s`` of the available seconds what was
-    left was less than an order may be, beside what somebody else held: nobody could have taken
-    it off.
+    answered and the venue of what stood alone would have taken it off; ``true_s`` the
+    longest run of them in which no venue broke what it declares. For ``stuck_s`` of the available
+    seconds what was left was less than an order may be, beside what somebody else held: nobody
+    could have taken it off.
     """
 
     symbol: str
@@ -80,6 +80,9 @@ class Truth:
     _since: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     _on: dict[str, tuple[Availability, Availability]] = field(default_factory=dict)
     _numbers: Counter[str] = field(default_factory=Counter)
+    _was_honest: bool = True
+    _untrue_s: float = float("-inf")  # when a venue last broke what it declares
+    _true_s: dict[str, float] = field(default_factory=dict)
     _stuck_since: dict[str, float] = field(default_factory=dict)
     _stuck_s: dict[str, float] = field(default_factory=dict)
 
@@ -102,6 +105,25 @@ class Truth:
             clock.look()
         for symbol in self._on:
             self._look_on(symbol)
+        if self.honest() is not self._was_honest:
+            self._turned()
+
+    def _turned(self) -> None:
+        """A venue breaks what it declares from now on, or all are true again."""
+        self._was_honest = not self._was_honest
+        self._untrue_s = now_s()
+        for symbol, (began_s, available_s, _) in tuple(self._since.items()):
+            self._true_s[symbol] = self._true_for_s(symbol)
+            self._since[symbol] = (began_s, available_s, self._look_on(symbol)[1])
+
+    def _true_for_s(self, symbol: str) -> float:
+        """The longest time without untruth in the span that goes on."""
+        true_s = self._look_on(symbol)[1] - self._since[symbol][2]
+        return max(true_s, self._true_s.get(symbol, 0.0))
+
+    def untrue_since(self, at_s: float) -> bool:
+        """Whether a venue has broken what it declares at or after an instant of the loop."""
+        return not self._was_honest or self._untrue_s >= at_s
 
     def _look_on(self, symbol: str) -> tuple[float, float]:
         available, true = self._on[symbol]
@@ -209,9 +231,11 @@ class Truth:
         if began is None:
             return
         self._measure_stuck(symbol)
+        true_s = self._true_for_s(symbol)
+        self._true_s.pop(symbol, None)
         self._since.pop(symbol)
         self._stuck_since.pop(symbol, None)
-        available_s, true_s = self._look_on(symbol)
+        available_s, _ = self._look_on(symbol)
         span = Span(
             symbol,
             began[0],
@@ -219,7 +243,7 @@ class Truth:
             now_s() - began[0],
             ZERO,
             self._stuck_s.pop(symbol, 0.0),
-            true_s - began[2],
+            true_s,
         )
         self.spans.append(span)
         self.ended(span)

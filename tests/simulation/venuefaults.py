@@ -30,7 +30,12 @@ _NEEDS_A_MATCH = frozenset({Ill.PARTIAL, Ill.ZERO, Ill.SLOW_MATCH, Ill.REJECTED,
 Ask = Callable[..., tuple[int, str]]
 
 LAG_BROKEN = 0.15
-"""How likely a read is to be older than its venue declares, in a world where that happens."""
+"""How likely a read is to be older than its venue declares, while that happens."""
+
+UNTRUE_ENDS: Mapping[Ill, float] = {Ill.LATE_FINAL: 0.05, Ill.OVERFILL: 0.05}
+"""How likely an order fills further after its end, or fills more than was asked."""
+
+LATE_REST_S = (5.0, 60.0)  # so long after its end; a world comes to rest in no less
 
 
 class SimFaults(FaultBox):
@@ -40,6 +45,8 @@ class SimFaults(FaultBox):
         super().__init__(clock)
         self._chance = chance
         self._reads = {op: self._rates(op) for op in _STALE}
+        self.disturbed: Callable[[str | None], bool] = bool  # the world says where others trade
+        self.lagging: set[str] = set()  # venues whose reads are older than they declare
         self.dry_until_s: dict[str, float] = {}  # per venue: nobody trades there until then
         self.has_to_reduce: Callable[[str, str | None], bool] = lambda _venue, _symbol: True
         self.met: Callable[[str], None] = lambda _where: None  # ``Effects.met``
@@ -96,6 +103,8 @@ class SimFaults(FaultBox):
     def _for_read(self, venue: str, op: str) -> list[Fault]:
         chance = self._chance
         for ill, rate in self._reads[op]:
+            if ill is Ill.LAG_BROKEN and venue not in self.lagging:
+                continue
             if chance.strikes(ill, rate):
                 if ill is Ill.READ_FAILED:
                     self._chance.tell(ill)
@@ -107,6 +116,8 @@ class SimFaults(FaultBox):
 
     def _for_order(self, venue: str, symbol: str | None, *, reduce_only: bool) -> list[Fault]:
         chance = self._chance
+        if (untrue := self._end_untrue(venue, symbol)) is not None:
+            return [untrue]
         dry = self._clock.monotonic_s() < self.dry_until_s.get(venue, 0.0)
         ill = Ill.ZERO if dry else chance.first_of(ORDERS, order=True)
         if ill is Ill.DROPPED and not reduce_only:
@@ -126,6 +137,26 @@ class SimFaults(FaultBox):
         if ill is Ill.REFUSED:
             return [_fault(venue, Kind.REFUSE, code=1140 if venue == "x10" else 21739, status=400)]
         return [_SIMPLE[ill](venue)] if ill is not None else []
+
+    def _end_untrue(self, venue: str, symbol: str | None) -> Fault | None:
+        """
+        What makes of the end of an order something that its venue may not.
+
+        Not where somebody else has traded in our leg a moment ago: a venue nets the two, and what
+        it turned around would be nobody's (the README's limits of shared sub-accounts).
+        """
+        chance = self._chance
+        if self.disturbed(symbol):
+            return None
+        ill = chance.first_of(UNTRUE_ENDS, order=True)
+        if ill is Ill.LATE_FINAL:
+            share = Decimal(chance.source.randint(0, 9)) / 10
+            seconds = chance.between(*LATE_REST_S)
+            return _fault(venue, Kind.LATE_REST, fraction=share, seconds=seconds)
+        if ill is Ill.OVERFILL:
+            share = Decimal(chance.source.randint(1, 5)) / 10
+            return _fault(venue, Kind.OVERFILL, fraction=share)
+        return None
 
 
 def _fault(

@@ -16,12 +16,14 @@ from adapters.sandbox.clock import http_date
 from hedger.trader import Trader
 from tests.simulation import ability, daemon, nemesis
 from tests.simulation.aiming import Aims
+from tests.simulation.answers import Answers
 from tests.simulation.doors import Doors
 from tests.simulation.effects import DISK, REPLACED, SIGNED, Effects
 from tests.simulation.exchange import BALANCE_USD, POOR_USD, Venues
 from tests.simulation.faults import AIMED, BEYOND, Chance, Ill, drawn
 from tests.simulation.kinds import clocks, ledger, machine, payments
 from tests.simulation.kinds.marketaims import MarketAims
+from tests.simulation.kinds.venue import answers_us
 from tests.simulation.network import Trace
 from tests.simulation.oracle import Oracle
 from tests.simulation.oracles.bench import Seen
@@ -112,6 +114,7 @@ class World:
             ahead_ms=payments.ahead_ms(self.plan), money_usd=money_usd,
         )  # fmt: skip
         self.rush = asyncio.Event()  # of the people: they begin together
+        self.answers = Answers(self.venues, self.chance)
         self.processes: list[Process] = []
         self.kills = 0
         self.boundaries: Counter[str] = Counter()
@@ -157,6 +160,7 @@ class World:
         self.oracle.truth = self.truth
         self.seen = self.oracle.seen = Seen(self)
         self.market_aims = MarketAims(self)
+        self.faults.disturbed = self._is_shared_lately
         self.truth.watch()
         self.aims = Aims(self)
         self.parked = Parked(self)
@@ -183,9 +187,12 @@ class World:
         return self._trace.lines or []
 
     def is_up(self) -> bool:
-        """Whether a process runs and both venues answer."""
-        answer = not self.outages and all(map(self.doors.answers, ("x10", "lighter")))
-        return answer and self.runs()
+        """
+        Whether a process runs and both venues answer. One that knows none of our keys does not:
+        it refuses every question about the account, and nobody can say what became of an order.
+        """
+        answer = not self.outages and all(map(self.doors.answers, nemesis.VENUES))
+        return answer and self.runs() and all(answers_us(self, v) for v in nemesis.VENUES)
 
     def runs(self) -> bool:
         """Whether a process runs, and does not stand still."""
@@ -196,6 +203,11 @@ class World:
     def _lanes_can(self) -> bool:
         """Whether a lane that is out of step could come into step again."""
         return self.is_up() and self.doors.lanes_open()
+
+    def _is_shared_lately(self, symbol: str | None) -> bool:
+        """Whether somebody else has just traded on a market of a shared account."""
+        at_s = self.oracle.disturbed_s.get(symbol or "", -nemesis.CALM_S)
+        return not self.dedicated and now_s() - at_s < nemesis.CALM_S
 
     def _is_true(self) -> bool:
         """Whether every venue keeps what it declares."""

@@ -60,6 +60,7 @@ def forget(
         lost.orders = state.orders.forget(number, symbol, flying)
         for order_id in lost.orders.versions:
             state.resting.pop(order_id, None)
+            state.late_rests.pop(order_id, None)
     _changed(state, number)
     return lost
 

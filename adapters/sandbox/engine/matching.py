@@ -79,7 +79,16 @@ def match(state: VenueState, order: OrderView) -> OrderView:
         order = _execute(state, order, fill)
     if new.late_rest_ms is not None and order.remaining:
         state.late_rests[order.id] = new.late_rest_ms
+    order = _fill_beyond(state, order)
     return _after_taking(state, order, plan, wanted)
+
+
+def _fill_beyond(state: VenueState, order: OrderView) -> OrderView:
+    """What a fault lets an order fill that is filled already."""
+    if order.new.overfill and order.status is OrderStatus.FILLED:
+        for fill in _plan(state, order, order.new.overfill).fills:
+            order = _execute(state, order, fill)
+    return order
 
 
 def _after_taking(state: VenueState, order: OrderView, plan: Plan, wanted: Decimal) -> OrderView:
@@ -199,7 +208,7 @@ def apply_fill(
     rate = taker_rate if is_taker else maker_rate
     fee = usd(price * size * rate)
     filled = order.filled + size
-    done = filled == order.new.size
+    done = filled >= order.new.size
     order = replace(
         order,
         status=OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED,

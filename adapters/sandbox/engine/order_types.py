@@ -21,9 +21,9 @@ class NewOrder:
 
     ``fill_limit`` is a fault: at most this much may fill, 0 for nothing; the rest behaves as if
     the book were empty, until ``fill_limit_until_ms`` where it is given. ``late_rest_ms`` is a
-    fault: what is left fills at that instant although the order has ended. ``forced_reason`` is a
-    fault: matching cancels the order whole with that reason. ``extra`` is kept and shown, never
-    read.
+    fault: what is left fills at that instant although the order has ended. ``overfill`` is a
+    fault: once the order is filled, so much more fills. ``forced_reason`` is a fault: matching
+    cancels the order whole with that reason. ``extra`` is kept and shown, never read.
     """
 
     client_id: str
@@ -38,6 +38,7 @@ class NewOrder:
     fill_limit: Decimal | None = None
     fill_limit_until_ms: int | None = None
     late_rest_ms: int | None = None
+    overfill: Decimal = Decimal(0)
     forced_reason: "CancelReason | None" = None
     extra: Mapping[str, str] = field(default_factory=dict)
 
@@ -96,8 +97,8 @@ class OrderView:
 
     @property
     def remaining(self) -> Decimal:
-        """What was asked for and not filled."""
-        return self.new.size - self.filled
+        """What was asked for and not filled; nothing where more was filled than was asked."""
+        return max(Decimal(0), self.new.size - self.filled)
 
     @property
     def is_open(self) -> bool:

@@ -116,7 +116,7 @@ def order_json(face: Face, order: OrderView) -> dict[str, Any]:
     rules = face.exchange.rules_of(new.symbol)
     index = face.directory.index(order.id)
     client = client_index(new.client_id)
-    remaining = order.remaining if order.is_open else new.size - order.filled
+    remaining = order.remaining
     return {
         "order_index": index,
         "client_order_index": client,

@@ -4,14 +4,13 @@ import asyncio
 from itertools import cycle
 from typing import TYPE_CHECKING
 
-from tests.simulation.effects import DATED, SIGNED
+from tests.simulation.effects import SIGNED
 from tests.simulation.faults import AIMED, Ill
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 SHORT_S = (2.0, 12.0)
-JUMP_S = 30.0
 WANDER_S = 0.5
 DRIFT_AFTER_S = (30.0, 150.0)
 DRIFT_SHORT_S = 3.0  # soon enough back that new hedges are opened
@@ -23,14 +22,6 @@ DRIFT_END_ONE_IN = 240.0  # the last second takes so long: hedges are opened mea
 FAR_OFF_S = 2.0
 LATE_WHEN_OFF = 0.5
 LATE_WHEN_OFF_S = (1.0, 4.5)  # within what an order is signed for
-
-
-def jump(world: "World") -> bool:
-    """The venues' clock is set, far beyond what they declare."""
-    world.clock.off_s = world.chance.between(-JUMP_S, JUMP_S)
-    world.clock_moved()
-    world.effects.wait(Ill.VENUE_CLOCK, DATED)
-    return True
 
 
 async def drift(world: "World") -> None:

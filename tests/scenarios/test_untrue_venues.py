@@ -1,0 +1,118 @@
+"""Keys that come back, answers about another account or market, and more filled than asked."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from hedger.domain.hedge import State
+from hedger.domain.ids import VenueId
+from hedger.domain.money import ZERO
+from hedger.domain.order import Purpose
+from hedger.errors import DriftError
+from hedger.sequence.gaps import FILL_MAX
+from tests.desk import Desk
+from tests.scenarios.forgetful import told, turn
+from tests.scenarios.scenes import a_pair_at_rest, either_venue
+from tests.world import LIGHTER, X10
+
+USED = FILL_MAX + 40
+OTHER = 4_711
+
+
+def keys_of(desk: Desk) -> list[int]:
+    """The indexes of Lighter's keys that hedger uses."""
+    return sorted({int(row["lane"].rpartition(":")[2]) for row in desk.rows("lanes")})
+
+
+async def test_a_key_that_is_registered_anew_after_many_nonces_sends_orders_again(
+    desk: Desk,
+) -> None:
+    """Its lane stayed out of step for ever: more nonces were to be used up than it would."""
+    await desk.trader.lanes.check(now=True)
+    for key in keys_of(desk):
+        desk.world.set_next_nonce(LIGHTER, key, USED)
+    await desk.world.pass_time(60)
+    await desk.trader.lanes.check(now=True)
+    hedge = await a_pair_at_rest(desk)
+    desk.world.revoke_key(LIGHTER)
+    await desk.world.pass_time(30)
+    desk.world.register_key(LIGHTER)
+    for key in keys_of(desk):
+        desk.world.set_next_nonce(LIGHTER, key, 0)
+    await desk.world.pass_time(60)
+    await desk.trader.lanes.check(now=True)
+
+    closed = await desk.close(hedge)
+
+    assert closed.state is State.CLOSED
+    desk.assert_flat()
+    desk.assert_ledger_is_true()
+    assert any("skips" in text for text in told(desk))
+    used = [r.prepared.nonce for r in desk.orders(hedge) if r.prepared.lane is not None]
+    assert len(used) == len(set(used))
+
+
+async def test_a_hedge_is_closed_while_the_key_for_opens_alone_is_revoked(desk: Desk) -> None:
+    """What became of the closing order is read with the other key."""
+    hedge = await a_pair_at_rest(desk)
+    port = desk.trader.venues[LIGHTER]
+    lane = port.lane(Purpose.OPEN)
+    assert lane is not None
+    assert lane != port.lane(Purpose.CLOSE)
+    desk.world.revoke_key(LIGHTER, api_key_index=int(lane.rpartition(":")[2]))
+
+    closed = await desk.close(hedge)
+
+    assert closed.state is State.CLOSED
+    desk.assert_flat()
+
+
+async def test_an_answer_of_x10_about_another_account_is_no_answer(desk: Desk) -> None:
+    await a_pair_at_rest(desk)
+    port = desk.trader.venues[X10]
+    desk.world.rewrite(
+        X10,
+        "/user/positions",
+        replace=[{"find": f'"accountId": {port.account}', "with": f'"accountId": {OTHER}'}],
+    )
+
+    with pytest.raises(DriftError, match=f"about account {OTHER}"):
+        await port.positions(max_age_s=0)
+
+
+async def test_no_order_is_priced_by_the_book_of_another_market(desk: Desk) -> None:
+    """Lighter's answer names no market: an order that sells at a price of DOGE has no limit."""
+    hedge = await a_pair_at_rest(desk)
+    level = {"price": "0.1415", "remaining_base_amount": "50000"}
+    body = json.dumps({"code": 200, "total_asks": 1, "asks": [level], "bids": [level]})
+    desk.world.rewrite(LIGHTER, "/orderBookOrders", times=0, body=body)
+
+    await desk.close(hedge)
+
+    prices = [
+        record.prepared.order.limit_price
+        for record in desk.orders(hedge)
+        if record.prepared.order.venue == LIGHTER
+    ]
+    assert all(price > Decimal(1_000) for price in prices)
+    assert desk.naked() == ZERO
+
+
+@either_venue
+async def test_what_a_venue_fills_beyond_the_order_is_booked_told_and_taken_off(
+    desk: Desk, venue: VenueId
+) -> None:
+    desk.world.fault(venue, "overfill", fraction="0.2", reduce_only=False)
+
+    hedge = await desk.open("ETH", 300)
+    for _ in range(8):
+        if desk.naked() == ZERO:
+            break
+        await turn(desk)
+
+    assert desk.naked() == ZERO
+    over = [o for o in desk.orders(hedge, Purpose.OPEN) if o.filled_size > o.prepared.order.size]
+    assert [o.prepared.order.venue for o in over] == [venue]
+    assert any("does not do what was ordered" in text for text in told(desk))
+    desk.assert_ledger_is_true()
