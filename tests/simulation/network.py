@@ -254,10 +254,8 @@ class _Message:
         try:
             heard = back_s is not None and back_s >= 0
             status, text = world.faults.asked(self._ask, self._words, heard=heard)
-            if not world.answers.usual:
-                status, text = world.answers.changed(
-                    self._venue, self._what, self._words, (status, text)
-                )
+            said, status, text = text, *self._changed(status, text)
+            world.failed += text is not said
             reply = (status, text, world.clock.date())
         except Cut:
             world.trace(f"cut {self._venue} {self._what}")
@@ -280,6 +278,13 @@ class _Message:
             self._give(reply)
         else:
             self._later(back_s, self._give, reply)
+
+    def _changed(self, status: int, text: str) -> tuple[int, str]:
+        """What arrives instead of an answer."""
+        answers = self._world.answers
+        if answers.usual:
+            return status, text
+        return answers.changed(self._venue, self._what, self._words, (status, text))
 
     def _watched(self, reply: Reply, *, heard: bool) -> None:
         """The venue has done what was asked: whoever aims at that, or counts it, sees it."""
