@@ -36,6 +36,7 @@ def takes(world: "World", venue: str, symbol: str) -> bool:
     return (
         venue not in world.outages
         and world.doors.takes_orders(venue)
+        and world.doors.shows(symbol)
         and rules.trades
         and keyed(world, venue)
         and world.faults.dry_until_s.get(venue, 0.0) <= now_s()
