@@ -30,7 +30,7 @@ LOOK_UPS = {
 }
 """What tells the end of an order; a second one is never sent beside one whose end is unknown."""
 
-LANES = frozenset({"sendTx", "nextNonce", "tx", "accountTxs", WHOLE})
+LANES = frozenset({"sendTx", "accountTxs", WHOLE, *LOOK_UPS["lighter"]})
 """What a nonce lane of Lighter needs to come into step again."""
 
 _X10: Mapping[str, str] = {
