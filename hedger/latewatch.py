@@ -26,7 +26,7 @@ from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, Symbol, VenueId
 from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Filled, Found, Side
-from hedger.errors import VenueError
+from hedger.errors import UnavailableError, VenueError
 from hedger.executor import Executor
 from hedger.ledger.records import OrderRecord
 from hedger.ledger.store import Store
@@ -62,12 +62,21 @@ class LateWatch:
         self._pace = Pace(clock, first_s=FIRST_S, max_s=rules.retry_max_s)
 
     async def run(self) -> None:
-        """Look once at everything that is due."""
+        """
+        Look once at everything that is due.
+
+        A venue that does not answer one look is asked no further in this run: what else goes on
+        beside it, such as the next try to take a leg off, must not wait for one look after another.
+        """
         now = self._clock.now()
+        silent: set[VenueId] = set()
         for record in self._watched():
+            order = record.prepared.order
             age_s = (now - (record.done_at or record.prepared_at)).total_seconds()
-            if self._pace.due(record.prepared.order.id, age_s):
-                await self._try(record)
+            if order.venue in silent or not self._pace.due(order.id, age_s):
+                continue
+            if not await self._try(record):
+                silent.add(order.venue)
         for hedge in {prepared.order.hedge: None for prepared in self._store.open_intents()}:
             if self._store.hedge(hedge).state.terminal and self._pace.due(hedge):
                 await self._follow(hedge)
@@ -94,12 +103,15 @@ class LateWatch:
         since = self._clock.now() - timedelta(seconds=self._rules.watch_dead_s)
         return self._store.short_since(since)
 
-    async def _try(self, record: OrderRecord) -> None:
+    async def _try(self, record: OrderRecord) -> bool:
+        """Whether the venue answered."""
         try:
             await self._look(record)
         except VenueError as error:
             name = record.prepared.order.id
             logger.warning("order {} is looked up later: {}", name, error)
+            return not isinstance(error, UnavailableError)
+        return True
 
     async def _look(self, record: OrderRecord) -> None:
         """Whether an order ended as we believe; one that is still worked on is cancelled."""

@@ -238,11 +238,15 @@ class LegReader:
                 if explained or (late and (not against or asked_at - since > lag)):
                     self._disagree(hedge, position, booked)
                     await self._forgetting.take_back(hedge, venue, position.size)
-                    if explained and not self._dedicated:
+                    if explained and not self._dedicated and not self._unsettled(hedge, venue):
                         note_taken(self._store, hedge, position)
                     return position, self._doubt(hedge, position, traded) if against else ""
             await self._clock.sleep(SECOND_LOOK_S if late else LOOK_S)
         raise UnavailableError(venue, f"the {hedge.symbol} position keeps changing")
+
+    def _unsettled(self, hedge: Hedge, venue: VenueId) -> bool:
+        """Whether what is missing there may be what an order of ours of unknown end has done."""
+        return any(one.order.venue == venue for one in self._store.open_intents(hedge.id))
 
     async def _forgotten(
         self, hedge: Hedge, position: Position, traded: SinceOpened | None

@@ -55,6 +55,21 @@ async def test_the_other_leg_comes_off_though_an_order_cannot_be_looked_up(desk:
     assert desk.store.unacknowledged()
 
 
+async def test_looks_after_what_is_over_do_not_wait_one_for_another(desk: Desk) -> None:
+    """The next try to take a leg off comes only after them; each hangs as long as a request may."""
+    for symbol in ("ETH", "SOL", "BNB"):
+        desk.world.fault(X10, "no_fill")
+        await desk.open(symbol, 300)
+    desk.world.rewrite(X10, "/user/orders", forward=True, status=200, delay_s=30, times=0)
+    await desk.world.pass_time(10)
+    began_s = desk.world.clock.monotonic_s()
+
+    await desk.trader.late.run()
+
+    limit_s = desk.config.execution.order_timeout_s
+    assert 0 < desk.world.clock.monotonic_s() - began_s < 2 * limit_s
+
+
 @either_venue
 async def test_an_account_is_confirmed_later_where_its_venue_does_not_answer(
     world: World, venue: str

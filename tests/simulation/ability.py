@@ -26,8 +26,9 @@ ZERO = Decimal(0)
 
 
 def able(world: "World", venue: str, symbol: str) -> bool:
-    """Whether we could take off our leg there now: it is taken, and its end is told."""
-    return _ends_are_told(world, venue) and takes(world, venue, symbol)
+    """Whether we could take off our leg there now: it is shown, taken, and its end is told."""
+    told = _ends_are_told(world, venue) and world.doors.shows(symbol)
+    return told and takes(world, venue, symbol)
 
 
 def takes(world: "World", venue: str, symbol: str) -> bool:

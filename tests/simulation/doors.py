@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Answer = tuple[int, str]
 TOO_MANY = 429
+LISTED_S = 5.0  # within that a process has read the market lists
 WHOLE = ""
 """The name of all of a venue's doors together."""
 
@@ -29,7 +30,7 @@ LOOK_UPS = {
 }
 """What tells the end of an order; a second one is never sent beside one whose end is unknown."""
 
-LANES = frozenset({"sendTx", "nextNonce", "tx", "accountTxs", WHOLE})
+LANES = frozenset({"sendTx", "accountTxs", WHOLE, *LOOK_UPS["lighter"]})
 """What a nonce lane of Lighter needs to come into step again."""
 
 _X10: Mapping[str, str] = {
@@ -82,6 +83,7 @@ class Door:
     answer: Answer | None
     refused: bool = False  # the connection is
     told: bool = False
+    since_s: float = 0.0
 
 
 class Doors:
@@ -98,6 +100,7 @@ class Doors:
 
         def begin() -> None:
             self.shut[venue, name] = door
+            door.since_s = self._world.loop.now_s
             if name == WHOLE:
                 self._world.parked.watch()
 
@@ -143,6 +146,21 @@ class Doors:
     def tells_ends(self, venue: str) -> bool:
         """Whether a venue tells what became of an order."""
         return not any(v == venue and name in LOOK_UPS[venue] for v, name in self.shut)
+
+    def shows(self, symbol: str) -> bool:
+        """
+        Whether what is needed to act on a market can be known to the process that runs.
+
+        Where positions cannot be read, what somebody else does to one since then is not seen; and
+        a process that began without a venue's market list has no rules to make an order by.
+        """
+        disturbed_s = self._world.oracle.disturbed_s.get(symbol, -1.0)
+        for (_, name), door in self.shut.items():
+            if name == "positions" and disturbed_s >= door.since_s:
+                return False
+            if name == "markets" and self._world.born_s + LISTED_S >= door.since_s:
+                return False
+        return True
 
     def lanes_open(self) -> bool:
         """Whether everything that a nonce lane needs is there."""

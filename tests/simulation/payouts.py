@@ -8,7 +8,7 @@ in the ledger; until then it may be, and nothing else.
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ LISTED_S = 60.0  # X10 lists a payment 41 s after its hour
 OWED_CHANCES = 4
 """The list is read again when the settlement is twice as long ago; that skips turns between."""
 
+FOUND = "?"
 KNOWN_CHANCES = 4
 """The first sees the next settlement, another is late enough to have everything before it."""
 
@@ -55,7 +56,8 @@ def broken(
         holders = {
             (venue, client): hedge
             for venue, client, hedge in conn.execute(
-                "SELECT venue, client_id, hedge_id FROM orders"
+                "SELECT venue, client_id, CASE WHEN first_settlement_a IS NULL THEN '?' ELSE"
+                " hedge_id END FROM orders JOIN hedges ON hedges.id = orders.hedge_id"
             )
         }
         booked = {
@@ -64,6 +66,10 @@ def broken(
                 "SELECT venue, symbol, settlement_at, payment_id, hedge_id, amount_usd"
                 " FROM funding_payments"
             )
+        }
+        found = {
+            hedge
+            for (hedge,) in conn.execute("SELECT id FROM hedges WHERE first_settlement_a IS NULL")
         }
         days = conn.execute("SELECT day, venue, payments, funding_usd FROM days").fetchall()
     paid = dict(_paid(venues, holders, epoch_ms, dedicated=dedicated))
@@ -82,15 +88,18 @@ def broken(
             yield f"{key[0]} payment {number} is {amount}, and {paid[key].view.amount} was paid"
     rows = list(audit.rows(path, "pnl", audit.Filters(limit=0)))
     yield from _sums(rows, booked, days)
-    yield from _unknown(rows, chances, epoch_ms)
+    yield from _unknown(rows, found, chances, epoch_ms)
 
 
 def _unknown(
-    rows: Sequence[Mapping[str, Any]], chances: Sequence[float], epoch_ms: int
+    rows: Sequence[Mapping[str, Any]],
+    found: Collection[str],
+    chances: Sequence[float],
+    epoch_ms: int,
 ) -> Iterator[str]:
     """Funding of hedges that are over and that stays unknown though it could be known."""
     for row in rows:
-        if row["closed_at"] is None or row["funding_usd"] is not None:
+        if row["closed_at"] is None or row["funding_usd"] is not None or row["id"] in found:
             continue
         closed_ms = datetime.fromisoformat(row["closed_at"]).timestamp() * 1000
         turns = sum(at_s >= (closed_ms - epoch_ms) / 1000 for at_s in chances)
@@ -141,7 +150,12 @@ def _paid(
             listed_ms = max(one.at_ms, exchange.paying.listed_ms(one))
             hour = datetime.fromtimestamp(one.settlement_ms / 1000, UTC).isoformat()[:13]
             listed_s = (listed_ms - epoch_ms) / 1000 + LISTED_S
-            yield (venue, one.symbol, hour), Paid(one, held.get(one.symbol), listed_s)
+            yield (venue, one.symbol, hour), Paid(one, _told(held.get(one.symbol)), listed_s)
+
+
+def _told(holder: str | None) -> str | None:
+    """A position that was found has no first settlement that is known, so nothing is owed."""
+    return None if holder == FOUND else holder
 
 
 def _holder(

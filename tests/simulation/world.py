@@ -147,6 +147,7 @@ class World:
         self.trace = self._trace.add
         self.outages: dict[str, str] = {}  # how a venue does not answer: refused, or silent
         self.doors = Doors(self)
+        self.born_s = 0.0  # of the process that runs
         self.failed = 0  # messages without a usable answer so far
         self.payment_turns: list[float] = []  # when the job for funding began, undisturbed
         self._crash_at = setup.crash_at
@@ -356,6 +357,7 @@ class World:
             self.chance.fired[Ill.SKEW] += 1
         process = Process(len(self.processes) + 1, self.boundary, skew_s)
         self.processes.append(process)
+        self.born_s = now_s()
         self.truth.changed()
         return process
 

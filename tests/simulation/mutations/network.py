@@ -12,15 +12,7 @@ MUTANTS = (
         "4 parked",
         (Ill.OUTAGE_LONG,),
         hours=0.2,
-    ),
-    Mutant(
-        "unknown-order-at-the-usual-pace",
-        "hedger/daemon.py",
-        "        pace = self._pace_alone if alone else self._pace\n",
-        "        pace = self._pace\n",
-        "4 naked",
-        (Ill.OUTAGE_LONG,),
-        hours=0.3,
+        seed=2,
     ),
     Mutant(
         "positions-are-the-only-source",
@@ -30,6 +22,7 @@ MUTANTS = (
         "4 naked",
         (Ill.ENDPOINT_DOWN,),
         hours=0.3,
+        seed=12,
     ),
     Mutant(
         "a-ban-is-not-found",
@@ -39,6 +32,7 @@ MUTANTS = (
         "3 proven",
         (Ill.BANNED,),
         hours=0.1,
+        seed=3,
     ),
     Mutant(
         "known-only-when-paid",
