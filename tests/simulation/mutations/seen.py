@@ -10,9 +10,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "        proof = await self.prove(hedge)\n        if proof.can is Can.YES:\n",
         "        proof = await self.prove(hedge)\n        if proof.can in Can:\n",
         "4 not broken",
-        (Ill.HALTED, Ill.DRY_LONG),
+        (Ill.HALTED, Ill.DRY_LONG, Ill.ENDPOINT_DOWN, Ill.BANNED),
         intensity=6.0,
-        hours=0.2,
+        hours=0.4,
         seed=4,
     ),
     Mutant(
