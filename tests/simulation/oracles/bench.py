@@ -90,7 +90,8 @@ class Seen:
             return
         world.loop.after(LOOK_S, self._look)
         hedges = live(world.oracle)
-        serves, down = self._serves(), tuple(world.outages)
+        serves = self._serves()
+        down = [v for v in VENUES if v in world.outages or not world.doors.answers(v)]
         available = serves and world.is_up()
         readable = available and not self._lasts(UNREADABLE)
         self.not_broken.look(hedges, now)
@@ -98,7 +99,7 @@ class Seen:
         self.overfilled.look(now, available=available)
         self.booked.look(now, counts=readable)
         self.held_back.look(HEDGED, hedges, now, serves=serves, up=world.is_up(), down=down)
-        silent = down if hedges else ()
+        silent = down if hedges else []
         self.shown.look(self._busy(hedges), now, readable=readable, down=silent, serves=serves)
 
     def finish(self) -> None:
