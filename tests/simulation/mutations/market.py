@@ -21,6 +21,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "4 naked",
         (Ill.REDUCE_ONLY,),
         hours=0.2,
+        seed=2,
     ),
     Mutant(
         "what-is-not-listed-is-not-told",
