@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 TOLD = "4 change told"
 TOLD_WITHIN_S = 120.0
 """
-Available seconds. Rules are read when they are 45 s old, by a job that runs every 10 s; a process
-may die before it reads them, and a reading may fail.
+Seconds in which both venues answer and a process runs its jobs, which begin after its recovery.
+Rules are read when they are 45 s old, by a job that runs every 10 s; a process may die before it
+reads them, and a reading may fail.
 """
+LOOK_S = 5.0
 
 FACTS = frozenset(
     {"listed", "active", "reduce_only", "name", "market_id", "synthetic_id", "size_step",
@@ -57,35 +59,32 @@ class ChangeTold:
         if hedge is None:
             return
         mark = int(oracle.one("SELECT max(seq) FROM alerts") or 0)
-        began_s = self._world.truth.availability.look()
-        self._later(TOLD_WITHIN_S, _Change(symbol, str(hedge), mark, began_s, lasts))
+        self._world.loop.after(LOOK_S, self._look, _Change(symbol, str(hedge), mark, lasts), 0.0)
 
-    def _later(self, seconds: float, change: "_Change") -> None:
-        self._world.loop.call_later(max(seconds, 0.001), self._look, change)
-
-    def _look(self, change: "_Change") -> None:
-        oracle, symbol = self._world.oracle, change.symbol
-        if not change.lasts() or oracle.one(_LIVE, symbol=symbol) != change.hedge:
+    def _look(self, change: "_Change", served_s: float) -> None:
+        """``served_s``: seconds of it in which a process ran its jobs and both venues answered."""
+        world, oracle = self._world, self._world.oracle
+        if not change.lasts() or oracle.one(_LIVE, symbol=change.symbol) != change.hedge:
             return
-        left_s = TOLD_WITHIN_S - (self._world.truth.availability.look() - change.began_s)
-        if left_s > 0:
-            self._later(left_s, change)
-        elif oracle.one(_ALERTED, mark=change.mark, symbol=symbol) is None:
+        if world.is_up() and world.recovering is None:
+            served_s += LOOK_S
+        if served_s <= TOLD_WITHIN_S:
+            world.loop.after(LOOK_S, self._look, change, served_s)
+        elif oracle.one(_ALERTED, mark=change.mark, symbol=change.symbol) is None:
             oracle.broken(
                 TOLD,
-                f"the rules of {symbol} are others for {TOLD_WITHIN_S:g} s available,"
+                f"the rules of {change.symbol} are others for {TOLD_WITHIN_S:g} s of service,"
                 f" {change.hedge} lives on it, and no alert says so",
             )
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """One that has to be told: of which hedge's market, and since when."""
+    """One that has to be told: of which hedge's market, and since which alert."""
 
     symbol: str
     hedge: str
-    mark: int  # the last alert before it
-    began_s: float  # available seconds
+    mark: int
     lasts: Callable[[], bool]
 
 

@@ -263,7 +263,7 @@ BLOWS: Mapping[Ill, Blow] = {
 """What is done to a market of a venue, once the moment has come."""
 
 PER_HOUR: Mapping[Ill, float] = {
-    Ill.DRY_LONG: 2.5,
+    Ill.DRY_LONG: 6.0,
     Ill.PRICE_MOVE: 9.0,
     Ill.STEPS: 8.0,
     Ill.LEVERAGE_CAP: 6.0,

@@ -21,6 +21,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "4 naked",
         (Ill.REDUCE_ONLY,),
         hours=0.2,
+        seed=2,
     ),
     Mutant(
         "what-is-not-listed-is-not-told",
@@ -44,12 +45,12 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the-first-rules-for-ever",
         "adapters/common/marketbook.py",
-        "                if symbol not in listing.drift or symbol not in self._known:\n",
-        "                if symbol not in self._known:\n",
+        "                    self._known[symbol] = _Told(row, asked_s, number)\n",
+        "                    row = self._known[symbol].row if symbol in self._known else row\n"
+        "                    self._known[symbol] = _Told(row, asked_s, number)\n",
         "4 naked",
         (Ill.TICKS,),
-        intensity=14.0,
-        hours=0.4,
+        hours=0.3,
     ),
     Mutant(
         "rules-of-any-age",
