@@ -101,10 +101,12 @@ PLACES: Sequence[Place] = (
         "io", "hedger/config/document.py hedger/secrets.py hedger/resources.py",
         "read once, at the start",
     ),
+    _place("io", "hedger/audit/bundle.py", "writes the file that a person asked for"),
     _place("io", "hedger/sequence/turns.py", "plain threads may wait for a turn; no task does"),
     _place(
         "io",
-        "hedger/cli/backtest.py hedger/cli/configuration.py hedger/cli/daemon.py"
+        "hedger/cli/backtest.py hedger/cli/bundling.py hedger/cli/configuration.py"
+        " hedger/cli/daemon.py"
         " hedger/cli/ledgercheck.py hedger/cli/output.py hedger/cli/queries.py hedger/cli/root.py"
         " hedger/cli/running.py hedger/cli/sandbox_control.py hedger/cli/switching.py"
         " hedger/cli/trading.py hedger/cli/watching.py",
@@ -125,8 +127,16 @@ PLACES: Sequence[Place] = (
         "the sandbox as a process; worlds use its engine and its faces alone",
     ),
     _place(
-        "io", "tests/simulation/run.py tests/simulation/store.py",
+        "io",
+        "tests/simulation/ledgerfile.py tests/simulation/oracle.py tests/simulation/payouts.py"
+        " tests/simulation/run.py tests/simulation/store.py",
         "where ledgers lie: a directory in memory for each process, empty before each world",
+    ),
+    _place(
+        "io",
+        "tests/simulation/replaying/recorded.py tests/simulation/replaying/stage.py"
+        " tests/simulation/replaying/world.py",
+        "a bundle, and the configuration that it is played with",
     ),
     _place(
         "io",

@@ -110,8 +110,9 @@ def _lost(module: Module, node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
             yield from _bound(module, [target], value)
         case ast.NamedExpr(target=target, value=value) if holds(value):
             yield from _bound(module, [target], value)
-        case ast.AugAssign(target=target, value=value) if holds(value) and not holds(target):
-            yield value, "a set added to something else"
+        case ast.AugAssign(target=target, value=value) if holds(value):
+            if not _keeps(module.declared(target)):
+                yield value, "a set added to something else"
         case ast.Return(value=ast.expr() as value) if holds(value):
             if (known := module.returns(node)) is None or not _keeps(known):
                 yield value, "a set returned as something else"

@@ -163,11 +163,17 @@ class Module:
         return any(is_set(known) for _, known in self.known(node))
 
     def declared(self, node: ast.AST) -> Type | None:
-        """As what the target of an assignment is declared."""
+        """As what the target of an assignment is declared; None: nobody knows."""
         for expression, known in self.known(node):
             if isinstance(expression, RefExpr) and isinstance(expression.node, Var):
                 return expression.node.type or known
             return known
+        if isinstance(node, ast.Attribute):  # mypy says nothing of what ``+=`` changes
+            for part in self.types(node.value):
+                for info in bases(part):
+                    symbol = info.names.get(node.attr)
+                    if symbol is not None and isinstance(symbol.node, Var):
+                        return symbol.node.type
         return None
 
     def names(self, node: ast.AST) -> frozenset[str]:

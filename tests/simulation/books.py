@@ -4,7 +4,7 @@ The ledger held against both venues, by the same code as ``hedger sandbox verify
 What others traded in the same account is left out: only what we sent is compared.
 """
 
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,10 @@ ZERO = Decimal(0)
 
 
 def compared(
-    path: Path, venues: Venues, sent: Collection[tuple[str, str]], given_up: Collection[str] = ()
+    path: Path,
+    venues: Venues,
+    sent: AbstractSet[tuple[str, str]],
+    given_up: AbstractSet[str] = frozenset(),
 ) -> tuple[list[str], list[str]]:
     """
     What was executed twice, and where the ledger says something else than a venue.

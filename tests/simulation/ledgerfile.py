@@ -171,9 +171,9 @@ class LedgerFile:
         while self._free:
             self._free.pop()[1].close()
         self.remove()
-        for disc in self.path.parent.glob("disc*"):
+        for disc in sorted(self.path.parent.glob("disc*")):
             shutil.rmtree(disc, ignore_errors=True)
-        for left in (*self.kept, *self.path.parent.glob("*.older"), _start(self.path)):
+        for left in (*self.kept, *sorted(self.path.parent.glob("*.older")), _start(self.path)):
             left.unlink(missing_ok=True)
 
     # -- inside ------------------------------------------------------------------------------

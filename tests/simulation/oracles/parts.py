@@ -1,6 +1,6 @@
 """What the judges are given: committed rows, hedges that live, and seconds that count."""
 
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Container, Hashable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
@@ -106,6 +106,6 @@ class Stretches:
         self._known[key] = (sum_s, now_s, counts)
         return sum_s
 
-    def keep(self, keys: Collection[Hashable]) -> None:
+    def keep(self, keys: Container[Hashable]) -> None:
         """Forget everything else: what is not looked at may be otherwise meanwhile."""
         self._known = {key: found for key, found in self._known.items() if key in keys}
