@@ -90,7 +90,7 @@ class Oracle:
     def reopen(self) -> None:
         """A power cut left what was durable: the intent of everything that was sent is in it."""
         self._conn.close()
-        self._conn = reading(self._path)
+        self._conn = reading(self._at)
         kept = set(self._conn.execute("SELECT venue, client_id FROM orders"))
         for venue, client_id in sorted(self._payloads.keys() - kept - self._forgotten.orders):
             self.broken("1 intent first", f"{venue} {client_id} was sent before it was durable")
