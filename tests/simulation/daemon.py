@@ -91,7 +91,8 @@ async def life(world: "World", process: Process) -> None:
     try:
         clock = SimClock(world.epoch, process)
         store = open_store(world.engines, clock, process, world.written)
-        world.oracle.follow()
+        if world.oracle.follow():
+            world.payment_turns.clear()  # what they had booked may be forgotten
         world.oracle.lanes.listen(store)
         await _serve(world, process, await _composed(world, process, store, clock))
     except Killed:
@@ -196,7 +197,8 @@ async def _job(
         except Exception as error:  # noqa: BLE001 - as APScheduler does
             _died(world, process, daemon, name, error)
         else:
-            if name == "funding" and failed == world.failed and world.trouble() is None:
+            calm = failed == world.failed and world.trouble() is None and not world.machine_off_s
+            if name == "funding" and calm:
                 world.payment_turns.append(began_s)
 
 

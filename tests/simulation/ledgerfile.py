@@ -29,7 +29,7 @@ everything, like one that has been in use for weeks.
 """
 OWNER_ONLY = 0o600
 GARBAGE_BYTES = 200
-UNJUDGED = ("position_observations", "funding_observations", "decisions", "balance_readings")
+UNJUDGED = ("funding_observations", "decisions", "balance_readings", "fee_rates")
 """Tables that no judge reads: of a ledger in use, a page of these is written over."""
 SAID = re.compile(r"copy (\S+\.bak) to (\S+) and start again")
 EMPTY = "start again with an empty one"

@@ -90,16 +90,20 @@ class Oracle:
     def reopen(self) -> None:
         """A power cut left what was durable: the intent of everything that was sent is in it."""
         self._conn.close()
-        self._conn = reading(self._path)
+        self._conn = reading(self._at)
         kept = set(self._conn.execute("SELECT venue, client_id FROM orders"))
         for venue, client_id in sorted(self._payloads.keys() - kept - self._forgotten.orders):
             self.broken("1 intent first", f"{venue} {client_id} was sent before it was durable")
 
-    def follow(self) -> None:
-        """A life has opened what is at the path: that is the ledger now, whatever it was before."""
-        if (at := self._path.resolve()) != self._at:
+    def follow(self) -> bool:
+        """
+        A life has opened what is at the path: that is the ledger now, whatever it was before;
+        whether it is another one.
+        """
+        if other := (at := self._path.resolve()) != self._at:
             self.read_aside(at)
         self.in_place()
+        return other
 
     def read_aside(self, at: Path) -> None:
         """The ledger is read there from now on; it may have forgotten what the last one knew."""

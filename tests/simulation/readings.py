@@ -45,6 +45,7 @@ class Readings:
         self._steady = Ill.CLOCK_BACK not in ills
         self._judged = not world.plan.beyond and Ill.HOSTILE not in ills
         self._mark = 0
+        self._ledgers = 1  # that were in use so far
 
     def watch(self) -> None:
         """Look from now on, until the world is over."""
@@ -58,6 +59,9 @@ class Readings:
         if self._world.poor:  # elsewhere there is always enough
             self._money.look()
         rows = self._world.oracle.rows
+        if self._ledgers != self._world.oracle.ledgers:  # what another ledger has is from before
+            self._ledgers = self._world.oracle.ledgers
+            self._mark = rows(_LAST)[0][0]
         new = rows(_NEW, mark=self._mark)
         for seq, venue, symbol, size, began_at in new:
             self._mark = seq

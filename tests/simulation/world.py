@@ -329,6 +329,8 @@ class World:
             ):
                 self.chance.tell(Ill.KILL_IN_RECOVERY)
                 self.kill(process, label)
+        if process.intends is not None and label == "after commit" and process.alive:
+            machine.at_intent(self, process)
         if (
             self._stalls
             and label == "after commit"
@@ -336,8 +338,6 @@ class World:
         ):
             self.chance.tell(Ill.STALL_AT_COMMIT)
             self.loop.stall(self.chance.between(1.0, 8.0))
-        if process.intends is not None and label == "after commit" and process.alive:
-            machine.at_intent(self, process)
 
     def kill(self, process: Process, label: str) -> None:
         """``kill -9``."""

@@ -48,6 +48,7 @@ def _set_wrong(world: "World", seconds: float) -> None:
 
 def _step(world: "World", seconds: float) -> None:
     world.machine_off_s += seconds
+    world.payment_turns.clear()  # they began by another clock than the one that dates an end
     for process in world.processes:
         process.skew_s += seconds
 
