@@ -399,7 +399,8 @@ class Oracle:
         if not self._beyond:
             self._no_false_proof()
         sent = self._payloads.keys() - self._forgotten.nothing(self._conn)
-        self._beyond_judge.finish()
+        if not self._forgotten.any:  # alerts of another ledger cannot be read any more
+            self._beyond_judge.finish()
         for venue, symbol, size in others.held(self._venues):
             rows = self._conn.execute(
                 "SELECT size FROM position_observations WHERE venue = ? AND symbol = ?",
@@ -410,7 +411,7 @@ class Oracle:
                 self.broken("3 observed", text)
         self._remember()
         twice, differences = books.compared(
-            laid_down(self._path), self._venues, sent, self._given_up()
+            laid_down(self._path), self._venues, sorted(sent), self._given_up()
         )
         for text in twice:
             self.broken("2 once", text)
@@ -427,10 +428,10 @@ class Oracle:
         for venue, lost in self.forgotten:
             self._venues.exchange(venue).remember(replace(lost, position=None))
 
-    def _given_up(self) -> set[str]:
+    def _given_up(self) -> list[str]:
         """
-        Client ids of orders that a venue has lost before their end was proven: it never can be.
-        A person was told of their hedge, which waits for him.
+        Client ids of orders that a venue has lost before the ledger had their true end: it never
+        can be had any more. A person was told of their hedge.
         """
         lost = {
             history.newest.new.client_id
@@ -440,10 +441,9 @@ class Oracle:
         }
         rows = self._conn.execute(
             "SELECT orders.client_id FROM orders JOIN hedges ON hedges.id = orders.hedge_id"
-            " JOIN alerts ON alerts.hedge_id = hedges.id WHERE hedges.state = 'escalated'"
-            " AND orders.state IN ('prepared', 'unresolved')"
+            " JOIN alerts ON alerts.hedge_id = hedges.id WHERE orders.state <> 'filled'"
         )
-        return {client_id for (client_id,) in rows} & lost
+        return sorted({client_id for (client_id,) in rows} & lost)
 
     def _handed_over(self) -> set[str]:
         """Beyond what a venue declares: markets whose hedge is left to a person, who was told."""

@@ -30,8 +30,12 @@ class Positions:
 
     def _event(self, event: object) -> None:
         if isinstance(event, PositionChanged):
-            for venue in ("x10", "lighter"):  # an event does not say whose it is
-                self._note(venue, event.position.symbol)
+            self.look(event.position.symbol)
+
+    def look(self, symbol: str) -> None:
+        """A position may have changed; an event does not say whose, and there may be none."""
+        for venue in ("x10", "lighter"):
+            self._note(venue, symbol)
 
     def _note(self, venue: str, symbol: str) -> None:
         sizes, size = self._sizes[venue, symbol], self._venues.position(venue, symbol)

@@ -23,6 +23,7 @@ from tests.simulation.world import EPOCH, EPOCH_MS, World
 
 REST_LEAST_S = 75.0  # as long as a late message may still be on its way, and two looks
 REST_STORY_S = 30.0
+REST_UNTRUE_S = 330.0  # as long as an order that ended short may wait for its next look
 REST_MOST_S = 1_200.0
 REST_LOOK_S = 5.0
 GC_THRESHOLD = (50_000, 20, 50)
@@ -57,6 +58,8 @@ async def _rest(world: World) -> None:
     began = now_s()
     late = world.setup.story is None or Ill.REQUEST_LATE in world.plan.orders.values()
     least_s = REST_LEAST_S if late else REST_STORY_S
+    if world.plan.beyond:
+        least_s = REST_UNTRUE_S
     while now_s() - began < REST_MOST_S:
         await asyncio.sleep(REST_LOOK_S)
         if now_s() - began >= least_s and world.oracle.at_rest():

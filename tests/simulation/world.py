@@ -171,7 +171,7 @@ class World:
         self.clocks = Clocks()
         self.clocks.note(self.clock.off_s + self.clock.steady_s)
         money = Money(self.venues)
-        positions = Positions(self.venues, money.look if self.poor else bool)
+        self.positions = positions = Positions(self.venues, money.look if self.poor else bool)
         self.oracle.sends = Sends(self, positions, money, self.clocks)
         Readings(self, positions, money).watch()
         self.faults.has_to_reduce = self.truth.holds

@@ -173,12 +173,14 @@ def forget(
             )
         )
         world.oracle.disturbed_s[symbol] = now_s()
+        world.positions.look(symbol)
         world.truth.look(symbol)
 
     def end() -> None:
         if not comes_back or not remembered(world, venue, lost[0]):
             world.oracle.forgotten.append((venue, lost[0]))
         world.oracle.disturbed_s[symbol] = now_s()
+        world.positions.look(symbol)
         world.truth.look(symbol)
 
     begun = world.last(Ill.FORGETS, f"{venue} {symbol}", seconds, begin, end)

@@ -52,7 +52,7 @@ MUTANTS = (
         (Ill.LATE_FINAL,),
     ),
     Mutant(
-        "more-than-asked-is-fine",
+        "overfill-is-no-drift",
         "hedger/monitoring/drift.py",
         "    if outcome.size > order.size:\n",
         "    if outcome.size > 2 * order.size:\n",

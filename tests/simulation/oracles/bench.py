@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from adapters.sandbox.engine.types import PositionChanged, TradeKind, TradeMade
 from tests.simulation import ability
+from tests.simulation.beyond import TRUE_AGAIN_S
 from tests.simulation.exchange import HEDGED
 from tests.simulation.faults import NO_LEDGER, UNREADABLE, Ill
 from tests.simulation.oracles.booked import Booked
@@ -98,7 +99,11 @@ class Seen:
         self.told.look(hedges, now, serves=serves)
         self.overfilled.look(now, available=available)
         self.booked.look(now, counts=readable)
-        self.held_back.look(HEDGED, hedges, now, serves=serves, up=world.is_up(), down=down)
+        # beside a venue that is untrue, or was so lately, its belief is waited for first
+        true = not world.truth.untrue_since(now - TRUE_AGAIN_S)
+        self.held_back.look(
+            HEDGED, hedges, now, serves=serves and true, up=world.is_up(), down=down
+        )
         silent = down if hedges else []
         self.shown.look(self._busy(hedges), now, readable=readable, down=silent, serves=serves)
 
