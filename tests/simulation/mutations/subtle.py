@@ -19,6 +19,7 @@ MUTANTS: tuple[Mutant, ...] = (
         intensity=2.0,
         hours=0.3,
         off_s=-12.0,
+        seed=2,
     ),
     Mutant(
         "reservations-not-counted",
@@ -29,6 +30,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (),
         hours=0.4,
         poor=True,
+        seed=2,
     ),
     Mutant(
         "rollback-reads-the-cache",
@@ -48,6 +50,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "3 read",
         (Ill.OUTAGE,),
         hours=0.1,
+        seed=2,
     ),
     Mutant(
         "leg-2-rounded-up",
@@ -80,6 +83,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "2 young",
         (Ill.OUTAGE_AIMED,),
         hours=0.1,
+        seed=3,
     ),
     Mutant(
         "no-send-window",
