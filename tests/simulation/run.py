@@ -21,6 +21,7 @@ from tests.simulation.setup import Result, Setup
 from tests.simulation.store import Engines
 from tests.simulation.world import EPOCH, EPOCH_MS, World
 
+REST_LATE_FINAL_S = 180.0  # the same where an order may fill after its end
 REST_LEAST_S = 75.0  # as long as a late message may still be on its way, and two looks
 REST_STORY_S = 30.0
 REST_MOST_S = 1_200.0
@@ -57,6 +58,8 @@ async def _rest(world: World) -> None:
     began = now_s()
     late = world.setup.story is None or Ill.REQUEST_LATE in world.plan.orders.values()
     least_s = REST_LEAST_S if late else REST_STORY_S
+    if Ill.LATE_FINAL in world.plan.ills:
+        least_s = REST_LATE_FINAL_S
     while now_s() - began < REST_MOST_S:
         await asyncio.sleep(REST_LOOK_S)
         if now_s() - began >= least_s and world.oracle.at_rest():

@@ -94,4 +94,14 @@ MUTANTS: tuple[Mutant, ...] = (
         (Ill.STALL_AT_COMMIT,),
         intensity=30.0,
     ),
+    Mutant(
+        "late-watch-of-a-minute",
+        "hedger/latewatch.py",
+        "timedelta(seconds=self._rules.watch_dead_s)",
+        "timedelta(seconds=60)",
+        "3 booked",
+        (Ill.LATE_FINAL,),
+        intensity=2.0,
+        hours=0.3,
+    ),
 )
