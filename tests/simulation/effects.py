@@ -76,7 +76,8 @@ class Effects:
     def signed(self, process: Process) -> None:
         """An order leaves, whose expiry was said by this machine's clock and the venues'."""
         self.met(SIGNED)
-        if process.skew_s and process.number > self._skewed:
+        skewed = process.skew_s and Ill.SKEW in self._chance.plan.ills
+        if skewed and process.number > self._skewed:
             self._skewed = process.number
             self._chance.tell(Ill.SKEW)
 

@@ -411,7 +411,7 @@ class Oracle:
                 self.broken("3 observed", text)
         self._remember()
         twice, differences = books.compared(
-            laid_down(self._path), self._venues, sorted(sent), self._given_up()
+            laid_down(self._path), self._venues, sent, self._given_up()
         )
         for text in twice:
             self.broken("2 once", text)
@@ -428,7 +428,7 @@ class Oracle:
         for venue, lost in self.forgotten:
             self._venues.exchange(venue).remember(replace(lost, position=None))
 
-    def _given_up(self) -> list[str]:
+    def _given_up(self) -> set[str]:
         """
         Client ids of orders that a venue has lost before the ledger had their true end: it never
         can be had any more. A person was told of their hedge.
@@ -443,7 +443,7 @@ class Oracle:
             "SELECT orders.client_id FROM orders JOIN hedges ON hedges.id = orders.hedge_id"
             " JOIN alerts ON alerts.hedge_id = hedges.id WHERE orders.state <> 'filled'"
         )
-        return sorted({client_id for (client_id,) in rows} & lost)
+        return {client_id for (client_id,) in rows} & lost
 
     def _handed_over(self) -> set[str]:
         """Beyond what a venue declares: markets whose hedge is left to a person, who was told."""

@@ -2,6 +2,10 @@
 The judge of what the ledger says was read: every position in it was one, and not long before.
 
 A venue that did not answer showed nothing at all, least of all an empty account.
+
+Rows are by name. So nothing is said of worlds in which a market is given another one: what stands
+under a name that a venue has just given up says nothing about a market. Nor of those in which
+venues answer what is not so.
 """
 
 from datetime import datetime
@@ -43,7 +47,7 @@ class Readings:
         self._lag_s = lag_s(ills, Ill.STALE_POSITION)
         self._lag_s += APART_S if Ill.SKEW in ills else 0.0
         self._steady = Ill.CLOCK_BACK not in ills
-        self._judged = not world.plan.beyond and Ill.HOSTILE not in ills
+        self._judged = not world.plan.beyond and not ills & {Ill.HOSTILE, Ill.RENAMED}
         self._mark = 0
         self._ledgers = 1  # that were in use so far
 

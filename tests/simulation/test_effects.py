@@ -79,7 +79,7 @@ def test_a_stolen_nonce_counts_when_the_venue_first_shows_it_or_refuses_it():
 
 
 def test_a_clock_that_is_off_counts_for_the_first_order_of_a_life():
-    drawn = chance()
+    drawn = chance(Ill.SKEW)
     effects = Effects(drawn)
     for _ in range(2):
         effects.signed(Process(1, nothing))

@@ -35,7 +35,7 @@ LAG_BROKEN = 0.15
 UNTRUE_ENDS: Mapping[Ill, float] = {Ill.LATE_FINAL: 0.05, Ill.OVERFILL: 0.05}
 """How likely an order fills further after its end, or fills more than was asked."""
 
-LATE_REST_S = (5.0, 60.0)  # so long after its end; a world comes to rest in no less
+LATE_REST_S = (5.0, 150.0)  # so long after its end: a world comes to rest in no less
 
 
 class SimFaults(FaultBox):

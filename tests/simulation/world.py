@@ -44,7 +44,7 @@ SHARED_EVERY = 3  # every third seed runs on shared sub-accounts
 POOR_EVERY, POOR_AT = 8, 5  # in one world of eight there is money for one hedge, hardly for two
 RESTART_S = (0.5, 20.0)
 STALLS = AIMED[Ill.STALL_AT_COMMIT]
-OUTAGES = (Ill.OUTAGE, Ill.OUTAGE_AIMED, Ill.OUTAGE_LONG)
+OUTAGES = (Ill.OUTAGE, Ill.OUTAGE_AIMED)
 
 
 class VenueClock:
@@ -250,7 +250,8 @@ class World:
         """Nobody reaches a venue for that long."""
         if venue in self.outages:
             return
-        self.effects.wait(ill, venue)
+        if venue not in self.doors.outage:  # one of minutes is counted there
+            self.effects.wait(ill, venue)
         self.trace(f"outage {venue}")
         self.truth.changed()
         self.outages[venue] = mode

@@ -19,6 +19,7 @@ MUTANTS: tuple[Mutant, ...] = (
         intensity=2.0,
         hours=0.3,
         off_s=-12.0,
+        seed=2,
     ),
     Mutant(
         "reservations-not-counted",
@@ -29,6 +30,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (),
         hours=0.4,
         poor=True,
+        seed=2,
     ),
     Mutant(
         "rollback-reads-the-cache",
@@ -48,6 +50,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "3 read",
         (Ill.OUTAGE,),
         hours=0.1,
+        seed=2,
     ),
     Mutant(
         "leg-2-rounded-up",
@@ -80,6 +83,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "2 young",
         (Ill.OUTAGE_AIMED,),
         hours=0.1,
+        seed=3,
     ),
     Mutant(
         "no-send-window",
@@ -89,5 +93,15 @@ MUTANTS: tuple[Mutant, ...] = (
         "1 in time",
         (Ill.STALL_AT_COMMIT,),
         intensity=30.0,
+    ),
+    Mutant(
+        "late-watch-of-a-minute",
+        "hedger/latewatch.py",
+        "timedelta(seconds=self._rules.watch_dead_s)",
+        "timedelta(seconds=60)",
+        "3 booked",
+        (Ill.LATE_FINAL,),
+        intensity=2.0,
+        hours=0.3,
     ),
 )
