@@ -1,9 +1,14 @@
 """What the whole program leaves in its ledger for a bundle, and what a replay makes of it."""
 
+import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from hedger.audit import bundle
 from hedger.domain.hedge import Hedge, State
@@ -13,6 +18,9 @@ from tests.scenarios.forgetful import turn
 from tests.scenarios.scenes import a_pair_at_rest
 
 ROOT = Path(__file__).resolve().parents[2]
+LONG = 6
+PLAIN = re.compile(r"[A-Z]+(?:-[A-Z]+)?|-?\d+\.\d+|premium|lighter")
+"""No ids: words of the protocol, names of markets, amounts."""
 
 
 def bundled(desk: Desk, hedge: Hedge) -> dict[str, Any]:
@@ -79,3 +87,41 @@ async def test_a_venue_that_was_not_reached_between_the_legs_is_not_reached_agai
 
     assert "nobody reaches lighter until the hedge is converging" in told
     assert "does not part" in told
+
+
+@pytest.mark.sandbox(tier="premium")
+async def test_no_id_key_or_address_of_a_real_run_is_in_its_bundle(desk: Desk) -> None:
+    desk.world.fault("lighter", "refuse", code=21739, message="account 65 at lighter", times=1)
+    desk.world.fault("x10", "drop_answer", when="before", reduce_only=True)
+    hedge = await desk.open("ETH", 300)
+    second = await desk.open("SOL", 300)
+    await desk.close(second)
+    told = json.dumps(bundled(desk, hedge)) + json.dumps(bundled(desk, second))
+    line = desk.world.line
+    ours = {str(value) for venue in ("x10", "lighter") for value in leaves(line[venue])}
+    for one in (hedge, second):
+        ours |= {one.id, *(str(f["trade_id"]) for f in desk.rows("fills", hedge=one.id))}
+        for record in desk.orders(one):
+            prepared = record.prepared
+            body = json.loads(prepared.payload)
+            ours |= {prepared.order.id, prepared.client_id, prepared.account, str(prepared.lane)}
+            ours |= {str(prepared.tx_hash), str(record.venue_order_id), *map(str, leaves(body))}
+
+    ids = {text for text in ours if len(text) >= LONG and not PLAIN.fullmatch(text)}
+    assert len(ids) > 30
+    assert [text for text in sorted(ids) if text in told] == []
+    assert "127.0.0.1" not in told
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Every text and number in a structure, also in JSON within JSON."""
+    if isinstance(value, dict):
+        for part in value.values():
+            yield from leaves(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from leaves(part)
+    elif isinstance(value, str) and value.startswith("{"):
+        yield from leaves(json.loads(value))
+    elif value is not None:
+        yield value

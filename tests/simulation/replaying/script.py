@@ -28,6 +28,7 @@ from tests.simulation.replaying.recorded import (
 DOWN_S = (0.5, 60.0)
 RACE_S = 0.05  # after an order's arrival; it is matched some tenths later
 TAKEN_IN = frozenset({"filled", "partial", "zero", "refused"})
+_LESS = re.compile(r"reduce|no.?position", re.IGNORECASE)
 _NOT_SENT = re.compile(r"leg B was not sent|leg A was not proven|leg A filled")
 
 
@@ -215,7 +216,7 @@ def _raced(told: Recorded, venue: str, until: datetime) -> Mark | None:
 
     Those before it are rejected for that, though here there is still enough.
     """
-    cut = [o.number for o in told.orders if o.venue == venue and "reduce" in o.status.lower()]
+    cut = [o.number for o in told.orders if o.venue == venue and _LESS.search(o.status)]
     found = None
     for mark in told.marks:
         if mark.at <= until and mark.what[0] == "intent" and mark.order in cut:

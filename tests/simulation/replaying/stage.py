@@ -62,6 +62,11 @@ class Stage:
             depth = self.usd * DEPTH_TIMES
             exchange.set_liquidity(self.symbol, Liquidity(bids_usd=depth, asks_usd=depth))
             exchange.deposit(venues.account(venue), self.usd)
+            if not self.settings.trading.manage_leverage:  # then somebody has set it by hand
+                leverage = min(
+                    self.settings.trading.leverage, exchange.rules_of(self.symbol).max_leverage
+                )
+                exchange.set_leverage(venues.account(venue), self.symbol, leverage)
         self.set_prices(venues, self.prices)
         self._set_rates(venues)
 

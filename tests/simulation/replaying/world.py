@@ -18,7 +18,7 @@ from tests.simulation.process import Process, now_s
 from tests.simulation.replaying.fates import ScriptedChance, ScriptedFaults
 from tests.simulation.replaying.met import Met
 from tests.simulation.replaying.recorded import BY_HAND, Recorded, of
-from tests.simulation.replaying.script import Act, Blow, Script
+from tests.simulation.replaying.script import Act, Blow, Script, Silence
 from tests.simulation.replaying.stage import Stage
 from tests.simulation.setup import Setup
 from tests.simulation.store import Engines, laid_down
@@ -66,6 +66,7 @@ class ReplayWorld(World):
         self.venues.x10_face.faults = self.venues.lighter_side.face.faults = faults
         self._blows = list(script.blows)
         self._silences = list(script.silences)
+        self._silent: list[Silence] = []
         self._sent: Counter[int] = Counter()
         self._sending: tuple[int, str, str] = (0, "", "")  # order, venue, bytes
         self._outages: dict[str, float] = {}
@@ -192,7 +193,8 @@ class ReplayWorld(World):
             if silence.until.key in self._marks:
                 self._silences.remove(silence)
                 self._end_outage(silence.venue)
-            elif silence.after.key in self._marks:
+            elif silence.after.key in self._marks and silence not in self._silent:
+                self._silent.append(silence)
                 self.begin_outage(silence.venue, "refused", SILENT_MOST_S)
 
     def _look(self) -> None:
