@@ -8,7 +8,7 @@ in the ledger; until then it may be, and nothing else.
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -93,7 +93,7 @@ def broken(
 
 def _unknown(
     rows: Sequence[Mapping[str, Any]],
-    found: Collection[str],
+    found: Container[str],
     chances: Sequence[float],
     epoch_ms: int,
 ) -> Iterator[str]:
