@@ -110,6 +110,7 @@ class Oracle:
         before, self._conn, self._at = self._conn, reading(at), at
         self.ledgers += 1
         self._forgotten.compare(before, self._conn)
+        self.seen.overfilled.other_ledger()
         before.close()
 
     def displaced(self) -> None:
