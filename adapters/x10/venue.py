@@ -7,6 +7,7 @@ SDK's session but are parsed by us, tolerantly (§0.6; ``reads``). An answer to 
 what ``codes`` says; what became of it is read by our id (§3.3).
 """
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -54,13 +55,20 @@ from hedger.domain.order import (
     Purpose,
     Sighting,
 )
-from hedger.errors import ConfigError, ContradictionError, DeniedError, UnavailableError
+from hedger.errors import (
+    ConfigError,
+    ContradictionError,
+    DeniedError,
+    UnavailableError,
+    VenueError,
+)
 from hedger.ports import Capabilities, Fence
 from hedger.venueclock import Offset
 
 READ_LAG_S: Final = 5.0
 CLOCK_SKEW_S: Final = 2.0
 RENAMED_WITHIN_S: Final = 5.0
+CONFIRM_S: Final = 1.0  # what a reading of positions waits for the account to be confirmed
 NO_ORDER: Final = "hedger-asks-whether-it-may-cancel"  # no id of ours has this form
 USUAL_MATCH_S: Final = (
     0.55  # a taker order trades 0.2 s after it is taken (data.md §0), and reads lag
@@ -150,19 +158,41 @@ class XVenue:
             logger.warning("the account is checked later: {}", error)
 
     async def _confirm(self) -> None:
-        """Once: hold our configuration against the account that the API key belongs to."""
+        """
+        Once: hold our configuration against the account that the API key belongs to. An answer
+        that does not name it confirms nothing, and it is asked for again.
+        """
         if self._confirmed:
             return
         page = await self._http.content("/user/account/info")
         account = Row(self._id, "account", page.data)
-        if account.has("l2Vault") and account.id("l2Vault") != self.account:
+        if not (account.has("l2Vault") and account.has("accountId")):
+            raise UnavailableError(self._id, "GET /user/account/info does not name the account")
+        if account.id("l2Vault") != self.account:
             raise ConfigError(
                 f"venues.options.{self._id}.vault is {self.account}, but the API key belongs to "
                 f"vault {account.id('l2Vault')}; correct the one that is wrong"
             )
+        self._http.belongs_to(account.id("accountId"))
         self._confirmed = True
-        if account.has("accountId"):
-            self._http.belongs_to(account.id("accountId"))
+
+    async def _confirm_first(self) -> None:
+        """
+        What could not be confirmed at the start is asked for before positions are read: only then
+        those of another account can be told. Where X10 does not say it soon, exits go on.
+
+        Raises:
+            DeniedError: key and account do not belong together.
+        """
+        if self._confirmed:
+            return
+        try:
+            async with asyncio.timeout(CONFIRM_S):
+                await self._confirm()
+        except ConfigError as error:
+            raise DeniedError(self._id, str(error)) from error
+        except (TimeoutError, VenueError) as error:
+            logger.warning("{}: the account is confirmed later: {!r}", self._id, error)
 
     async def close(self) -> None:
         """Give back sessions; never raises."""
@@ -203,6 +233,7 @@ class XVenue:
         return held.positions
 
     async def _held(self, max_age_s: float) -> Told[Held]:
+        await self._confirm_first()
         told = await self._reads.positions(max_age_s)
         if not self._never_listed(told) <= self._unlisted:
             await self._markets.refresh()

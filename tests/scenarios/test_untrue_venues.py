@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from hedger.sequence.gaps import FILL_MAX
 from tests.desk import Desk
 from tests.scenarios.forgetful import told, turn
 from tests.scenarios.scenes import a_pair_at_rest, either_venue
-from tests.world import LIGHTER, X10
+from tests.world import LIGHTER, X10, World
 
 USED = FILL_MAX + 40
 OTHER = 4_711
@@ -79,6 +80,32 @@ async def test_an_answer_of_x10_about_another_account_is_no_answer(desk: Desk) -
 
     with pytest.raises(DriftError, match=f"about account {OTHER}"):
         await port.positions(max_age_s=0)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        {"status": 503, "body": "<html>unavailable</html>"},
+        {"status": 200, "body": json.dumps({"status": "OK", "data": {"l2Vault": "1"}})},
+        {"status": 200, "body": json.dumps({"status": "OK", "data": {"accountId": OTHER}})},
+    ],
+    ids=["none", "without its number", "without its vault"],
+)
+async def test_an_account_that_x10_did_not_name_at_the_start_is_asked_for_before_positions(
+    world: World, start: dict[str, Any]
+) -> None:
+    """Positions of another account were taken for ours until the process ended."""
+    world.rewrite(X10, "/user/account/info", times=1, **start)
+    port = await world.x10()
+    row = {"id": 1, "accountId": OTHER, "market": "ETH-USD", "side": "LONG", "size": "1"}
+    body = json.dumps({"status": "OK", "data": [row]})
+    world.rewrite(X10, "/user/positions", status=200, body=body, times=0)
+
+    with pytest.raises(DriftError, match=f"about account {OTHER}"):
+        await port.positions()
+
+    world.no_rewrites()
+    assert await port.positions() == {}
 
 
 async def test_no_order_is_priced_by_the_book_of_another_market(desk: Desk) -> None:

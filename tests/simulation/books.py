@@ -25,21 +25,31 @@ def compared(
     """
     What was executed twice, and where the ledger says something else than a venue.
 
-    Client ids that are ``given_up`` are not compared.
+    Of client ids that are ``given_up`` only what is booked is compared: a fill that the ledger has
+    was executed, and one that it never could have been told is not owed.
     """
     everything = audit.Filters(limit=0)
     orders, fills, payments = (
         list(audit.rows(path, kind, everything)) for kind in ("orders", "fills", "funding")
     )
     orders = [row for row in orders if row["client_id"] not in given_up]
-    sent = {key for key in sent if key[1] not in given_up}
+    booked_trades = {(row["venue"], row["trade_id"]) for row in fills}
     state = venues.state()
     twice: list[str] = []
     found: list[str] = []
     for venue in verify.VENUES:
         truth: dict[str, Any] = state[venue]
-        theirs = [o for o in truth["orders"] if (venue, o["client_id"]) in sent]
-        traded = [t for t in truth["trades"] if (venue, t["client_id"]) in sent]
+        theirs = [
+            o
+            for o in truth["orders"]
+            if (venue, o["client_id"]) in sent and o["client_id"] not in given_up
+        ]
+        traded = [
+            t
+            for t in truth["trades"]
+            if (venue, t["client_id"]) in sent
+            and (t["client_id"] not in given_up or (venue, t["id"]) in booked_trades)
+        ]
         twice += _twice(venue, theirs)
         mine = verify._at(venue, orders)
         found += verify._orders(venue, mine, theirs)

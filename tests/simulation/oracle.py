@@ -110,6 +110,7 @@ class Oracle:
         before, self._conn, self._at = self._conn, reading(at), at
         self.ledgers += 1
         self._forgotten.compare(before, self._conn)
+        self.seen.overfilled.other_ledger()
         before.close()
 
     def displaced(self) -> None:
@@ -419,9 +420,12 @@ class Oracle:
             self.broken("3 proven", text)
 
     def money(self, text: str) -> None:
-        """Funding that is not as it was paid (``payouts``); beyond, an alarm is what is owed."""
-        if not self._beyond or not self._count("alerts"):
-            self.broken("3 paid", text)
+        """Funding that is not as it was paid (``payouts``)."""
+        self.broken("3 paid", text)
+
+    def lost(self) -> set[tuple[str, str]]:
+        """Venues and markets of which a venue has lost its record for ever."""
+        return {(venue, lost.symbol) for venue, lost in self.forgotten if lost.payments}
 
     def _remember(self) -> None:
         """What a venue has lost for ever was true: the ledger keeps it, and is held against it."""
@@ -431,7 +435,8 @@ class Oracle:
     def _given_up(self) -> set[str]:
         """
         Client ids of orders that a venue has lost before the ledger had their true end: it never
-        can be had any more. A person was told of their hedge.
+        can be had any more. A person was told of their hedge, or the ledger that had them was
+        lost as well.
         """
         lost = {
             history.newest.new.client_id
@@ -443,7 +448,8 @@ class Oracle:
             "SELECT orders.client_id FROM orders JOIN hedges ON hedges.id = orders.hedge_id"
             " JOIN alerts ON alerts.hedge_id = hedges.id WHERE orders.state <> 'filled'"
         )
-        return {client_id for (client_id,) in rows} & lost
+        unknown = {client_id for _, client_id in self._forgotten.orders}
+        return ({client_id for (client_id,) in rows} | unknown) & lost
 
     def _handed_over(self) -> set[str]:
         """Beyond what a venue declares: markets whose hedge is left to a person, who was told."""

@@ -45,12 +45,20 @@ class Paid:
 
 
 def broken(
-    path: Path, venues: Venues, chances: Sequence[float], epoch_ms: int, *, dedicated: bool
+    path: Path,
+    venues: Venues,
+    chances: Sequence[float],
+    epoch_ms: int,
+    *,
+    dedicated: bool,
+    lost: Container[tuple[str, str]] = (),
 ) -> Iterator[str]:
     """
     What the ledger at ``path`` has wrong of the venues' payments, one sentence each.
 
     ``chances`` are the loop's seconds at which the daemon's job began and no message failed.
+    ``lost`` are the venues and markets of which a venue has lost its record for ever: what had
+    not been booked by then nobody can book, and nothing is owed there; what is booked is judged.
     """
     with closing(sqlite3.connect(path)) as conn:
         holders = {
@@ -79,7 +87,8 @@ def broken(
         if row is not None and one.hedge is not None and (row[1] or "") != one.hedge:
             yield f"{where} is booked to {row[1]}, and {one.hedge or 'nobody'} held the position"
         turns = sum(at_s >= one.listed_s for at_s in chances)
-        if row is None and one.hedge and turns >= OWED_CHANCES:
+        owed = bool(one.hedge) and key[:2] not in lost
+        if row is None and owed and turns >= OWED_CHANCES:
             yield f"{where} is in the list for {turns} undisturbed turns, and not in the ledger"
     for key, (number, _, amount) in booked.items():
         if key not in paid:
@@ -88,7 +97,8 @@ def broken(
             yield f"{key[0]} payment {number} is {amount}, and {paid[key].view.amount} was paid"
     rows = list(audit.rows(path, "pnl", audit.Filters(limit=0)))
     yield from _sums(rows, booked, days)
-    yield from _unknown(rows, found, chances, epoch_ms)
+    known = [row for row in rows if all((venue, row["symbol"]) not in lost for venue in VENUES)]
+    yield from _unknown(known, found, chances, epoch_ms)
 
 
 def _unknown(

@@ -104,8 +104,9 @@ def _judged(setup: Setup, world: World) -> Result:
     world.truth.finish()
     world.oracle.finish()
     for text in payouts.broken(
-        world.path, world.venues, world.payment_turns, EPOCH_MS, dedicated=world.dedicated
-    ):
+        world.path, world.venues, world.payment_turns, EPOCH_MS, dedicated=world.dedicated,
+        lost=world.oracle.lost(),
+    ):  # fmt: skip
         world.oracle.money(text)
     hedges, orders, alerts = world.oracle.counts()
     return Result(

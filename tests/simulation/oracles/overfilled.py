@@ -24,6 +24,11 @@ _RESUMED = """
     LIMIT 1
 """
 _KNOWN = "SELECT id FROM hedges"
+_DRIFT = """
+    SELECT 1 FROM events WHERE kind = 'drift' AND hedge_id = :hedge
+    AND text LIKE '%' || :order || '%' LIMIT 1
+"""
+_ORDER = "SELECT 1 FROM orders WHERE venue = :venue AND client_id = :client_id"
 
 
 class Overfilled:
@@ -75,6 +80,22 @@ class Overfilled:
                 self._broken(PROMISE, self._text(over))
             del self._untold[key]
             self._stretches.seconds(key, now_s, so=False)
+
+    def other_ledger(self) -> None:
+        """
+        Another ledger stands in the place of the one that it was told in. The switch went with
+        that one, as everything in it, and nothing could know of it. Who has the order's row
+        learns its end anew and tells of it anew; where the row is gone, too, nobody knows what
+        was asked.
+        """
+        for venue, (over, _) in tuple(self._told.items()):
+            if not self._ledger.rows(_DRIFT, hedge=over.hedge, order=over.order):
+                del self._told[venue]
+                self._untold[over.venue, over.client_id] = over
+        for key, over in tuple(self._untold.items()):
+            if not self._ledger.rows(_ORDER, venue=over.venue, client_id=over.client_id):
+                del self._untold[key]
+                self._stretches.seconds(key, 0.0, so=False)
 
     def finish(self) -> None:
         """At the end everything was told."""

@@ -123,6 +123,34 @@ def test_nothing_new_is_opened_there_until_a_person_resumes_it(
     assert rows.broken == (["3 more than asked"] if broken else [])
 
 
+@pytest.mark.parametrize(
+    ("here", "broken"),
+    [
+        (
+            {"SELECT 1 FROM events WHERE kind = 'drift'": [(1,)], "FROM orders": [(1,)]},
+            True,
+        ),  # told here, and still off
+        ({"FROM orders": [(1,)], "FROM alerts": []}, True),  # known here, and to be told anew
+        ({"FROM orders": [(1,)]}, True),  # as above: told anew, and then no more openings
+        ({}, False),  # nobody knows here what was asked
+    ],
+)
+def test_what_another_ledger_said_is_told_anew_where_its_order_is_known(
+    here: dict[str, Any], *, broken: bool
+):
+    rows = Rows(dict(TOLD))
+    judge = Overfilled(rows, rows.note)
+    judge.sent(X10)
+    judge.traded("x10", X10.client_id, Decimal("1.1"))
+    judge.look(5.0, available=True)
+    rows.answers = {**TOLD, **here}
+    judge.other_ledger()
+    for look in range(2, int(BOUND_S // 5) + 4):
+        judge.look(look * 5.0, available=True)
+    judge.sent(replace(X10, client_id="n", hedge="sol-1"))
+    assert rows.broken == (["3 more than asked"] if broken else [])
+
+
 # -- what is shown ---------------------------------------------------------------------------------
 
 ROW = {"id": "eth-1", "symbol": "ETH", "state": "open", "size_a": "1", "size_b": "-1", "unread": ""}
