@@ -15,7 +15,7 @@ from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import VenueId
 from hedger.domain.market import Instrument, Position
 from hedger.domain.money import ZERO, plain
-from hedger.errors import UnavailableError, VenueError
+from hedger.errors import UnavailableError, UnlistedError, VenueError
 from hedger.ledger.store import Store
 from hedger.monitoring.market_facts import MarketFacts
 from hedger.owned import note_taken, ours, own_size, proven_empty, shrunk
@@ -41,7 +41,7 @@ class _Leg:
     One leg: its size, its market's rules, what speaks against it, if others are there.
 
     ``unread`` is why it could not be read; its rules are None where it is ZERO and they are not
-    known either.
+    known either, ``unlisted`` is why: the venue has no such market, and shows no position of it.
     """
 
     venue: VenueId
@@ -50,6 +50,7 @@ class _Leg:
     doubt: str = ""
     beside: bool = False
     unread: VenueError | None = None
+    unlisted: VenueError | None = None
 
 
 def _rules(leg: _Leg, other: _Leg) -> Instrument:
@@ -62,8 +63,9 @@ def _rules(leg: _Leg, other: _Leg) -> Instrument:
     if leg.rules is not None:
         return leg.rules
     if other.rules is None:
-        assert leg.unread is not None
-        raise leg.unread
+        error = leg.unread or leg.unlisted
+        assert error is not None
+        raise error
     return replace(other.rules, venue=leg.venue)
 
 
@@ -148,6 +150,8 @@ class LegReader:
     async def _leg(self, hedge: Hedge, venue: VenueId) -> _Leg:
         try:
             rules = await self._reducing(hedge, venue)
+        except UnlistedError as error:
+            return await self._unlisted(hedge, venue, error)
         except VenueError as error:
             if not proven_empty(self._store, hedge.id, venue):
                 raise
@@ -163,6 +167,27 @@ class LegReader:
             position.size, own_size(self._store, hedge.id, venue), dedicated=self._dedicated
         )
         return _Leg(venue, size, rules, doubt=doubt, beside=position.size != size)
+
+    async def _unlisted(self, hedge: Hedge, venue: VenueId, error: UnlistedError) -> _Leg:
+        """
+        A leg on a market that the venue does not list: nothing, where nothing of ours was ever
+        there and the account has no position of that name either. What our fills made may be
+        there under a name that nobody knows yet.
+
+        Raises:
+            VenueError: something is there, or may be.
+        """
+        if own_size(self._store, hedge.id, venue) != ZERO or self._unsettled(hedge, venue):
+            raise error
+        try:
+            position, _ = await self._settled(hedge, venue)
+        except VenueError as unread:
+            if not proven_empty(self._store, hedge.id, venue):
+                raise
+            return _Leg(venue, ZERO, None, unread=unread)
+        if position.size != ZERO:
+            raise error
+        return _Leg(venue, ZERO, None, unlisted=error)
 
     async def _reducing(self, hedge: Hedge, venue: VenueId) -> Instrument:
         """The rules of a leg's market; asked for in passing where nothing of ours is there."""
