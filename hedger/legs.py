@@ -6,7 +6,6 @@ at once, anything else waits for the read lag or for a second source (reliabilit
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -17,6 +16,7 @@ from hedger.domain.market import Instrument, Position
 from hedger.domain.money import ZERO, plain
 from hedger.errors import UnavailableError, UnlistedError, VenueError
 from hedger.ledger.store import Store
+from hedger.legread import LegRead, rules_of
 from hedger.monitoring.market_facts import MarketFacts
 from hedger.owned import note_taken, ours, own_size, proven_empty, shrunk
 from hedger.ports import Venue
@@ -33,40 +33,6 @@ LOOK_S = 0.35
 LOOKS_MAX = 60
 IN_PASSING_S = 0.5
 LAGS_AGAINST_OUR_FILLS = 2  # a venue may for once be later than it declares (S17)
-
-
-@dataclass(frozen=True, slots=True)
-class _Leg:
-    """
-    One leg: its size, its market's rules, what speaks against it, if others are there.
-
-    ``unread`` is why it could not be read; its rules are None where it is ZERO and they are not
-    known either, ``unlisted`` is why: the venue has no such market, and shows no position of it.
-    """
-
-    venue: VenueId
-    size: Decimal
-    rules: Instrument | None
-    doubt: str = ""
-    beside: bool = False
-    unread: VenueError | None = None
-    unlisted: VenueError | None = None
-
-
-def _rules(leg: _Leg, other: _Leg) -> Instrument:
-    """
-    The rules of a leg; where nothing is there and they are not known, those of the other one.
-
-    Raises:
-        VenueError: neither are known.
-    """
-    if leg.rules is not None:
-        return leg.rules
-    if other.rules is None:
-        error = leg.unread or leg.unlisted
-        assert error is not None
-        raise error
-    return replace(other.rules, venue=leg.venue)
 
 
 class _Same:
@@ -137,8 +103,8 @@ class LegReader:
         return Legs(
             a=a.size,
             b=b.size,
-            rules_a=_rules(a, b),
-            rules_b=_rules(b, a),
+            rules_a=rules_of(a, b, hedge.symbol),
+            rules_b=rules_of(b, a, hedge.symbol),
             doubts={leg.venue: leg.doubt for leg in looks if leg.doubt},
             unread=a.unread or b.unread,
             beside=frozenset(leg.venue for leg in looks if leg.beside),
@@ -147,7 +113,7 @@ class LegReader:
             ),
         )
 
-    async def _leg(self, hedge: Hedge, venue: VenueId) -> _Leg:
+    async def _leg(self, hedge: Hedge, venue: VenueId) -> LegRead:
         try:
             rules = await self._reducing(hedge, venue)
         except UnlistedError as error:
@@ -155,20 +121,20 @@ class LegReader:
         except VenueError as error:
             if not proven_empty(self._store, hedge.id, venue):
                 raise
-            return _Leg(venue, ZERO, None, unread=error)
+            return LegRead(venue, ZERO, None, unread=error)
         try:
             position, doubt = await self._settled(hedge, venue)
         except VenueError as error:
             size = await self._known(hedge, venue)
             if size is None:
                 raise
-            return _Leg(venue, size, rules, unread=error)
+            return LegRead(venue, size, rules, unread=error)
         size = ours(
             position.size, own_size(self._store, hedge.id, venue), dedicated=self._dedicated
         )
-        return _Leg(venue, size, rules, doubt=doubt, beside=position.size != size)
+        return LegRead(venue, size, rules, doubt=doubt, beside=position.size != size)
 
-    async def _unlisted(self, hedge: Hedge, venue: VenueId, error: UnlistedError) -> _Leg:
+    async def _unlisted(self, hedge: Hedge, venue: VenueId, error: UnlistedError) -> LegRead:
         """
         A leg on a market that the venue does not list: nothing, where nothing of ours was ever
         there and the account has no position of that name either. What our fills made may be
@@ -184,10 +150,10 @@ class LegReader:
         except VenueError as unread:
             if not proven_empty(self._store, hedge.id, venue):
                 raise
-            return _Leg(venue, ZERO, None, unread=unread)
+            return LegRead(venue, ZERO, None, unread=unread)
         if position.size != ZERO:
             raise error
-        return _Leg(venue, ZERO, None, unlisted=error)
+        return LegRead(venue, ZERO, None, unlisted=error)
 
     async def _reducing(self, hedge: Hedge, venue: VenueId) -> Instrument:
         """The rules of a leg's market; asked for in passing where nothing of ours is there."""
@@ -215,9 +181,9 @@ class LegReader:
             return None
         return ours(traded.net, booked, dedicated=self._dedicated)
 
-    async def _gone(self, hedge: Hedge, venue: VenueId) -> _Leg:
+    async def _gone(self, hedge: Hedge, venue: VenueId) -> LegRead:
         rules = await self._facts.reducing(venue, hedge.symbol)
-        return _Leg(venue, ZERO, rules)
+        return LegRead(venue, ZERO, rules)
 
     async def _settled(self, hedge: Hedge, venue: VenueId) -> tuple[Position, str]:
         """

@@ -79,6 +79,21 @@ async def test_a_lost_ledger_and_a_new_name_end_flat(desk: Desk, venue: str, nam
     assert desk.store.live() == []
 
 
+@BOTH
+async def test_a_hedge_of_a_name_that_no_venue_has_any_more_is_over_where_nothing_is_held(
+    desk: Desk,
+    kind: str,  # noqa: ARG001 - of account: the mark has configured the desk
+) -> None:
+    """A lost ledger took a name that did not last for a market, and what it held is flat."""
+    await desk.open("ETH", 300)
+
+    orphan = await desk.trader.reconciler.take_off(Symbol("GONE"), "nothing explains it")
+
+    assert orphan is not None
+    assert desk.store.hedge(orphan.id).state is State.CLOSED
+    assert desk.position(X10) == -desk.position(LIGHTER) != 0
+
+
 @pytest.mark.parametrize("venue", [LIGHTER, X10])
 @pytest.mark.config(account={"dedicated": True})
 async def test_a_lost_ledger_and_a_market_that_left_the_list_are_one_symbol(
