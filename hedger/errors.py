@@ -100,6 +100,10 @@ class DeniedError(VenueError):
     """The venue answered with a refusal that asking again will not change."""
 
 
+class UnlistedError(DeniedError):
+    """The venue's list of markets is read, and the market is not in it."""
+
+
 class DriftError(VenueError):
     """The answer does not mean what we know: the venue is not used until a person looked."""
 

@@ -6,7 +6,6 @@ at once, anything else waits for the read lag or for a second source (reliabilit
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -15,8 +14,9 @@ from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import VenueId
 from hedger.domain.market import Instrument, Position
 from hedger.domain.money import ZERO, plain
-from hedger.errors import UnavailableError, VenueError
+from hedger.errors import UnavailableError, UnlistedError, VenueError
 from hedger.ledger.store import Store
+from hedger.legread import LegRead, rules_of
 from hedger.monitoring.market_facts import MarketFacts
 from hedger.owned import note_taken, ours, own_size, proven_empty, shrunk
 from hedger.ports import Venue
@@ -33,38 +33,6 @@ LOOK_S = 0.35
 LOOKS_MAX = 60
 IN_PASSING_S = 0.5
 LAGS_AGAINST_OUR_FILLS = 2  # a venue may for once be later than it declares (S17)
-
-
-@dataclass(frozen=True, slots=True)
-class _Leg:
-    """
-    One leg: its size, its market's rules, what speaks against it, if others are there.
-
-    ``unread`` is why it could not be read; its rules are None where it is ZERO and they are not
-    known either.
-    """
-
-    venue: VenueId
-    size: Decimal
-    rules: Instrument | None
-    doubt: str = ""
-    beside: bool = False
-    unread: VenueError | None = None
-
-
-def _rules(leg: _Leg, other: _Leg) -> Instrument:
-    """
-    The rules of a leg; where nothing is there and they are not known, those of the other one.
-
-    Raises:
-        VenueError: neither are known.
-    """
-    if leg.rules is not None:
-        return leg.rules
-    if other.rules is None:
-        assert leg.unread is not None
-        raise leg.unread
-    return replace(other.rules, venue=leg.venue)
 
 
 class _Same:
@@ -135,8 +103,8 @@ class LegReader:
         return Legs(
             a=a.size,
             b=b.size,
-            rules_a=_rules(a, b),
-            rules_b=_rules(b, a),
+            rules_a=rules_of(a, b, hedge.symbol),
+            rules_b=rules_of(b, a, hedge.symbol),
             doubts={leg.venue: leg.doubt for leg in looks if leg.doubt},
             unread=a.unread or b.unread,
             beside=frozenset(leg.venue for leg in looks if leg.beside),
@@ -145,24 +113,47 @@ class LegReader:
             ),
         )
 
-    async def _leg(self, hedge: Hedge, venue: VenueId) -> _Leg:
+    async def _leg(self, hedge: Hedge, venue: VenueId) -> LegRead:
         try:
             rules = await self._reducing(hedge, venue)
+        except UnlistedError as error:
+            return await self._unlisted(hedge, venue, error)
         except VenueError as error:
             if not proven_empty(self._store, hedge.id, venue):
                 raise
-            return _Leg(venue, ZERO, None, unread=error)
+            return LegRead(venue, ZERO, None, unread=error)
         try:
             position, doubt = await self._settled(hedge, venue)
         except VenueError as error:
             size = await self._known(hedge, venue)
             if size is None:
                 raise
-            return _Leg(venue, size, rules, unread=error)
+            return LegRead(venue, size, rules, unread=error)
         size = ours(
             position.size, own_size(self._store, hedge.id, venue), dedicated=self._dedicated
         )
-        return _Leg(venue, size, rules, doubt=doubt, beside=position.size != size)
+        return LegRead(venue, size, rules, doubt=doubt, beside=position.size != size)
+
+    async def _unlisted(self, hedge: Hedge, venue: VenueId, error: UnlistedError) -> LegRead:
+        """
+        A leg on a market that the venue does not list: nothing, where nothing of ours was ever
+        there and the account has no position of that name either. What our fills made may be
+        there under a name that nobody knows yet.
+
+        Raises:
+            VenueError: something is there, or may be.
+        """
+        if own_size(self._store, hedge.id, venue) != ZERO or self._unsettled(hedge, venue):
+            raise error
+        try:
+            position, _ = await self._settled(hedge, venue)
+        except VenueError as unread:
+            if not proven_empty(self._store, hedge.id, venue):
+                raise
+            return LegRead(venue, ZERO, None, unread=unread)
+        if position.size != ZERO:
+            raise error
+        return LegRead(venue, ZERO, None, unlisted=error)
 
     async def _reducing(self, hedge: Hedge, venue: VenueId) -> Instrument:
         """The rules of a leg's market; asked for in passing where nothing of ours is there."""
@@ -190,9 +181,9 @@ class LegReader:
             return None
         return ours(traded.net, booked, dedicated=self._dedicated)
 
-    async def _gone(self, hedge: Hedge, venue: VenueId) -> _Leg:
+    async def _gone(self, hedge: Hedge, venue: VenueId) -> LegRead:
         rules = await self._facts.reducing(venue, hedge.symbol)
-        return _Leg(venue, ZERO, rules)
+        return LegRead(venue, ZERO, rules)
 
     async def _settled(self, hedge: Hedge, venue: VenueId) -> tuple[Position, str]:
         """

@@ -63,7 +63,7 @@ class QuoteSource(Protocol):
     @property
     def id(self) -> VenueId: ...
 
-    def recognise(self, identities: Mapping[Symbol, str]) -> None:
+    def recognise(self, identities: Mapping[Symbol, str], earlier: Mapping[Symbol, str]) -> None:
         """See ``Venue.recognise``."""
 
     async def instruments(self, *, urgent: bool = False) -> Mapping[Symbol, Instrument]:
@@ -162,8 +162,16 @@ class Venue(Protocol):
     async def close(self) -> None:
         """Give back sessions; never raises."""
 
-    def recognise(self, identities: Mapping[Symbol, str]) -> None:
-        """Which markets our symbols were to an earlier process (``Instrument.identity``)."""
+    def recognise(self, identities: Mapping[Symbol, str], earlier: Mapping[Symbol, str]) -> None:
+        """
+        Which markets our symbols were to an earlier process (``Instrument.identity``).
+
+        Those of live hedges stay what they are; of all the ``earlier`` ones a symbol goes to
+        another market that has its name.
+        """
+
+    def identities(self) -> Mapping[Symbol, str]:
+        """Which market each symbol is known to be; nothing is asked for."""
 
     async def instrument(self, symbol: Symbol, *, max_age_s: float = inf) -> Instrument:
         """

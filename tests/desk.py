@@ -89,6 +89,12 @@ class Desk:
         self._boot()
         await self.trader.recover(self.said.append)
 
+    async def reborn(self) -> None:
+        """As ``restart``, in a new process: what the adapters knew is gone as well."""
+        self._venues = {X10: await self.world.x10(), LIGHTER: await self.world.lighter()}
+        self._quotes = {name: self.world.quotes(name) for name in (X10, LIGHTER)}
+        await self.restart()
+
     async def open(self, symbol: str, usd: int | str) -> Hedge:
         """``hedger open``; comes back at rest or escalated."""
         row = await self.trader.open_hedge(Symbol(symbol), Decimal(usd), self.said.append)

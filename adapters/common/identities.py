@@ -1,6 +1,6 @@
 """Which of a venue's markets each of our symbols is: by the venue's number, from first seen on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -28,21 +28,45 @@ class Identities:
 
     A number is the venue's own and unchanging word for a market (Lighter's market number, X10's
     asset id); a display name may change, and another market may get it.
+
+    ``configured`` are symbols that the configuration gives a name there: what was known of those
+    once is not recalled.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, configured: Container[Symbol] = ()) -> None:
+        self._configured = configured
         self._number_of: dict[Symbol, str] = {}
         self._symbol_of: dict[str, Symbol] = {}
+        self._recalled: dict[str, Symbol] = {}
 
-    def recognise(self, known: Mapping[Symbol, str]) -> None:
-        """Take over what an earlier process knew."""
-        for symbol, number in known.items():
-            self._number_of[symbol] = number
-            self._symbol_of[number] = symbol
+    def take_up(self, live: Mapping[Symbol, str], earlier: Mapping[Symbol, str]) -> bool:
+        """
+        Take over what an earlier process knew; whether that is not what names alone have told by
+        now, so that the list has to be read again.
+
+        A market of a ``live`` hedge stays what it is. What every one was ``earlier`` counts less:
+        a symbol goes to another market that has its name.
+        """
+        self._recalled = {n: s for s, n in earlier.items() if s not in self._configured}
+        told = [*((s, n) for n, s in self._recalled.items()), *live.items()]
+        anew = any(self.conflict(s, n) or self._symbol_of.get(n, s) != s for s, n in told)
+        if anew:
+            self._number_of, self._symbol_of = {}, {}
+        for symbol, number in live.items():
+            self._know(symbol, number)
+        return anew
+
+    def _know(self, symbol: Symbol, number: str) -> None:
+        self._number_of[symbol] = number
+        self._symbol_of[number] = symbol
+
+    def known(self) -> Mapping[Symbol, str]:
+        """Every market that was seen, or recognised, by our symbol."""
+        return dict(self._number_of)
 
     def owner(self, number: str) -> Symbol | None:
         """Our symbol of a market that is known."""
-        return self._symbol_of.get(number)
+        return self._symbol_of.get(number) or self._recalled.get(number)
 
     def number(self, symbol: Symbol) -> str | None:
         """The market that a symbol is known to be."""
@@ -64,6 +88,8 @@ class Identities:
         found: dict[Symbol, T] = {}
         drift: dict[Symbol, str] = {}
         numbers: dict[str, Symbol | None] = {}
+        rows = tuple(rows)
+        self._outdate({number: named for number, named, _ in rows})
         for number, named, row in rows:
             symbol = self.owner(number) or named
             if number in numbers:
@@ -81,5 +107,16 @@ class Identities:
                 found[symbol] = row
         for number, symbol in numbers.items():
             if symbol in found and symbol not in drift:
-                self.recognise({symbol: number})
+                self._know(symbol, number)
         return Listing(found, drift)
+
+    def _outdate(self, names: Mapping[str, Symbol | None]) -> None:
+        """Forget what is recalled of a symbol that is the name of another market by now."""
+        taken = {symbol: number for number, symbol in names.items()}
+        self._recalled = {
+            number: symbol
+            for number, symbol in self._recalled.items()
+            if taken.get(symbol, number) == number
+            and self._number_of.get(symbol, number) == number
+            and names.get(number) not in self._configured
+        }

@@ -9,7 +9,7 @@ from typing import Final, Generic, TypeVar
 from adapters.common.identities import Listing
 from hedger.clock import Clock
 from hedger.domain.ids import Symbol, VenueId
-from hedger.errors import DeniedError, DriftError
+from hedger.errors import DriftError, UnlistedError
 
 T = TypeVar("T")
 ANY_AGE: Final = inf
@@ -50,12 +50,16 @@ class MarketBook(Generic[T]):
         """Everything that was ever read, whatever its age."""
         return {symbol: told.row for symbol, told in self._known.items()}
 
+    def forget(self) -> None:
+        """What was listed so far stands under wrong symbols: nothing is known any more."""
+        self._known, self._drift = {}, {}
+
     async def get(self, symbol: Symbol, max_age_s: float = ANY_AGE) -> T:
         """
         One market, read no longer ago than that; 0 always asks.
 
         Raises:
-            DeniedError: the venue does not list it (any more).
+            UnlistedError: the venue does not list it (any more).
             DriftError: it cannot be told which of its markets is meant.
             VenueError: it is not known so freshly, and could not be read.
         """
@@ -72,7 +76,7 @@ class MarketBook(Generic[T]):
         if why := self._drift.get(symbol):
             raise DriftError(self._venue, why)
         if told is None or told.reading < self._finished:
-            raise DeniedError(self._venue, f"market {symbol} is not listed there")
+            raise UnlistedError(self._venue, f"market {symbol} is not listed there")
         return told.row
 
     async def refresh(self) -> None:

@@ -102,10 +102,7 @@ def positions(
             continue
         if size < ZERO or sign not in (1, -1):
             raise UnreadableError(f"a position of {size} with the sign {sign}")
-        name, number = text_of(row, "symbol"), str(int_of(row, "market_id"))
-        symbol = (
-            names.markets.owner(number) or names.ours(name) or Symbol(f"{venue}:{name}")
-        )  # never under a wrong symbol
+        number, symbol = str(int_of(row, "market_id")), _symbol(row, venue, names)
         if why := names.markets.conflict(symbol, number):
             drift[symbol] = why
         if symbol in found:
@@ -122,6 +119,20 @@ def positions(
             liquidation_price=_positive(row, "liquidation_price"),
         )
     return Held(found, drift)
+
+
+def _symbol(row: Row, venue: VenueId, names: Names) -> Symbol:
+    """Our symbol of a position's market, never a wrong one."""
+    name, number = text_of(row, "symbol"), str(int_of(row, "market_id"))
+    return names.markets.owner(number) or names.ours(name) or Symbol(f"{venue}:{name}")
+
+
+def named(account: Row, venue: VenueId, names: Names, market: int) -> Symbol | None:
+    """Our symbol of a market number, by the account's row of that market, flat or not."""
+    for row in rows_of(account, "positions"):
+        if int_of(row, "market_id") == market:
+            return _symbol(row, venue, names)
+    return None
 
 
 def _positive(row: Row, key: str, *, per: Decimal = ONE) -> Decimal | None:

@@ -54,7 +54,7 @@ REASONS: Final[dict[int, Reason]] = {
     21508: Reason.MARGIN,  # below initial margin
     21600: Reason.OTHER,  # not an active limit order (answers a cancel)
     21601: Reason.MARKET_STATE,  # order book full
-    INVALID_MARKET: Reason.RULES,  # invalid market index
+    INVALID_MARKET: Reason.MARKET_STATE,  # no such market (any more)
     21603: Reason.RULES,  # below the minimum amounts
     21605: Reason.MARKET_STATE,  # market status
     21613: Reason.RULES,  # margin mode

@@ -17,7 +17,7 @@ class Names:
     def __init__(self, overrides: Mapping[Symbol, str]) -> None:
         self._theirs = dict(overrides)
         self._ours = {name: symbol for symbol, name in overrides.items()}
-        self.markets = Identities()
+        self.markets = Identities(frozenset(overrides))
 
     def ours(self, name: str) -> Symbol | None:
         """Our symbol; None when we use that symbol for another of their markets."""

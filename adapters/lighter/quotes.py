@@ -19,7 +19,13 @@ from adapters.upcoming import Upcoming
 from hedger.clock import Clock
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import FundingQuote, Instrument, MarketStatus, OrderBook, SettledRate
-from hedger.errors import DeniedError, DriftError, UnavailableError, VenueError
+from hedger.errors import (
+    DeniedError,
+    DriftError,
+    UnavailableError,
+    UnlistedError,
+    VenueError,
+)
 
 INTERVAL: Final = timedelta(hours=1)
 INTERVAL_S: Final = 3_600
@@ -65,8 +71,8 @@ class LighterQuotes:
     async def close(self) -> None:
         await self._http.close()
 
-    def recognise(self, identities: Mapping[Symbol, str]) -> None:
-        self._names.markets.recognise(identities)
+    def recognise(self, identities: Mapping[Symbol, str], earlier: Mapping[Symbol, str]) -> None:
+        self._names.markets.take_up(identities, earlier)
 
     async def instruments(self, *, urgent: bool = False) -> Mapping[Symbol, Instrument]:
         return (await self._read_markets(urgent=urgent)).instruments
@@ -209,7 +215,7 @@ class LighterQuotes:
         if known.number(symbol) is None:
             await self._read_markets(urgent=urgent)
         if (number := known.number(symbol)) is None:
-            raise DeniedError(self._id, f"market {symbol} is not listed there")
+            raise UnlistedError(self._id, f"market {symbol} is not listed there")
         return int(number)
 
     async def _read_markets(self, *, urgent: bool = False) -> wire.Markets:

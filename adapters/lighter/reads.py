@@ -41,6 +41,7 @@ from hedger.errors import DriftError, UnavailableError
 PAGE: Final = 100
 NEWEST: Final = 50  # transactions of the account among which the user of a nonce is looked for
 MAX_PAGES: Final = 200
+NAMED_WITHIN_S: Final = 60.0
 NOTHING_S: Final = 1.0
 """How long to wait for the trades of an order that is said to have none."""
 MAX_OLD_PAGES: Final = 3
@@ -68,9 +69,14 @@ class Reads:
         self.markets = MarketBook(venue, clock, self._read_markets)
         self.account = Lately(clock, self._account)
 
-    def recognise(self, identities: Mapping[Symbol, str]) -> None:
+    def recognise(self, identities: Mapping[Symbol, str], earlier: Mapping[Symbol, str]) -> None:
         """Which of the venue's markets our symbols were to an earlier process."""
-        self._names.markets.recognise(identities)
+        if self._names.markets.take_up(identities, earlier):
+            self.markets.forget()
+
+    def identities(self) -> Mapping[Symbol, str]:
+        """Which market each symbol is known to be."""
+        return self._names.markets.known()
 
     async def instrument(self, symbol: Symbol, max_age_s: float = ANY_AGE) -> Instrument:
         """
@@ -405,12 +411,19 @@ class Reads:
         return payments
 
     async def symbol_of(self, market: int) -> Symbol:
-        """Our symbol of a market number; asked for on a miss."""
+        """
+        Our symbol of a market number; asked for on a miss. One that is not listed (any more) is
+        named by the account, which has a row of every market it ever traded.
+        """
         symbol = self._names.markets.owner(str(market))
         if symbol is None:
             await self.markets.refresh()
             symbol = self._names.markets.owner(str(market))
-        return symbol or Symbol(f"{self._venue}:{market}")  # delisted: kept under its number
+        if symbol is None:
+            account = await self.account.get(NAMED_WITHIN_S)
+            with reading(self._venue, "GET /account"):
+                symbol = accountwire.named(account.answer, self._venue, self._names, market)
+        return symbol or Symbol(f"{self._venue}:{market}")  # kept under its number
 
     async def _read_markets(self) -> Listing[Instrument]:
         what = "GET /orderBookDetails"

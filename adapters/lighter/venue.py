@@ -122,8 +122,11 @@ class LighterVenue:
     async def close(self) -> None:
         await self._gateway.close()
 
-    def recognise(self, identities: Mapping[Symbol, str]) -> None:
-        self._reads.recognise(identities)
+    def recognise(self, identities: Mapping[Symbol, str], earlier: Mapping[Symbol, str]) -> None:
+        self._reads.recognise(identities, earlier)
+
+    def identities(self) -> Mapping[Symbol, str]:
+        return self._reads.identities()
 
     async def instrument(self, symbol: Symbol, *, max_age_s: float = ANY_AGE) -> Instrument:
         return await self._reads.instrument(symbol, max_age_s)

@@ -21,7 +21,7 @@ order sent twice is not said, so the order has to be looked up (x10.md §3.3).
 
 DECLINED: dict[int, Reason] = {
     1000: Reason.RULES,  # asset not found
-    1001: Reason.RULES,  # market not found
+    1001: Reason.MARKET_STATE,  # market not found: delisted, for a while or for good
     1002: Reason.MARKET_STATE,  # market disabled
     1003: Reason.RULES,  # market group not found
     1004: Reason.AUTH,  # account not found

@@ -31,9 +31,14 @@ class Markets:
         self._names = names
         self._book = MarketBook(venue, clock, self._read)
 
-    def recognise(self, identities: Mapping[Symbol, str]) -> None:
+    def recognise(self, identities: Mapping[Symbol, str], earlier: Mapping[Symbol, str]) -> None:
         """Which of the venue's markets our symbols were to an earlier process."""
-        self._names.markets.recognise(identities)
+        if self._names.markets.take_up(identities, earlier):
+            self._book.forget()
+
+    def identities(self) -> Mapping[Symbol, str]:
+        """Which market each symbol is known to be."""
+        return self._names.markets.known()
 
     async def refresh(self) -> None:
         """

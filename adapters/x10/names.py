@@ -26,7 +26,7 @@ class Names:
         self._market_of = dict(overrides)
         self._symbol_of = {market: symbol for symbol, market in overrides.items()}
         self._earlier: dict[Symbol, set[str]] = {}
-        self.markets = Identities()
+        self.markets = Identities(frozenset(overrides))
 
     def market(self, symbol: Symbol) -> str:
         """X10's name of our symbol; it may not exist there."""

@@ -57,9 +57,9 @@ class XQuotes:
     def id(self) -> VenueId:
         return self._id
 
-    def recognise(self, identities: Mapping[Symbol, str]) -> None:
+    def recognise(self, identities: Mapping[Symbol, str], earlier: Mapping[Symbol, str]) -> None:
         """Which of the venue's markets our symbols were to an earlier process."""
-        self._names.markets.recognise(identities)
+        self._names.markets.take_up(identities, earlier)
 
     async def instruments(self, *, urgent: bool = False) -> Mapping[Symbol, Instrument]:
         """Rules of every perpetual market; one that we do not understand is absent."""

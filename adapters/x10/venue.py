@@ -201,9 +201,13 @@ class XVenue:
         except Exception as error:  # noqa: BLE001  the port promises that closing never raises
             logger.warning("{}: closing sessions: {}", self._id, type(error).__name__)
 
-    def recognise(self, identities: Mapping[Symbol, str]) -> None:
+    def recognise(self, identities: Mapping[Symbol, str], earlier: Mapping[Symbol, str]) -> None:
         """Which of the venue's markets our symbols were to an earlier process."""
-        self._markets.recognise(identities)
+        self._markets.recognise(identities, earlier)
+
+    def identities(self) -> Mapping[Symbol, str]:
+        """Which market each symbol is known to be."""
+        return self._markets.identities()
 
     async def instrument(self, symbol: Symbol, *, max_age_s: float = ANY_AGE) -> Instrument:
         """The rules of one market, no older than that."""
@@ -403,7 +407,15 @@ class XVenue:
         return await self._reads.open_orders()
 
     async def past_orders(self, since: datetime) -> Sequence[PastOrder]:
-        """Orders with an id of somebody's own, newest first."""
+        """
+        Orders with an id of somebody's own, newest first.
+
+        A market that nobody listed yet may be one of ours under a new name.
+        """
+        found = await self._lookup.past_orders(since)
+        if all(self._markets.lists(each.symbol) for each in found):
+            return found
+        await self._markets.refresh()
         return await self._lookup.past_orders(since)
 
     async def traded(self, symbol: Symbol, since: datetime) -> Traded:

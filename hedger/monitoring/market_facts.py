@@ -35,6 +35,7 @@ from hedger.errors import (
 )
 from hedger.ledger.store import Store
 from hedger.monitoring import drift
+from hedger.monitoring.knownmarkets import LIVE, KnownMarkets
 from hedger.ports import QuoteSource, Venue
 from hedger.together import together
 
@@ -46,7 +47,6 @@ AGAIN_S: Final = 1.0  # how long anything waits for a reading while a leg may st
 BESIDE_S: Final = 5.0
 FEES_S: Final = 600.0
 DRIFTS_MAX: Final = 100
-KEY: Final = "facts:"  # of the markets of live hedges, by venue and symbol
 UNTOLD: Final = frozenset({"venue", "symbol", "market_id"})
 SUSPECT: Final = frozenset({Reason.RULES, Reason.MARKET_STATE})
 Market = tuple[VenueId, Symbol]
@@ -71,9 +71,7 @@ class MarketFacts:
         self._drifted: deque[tuple[OrderId, str]] = deque(maxlen=DRIFTS_MAX)
         self._told: dict[Market, str] = {}
         self._beside: dict[VenueId, asyncio.Task[None]] = {}
-        for venue, known in _identities(store, venues).items():
-            venues[venue].recognise(known)
-            quotes[venue].recognise(known)
+        self._known = KnownMarkets(venues, quotes, store)
 
     # -- for orders -------------------------------------------------------------------------
 
@@ -87,6 +85,7 @@ class MarketFacts:
         found = await together(self._just_now((v, hedge.symbol)) for v in hedge.venues)
         for rules in found:
             self._compare(rules)
+        self._known.keep()
         return found
 
     async def _just_now(self, market: Market) -> Instrument:
@@ -187,6 +186,7 @@ class MarketFacts:
             self._look(venue, [symbol for v, symbol in sorted(live) if v == venue])
             for venue in self._venues
         )
+        self._known.keep()
 
     async def _look(self, venue: VenueId, symbols: Iterable[Symbol]) -> None:
         """One reading serves all markets of a venue."""
@@ -219,7 +219,7 @@ class MarketFacts:
     def _forget(self, live: set[Market]) -> None:
         """Only the markets of live hedges are remembered beyond this process."""
         kept = {_key(market) for market in live}
-        for key in self._store.metas(KEY):
+        for key in self._store.metas(LIVE):
             if key not in kept:
                 self._store.set_meta(key, "")
         self._told = {market: why for market, why in self._told.items() if market in live}
@@ -289,17 +289,7 @@ def _text(value: object) -> str:
 
 
 def _key(market: Market) -> str:
-    return f"{KEY}{market[0]}:{market[1]}"
-
-
-def _identities(store: Store, venues: Iterable[VenueId]) -> Mapping[VenueId, Mapping[Symbol, str]]:
-    """Which market each symbol of a live hedge was to an earlier process."""
-    found: dict[VenueId, dict[Symbol, str]] = {venue: {} for venue in venues}
-    for key, text in store.metas(KEY).items():
-        venue, _, symbol = key.removeprefix(KEY).partition(":")
-        if identity := json.loads(text).get("identity"):
-            found.setdefault(VenueId(venue), {})[Symbol(symbol)] = identity
-    return {venue: known for venue, known in found.items() if venue in set(venues)}
+    return f"{LIVE}{market[0]}:{market[1]}"
 
 
 def _ended(task: asyncio.Task[None]) -> None:

@@ -27,7 +27,7 @@ async def test_b06_a_renamed_market_is_the_same_hedge_s_market(
     hedge = await desk.open("ETH", 300)
     desk.world.change_market(venue, "ETH", name=name)
     if again:
-        await desk.restart()
+        await desk.reborn()
 
     report = await desk.trader.hold_against_accounts()
 

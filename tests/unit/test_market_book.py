@@ -112,3 +112,35 @@ def test_a_number_that_is_there_twice_is_drift_and_what_nobody_knows_is_left_out
     found = Identities().listing([("0", ETH, "a"), ("0", ETH, "b"), ("5", None, "c")])
     assert dict(found.rows) == {ETH: "a"}
     assert set(found.drift) == {ETH}
+
+
+def test_what_a_market_was_once_counts_until_another_one_has_its_name() -> None:
+    renamed = [("0", Symbol("WETH"), "a"), ("1", BTC, "b")]
+    markets = Identities()
+    assert not markets.take_up({}, {ETH: "0"})
+    assert markets.owner("0") == ETH
+    assert dict(markets.listing(renamed).rows) == {ETH: "a", BTC: "b"}
+    assert markets.known() == {ETH: "0", BTC: "1"}
+
+    markets = Identities()
+    markets.take_up({}, {ETH: "0"})
+    found = markets.listing([*renamed, ("7", ETH, "new")])
+    assert (dict(found.rows), found.drift) == ({Symbol("WETH"): "a", BTC: "b", ETH: "new"}, {})
+
+
+def test_what_the_configuration_names_is_not_recalled() -> None:
+    for configured in (ETH, Symbol("WETH")):
+        markets = Identities(frozenset({configured}))
+        markets.take_up({}, {ETH: "0"})
+        assert dict(markets.listing([("0", Symbol("WETH"), "a")]).rows) == {Symbol("WETH"): "a"}
+
+
+@pytest.mark.parametrize(("live", "earlier"), [({ETH: "0"}, {}), ({}, {ETH: "0"})])
+async def test_what_names_alone_have_told_gives_way_to_what_was_known(
+    live: dict[Symbol, str], earlier: dict[Symbol, str]
+) -> None:
+    markets = Identities()
+    markets.listing([("0", Symbol("WETH"), "a")])
+    assert markets.take_up(live, earlier)
+    assert markets.owner("0") == ETH
+    assert dict(markets.listing([("0", Symbol("WETH"), "a")]).rows) == {ETH: "a"}

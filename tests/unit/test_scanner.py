@@ -43,8 +43,8 @@ class Counted:
     def id(self) -> VenueId:
         return self._source.id
 
-    def recognise(self, identities: Mapping[Symbol, str]) -> None:
-        self._source.recognise(identities)
+    def recognise(self, identities: Mapping[Symbol, str], earlier: Mapping[Symbol, str]) -> None:
+        self._source.recognise(identities, earlier)
 
     async def instruments(self, *, urgent: bool = False) -> Mapping[Symbol, Instrument]:
         return await self._source.instruments(urgent=urgent)

@@ -77,6 +77,7 @@ class MarketAims:
         self._waiting: list[_Aim] = []
         self._first: dict[tuple[str, str], Rules] = {}  # of what was changed: as it was
         self._moved: dict[str, set[Ill]] = {}  # by symbol: what may end in a forced trade
+        self._named: dict[str, str] = {}  # markets by other names that they had
         self._arrived = 0  # orders so far
         self._of_story = None if world.setup.story is None else world.setup.story.change
         self._told = ChangeTold(world)
@@ -145,6 +146,8 @@ class MarketAims:
     def change(self, ill: Ill, venue: str, symbol: str, seconds: float, **rules: Any) -> bool:
         """A market's rules are others for so long, and then as they were at first."""
         exchange = self._world.venues.exchange(venue)
+        if "name" in rules:
+            self._named[rules["name"].removesuffix("-USD")] = symbol
         self._first.setdefault((venue, symbol), exchange.rules_of(symbol))
         before = {name: getattr(self._first[venue, symbol], name) for name in rules}
 
@@ -167,6 +170,13 @@ class MarketAims:
                 mine = lasting[key]
                 self._told.changed(symbol, lambda: lasting.get(key) is mine)
         return begun
+
+    def meant(self, symbol: str) -> str:
+        """
+        The market that the program means: under another name it is another one to a program
+        whose ledger was lost.
+        """
+        return self._named.get(symbol, symbol)
 
     def _finer(self, market: tuple[str, str], step: Decimal) -> None:
         """

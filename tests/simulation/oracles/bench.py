@@ -1,6 +1,7 @@
 """Every judge of what a person is owed, on one world: told of orders, of trades, and of time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
@@ -63,6 +64,7 @@ class Seen:
         if not rows:
             return  # told elsewhere: nothing leaves without an intent
         order, hedge, symbol, purpose, size = rows[0]
+        symbol = self._world.market_aims.meant(symbol)
         sent = Sent(venue, client_id, payload, order, hedge, symbol, purpose, Decimal(size))
         self._orders[venue, client_id] = sent
         self.ids.sent(sent)
@@ -90,7 +92,8 @@ class Seen:
         if world.over:
             return
         world.loop.after(LOOK_S, self._look)
-        hedges = live(world.oracle)
+        meant = world.market_aims.meant
+        hedges = [replace(hedge, symbol=meant(hedge.symbol)) for hedge in live(world.oracle)]
         serves = self._serves()
         down = [v for v in VENUES if v in world.outages or not world.doors.answers(v)]
         available = serves and world.is_up()
@@ -180,4 +183,7 @@ class Seen:
     def _status(self) -> Status:
         world = self._world
         clock = SimClock(world.epoch, world.processes[-1])
-        return status(world.path, clock, dedicated=world.dedicated)
+        shown = status(world.path, clock, dedicated=world.dedicated)
+        meant = world.market_aims.meant
+        rows = [{**row, "symbol": meant(row["symbol"])} for row in shown.hedges]
+        return replace(shown, hedges=rows)

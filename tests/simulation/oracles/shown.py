@@ -6,7 +6,7 @@ asked only about markets on which nothing has changed for longer than the produc
 and to believe what it reads.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -49,9 +49,12 @@ class Status:
     in_doubt: frozenset[str]
     blocked: frozenset[str]
 
-    def row(self, symbol: str) -> Mapping[str, Any] | None:
-        """The hedge that it shows on a market."""
-        return next((row for row in self.hedges if row["symbol"] == symbol), None)
+    def rows(self, symbol: str) -> Sequence[Mapping[str, Any]]:
+        """
+        The hedges that it shows on a market: more than one where the ledger was lost, and the
+        market has another name on one venue by now.
+        """
+        return [row for row in self.hedges if row["symbol"] == symbol]
 
 
 class Shown:
@@ -138,13 +141,11 @@ class Shown:
             )
 
     def _judge(self, symbol: str, shown: Status) -> None:
-        row = shown.row(symbol)
+        rows = shown.rows(symbol)
         held = self._legs(symbol)
-        listed = ZERO, ZERO
-        state = "no hedge"
-        if row is not None:
-            listed = Decimal(row["size_a"]), Decimal(row["size_b"])
-            state = str(row["state"])
+        a, b = (sum((Decimal(row[f"size_{leg}"]) for row in rows), ZERO) for leg in "ab")
+        listed = a, b
+        state = " and ".join(str(row["state"]) for row in rows) or "no hedge"
         if self._is_doubted(symbol, state, shown):
             return
         text = f"{symbol} is shown as {listed[0]} and {listed[1]}, {state}; the venues hold {held}"
@@ -155,10 +156,9 @@ class Shown:
 
     def _is_doubted(self, symbol: str, state: str, shown: Status) -> bool:
         """Whether it is said of this market, as it is now, that it is not as it should be."""
-        row = shown.row(symbol)
-        if row is not None and row["unread"]:
+        if any(row["unread"] for row in shown.rows(symbol)):
             return True
-        if shown.in_doubt or state == "escalated":
+        if shown.in_doubt or "escalated" in state:
             return True
         if any(f"{venue}:{symbol}" in shown.blocked for venue in VENUES):
             return True

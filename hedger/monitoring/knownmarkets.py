@@ -1,0 +1,66 @@
+"""
+Which market each symbol is, kept in the ledger: a venue's number outlives the name it shows.
+
+Markets of live hedges stay what they are. All the others that were ever listed are remembered as
+well, because an older copy of the ledger may be put back while a hedge is open of which it knows
+nothing: what that holds is then still found under the symbol that its orders bear.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from hedger.domain.ids import Symbol, VenueId
+from hedger.ledger.store import Store
+from hedger.ports import QuoteSource, Venue
+
+LIVE: Final = "facts:"  # what is known of the markets of live hedges, by venue and symbol
+EVERY: Final = "markets:"  # the identity of every market that was ever listed, by venue
+
+Known = Mapping[Symbol, str]
+
+
+class KnownMarkets:
+    """Takes up what earlier processes knew, and keeps what this one comes to know."""
+
+    def __init__(
+        self, venues: Mapping[VenueId, Venue], quotes: Mapping[VenueId, QuoteSource], store: Store
+    ) -> None:
+        self._venues = venues
+        self._store = store
+        self._kept = {venue: _every(store, venue) for venue in venues}
+        live = _live(store)
+        for venue, earlier in self._kept.items():
+            for port in (venues[venue], quotes[venue]):
+                port.recognise(live.get(venue, {}), earlier)
+
+    def keep(self) -> None:
+        """
+        Write down what was not known before; nothing is written where there is no such.
+
+        Raises:
+            StateError: the ledger cannot be written; the next call tries again.
+        """
+        for venue, kept in self._kept.items():
+            now = self._venues[venue].identities()
+            if now.items() <= kept.items():
+                continue
+            numbers = set(now.values())
+            others = {symbol: number for symbol, number in kept.items() if number not in numbers}
+            known = dict(sorted({**others, **now}.items()))
+            self._store.set_meta(EVERY + venue, json.dumps(known))
+            self._kept[venue] = known
+
+
+def _every(store: Store, venue: VenueId) -> Known:
+    text = store.meta(EVERY + venue)
+    return {} if not text else {Symbol(symbol): str(n) for symbol, n in json.loads(text).items()}
+
+
+def _live(store: Store) -> Mapping[VenueId, Known]:
+    found: dict[VenueId, dict[Symbol, str]] = {}
+    for key, text in store.metas(LIVE).items():
+        venue, _, symbol = key.removeprefix(LIVE).partition(":")
+        if identity := json.loads(text).get("identity"):
+            found.setdefault(VenueId(venue), {})[Symbol(symbol)] = identity
+    return found
