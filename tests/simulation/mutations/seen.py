@@ -10,10 +10,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "        proof = await self.prove(hedge)\n        if proof.can is Can.YES:\n",
         "        proof = await self.prove(hedge)\n        if proof.can in Can:\n",
         "4 not broken",
-        (Ill.DRY_LONG, Ill.HALTED, Ill.DELISTED, Ill.KILL),
-        intensity=12.0,
-        hours=0.5,
-        seed=3,
+        (Ill.DRY_LONG, Ill.DELISTED),
+        intensity=4.0,
+        hours=0.3,
     ),
     Mutant(
         "escalated-in-silence",
@@ -69,14 +68,12 @@ MUTANTS: tuple[Mutant, ...] = (
         seed=4,
     ),
     Mutant(
-        "rollbacks-cool-down",
-        "hedger/reconciler.py",
-        "            if hedge.state is State.OPEN:\n                self._cool(hedge)\n",
-        "            if hedge.state is State.OPEN and hedge.symbol not in self._cooling():\n"
-        "                self._cool(hedge)\n",
+        "lone-leg-waits-for-the-other-venue",
+        "hedger/legs.py",
+        "        if proven_empty(self._store, hedge.id, venue):\n            return ZERO\n",
+        "",
         "4 held back",
-        (Ill.MANUAL, Ill.LIQUIDATION),
+        (Ill.OUTAGE_LONG, Ill.ZERO, Ill.REFUSED),
         hours=0.3,
-        seed=6,
     ),
 )
