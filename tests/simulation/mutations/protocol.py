@@ -150,7 +150,7 @@ MUTANTS = (
         "6 not ours",
         (Ill.PARTIAL,),
         intensity=1.0,
-        hours=1.0,
+        hours=0.7,
         dedicated=False,
     ),
 )

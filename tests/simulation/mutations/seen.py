@@ -55,7 +55,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "7 shown",
         (Ill.MANUAL, Ill.LIQUIDATION),
         hours=0.5,
-        seed=4,
     ),
     Mutant(
         "unknown-for-good",
