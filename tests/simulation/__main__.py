@@ -5,7 +5,7 @@ Worlds by the thousand: ``bin/sim --seeds 1000 --from 1``.
     bin/sim --totals
     bin/sim --seed S [--hours 1] [--only KIND,KIND] [--trace | --shrink]
     bin/sim --matrix [--scenarios N] [--pairs] [--part 1/8]
-    bin/sim --mutants [NAME ...] [--seeds 200]
+    bin/sim --mutants [NAME ...] [--seeds 200] | --aimed-all [NAME ...]
     bin/sim --replay BUNDLE
 
 Exit status 1 on any violation, and on any target that was missed.
@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return replay.main(given.replay)
     if given.aimed is not None:
         return mutants.shown_aimed(given.aimed)
+    if given.aimed_all is not None:
+        return mutants.show_all_aimed(given.aimed_all)
     if given.mutants is not None:
         return mutants.main(
             given.mutants, seeds=given.seeds, first=given.first, workers=given.workers
@@ -77,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pairs", action="store_true", help="and a second time in recovery")
     parser.add_argument("--part", type=_part, default=(1, 1), help="of the matrix, such as 2/8")
     parser.add_argument("--mutants", nargs="*", help="break the protocol, and be caught")
+    parser.add_argument("--aimed-all", nargs="*", help="the same in a few worlds made for each")
     parser.add_argument("--aimed", metavar="NAME", help="a mutant's small budget, here")
     parser.add_argument("--replay", metavar="BUNDLE", help="play what `audit bundle` wrote")
     return parser

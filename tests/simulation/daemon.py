@@ -46,6 +46,9 @@ PAUSE_S = (60.0, 140.0)
 TOGETHER = 0.3  # of their trades begin at the same moment
 HOLD_S = (5.0, 50.0)
 HOLD_LONG_S = (5.0, 400.0)  # where clocks run apart: until they have
+SHUT = frozenset({Ill.HALTED, Ill.DELISTED, Ill.DRY_LONG})
+HOLD_SHUT_S = (75.0, 300.0)  # a wish to close finds a market that has been shut for long
+HOLD_SHUT_SHARE = 0.4  # of the hedges in worlds where that happens
 START_AGAIN_S = 2.0
 JOBS = (
     "watch", "monitor", "rates", "glance", "near", "reconcile", "funding", "lanes", "guard",
@@ -283,11 +286,19 @@ async def _trade(world: "World", trader: Trader, clock: SimClock, symbol: Symbol
     if hedge is None or hedge.state is not State.OPEN:
         return
     if not world.closing:
-        long = Ill.VENUE_OFF in world.plan.ills
-        await clock.sleep(world.chance.between(*(HOLD_LONG_S if long else HOLD_S)))
+        await clock.sleep(world.chance.between(*_hold_s(world)))
     hedge = trader.store.live_on(symbol)
     if hedge is not None and hedge.state is State.OPEN:
         await trader.close_hedge(hedge.id, _unheard)
+
+
+def _hold_s(world: "World") -> tuple[float, float]:
+    """Between how many seconds and how many a hedge is held."""
+    if Ill.VENUE_OFF in world.plan.ills:
+        return HOLD_LONG_S
+    if world.plan.ills & SHUT and world.chance.source.random() < HOLD_SHUT_SHARE:
+        return HOLD_SHUT_S
+    return HOLD_S
 
 
 async def _tell(world: "World", process: Process, trader: Trader, story: Story) -> None:

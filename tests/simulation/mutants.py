@@ -3,11 +3,12 @@ Deliberate breaks of the protocol, and the proof that the simulation notices eac
 
 A mutant is a few lines, applied to a private copy of the program. It passes every fault-free
 world, and within 200 seeds the oracle that was named for it beforehand catches it
-(reliability.md §3.5). ``bin/sim --mutants [NAME ...]`` shows it.
+it. ``bin/sim --mutants [NAME ...]`` shows it.
 
-The suite has a smaller budget: for each mutant short worlds with the kinds of fault alone that
-its rule is there for, often (``aim``), until one of them catches it. The program itself passes
-that world. No single seed is relied on: any change of the traces may make it miss.
+There is a smaller budget: for each mutant short worlds with the kinds of fault alone that its rule
+is there for, often (``aim``), until one of them catches it. The program itself passes that world.
+No single seed is relied on: any change of the traces may make it miss. ``bin/sim --aimed-all
+[NAME ...]`` shows it for all of them, the suite for a sample.
 """
 
 import json
@@ -116,12 +117,50 @@ def aimed_in_a_copy(mutant: Mutant) -> Caught:
     return Caught(**json.loads(text.splitlines()[0]))
 
 
-def main(names: Sequence[str], *, seeds: int, first: int, workers: int) -> int:
-    """Show them one by one; exit status 1 unless every one is caught."""
-    chosen = [mutant for mutant in MUTANTS if not names or mutant.name in names]
+def passes(mutant: Mutant, caught: Caught) -> bool:
+    """Whether the program as it stands here breaks nothing in the world that caught a mutant."""
+    return not simulate(mutant.world(caught.seed)).violations
+
+
+def show_all_aimed(names: Sequence[str]) -> int:
+    """The small budget of one mutant after the other; exit status 1 unless all are caught."""
+    chosen = _chosen(names)
+    if chosen is None:
+        return 2
+    caught = 0
+    for mutant in chosen:
+        began = time.monotonic()
+        text = _aimed_text(mutant)
+        took_s = time.monotonic() - began
+        caught += text.startswith("caught")
+        print(f"{text}; {mutant.name} (named: {mutant.oracle}; {took_s:.0f} s)", flush=True)
+    print(f"{caught} of {len(chosen)} mutants caught")
+    return 0 if caught == len(chosen) else 1
+
+
+def _aimed_text(mutant: Mutant) -> str:
+    try:
+        found = aimed_in_a_copy(mutant)
+    except AssertionError as error:
+        return f"SURVIVED, {error}"
+    if not passes(mutant, found):
+        return f"NOT JUDGED, the program itself breaks something with seed {found.seed}"
+    return f"caught with seed {found.seed}, try {found.seed - mutant.seed + 1}"
+
+
+def _chosen(names: Sequence[str]) -> list[Mutant] | None:
+    """Those with these names, all without a name; None and a line where one is unknown."""
     unknown = set(names) - {mutant.name for mutant in MUTANTS}
     if unknown:
         print(f"no such mutant: {', '.join(sorted(unknown))}")
+        return None
+    return [mutant for mutant in MUTANTS if not names or mutant.name in names]
+
+
+def main(names: Sequence[str], *, seeds: int, first: int, workers: int) -> int:
+    """Show them one by one; exit status 1 unless every one is caught."""
+    chosen = _chosen(names)
+    if chosen is None:
         return 2
     caught = 0
     for mutant in chosen:

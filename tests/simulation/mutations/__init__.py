@@ -3,14 +3,15 @@
 from tests.simulation.mutations import machine, market, network, protocol, seen, subtle, venue
 from tests.simulation.mutations.model import Mutant
 
-MUTANTS: tuple[Mutant, ...] = (
-    *protocol.MUTANTS,
-    *subtle.MUTANTS,
-    *market.MUTANTS,
-    *venue.MUTANTS,
-    *network.MUTANTS,
-    *machine.MUTANTS,
-    *seen.MUTANTS,
+GROUPS: tuple[tuple[Mutant, ...], ...] = (
+    protocol.MUTANTS,
+    subtle.MUTANTS,
+    market.MUTANTS,
+    venue.MUTANTS,
+    network.MUTANTS,
+    machine.MUTANTS,
+    seen.MUTANTS,
 )
+MUTANTS: tuple[Mutant, ...] = tuple(mutant for group in GROUPS for mutant in group)
 
-__all__ = ["MUTANTS", "Mutant"]
+__all__ = ["GROUPS", "MUTANTS", "Mutant"]

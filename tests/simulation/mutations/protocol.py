@@ -148,9 +148,9 @@ MUTANTS = (
         "    if dedicated:\n        return read\n",
         "    if read or dedicated:\n        return read\n",
         "6 not ours",
-        (Ill.KILL,),
-        intensity=3.0,
-        hours=0.5,
+        (Ill.PARTIAL,),
+        intensity=1.0,
+        hours=0.7,
         dedicated=False,
     ),
 )

@@ -30,7 +30,6 @@ MUTANTS: tuple[Mutant, ...] = (
         (),
         hours=0.4,
         poor=True,
-        seed=2,
     ),
     Mutant(
         "rollback-reads-the-cache",

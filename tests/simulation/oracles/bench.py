@@ -11,6 +11,7 @@ from tests.simulation import ability
 from tests.simulation.beyond import TRUE_AGAIN_S
 from tests.simulation.exchange import HEDGED
 from tests.simulation.faults import NO_LEDGER, UNREADABLE, Ill
+from tests.simulation.kinds.venue import keyed
 from tests.simulation.oracles.booked import Booked
 from tests.simulation.oracles.heldback import HeldBack
 from tests.simulation.oracles.ids import Ids
@@ -40,7 +41,9 @@ class Seen:
         broken = oracle.broken
         self._world = world
         self._orders: dict[tuple[str, str], Sent] = {}
-        self.not_broken = NotBroken(partial(ability.takes, world), self._matched, oracle, broken)
+        self.not_broken = NotBroken(
+            partial(ability.takes, world), partial(keyed, world), self._matched, oracle, broken
+        )
         self.told = Told(self._alone, oracle, broken)
         self.overfilled = Overfilled(oracle, broken)
         self.ids = Ids(oracle, broken)

@@ -38,8 +38,8 @@ class Rows:
 @pytest.mark.parametrize(
     ("unable_s", "changes", "ledger", "broken"),
     [
-        (66.0, {}, {}, True),
-        (64.0, {}, {}, False),  # what was proven a minute ago may have gone since
+        (41.0, {}, {}, True),
+        (39.0, {}, {}, False),  # what was proven may have gone since
         (66.0, {"purpose": "rollback"}, {}, False),
         (66.0, {"purpose": "open"}, {}, False),
         (66.0, {}, {"exit_exempt": [(1,)]}, False),  # a person, or a liquidation
@@ -52,7 +52,7 @@ def test_a_first_reducing_order_needs_the_other_venue_to_have_been_able(
 ):
     rows = Rows(ledger)
     able = {"x10": True, "lighter": True}
-    judge = NotBroken(lambda venue, _: able[venue], lambda _: True, rows, rows.note)
+    judge = NotBroken(lambda venue, _: able[venue], lambda _: True, lambda _: True, rows, rows.note)
     judge.look([HEDGE], 10.0)
     able["lighter"] = False
     judge.look([HEDGE], 15.0)
@@ -60,9 +60,25 @@ def test_a_first_reducing_order_needs_the_other_venue_to_have_been_able(
     assert rows.broken == ([notbroken.PROMISE] if broken else [])
 
 
+@pytest.mark.parametrize(("unable_s", "broken"), [(64.0, False), (66.0, True)])
+def test_a_key_that_was_proven_holds_for_a_minute(unable_s: float, *, broken: bool):
+    rows = Rows()
+    known = {"x10": True, "lighter": True}
+    judge = NotBroken(
+        lambda venue, _: known[venue], lambda venue: known[venue], lambda _: True, rows, rows.note
+    )
+    judge.look([HEDGE], 10.0)
+    known["lighter"] = False
+    judge.look([HEDGE], 15.0)
+    judge.sent(CLOSE, 10.0 + unable_s)
+    assert rows.broken == ([notbroken.PROMISE] if broken else [])
+
+
 def test_legs_that_do_not_match_are_never_broken():
     rows = Rows()
-    judge = NotBroken(lambda venue, _: venue == "x10", lambda _: False, rows, rows.note)
+    judge = NotBroken(
+        lambda venue, _: venue == "x10", lambda _: True, lambda _: False, rows, rows.note
+    )
     judge.look([HEDGE], 0.0)
     judge.sent(CLOSE, 100.0)
     assert rows.broken == []
