@@ -254,8 +254,8 @@ def story(world: "World", what: str) -> None:
 
 
 STROKES: Mapping[Ill, Stroke] = {
-    Ill.LEDGER_GONE: Stroke(2.0, when_busy(Ill.LEDGER_GONE, _gone)),
+    Ill.LEDGER_GONE: Stroke(3.0, when_busy(Ill.LEDGER_GONE, _gone)),
     Ill.LEDGER_REPLACED: Stroke(2.0, when_busy(Ill.LEDGER_REPLACED, _replaced)),
     Ill.LEDGER_RESTORED: Stroke(3.0, _restored),
-    Ill.LEDGER_DAMAGED: Stroke(2.0, when_busy(Ill.LEDGER_DAMAGED, _damaged)),
+    Ill.LEDGER_DAMAGED: Stroke(5.0, when_busy(Ill.LEDGER_DAMAGED, _damaged)),
 }

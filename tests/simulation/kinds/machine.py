@@ -21,7 +21,7 @@ WRONG_S = (60.0, 600.0)  # for so long
 ON_ITS_WAY_S = (0.01, 4.0)
 PAUSE_S = (5.0, 90.0)
 STORY_PAUSE_S = 60.0
-PAUSED = 0.012  # how likely, at an intent
+PAUSED = 0.025  # how likely, at an intent
 
 
 # -- the clock ----------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 OUTAGE_S = (60.0, 1_800.0)
 DOWN_S = (60.0, 480.0)
 BAN_S = (5.0, 240.0)
+NEXT_SHARE = 0.8
 WHOLE_BAN = 0.5  # of all bans
 REFUSED, SILENT = 0, 1  # no connection, no answer
 PROXIES = (500, 502, 503)
@@ -44,9 +45,15 @@ def _counted(world: "World", ill: Ill, *, struck: bool) -> bool:
 
 
 def _outage(world: "World") -> bool:
-    """From one minute to half an hour, beginning at a moment of some hedge."""
+    """
+    From one minute to half an hour, beginning at a moment of some hedge: more often than not
+    between its legs, and then as a rule of the venue whose leg comes next.
+    """
     chance = world.chance
-    venue, mode = chance.source.choice(VENUES), chance.source.choice(("refused", "silent"))
+    moment = chance.source.choice((Moment.BETWEEN, Moment.BETWEEN, *Moment))
+    following = moment is Moment.BETWEEN and chance.source.random() < NEXT_SHARE
+    venue = VENUES[1] if following else chance.source.choice(VENUES)
+    mode = chance.source.choice(("refused", "silent"))
     seconds = _often_short(world, OUTAGE_S)
 
     def begin(_symbol: str) -> bool:
@@ -56,7 +63,7 @@ def _outage(world: "World") -> bool:
             world.begin_outage(venue, mode, seconds)
         return _counted(world, Ill.OUTAGE_LONG, struck=struck)
 
-    return _aimed(world, begin)
+    return world.aims.at(moment, begin)
 
 
 def _down(world: "World") -> bool:
@@ -86,7 +93,7 @@ def _shut(world: "World", venue: str, name: str, door: Door, seconds: float, _sy
 
 
 STROKES: Mapping[Ill, Stroke] = {
-    Ill.OUTAGE_LONG: Stroke(2.5, _outage),
+    Ill.OUTAGE_LONG: Stroke(3.0, _outage),
     Ill.ENDPOINT_DOWN: Stroke(7.0, _down),
     Ill.BANNED: Stroke(6.0, _ban),
 }

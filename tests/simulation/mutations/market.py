@@ -100,21 +100,15 @@ MUTANTS: tuple[Mutant, ...] = (
         hours=0.3,
     ),
     Mutant(
-        "one-book-for-all-orders-of-a-hedge",
-        "hedger/rollback.py",
-        "        quotes = self._quotes[step.venue]\n        try:\n"
-        "            book = await pressed(\n"
-        "                lambda: quotes.book(hedge.symbol, urgent=True), step.venue, self._clock\n"
-        "            )\n",
-        "        quotes = self._quotes[step.venue]\n        key = (hedge.id, step.venue)\n"
-        '        known = self.__dict__.setdefault("_books", {})\n        try:\n'
-        "            book = known.get(key) or await pressed(\n"
-        "                lambda: quotes.book(hedge.symbol, urgent=True), step.venue, self._clock\n"
-        "            )\n            known[key] = book\n",
-        "4 naked",
+        "forced-trades-of-lighter-are-not-counted",
+        "adapters/lighter/orders.py",
+        "        net += bought - sold\n",
+        '        net += (bought - sold) * (text_of(row, "type") == "trade")\n',
+        "5 recovered",
         (Ill.PRICE_MOVE,),
         intensity=10.0,
         hours=0.3,
+        dedicated=True,
     ),
     Mutant(
         "a-leg-is-what-our-fills-make",
