@@ -169,5 +169,7 @@ def _twist(ready: _Ready, faults: Sequence[Fault], face: Face) -> _Ready:
         return replace(ready, order=replace(order, forced_reason=FORCED[fault.reason]))
     share = fault.fraction if fault.kind is Kind.PARTIAL_FILL else Decimal(0)
     step = face.exchange.rules_of(order.symbol).size_step
-    steps = (order.size * share / step).to_integral_value(rounding=ROUND_FLOOR)
-    return replace(ready, order=replace(order, fill_limit=steps * step))
+    limit = (order.size * share / step).to_integral_value(rounding=ROUND_FLOOR) * step
+    if limit == 0 and share > 0:  # a share above zero fills something
+        limit = min(step, order.size)
+    return replace(ready, order=replace(order, fill_limit=limit))
