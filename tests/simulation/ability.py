@@ -27,8 +27,19 @@ ZERO = Decimal(0)
 
 def able(world: "World", venue: str, symbol: str) -> bool:
     """Whether we could take off our leg there now: it is shown, taken, and its end is told."""
+    other = "lighter" if venue == "x10" else "x10"
     told = _ends_are_told(world, venue) and world.doors.shows(symbol)
-    return told and takes(world, venue, symbol)
+    known = world.truth.ours(other, symbol) == ZERO or _is_known(world, other, symbol)
+    return told and known and takes(world, venue, symbol)
+
+
+def _is_known(world: "World", venue: str, symbol: str) -> bool:
+    """
+    Whether a venue tells what we hold of a market. Of one that has another number it tells nothing
+    that anybody could take for it, so what the other leg has too much is not known either.
+    """
+    rules = world.venues.exchange(venue).rules_of(symbol)
+    return _same(rules, world.market_aims.first(venue, symbol))
 
 
 def takes(world: "World", venue: str, symbol: str) -> bool:
@@ -40,7 +51,7 @@ def takes(world: "World", venue: str, symbol: str) -> bool:
         and rules.trades
         and keyed(world, venue)
         and world.faults.dry_until_s.get(venue, 0.0) <= now_s()
-        and _same(rules, world.market_aims.first(venue, symbol))
+        and _is_known(world, venue, symbol)
         and _somebody(world, venue, symbol)
         and _some_size(world, venue, symbol, rules)
     )
