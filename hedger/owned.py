@@ -133,7 +133,8 @@ def tell_unaccounted(store: Store, hedge: Hedge) -> None:
     """
     Alert where a hedge ends and our fills do not add up to what was taken from it.
 
-    The position is gone, but a part of it may have been somebody else's.
+    The position is gone, but a part of it may have been somebody else's; or a venue does not know
+    it at present, and shows it again later: what is missing is kept as lost, to be taken back.
     """
     for venue in hedge.venues:
         booked, gone = store.leg_size(hedge.id, venue), taken(store, hedge.id, venue)
@@ -147,7 +148,9 @@ def tell_unaccounted(store: Store, hedge: Hedge) -> None:
             " look at what both accounts hold"
         )
         logger.error("{}", text)
-        store.alert(text, hedge=hedge.id)
+        missing = booked - gone - lost_there
+        data = {"venue": venue, "lost": plain(missing)}
+        store.lose(hedge, venue, missing, text=text, data=data, unexplained=True)
 
 
 def seen_size(store: Reader, hedge: Hedge, venue: VenueId, *, dedicated: bool) -> Decimal:

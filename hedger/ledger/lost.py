@@ -1,6 +1,9 @@
 """
 What a venue has forgotten of a leg, and what of that came back; inside a transaction.
 
+Kept in the same way is what was gone when a hedge ended, and nothing explained (``unexplained``):
+both legs read flat, and no trade of the account said who took them off.
+
 The fills stay as they were booked: they are the evidence. What is lost is kept beside them, so
 that a leg is what our fills make, less what the venue no longer has.
 """
@@ -20,6 +23,7 @@ from hedger.ledger.session import Session
 
 FORGOT = "venue_forgot"
 GAVE_BACK = "venue_gave_back"
+UNEXPLAINED = "unexplained_end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,11 @@ class Lost:
 def size_in(text: str | None) -> Decimal:
     """The size in a value of such a key; zero where there is none."""
     return Decimal(json.loads(text)["size"]) if text else ZERO
+
+
+def is_unexplained(text: str | None) -> bool:
+    """Whether a part of it was gone without its venue having been believed to have lost it."""
+    return bool(text) and bool(json.loads(text).get("unexplained"))
 
 
 def each(metas: Mapping[str, str]) -> list[Lost]:
@@ -62,12 +71,19 @@ def lose(
     *,
     text: str,
     data: dict[str, str],
+    unexplained: bool = False,
 ) -> None:
     """Book ``size`` more of a leg as lost, with its event and an alert."""
-    before = size_in(events.meta(session.conn, lost_key(hedge.id, venue)))
-    kept = json.dumps({"size": plain(before + size), "at": session.now.isoformat()})
-    events.set_meta(session, lost_key(hedge.id, venue), kept)
-    events.append(session, FORGOT, text, hedge=hedge.id, level="error", data=data)
+    before = events.meta(session.conn, lost_key(hedge.id, venue))
+    kept: dict[str, object] = {
+        "size": plain(size_in(before) + size),
+        "at": session.now.isoformat(),
+    }
+    if unexplained or is_unexplained(before):
+        kept["unexplained"] = True
+    events.set_meta(session, lost_key(hedge.id, venue), json.dumps(kept))
+    kind = UNEXPLAINED if unexplained else FORGOT
+    events.append(session, kind, text, hedge=hedge.id, level="error", data=data)
     events.alert(session, text, hedge.id, data)
 
 

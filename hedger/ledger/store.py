@@ -133,11 +133,22 @@ class Store(AccountStore):
             return hedges.note(session, hedge, changes)
 
     def lose(
-        self, hedge: Hedge, venue: VenueId, size: Decimal, *, text: str, data: dict[str, str]
+        self,
+        hedge: Hedge,
+        venue: VenueId,
+        size: Decimal,
+        *,
+        text: str,
+        data: dict[str, str],
+        unexplained: bool = False,
     ) -> None:
-        """Book ``size`` signed coins of a leg as forgotten by its venue, and tell a person."""
+        """
+        Book ``size`` signed coins of a leg as forgotten by its venue, and tell a person.
+
+        ``unexplained``: they are gone, and the venue was not believed to have forgotten them.
+        """
         with self._writing("lose") as session:
-            lost.lose(session, hedge, venue, size, text=text, data=data)
+            lost.lose(session, hedge, venue, size, text=text, data=data, unexplained=unexplained)
 
     def give_back(self, hedge: Hedge, venue: VenueId, size: Decimal, text: str) -> Hedge | None:
         """

@@ -207,12 +207,15 @@ class Forgetting:
         Raises:
             VenueError: the trades could not be read.
         """
-        gone = lost.size_in(self._store.meta(lost_key(hedge.id, venue)))
+        kept = self._store.meta(lost_key(hedge.id, venue))
+        gone = lost.size_in(kept)
         own = own_size(self._store, hedge.id, venue)
         if given_back(read, own, gone, ZERO) == ZERO:
             return None
         others = ZERO if self._dedicated else await self._others(hedge, venue)
         back = given_back(read, own, gone, others)
+        if lost.is_unexplained(kept) and others * gone < ZERO:
+            return None  # somebody traded against it, and may be the one who took it
         if back == ZERO:
             return None
         text = (

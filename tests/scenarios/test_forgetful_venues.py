@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hedger.domain.hedge import State
+from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import VenueId
 from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Purpose
@@ -268,6 +268,55 @@ async def test_what_somebody_else_opens_where_a_leg_was_lost_is_theirs(
 
     assert desk.position(venue) == held
     assert desk.store.hedge(hedge.id).state is State.CLOSED
+    assert desk.events(lost.GAVE_BACK) == []
+
+
+async def ended_unexplained(desk: Desk, hedge: Hedge) -> None:
+    """Both venues show nothing of a hedge, and tell no trades that could say why."""
+    for venue in (X10, LIGHTER):
+        desk.world.forget(venue, "ETH")
+        desk.world.rewrite(venue, "/trades", status=503, body="<html>unavailable</html>", times=0)
+    await desk.close(hedge)
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    assert len(desk.events(lost.UNEXPLAINED)) == 2
+    desk.world.no_rewrites()
+
+
+@SHARED
+@either_venue
+async def test_a_leg_that_comes_back_after_both_were_gone_is_ours_and_is_taken_off(
+    desk: Desk, venue: VenueId
+) -> None:
+    """Both read flat, so the hedge was over before a venue was believed; one leg came back."""
+    hedge = await a_pair_at_rest(desk)
+    await ended_unexplained(desk, hedge)
+
+    find_again(desk, venue)
+    await turn(desk, 4)
+
+    desk.assert_flat()
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    assert len(desk.events(lost.GAVE_BACK)) == 1
+
+
+@SHARED
+@either_venue
+async def test_what_others_open_after_both_legs_were_gone_is_theirs(
+    desk: Desk, venue: VenueId
+) -> None:
+    """Somebody took both off, and the venue's list of trades said it too late."""
+    hedge = await a_pair_at_rest(desk)
+    held = desk.position(venue)
+    await ended_unexplained(desk, hedge)
+    desk.world.remember(venue, "ETH")
+    foreign_order(desk, venue, -held)
+    await desk.world.pass_time(12)
+    foreign_order(desk, venue, held / 2)
+    await desk.world.pass_time(12)
+
+    await turn(desk, 4)
+
+    assert desk.position(venue) == held / 2
     assert desk.events(lost.GAVE_BACK) == []
 
 

@@ -74,6 +74,7 @@ class Oracle:
         self._client_indexes: set[int] = set()
         self._second_legs: set[str] = set()
         self.disturbed_s: dict[str, float] = {}
+        self._oddly_s: dict[str, float] = {}  # by market: when a venue last did fill as none may
         self.odd_s: dict[str, float] = {}  # by market: when a venue last filled as none may
         self._legs: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         for name in ("x10", "lighter"):
@@ -230,8 +231,12 @@ class Oracle:
             self.broken("4 leg B fits", f"{client_id}: {size} {symbol} for {held} on x10")
 
     def _disturbed(self, symbol: str) -> bool:
-        """Whether somebody else changed leg A so lately that no read could have shown it."""
-        return now_s() - self.disturbed_s.get(symbol, -1e9) < DISTURBED_S
+        """
+        Whether leg A was changed so lately that no read could have shown it: by somebody else, or
+        by an order of ours that was over.
+        """
+        lately_s = now_s() - DISTURBED_S
+        return any(at.get(symbol, -1e9) > lately_s for at in (self.disturbed_s, self._oddly_s))
 
     def _nonce(self, key: str, nonce: int, client_id: str, payload: str) -> None:
         """
@@ -282,7 +287,7 @@ class Oracle:
         if self._forgotten.any:
             leg = self._forgotten.leg(self._conn, hedge, venue)
         if self._is_odd(venue, trade):
-            self.odd_s[trade.symbol] = now_s()
+            self.odd_s[trade.symbol] = self._oddly_s[trade.symbol] = now_s()
             self._beyond_judge.odd(venue, trade.client_id, hedge)
             return
         if purpose == "open":

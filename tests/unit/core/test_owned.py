@@ -8,7 +8,8 @@ import pytest
 
 from hedger.domain.hedge import Hedge
 from hedger.domain.money import ZERO
-from hedger.ledger.records import taken_key
+from hedger.ledger import lost
+from hedger.ledger.records import lost_key, taken_key
 from hedger.ledger.store import Store
 from hedger.owned import note_taken, own_size, tell_unaccounted, unclear
 from tests.unit.ledger.build import (
@@ -107,3 +108,17 @@ def test_a_hedge_of_which_all_was_taken_is_accounted_for(store: Store, hedge: He
     tell_unaccounted(store, hedge)
 
     assert texts(store) == before
+
+
+def test_what_is_missing_where_a_hedge_ends_is_kept_once_and_may_come_back(
+    store: Store, hedge: Hedge
+) -> None:
+    tell_unaccounted(store, hedge)
+    before = texts(store)
+
+    tell_unaccounted(store, hedge)
+
+    assert texts(store) == before
+    kept = store.meta(lost_key(hedge.id, X10))
+    assert lost.size_in(kept) == Decimal("0.04")
+    assert lost.is_unexplained(kept)
