@@ -22,7 +22,6 @@ LEAST_BOUNDARIES = 60
 LEAST_STORIES = 20
 CHUNK = 16  # runs that a process takes at once
 SHOWN_MAX = 3
-STORY_HOURS = 45 / 3600
 
 
 def setup(number: int, deaths: frozenset[int] = frozenset()) -> Setup:
@@ -30,7 +29,7 @@ def setup(number: int, deaths: frozenset[int] = frozenset()) -> Setup:
     story = STORIES[number]
     return Setup(
         seed=7,
-        hours=STORY_HOURS,
+        hours=story.seconds / 3600,
         plan=story.plan,
         dedicated=story.dedicated,
         story=story,

@@ -35,6 +35,7 @@ class Change:
     venue: str
     rules: Mapping[str, Any]
     seconds: float
+    ill: Ill = Ill.HALTED
     delay_s: float = 0.3
 
 
@@ -43,7 +44,8 @@ class Story:
     """
     ``orders``: what the n-th order meets; ``strike``: what happens while the hedge is open;
     ``step``: what its person does, again and again (None: open one hedge and close it);
-    ``shut``: what is not answered; ``change``: what becomes of the hedge's market.
+    ``shut``: what is not answered; ``change``: what becomes of the hedge's market; ``seconds``:
+    how long it lasts, which has to be so long that it comes to its end.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Story:
     step: Callable[[Any, Any, Any, "Story"], Awaitable[None]] | None = None
     shut: Shut | None = None
     change: Change | None = None
+    seconds: float = 45.0
 
     @property
     def plan(self) -> Plan:
@@ -76,12 +79,16 @@ STORIES = (
     Story("leg B is refused", {2: Ill.REFUSED}),
     Story("leg B is lost on its way", {2: Ill.REQUEST_LOST}),
     Story("leg B arrives late", {2: Ill.REQUEST_LATE}),
-    Story("leg B is accepted and then rejected", {2: Ill.REJECTED}),
+    Story(
+        "leg B is accepted and then rejected, and leg A comes off in two parts",
+        {2: Ill.REJECTED, 3: Ill.PARTIAL},
+    ),
     Story("leg B meets a rate limit", {2: Ill.RATE_LIMIT}),
     Story("leg B's connection is cut after its effect", {2: Ill.CUT_AFTER}),
     Story("the first closing order fills in part", {3: Ill.PARTIAL}),
     Story("the answer to the second closing order is lost", {4: Ill.RESPONSE_LOST}),
     Story("the sequencer drops the second closing order", {4: Ill.DROPPED}),
+    Story("leg B is delivered twice", {2: Ill.REQUEST_DOUBLED}),
     Story("the first closing order is delivered twice", {3: Ill.REQUEST_DOUBLED}),
     Story("leg A is liquidated while the hedge is open", strike="liquidation"),
     Story("leg B is closed by hand while the hedge is open", strike="manual"),
@@ -89,8 +96,10 @@ STORIES = (
     Story(
         "the keys of leg B's venue are revoked while the hedge is open, and registered anew",
         strike="the keys of leg B's venue are revoked",
+        seconds=75.0,
     ),
-    Story("leg B is called final, and fills its rest later", {3: Ill.LATE_FINAL}),
+    Story("leg B is called final, and fills its rest later", {2: Ill.LATE_FINAL}),
+    Story("the first closing order is called final, and fills its rest later", {3: Ill.LATE_FINAL}),
     Story("both closing orders are lost", {3: Ill.REQUEST_LOST, 4: Ill.REQUEST_LOST}),
     Story("a shared account, and leg B fills in part", {2: Ill.PARTIAL}, dedicated=False),
     Story("Lighter bans us for 20 s after leg A", shut=Shut(1, "lighter", "", 429)),
@@ -114,17 +123,28 @@ STORIES = (
     Story(
         "Lighter's size decimals change while the hedge is open",
         change=Change(
-            2, "lighter", {"size_decimals": 5, "size_step": Decimal("0.00001")}, 60.0, 1.0
+            2,
+            "lighter",
+            {"size_decimals": 5, "size_step": Decimal("0.00001")},
+            60.0,
+            Ill.DECIMALS,
+            1.0,
         ),
     ),
     Story(
         "Lighter's tick changes between the closing orders",
-        change=Change(3, "lighter", {"price_decimals": 3, "price_tick": Decimal("0.001")}, 60.0),
+        change=Change(
+            3, "lighter", {"price_decimals": 3, "price_tick": Decimal("0.001")}, 60.0, Ill.TICKS
+        ),
     ),
     Story("an older ledger is put in place while the hedge is open", strike="restored"),
     Story("the ledger is damaged while the hedge is open", strike="damaged"),
     Story(
         "a shared account, and an older ledger between two lives", strike="older", dedicated=False
     ),
-    Story("the process stands still between intent and send of leg B", {2: Ill.PAUSED}),
+    Story(
+        "the process stands still between intent and send of leg B",
+        {2: Ill.PAUSED},
+        seconds=90.0,
+    ),
 )

@@ -117,7 +117,7 @@ class MarketAims:
         """What a story says of the market of its hedge."""
         self._world.loop.call_later(
             given.delay_s,
-            lambda: self.change(Ill.STEPS, given.venue, symbol, given.seconds, **given.rules),
+            lambda: self.change(given.ill, given.venue, symbol, given.seconds, **given.rules),
         )
 
     def _strike(self, aim: _Aim, following: str, symbol: str) -> None:
