@@ -43,7 +43,7 @@ def size_in(text: str | None) -> Decimal:
 
 def is_unexplained(text: str | None) -> bool:
     """Whether a part of it was gone without its venue having been believed to have lost it."""
-    return bool(text) and bool(json.loads(text).get("unexplained"))
+    return bool(json.loads(text).get("unexplained")) if text else False
 
 
 def each(metas: Mapping[str, str]) -> list[Lost]:

@@ -41,6 +41,7 @@ class Seen:
         broken = oracle.broken
         self._world = world
         self._orders: dict[tuple[str, str], Sent] = {}
+        self._ledgers = oracle.ledgers
         self.not_broken = NotBroken(
             partial(ability.takes, world), partial(keyed, world), self._matched, oracle, broken
         )
@@ -101,6 +102,9 @@ class Seen:
         down = [v for v in VENUES if v in world.outages or not world.doors.answers(v)]
         available = serves and world.is_up()
         readable = available and not self._lasts(UNREADABLE)
+        if world.oracle.ledgers != self._ledgers:
+            self._ledgers = world.oracle.ledgers
+            self.told.begin_anew()
         self.not_broken.look(hedges, now)
         self.told.look(hedges, now, serves=serves)
         self.overfilled.look(now, available=available)

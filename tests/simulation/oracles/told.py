@@ -34,6 +34,11 @@ _ESCALATION = """
 """
 
 
+_TAKEN = """
+    SELECT 1 FROM events WHERE hedge_id = :hedge AND kind IN ('forced', 'position_differs') LIMIT 1
+"""
+
+
 class Told:
     """``alone`` says whether a leg stands alone on a market, by the engines."""
 
@@ -44,6 +49,11 @@ class Told:
         self._stretches = Stretches()
         self._marks: dict[str, int] = {}  # the last alert before a hedge came to be exposed
 
+    def begin_anew(self) -> None:
+        """Another ledger is in place, which does not know since when, nor who was told."""
+        self._stretches = Stretches()
+        self._marks = {}
+
     def look(self, hedges: Iterable[Held], now_s: float, *, serves: bool) -> None:
         """Every hedge that is not over; ``serves``: a process runs and can write."""
         before, self._marks = self._marks, {}
@@ -51,16 +61,22 @@ class Told:
         hedges = tuple(hedges)
         self._stretches.keep({key for h in hedges for key in (h.id, ("escalated", h.id))})
         for hedge in hedges:
-            on_its_way = hedge.state not in CALM
-            exposed = hedge.state != "planned" and (
-                on_its_way or hedge.net != ZERO or hedge.unsettled > 0
-            )
+            exposed = hedge.state != "planned" and self._shows(hedge)
             if exposed:
                 if hedge.id not in before and mark is None:
                     mark = int(self._ledger.rows(_MARK)[0][0])
                 self._marks[hedge.id] = before.get(hedge.id, mark or 0)
             self._exposed(hedge, now_s, so=exposed and self._alone(hedge.symbol), serves=serves)
             self._escalated(hedge, now_s, serves=serves)
+
+    def _shows(self, hedge: Held) -> bool:
+        """
+        Fills tell no more of an open hedge of which others once took a part, and which matched
+        again: what they take next is told by a reading alone.
+        """
+        if hedge.state not in CALM or hedge.unsettled > 0:
+            return True
+        return hedge.net != ZERO and not self._ledger.rows(_TAKEN, hedge=hedge.id)
 
     def _exposed(self, hedge: Held, now_s: float, *, so: bool, serves: bool) -> None:
         alone_s = self._stretches.seconds(hedge.id, now_s, so=so, counts=serves)
