@@ -111,6 +111,7 @@ class Oracle:
         self.ledgers += 1
         self._forgotten.compare(before, self._conn)
         before.close()
+        self.seen.shown.other_ledger()
 
     def displaced(self) -> None:
         """What a process has open is not what stands at the path: openings are not durable."""

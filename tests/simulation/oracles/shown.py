@@ -43,11 +43,15 @@ Legs = tuple[Decimal, Decimal]
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the command shows: rows of hedges, venues in doubt, markets it opens nothing on."""
+    """
+    What the command shows: rows of hedges, venues in doubt, markets it opens nothing on, and
+    whether the ledger is said to be behind the venues, so that no hedge is known to be whole.
+    """
 
     hedges: Iterable[Mapping[str, Any]]
     in_doubt: frozenset[str]
     blocked: frozenset[str]
+    behind: bool = False
 
     def row(self, symbol: str) -> Mapping[str, Any] | None:
         """The hedge that it shows on a market."""
@@ -108,6 +112,12 @@ class Shown:
         """A position on a market is another one: what was said of it before is no word about it."""
         self._marks[symbol] = int(self._ledger.rows(_MARK)[0][0])
 
+    def other_ledger(self) -> None:
+        """Another ledger is read from now on: it was told nothing, and has all to read anew."""
+        for symbol in tuple(self._marks):
+            self.changed(symbol)
+        self._was.clear()
+
     def _is_due(self, symbol: str, now_s: float, *, readable: bool) -> bool:
         legs = self._legs(symbol)
         if self._was.get(symbol) != legs:
@@ -158,7 +168,7 @@ class Shown:
         row = shown.row(symbol)
         if row is not None and row["unread"]:
             return True
-        if shown.in_doubt or state == "escalated":
+        if shown.in_doubt or shown.behind or state == "escalated":
             return True
         if any(f"{venue}:{symbol}" in shown.blocked for venue in VENUES):
             return True
