@@ -66,6 +66,18 @@ _SHORT_SINCE = Query(
     .order_by(_ROW.seq.desc())
     .limit(given("limit", type_=sa.Integer))
 )
+_ALERTED = sa.select(t.alerts.c.seq).where(
+    t.alerts.c.hedge_id == _ROW.hedge_id,
+    sa.func.instr(t.alerts.c.text, _ROW.id + ":") > 0,
+)
+_MORE_UNTOLD = Query(
+    _ORDERS.where(
+        _ROW.state == OrderState.FILLED,
+        sa.cast(_ROW.filled_size, sa.Float) > sa.cast(_ROW.size, sa.Float),
+        _ROW.done_at >= given("since"),
+        ~_ALERTED.exists(),
+    ).order_by(_ROW.seq)
+)
 _BY_CLIENT_ID = Query(
     _ORDERS.where(_ROW.venue == given("venue"), _ROW.client_id == given("client_id"))
 )
@@ -224,6 +236,11 @@ def short_since(conn: Connection, since: datetime, limit: int) -> list[OrderReco
     minute = since.replace(second=0, microsecond=0)
     found = _SHORT_SINCE.made(conn, _record, since=minute, limit=limit)
     return [record for record in found if record.done_at is None or record.done_at >= since]
+
+
+def more_untold(conn: Connection, since: datetime) -> list[OrderRecord]:
+    """Orders that ended since then with more than was asked for, of which no alert tells."""
+    return _MORE_UNTOLD.made(conn, _record, since=since)
 
 
 def by_client_id(conn: Connection, venue: VenueId, client_id: str) -> OrderRecord | None:

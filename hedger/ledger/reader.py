@@ -167,6 +167,10 @@ class Reader:
         """Orders that ended since an instant with less than was asked for, the newest first."""
         return self._ask(intents.short_since, since, limit)
 
+    def more_untold(self, since: datetime) -> list[OrderRecord]:
+        """Orders that ended since then with more than was asked for, of which no alert tells."""
+        return self._ask(intents.more_untold, since)
+
     def order_known_as(self, venue: VenueId, client_id: str) -> OrderRecord | None:
         """The order that ``venue`` knows by our id; None when it is none of ours."""
         return self._ask(intents.by_client_id, venue, client_id)

@@ -5,6 +5,8 @@ The switch is kept in the ledger and lifted by ``hedger resume``; exits go on, a
 what really happened.
 """
 
+from decimal import Decimal
+
 from loguru import logger
 
 from hedger import switches
@@ -19,14 +21,19 @@ WHO = "hedger"
 def told_by(outcome: Filled) -> str:
     """What of an execution is not as it was ordered; empty where everything is."""
     order = outcome.prepared.order
-    found = []
-    if outcome.size > order.size:
-        found.append(f"{plain(outcome.size)} were executed, {plain(order.size)} were ordered")
+    found = [more] if (more := too_much(outcome.size, order)) else []
     if sides := sorted({fill.side for fill in outcome.fills} - {order.side}):
         found.append(f"it was executed as a {' and '.join(sides)}, a {order.side} was ordered")
     if symbols := sorted({fill.symbol for fill in outcome.fills} - {order.symbol}):
         found.append(f"it was executed on {' and '.join(symbols)}, {order.symbol} was ordered")
     return "; ".join(found)
+
+
+def too_much(filled: Decimal, order: Order) -> str:
+    """What to say of an order of which so many coins were executed; empty up to its size."""
+    if filled > order.size:
+        return f"{plain(filled)} were executed, {plain(order.size)} were ordered"
+    return ""
 
 
 def stop(store: Store, clock: Clock, order: Order, what: str) -> None:

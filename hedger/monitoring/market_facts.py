@@ -14,6 +14,7 @@ import json
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -47,6 +48,7 @@ AGAIN_S: Final = 1.0  # how long anything waits for a reading while a leg may st
 BESIDE_S: Final = 5.0
 FEES_S: Final = 600.0
 DRIFTS_MAX: Final = 100
+RECALLED: Final = timedelta(days=1)
 UNTOLD: Final = frozenset({"venue", "symbol", "market_id"})
 SUSPECT: Final = frozenset({Reason.RULES, Reason.MARKET_STATE})
 Market = tuple[VenueId, Symbol]
@@ -69,6 +71,7 @@ class MarketFacts:
         self._suspect: dict[Market, bool] = {}  # and whether an exit has asked since
         self._drifts: deque[tuple[Order, str]] = deque(maxlen=DRIFTS_MAX)  # not yet recorded
         self._drifted: deque[tuple[OrderId, str]] = deque(maxlen=DRIFTS_MAX)
+        self._recalled = False
         self._told: dict[Market, str] = {}
         self._beside: dict[VenueId, asyncio.Task[None]] = {}
         self._known = KnownMarkets(venues, quotes, store)
@@ -177,8 +180,19 @@ class MarketFacts:
 
     # -- at rest ----------------------------------------------------------------------------
 
+    def _recall(self) -> None:
+        """An earlier process may have ended between the booking of an order and its telling."""
+        if self._recalled:
+            return
+        for record in self._store.more_untold(self._clock.now() - RECALLED):
+            order = record.prepared.order
+            if what := drift.too_much(record.filled_size, order):
+                self._drift(order, what)
+        self._recalled = True
+
     async def look(self) -> None:
         """Keep the facts of every market with a live hedge young; tell what changed."""
+        self._recall()
         self._stop_drifting()
         live = {(venue, hedge.symbol) for hedge in self._store.live() for venue in hedge.venues}
         self._forget(live)

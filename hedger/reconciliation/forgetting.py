@@ -226,9 +226,15 @@ class Forgetting:
         return self._store.give_back(hedge, venue, back, text)
 
     async def _others(self, hedge: Hedge, venue: VenueId) -> Decimal:
-        """What others traded on the market since the hedge was planned, when it was flat."""
+        """
+        What others traded on the market since the hedge was planned, when it was flat.
+
+        A hedge that was found, because the ledger had lost it, is younger than its own fills.
+        """
         port = self._venues[venue]
-        traded = await port.traded(hedge.symbol, planned_at(port, hedge))
+        stamps = self._store.trades_of(hedge.id, venue).values()
+        since = min([planned_at(port, hedge), *stamps])
+        traded = await port.traded(hedge.symbol, since)
         own = self._store.fills_of(hedge.id, venue)
         return traded.net - sum((s for id_, s in own.items() if id_ in traded.trades), ZERO)
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from hedger import switches
 from hedger.domain.hedge import State
 from hedger.domain.ids import VenueId
 from hedger.domain.money import ZERO
 from hedger.domain.order import Purpose
 from hedger.errors import DriftError
+from hedger.monitoring import drift
 from hedger.sequence.gaps import FILL_MAX
 from tests.desk import Desk
 from tests.scenarios.forgetful import told, turn
@@ -143,3 +145,22 @@ async def test_what_a_venue_fills_beyond_the_order_is_booked_told_and_taken_off(
     assert [o.prepared.order.venue for o in over] == [venue]
     assert any("does not do what was ordered" in text for text in told(desk))
     desk.assert_ledger_is_true()
+
+
+@either_venue
+async def test_what_was_filled_beyond_an_order_is_told_after_a_death_that_came_before(
+    desk: Desk, venue: VenueId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order was booked, nobody was told, and the venue was opened on again."""
+    desk.world.fault(venue, "overfill", fraction="0.2", reduce_only=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(drift, "stop", lambda *_: None)  # the process ends before it
+        await desk.open("ETH", 300)
+    assert not any("does not do what was ordered" in text for text in told(desk))
+    await desk.restart()
+
+    for _ in range(2):
+        await desk.trader.facts.look()
+
+    assert sum("does not do what was ordered" in text for text in told(desk)) == 1
+    assert [off.scope for off in switches.active(desk.store)] == [f"venue:{venue}"]

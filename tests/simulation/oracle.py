@@ -22,6 +22,7 @@ from tests.simulation.exchange import MARKETS, Venues
 from tests.simulation.forgotten import Forgotten
 from tests.simulation.lanefacts import LaneWatch
 from tests.simulation.oracles.bench import Seen
+from tests.simulation.oracles.booked import BOUND_S
 from tests.simulation.process import Process, now_s
 from tests.simulation.sends import Sends
 from tests.simulation.store import laid_down, reading
@@ -70,6 +71,7 @@ class Oracle:
         self._highest: dict[int, int] = defaultdict(int)  # nonces that a lane has waited for
         self._beyond_judge = Beyond(self.one, self.broken)
         self.forgotten: list[tuple[str, Lost]] = []  # what venues have lost for ever
+        self._unseen: set[str] = set()
         self._filled: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         self._client_indexes: set[int] = set()
         self._second_legs: set[str] = set()
@@ -433,6 +435,14 @@ class Oracle:
         """Venues and markets of which a venue has lost its record for ever."""
         return {(venue, lost.symbol) for venue, lost in self.forgotten if lost.payments}
 
+    def loses(self, lost: Lost, now_ms: int) -> None:
+        """
+        A venue loses a batch. A trade that it has shown for no longer than one may stay unbooked
+        need not have been read, and nobody can be told of it.
+        """
+        since_ms = now_ms - BOUND_S * 1000
+        self._unseen |= {trade.client_id for trade in lost.trades if trade.at_ms > since_ms}
+
     def _remember(self) -> None:
         """What a venue has lost for ever was true: the ledger keeps it, and is held against it."""
         for venue, lost in self.forgotten:
@@ -441,8 +451,8 @@ class Oracle:
     def _given_up(self) -> set[str]:
         """
         Client ids of orders that a venue has lost before the ledger had their true end: it never
-        can be had any more. A person was told of their hedge, or the ledger that had them was
-        lost as well.
+        can be had any more. A person was told of their hedge, or could not be: the trade was
+        lost at once, or the ledger that had the order was lost as well.
         """
         lost = {
             history.newest.new.client_id
@@ -454,7 +464,7 @@ class Oracle:
             "SELECT orders.client_id FROM orders JOIN hedges ON hedges.id = orders.hedge_id"
             " JOIN alerts ON alerts.hedge_id = hedges.id WHERE orders.state <> 'filled'"
         )
-        unknown = {client_id for _, client_id in self._forgotten.orders}
+        unknown = {client_id for _, client_id in self._forgotten.orders} | self._unseen
         return ({client_id for (client_id,) in rows} | unknown) & lost
 
     def _handed_over(self) -> set[str]:

@@ -172,6 +172,7 @@ def forget(
                 trades="trades" in parts,
             )
         )
+        world.oracle.loses(lost[0], world.clock.now_ms())
         world.oracle.disturbed_s[symbol] = now_s()
         world.positions.look(symbol)
         world.truth.look(symbol)

@@ -54,8 +54,8 @@ MUTANTS = (
     Mutant(
         "overfill-is-no-drift",
         "hedger/monitoring/drift.py",
-        "    if outcome.size > order.size:\n",
-        "    if outcome.size > 2 * order.size:\n",
+        "    if filled > order.size:\n",
+        "    if filled > 2 * order.size:\n",
         "4 alert",
         (Ill.OVERFILL,),
     ),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 LOOK_S = 5.0
+RENUMBERED = frozenset({Ill.RENUMBERED})
 _SENT = """
     SELECT id, hedge_id, symbol, purpose, size FROM orders
     WHERE venue = :venue AND client_id = :client_id
@@ -108,7 +109,9 @@ class Seen:
         self.not_broken.look(hedges, now)
         self.told.look(hedges, now, serves=serves)
         self.overfilled.look(now, available=available)
-        self.booked.look(now, counts=readable)
+        # under another number a market's trades are not known to be ours, until it has its own
+        ours = not self._lasts(RENUMBERED)
+        self.booked.look(now, counts=readable and ours)
         # beside a venue that is untrue, or was so lately, its belief is waited for first
         true = not world.truth.untrue_since(now - TRUE_AGAIN_S)
         self.held_back.look(

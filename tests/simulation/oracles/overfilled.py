@@ -20,7 +20,8 @@ _TOLD = "SELECT 1 FROM alerts WHERE hedge_id = :hedge AND text LIKE '%' || :orde
 _OFF = "SELECT 1 FROM meta WHERE key = 'switch:venue:' || :venue AND value <> ''"
 _RESUMED = """
     SELECT 1 FROM events WHERE kind = 'switched_on' AND text LIKE 'venue:' || :venue || ' %'
-    AND seq > (SELECT max(seq) FROM events WHERE kind = 'drift' AND hedge_id = :hedge)
+    AND seq > (SELECT max(seq) FROM events WHERE kind = 'drift' AND hedge_id = :hedge
+        AND text LIKE '%' || :order || ':%')
     LIMIT 1
 """
 _KNOWN = "SELECT id FROM hedges"
@@ -51,7 +52,7 @@ class Overfilled:
         over, known = self._told[sent.venue]
         if sent.hedge in known:
             return  # it had been begun before
-        if self._ledger.rows(_RESUMED, venue=sent.venue, hedge=over.hedge):
+        if self._ledger.rows(_RESUMED, venue=sent.venue, hedge=over.hedge, order=over.order):
             del self._told[sent.venue]
             return
         self._broken(
@@ -107,7 +108,9 @@ class Overfilled:
         alert = self._ledger.rows(_TOLD, hedge=over.hedge, order=over.order)
         return bool(alert) and (
             bool(self._ledger.rows(_OFF, venue=over.venue))
-            or bool(self._ledger.rows(_RESUMED, venue=over.venue, hedge=over.hedge))
+            or bool(
+                self._ledger.rows(_RESUMED, venue=over.venue, hedge=over.hedge, order=over.order)
+            )
         )
 
     def _text(self, over: Sent) -> str:
