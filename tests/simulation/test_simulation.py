@@ -76,6 +76,13 @@ def test_every_kind_of_fault_is_drawn_by_some_seed():
     assert len(Ill) >= 30
 
 
+def test_no_two_stories_are_the_same():
+    """Neither by name nor by what is sent, and when."""
+    assert len({story.name for story in STORIES}) == len(STORIES)
+    told = {simulate(matrix.setup(number)).digest for number in range(len(STORIES))}
+    assert len(told) == len(STORIES)
+
+
 def test_there_are_at_least_twenty_stories_of_sixty_boundaries():
     counts = [matrix.boundaries(number) for number in range(len(STORIES))]
     assert sum(count >= matrix.LEAST_BOUNDARIES for count in counts) >= matrix.LEAST_STORIES
