@@ -148,9 +148,9 @@ MUTANTS = (
         "    if dedicated:\n        return read\n",
         "    if read or dedicated:\n        return read\n",
         "6 not ours",
-        (Ill.PARTIAL,),
-        intensity=1.0,
-        hours=0.7,
+        (Ill.HALTED,),  # seldom: hedges are held for long where it happens
+        intensity=0.3,
+        hours=0.5,
         dedicated=False,
     ),
 )

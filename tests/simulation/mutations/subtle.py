@@ -82,7 +82,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "2 young",
         (Ill.OUTAGE_AIMED,),
         hours=0.1,
-        seed=3,
     ),
     Mutant(
         "no-send-window",
