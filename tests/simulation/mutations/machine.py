@@ -52,7 +52,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "return instant",
         "4 naked",
         (Ill.CLOCK_BACK, Ill.PARTIAL),
-        hours=0.2,
+        intensity=3.0,
+        hours=0.3,
     ),
     Mutant(
         "standstill-measured-too-late",
