@@ -105,7 +105,7 @@ class Lookup:
             venue=self._venue,
             client_id=client_id,
             sent=sent,
-            symbol=self._names.certain_symbol(market),
+            symbol=self._names.past_symbol(market),
             side=Side(side),
             size=row.positive("qty"),
             limit_price=row.positive("price"),

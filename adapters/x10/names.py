@@ -55,3 +55,11 @@ class Names:
     def certain_symbol(self, market: str) -> Symbol:
         """As ``symbol``, but a market without a name of ours keeps its own spelling."""
         return self.symbol(market) or Symbol(market)
+
+    def past_symbol(self, market: str) -> Symbol:
+        """As ``certain_symbol``, of a row that may still have an earlier name of its market."""
+        if market not in self._symbol_of:
+            for symbol, names in self._earlier.items():
+                if market in names:
+                    return symbol
+        return self.certain_symbol(market)

@@ -359,7 +359,7 @@ def payment(venue: VenueId, row: Row, names: Names) -> FundingPayment:
     """
     return FundingPayment(
         venue=venue,
-        symbol=names.certain_symbol(row.word("market")),
+        symbol=names.past_symbol(row.word("market")),
         payment_id=row.id("id"),
         settlement_at=settled_hour(row.instant("paidTime")),
         amount_usd=row.decimal("fundingFee"),

@@ -125,7 +125,8 @@ def _sizes(venue: str, now: Rules, more: int) -> Mapping[str, Any]:
 
 
 def _ticks(world: "World", venue: str, symbol: str) -> Mapping[str, Any]:
-    more = world.chance.source.choice((-1, 1))
+    """Rather coarser than finer: a price of whole coarser ticks is one of whole finer ticks."""
+    more = world.chance.source.choice((-1, -1, 1))
     now = world.market_aims.first(venue, symbol)
     if venue == "x10":
         times = world.chance.source.choice((5, 10))
@@ -266,6 +267,7 @@ PER_HOUR: Mapping[Ill, float] = {
     Ill.DRY_LONG: 6.0,
     Ill.PRICE_MOVE: 9.0,
     Ill.STEPS: 8.0,
+    Ill.TICKS: 7.0,
     Ill.LEVERAGE_CAP: 6.0,
 }
 USUALLY_PER_HOUR = 4.0

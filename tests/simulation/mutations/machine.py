@@ -51,8 +51,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "return instant if offset is None else offset.theirs(instant)",
         "return instant",
         "4 naked",
-        (Ill.CLOCK_BACK, Ill.PARTIAL),
-        hours=0.2,
+        (Ill.CLOCK_BACK, Ill.MANUAL),
+        hours=0.3,
+        seed=3,
     ),
     Mutant(
         "standstill-measured-too-late",

@@ -113,6 +113,26 @@ def test_an_overridden_name_belongs_to_exactly_one_market() -> None:
     assert names.symbol("ETH-USD") == "ETH"
 
 
+def test_a_row_with_an_earlier_name_belongs_to_the_market_that_had_it() -> None:
+    names = Names({})
+    names.renamed(Symbol("SOL"), "SOL2-USD")
+    assert names.symbol("SOL-USD") is None  # nobody may trade by that name now
+    assert names.past_symbol("SOL-USD") == names.past_symbol("SOL2-USD") == "SOL"
+    names.renamed(Symbol("SOL"), "SOL-USD")
+    assert names.past_symbol("SOL-USD") == names.past_symbol("SOL2-USD") == "SOL"
+    assert names.past_symbol("SOL3-USD") == "SOL3"
+
+
+def test_a_payment_under_an_earlier_name_is_one_of_the_same_market() -> None:
+    names = Names({})
+    names.renamed(Symbol("BTC"), "BTC2-USD")
+    told = {
+        "id": 1, "market": "BTC-USD", "side": "LONG", "size": "0.01", "fundingFee": "0.1",
+        "fundingRate": "0.00001", "paidTime": 1723147241346,
+    }  # fmt: skip
+    assert wire.payment(X10, row(told), names).symbol == "BTC"
+
+
 def test_a_position_is_signed_by_its_side() -> None:
     rows = recorded("positions")["data"]
     long = wire.position(X10, row(rows[0]), NAMES, NOW, NOW)
