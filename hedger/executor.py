@@ -249,7 +249,7 @@ class Executor:
             return self._store.move(hedge, State.CLOSED_FLAT, self._why_nothing(hedge))
         wait_s = self._rules.settle_timeout_s + self._rules.min_leg_delay_s
         deadline = self._proof.sent_at(hedge) + timedelta(seconds=wait_s)
-        if not await self._proof.seen(hedge, deadline):
+        if not await self._proof.seen(hedge, deadline, wait_s):
             why = f"leg A was not proven within {wait_s:g} s"
             return self._to_rollback(hedge, Target.FLAT, why)
         if self._rules.min_leg_delay_s > 0:

@@ -31,8 +31,14 @@ class LegProof:
         self._lag = lag
         self._clock = clock
 
-    async def seen(self, hedge: Hedge, deadline: datetime) -> bool:
-        """Whether leg A's position shows exactly what its fills made, before the deadline."""
+    async def seen(self, hedge: Hedge, deadline: datetime, within_s: float) -> bool:
+        """
+        Whether leg A's position shows exactly what its fills made, before the deadline.
+
+        A wall clock that was set back puts the deadline off by minutes, so no more than
+        ``within_s`` are waited for here, whatever it says.
+        """
+        until_s = self._clock.monotonic_s() + within_s
         booked = self._store.leg_size(hedge.id, hedge.venue_a)
         filled_at = self._store.orders_of(hedge.id)[-1].done_at or self._clock.now()
         watch = Watch()
@@ -42,7 +48,7 @@ class LegProof:
                 hedge.venue_a, hedge.symbol, max_age_s=0, hedge=hedge.id
             )
 
-        while self._clock.now() <= deadline:
+        while self._clock.now() <= deadline and self._clock.monotonic_s() <= until_s:
             try:
                 position = await pressed(look, hedge.venue_a, self._clock)
                 asked_at = position.read_started_at

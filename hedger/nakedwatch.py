@@ -60,6 +60,7 @@ class NakedWatch:
         self._clock = clock
         self._rules = rules
         self._told: dict[str, float] = {}  # the span at which the next alert is due
+        self._counted_from: dict[str, float] = {}  # monotonic seconds of the first look
 
     def look(self) -> Mapping[HedgeId, float]:
         """Measure every live hedge; the seconds that each has stood alone."""
@@ -73,7 +74,7 @@ class NakedWatch:
             if since is None:
                 since = self._since(hedge).isoformat()
                 self._store.set_meta(PREFIX + hedge.id, since)
-            span_s = (self._clock.now() - datetime.fromisoformat(since)).total_seconds()
+            span_s = self._span_s(PREFIX + hedge.id, datetime.fromisoformat(since))
             spans[hedge.id] = span_s
             if self._due(PREFIX + hedge.id, span_s):
                 text = f"hedge {hedge.id} is {hedge.state} and exposed for {span_s:.0f} s: {why}"
@@ -81,6 +82,7 @@ class NakedWatch:
         for key in known:
             self._store.set_meta(key, "")
             self._told.pop(key, None)
+            self._counted_from.pop(key, None)
         self._doubts()
         return spans
 
@@ -88,11 +90,12 @@ class NakedWatch:
         doubts = self._store.metas(DOUBT)
         for key in [key for key in self._told if key.startswith(DOUBT) and key not in doubts]:
             self._told.pop(key)
+            self._counted_from.pop(key, None)
         live = self._store.live()
         for key, text in doubts.items() if live else ():
             found = json.loads(text)
             since = datetime.fromisoformat(found["since"])
-            span_s = (self._clock.now() - since).total_seconds()
+            span_s = self._span_s(key, since)
             if self._due(key, span_s):
                 venue = key.removeprefix(DOUBT)
                 self._tell(
@@ -100,6 +103,15 @@ class NakedWatch:
                     f" {found['why']}",
                     None,
                 )
+
+    def _span_s(self, key: str, since: datetime) -> float:
+        """
+        Seconds since an instant that an earlier process may have noted; at least those that this
+        one has counted itself, because a wall clock may be set back.
+        """
+        now_s = self._clock.monotonic_s()
+        counted_s = now_s - self._counted_from.setdefault(key, now_s)
+        return max((self._clock.now() - since).total_seconds(), counted_s)
 
     def _why(self, hedge: Hedge) -> str | None:
         return exposure(self._store, hedge, dedicated=self._dedicated)

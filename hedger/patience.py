@@ -49,8 +49,11 @@ class Patience:
     async def wait(self, hedge: Hedge) -> None:
         """Come back when both legs can go at a fair price, or no longer may wait."""
         until = hedge.updated_at + timedelta(seconds=self._rules.close_patience_s)
+        until_s = self._clock.monotonic_s() + self._rules.close_patience_s
         told = False
         while self._may_wait(hedge) and self._clock.now() < until:
+            if self._clock.monotonic_s() >= until_s:  # the wall clock was set back meanwhile
+                return
             wide = await self._wide(hedge)
             if wide is None:
                 return
