@@ -23,6 +23,7 @@ from hedger.settings_recovery import Recovery as Rules
 PREFIX = "naked:"
 DOUBT = "doubt:"
 """Meta key of a venue that cannot be relied on: JSON with ``since`` and ``why``."""
+ON_THE_WAY = frozenset({State.CONVERGING, State.ORPHAN})
 
 
 def exposure(store: Store, hedge: Hedge, *, dedicated: bool) -> str | None:
@@ -33,9 +34,20 @@ def exposure(store: Store, hedge: Hedge, *, dedicated: bool) -> str | None:
     sizes = [seen_size(store, hedge, venue, dedicated=dedicated) for venue in hedge.venues]
     net = sum(sizes, ZERO)
     if net == ZERO:
-        return None if dedicated else _unclear(store, hedge)
+        return _unread(store, hedge) or (None if dedicated else _unclear(store, hedge))
     legs = ", ".join(f"{v} {plain(s)}" for v, s in zip(hedge.venues, sizes, strict=True))
     return f"{plain(net)} {hedge.symbol} stand alone ({legs})"
+
+
+def _unread(store: Store, hedge: Hedge) -> str | None:
+    """A hedge that is brought to match: what its legs were before that is no word about them."""
+    if hedge.state not in ON_THE_WAY:
+        return None
+    for venue in hedge.venues:
+        look = store.last_observation(venue, hedge.symbol)
+        if look is None or look.read_started_at <= hedge.updated_at:
+            return f"its leg on {venue} was not read since it is {hedge.state}"
+    return None
 
 
 def _unclear(store: Store, hedge: Hedge) -> str | None:
