@@ -32,8 +32,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "more-than-asked-is-fine",
         "hedger/monitoring/drift.py",
-        "    if outcome.size > order.size:\n",
-        "    if outcome.size > order.size * 9:\n",
+        "    if filled > order.size:\n",
+        "    if filled > order.size * 9:\n",
         "3 more than asked",
         (Ill.OVERFILL,),
         hours=0.2,
