@@ -151,6 +151,7 @@ MUTANTS = (
         (Ill.HALTED,),  # seldom: hedges are held for long where it happens
         intensity=0.3,
         hours=0.5,
+        seed=2,
         dedicated=False,
     ),
 )

@@ -57,16 +57,6 @@ MUTANTS: tuple[Mutant, ...] = (
         hours=0.5,
     ),
     Mutant(
-        "unknown-for-good",
-        "hedger/dispatcher.py",
-        "        open_now = self._store.open_intents(hedge)\n",
-        "        open_now = [] if limit_s else self._store.open_intents(hedge)\n",
-        "3 booked",
-        (Ill.OUTAGE_LONG, Ill.RESPONSE_LOST, Ill.CUT_AFTER),
-        intensity=8.0,
-        hours=0.3,
-    ),
-    Mutant(
         "lone-leg-waits-for-the-other-venue",
         "hedger/legs.py",
         "        if proven_empty(self._store, hedge.id, venue):\n            return ZERO\n",
