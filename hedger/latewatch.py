@@ -5,11 +5,11 @@ An order that ended with less than was asked for stays watched for ``recovery.wa
 that is dead behind its fence, that a venue refused, or that it called final with a part filled or
 nothing. One whose end is unknown while its hedge is over is looked up for ever. Both less and less
 often, and at once where a position appears that our fills do not explain (``claim``). What a venue
-executed late after all is booked, alerted, and taken off or matched like any other exposure, on a
-shared account too: what carries our id is ours (reliability.md §1.1, hummingbot's lost orders). The
-ledger
-takes the hedge up in the transaction that books the fill (``hedger/ledger/late.py``), so that it is
-driven to its end whoever booked it, and after a crash too.
+executed late after all is looked up until its trades are listed, booked, alerted, and taken off or
+matched like any other exposure, on a shared account too: what carries our id is ours
+(reliability.md §1.1, hummingbot's lost orders). The ledger takes the hedge up in the transaction
+that books the fill (``hedger/ledger/late.py``), so that it is driven to its end whoever booked it,
+and after a crash too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -129,7 +129,9 @@ class LateWatch:
             )
             await cancel(venue, prepared, self._lanes, self._store)
             self._pace.done(prepared.order.id)
-        elif found.complete and found.filled > record.filled_size:
+        elif found.filled > record.filled_size and not found.complete:
+            self._pace.done(prepared.order.id)  # it has filled late: soon its trades are listed
+        elif found.filled > record.filled_size:
             outcome = Filled(
                 prepared, found.filled, found.fills, found.venue_order_id, found.status
             )

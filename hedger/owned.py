@@ -154,27 +154,35 @@ def tell_unaccounted(store: Store, hedge: Hedge) -> None:
 
 
 def seen_size(store: Reader, hedge: Hedge, venue: VenueId, *, dedicated: bool) -> Decimal:
-    """The latest reading of a leg, as far as it is ours; our fills where they are newer."""
+    """
+    The latest reading of a leg, as far as it is ours; our fills where they are newer.
+
+    A reading of the future is older than our fills: our clock was set back after it.
+    """
     booked = own_size(store, hedge.id, venue)
     look = store.last_observation(venue, hedge.symbol)
-    if look is None or look.read_started_at <= _changed_at(store, hedge, venue):
+    if look is None or look.read_started_at > store.now():
+        return booked
+    if look.read_started_at <= _changed_at(store, hedge, venue):
         return booked
     return ours(look.size, booked, dedicated=dedicated)
 
 
 def known_at(store: Reader, hedge: Hedge, venue: VenueId) -> datetime:
-    """When a leg was last read, or an order of ours there ended."""
+    """When a leg was last read, or an order of ours there came to change it."""
     look = store.last_observation(venue, hedge.symbol)
     changed_at = _changed_at(store, hedge, venue)
     return changed_at if look is None else max(changed_at, look.read_started_at)
 
 
 def _changed_at(store: Reader, hedge: Hedge, venue: VenueId) -> datetime:
+    """When an order of ours last changed a leg, or may have: what filled nothing changed nothing."""
     return max(
         (
             record.done_at or record.prepared_at
             for record in store.orders_of(hedge.id)
             if record.prepared.order.venue == venue
+            and (record.filled_size or not record.state.terminal)
         ),
         default=hedge.created_at,
     )

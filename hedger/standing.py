@@ -24,6 +24,7 @@ from hedger.ledger.reader import Reader
 from hedger.ledger.store import Store
 from hedger.nakedwatch import DOUBT
 from hedger.owned import known_at, seen_size, unclear
+from hedger.reconciliation.behind import BEHIND
 from hedger.reconciler import Report
 
 BLOCKED = "blocked_markets"
@@ -77,6 +78,7 @@ def standing(ledger: Reader) -> Mapping[str, Any]:
             for off in switches.active(ledger)
         ],
         "stops": list(ledger.metas(STOP).values()),
+        "behind": [behind] if (behind := ledger.meta(BEHIND)) else [],
         "escalated": [_way_out(h) for h in ledger.live() if h.state is State.ESCALATED],
         "exits_standing": [
             {"hedge": name, "since": stand.since.isoformat(), "text": stand.text(name)}
@@ -98,7 +100,8 @@ def held(ledger: Reader, now: datetime, *, dedicated: bool) -> dict[str, dict[st
     ``size_a`` and ``size_b`` are what was read last, as far as it is ours, or what our fills make
     where they are younger. ``fills_a`` and ``fills_b`` are our fills; ``differs`` says in words
     where a leg is otherwise, and where it cannot be told whose a position is (None: nowhere).
-    ``unread`` says which legs have not been read for so long that they may be otherwise by now.
+    ``unread`` says which legs have not been read for so long that they may be otherwise by now, or,
+    of a hedge that was found and not opened, since its last order: its fills are no whole story.
     """
     found = {}
     for hedge in ledger.live():
@@ -109,12 +112,17 @@ def held(ledger: Reader, now: datetime, *, dedicated: bool) -> dict[str, dict[st
             fills = ledger.leg_size(hedge.id, venue)
             row |= {f"size_{leg}": plain(size), f"fills_{leg}": plain(fills)}
             known = known_at(ledger, hedge, venue)
-            if (now - known).total_seconds() > UNREAD_S:
+            look = ledger.last_observation(venue, hedge.symbol)
+            if not hedge.planned_size and (look is None or look.read_started_at < known):
+                unread.append(
+                    f"the leg of hedge {hedge.id} on {venue} was not read since its last order,"
+                    " and what was there before is not known from our fills"
+                )
+            elif (now - known).total_seconds() > UNREAD_S:
                 unread.append(
                     f"the leg of hedge {hedge.id} on {venue} was last read at"
                     f" {instant(known.isoformat())}: it may hold something else by now"
                 )
-            look = ledger.last_observation(venue, hedge.symbol)
             whose = None
             if look is not None and not dedicated:
                 whose = unclear(ledger, hedge, venue, look.size)
@@ -173,6 +181,7 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
         for c in found["clocks"]
         if c["beyond"]
     ]
+    lines += [f"nothing is opened: {why}" for why in found.get("behind", [])]
     lines += [f"no new hedges: {why}" for why in found.get("stops", [])]
     lines += [switches.Off(**off).text() for off in found.get("switched_off", [])]
     lines += [

@@ -28,7 +28,7 @@ UNVALUED = dict.fromkeys(("stay_usd", "leave_usd", "break_even_h", "naive_apy", 
 IN_DOUBT = "unknown (rates in doubt)"
 STANDING = (
     "in_doubt", "clocks", "blocked_markets", "units", "symbols_out", "switched_off", "stops",
-    "escalated", "exits_standing", "alerts",
+    "behind", "escalated", "exits_standing", "alerts",
 )  # fmt: skip
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 

@@ -71,6 +71,8 @@ _ACKNOWLEDGE = Statement(
     t.alerts.update().where(t.alerts.c.seq == given("number"), _UNSEEN), ["acknowledged_at"]
 )
 _MARKET = itemgetter("venue", "symbol")
+READINGS_AT_ONCE = 4
+"""Of one position: the jobs that read it beside each other."""
 _OBSERVE = inserting(t.position_observations, part=_MARKET)
 _LAST_OBSERVATION = Query(
     sa.select(t.position_observations)
@@ -78,10 +80,8 @@ _LAST_OBSERVATION = Query(
         t.position_observations.c.venue == given("venue"),
         t.position_observations.c.symbol == given("symbol"),
     )
-    .order_by(
-        t.position_observations.c.read_started_at.desc(), t.position_observations.c.seq.desc()
-    )
-    .limit(1),
+    .order_by(t.position_observations.c.seq.desc())
+    .limit(READINGS_AT_ONCE),
     part=_MARKET,
 )
 _META = Query(
@@ -198,8 +198,15 @@ def observe(session: Session, positions: Sequence[Position], hedge: HedgeId | No
 
 
 def last_observation(conn: Connection, venue: VenueId, symbol: Symbol) -> Position | None:
-    """The reading of a position that started last."""
-    return _LAST_OBSERVATION.one(conn, _position, venue=venue, symbol=symbol)
+    """
+    The reading of a position that was kept last; of those that went on at once, the one that
+    started last. What our clock said at another time does not count: it may have been set back.
+    """
+    found = _LAST_OBSERVATION.made(conn, _position, venue=venue, symbol=symbol)
+    if not found:
+        return None
+    beside = [one for one in found if one.read_started_at <= found[0].as_of]
+    return max(beside, key=lambda one: one.read_started_at, default=found[0])
 
 
 def _position(row: Any) -> Position:

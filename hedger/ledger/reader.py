@@ -60,6 +60,10 @@ class Reader:
         """The file."""
         return self._path
 
+    def now(self) -> datetime:
+        """The present instant, by the clock that its rows are dated with."""
+        return self._clock.now()
+
     @property
     def epoch(self) -> int:
         """The number of the present writing opening; of the last one when opened to read."""
@@ -188,7 +192,11 @@ class Reader:
         return self._ask(events.last_before, self.epoch)
 
     def last_observation(self, venue: VenueId, symbol: Symbol) -> Position | None:
-        """The reading that started last."""
+        """
+        The reading that was kept last; of those that went on at once, the one that started last.
+
+        Not the one whose time is the latest: our clock may have been set back since.
+        """
         return self._ask(events.last_observation, venue, symbol)
 
     def asked_since(self, since: datetime) -> list[limits.Asked]:

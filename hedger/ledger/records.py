@@ -12,7 +12,7 @@ from hedger.domain.ids import HedgeId, LaneId, Symbol, VenueId
 from hedger.domain.order import Prepared
 from hedger.errors import UsageError
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration: four digits that count up, so that newer and older can be told apart."""
 
 

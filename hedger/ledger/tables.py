@@ -250,12 +250,7 @@ position_observations = sa.Table(
     instant("read_started_at"),
     instant("as_of"),
     text("source"),
-    sa.Index(
-        "ix_position_observations_venue_symbol_read_started_at",
-        "venue",
-        "symbol",
-        "read_started_at",
-    ),
+    sa.Index("ix_position_observations_venue_symbol", "venue", "symbol"),
     sa.Index("ix_position_observations_hedge_id", "hedge_id"),
     sa.Index("ix_position_observations_as_of", "as_of"),
 )

@@ -14,6 +14,9 @@ An order may have been on its way when the process that sent it ended, and come 
 it was asked. So a venue is asked again where a position appears that our fills do not explain, and
 once more some time after a start whose ledger was behind; both for as long as what an earlier life
 has signed may be valid.
+
+While orders are being booked, or a venue has not answered, hedges are shown that are not whole yet:
+why is kept in the ledger (``BEHIND``), so that `hedger status` can say it beside them.
 """
 
 import asyncio
@@ -46,6 +49,9 @@ ONCE_MORE_S: Final = 60.0
 CLAIM_FIRST_S: Final = 15.0  # between questions about one position, and more each time
 CLAIM_MAX_S: Final = 300.0
 
+BEHIND: Final = "behind"
+"""Meta key: why the ledger may not know every order of ours; empty where it does."""
+
 
 class Behind:
     """Asks each venue once, and again for as long as it does not answer."""
@@ -72,15 +78,16 @@ class Behind:
         self._pace = Pace(clock, first_s=CLAIM_FIRST_S, max_s=CLAIM_MAX_S)
         self._once_more = True
         self._asking = asyncio.Lock()
+        self._booking = ""  # what is being booked now, in words
         self._left: dict[VenueId, str] = {}
         if self._since is not None:
             self._left = dict.fromkeys(venues, "not asked yet")
 
     @property
     def reason(self) -> str:
-        """Why nothing may be opened yet; empty once every venue was asked."""
+        """Why nothing may be opened yet; empty once every venue was asked and all is booked."""
         if not self._left:
-            return ""
+            return self._booking
         told = "; ".join(f"{venue}: {why}" for venue, why in sorted(self._left.items()))
         return f"whether the ledger is behind the venues is not known yet ({told})"
 
@@ -107,6 +114,24 @@ class Behind:
         except TimeoutError:
             logger.warning("{}", self.reason)
         forgotten = [past for venue in self._pair for past in found.get(venue, ())]
+        if forgotten:
+            self._booking = (
+                f"the ledger was behind the venues: {len(forgotten)} orders of ours are being"
+                " booked, and hedges of theirs are not whole before"
+            )
+        self._keep()
+        try:
+            await self._book_all(forgotten, progress)
+        finally:
+            self._booking = ""
+        self._keep()
+
+    def _keep(self) -> None:
+        """What `hedger status` says."""
+        if self.reason != (self._store.meta(BEHIND) or ""):
+            self._store.set_meta(BEHIND, self.reason)
+
+    async def _book_all(self, forgotten: Sequence[PastOrder], progress: Progress) -> None:
         if forgotten:
             self._tell(forgotten, progress)
             self._overtake(forgotten)

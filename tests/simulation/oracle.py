@@ -113,6 +113,7 @@ class Oracle:
         self._forgotten.compare(before, self._conn)
         self.seen.overfilled.other_ledger()
         before.close()
+        self.seen.shown.other_ledger()
 
     def displaced(self) -> None:
         """What a process has open is not what stands at the path: openings are not durable."""

@@ -101,7 +101,7 @@ def test_every_outcome_of_a_hard_life_is_in_it(store: Store) -> None:
     a_hard_life(store)
     found = bundled(store, trading={"leverage": "5"}, alerts={"url": "https://x.example"})
 
-    assert (found["format"], found["version"], found["schema"]) == ("hedger-bundle", 1, "0005")
+    assert (found["format"], found["version"], found["schema"]) == ("hedger-bundle", 1, "0006")
     states = [row["state"] for row in found["orders"]]
     assert states == [
         "refused", "zero", "partial", "dead", "abandoned", "filled", "unresolved", "prepared",

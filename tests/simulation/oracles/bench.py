@@ -48,7 +48,7 @@ class Seen:
         self.told = Told(self._alone, oracle, broken)
         self.overfilled = Overfilled(oracle, broken)
         self.ids = Ids(oracle, broken)
-        self.booked = Booked(self._exists, oracle, broken)
+        self.booked = Booked(self._exists, self._untrue_about, oracle, broken)
         self.held_back = HeldBack(self._could_come_off, broken)
         self.shown = Shown(self._legs, world.truth.naked, self._status, oracle, broken)
         for venue in VENUES:
@@ -84,7 +84,7 @@ class Seen:
         sent = self._orders.get((venue, trade.client_id))
         if sent is None:
             return  # somebody else's
-        self.booked.traded(venue, trade.id, sent.order)
+        self.booked.traded(venue, trade.id, sent.order, now_s())
         self.overfilled.traded(venue, trade.client_id, trade.size)
 
     def _changed(self, event: object) -> None:
@@ -186,6 +186,10 @@ class Seen:
             self._world.venues.account(venue),
         )
         return any(one.id == trade for one in exchange.trades(account))
+
+    def _untrue_about(self, traded_s: float) -> bool:
+        """Whether a venue broke what it declares since shortly before a trade."""
+        return self._world.truth.untrue_since(traded_s - TRUE_AGAIN_S)
 
     def _status(self) -> Status:
         world = self._world

@@ -15,36 +15,60 @@ Seconds in which a process serves, both venues answer and none breaks what it de
 for the end of an order is taken up again after 90 s at most, by a job that runs every 10 s, and
 takes 15 s; then a venue's list of trades may be 5 s late.
 """
+ENDED_S = 330.0
+"""
+The same for an order whose end a venue has told falsely: it is over for the ledger, and looked up
+again after 300 s at most, by a job that runs every 10 s.
+"""
 
+_ENDED = """
+    SELECT 1 FROM orders
+    WHERE id = :order AND state IN ('dead', 'refused', 'zero', 'partial') LIMIT 1
+"""
 _BOOKED = "SELECT 1 FROM fills WHERE venue = :venue AND trade_id = :trade"
 
 
 class Booked:
-    """``exists`` says whether a venue still knows a trade: it may have forgotten it."""
+    """
+    ``exists`` says whether a venue still knows a trade: it may have forgotten it; ``untrue``
+    whether a venue has broken what it declares since an instant.
+    """
 
-    def __init__(self, exists: Callable[[str, int], bool], ledger: Ledger, broken: Broken) -> None:
+    def __init__(
+        self,
+        exists: Callable[[str, int], bool],
+        untrue: Callable[[float], bool],
+        ledger: Ledger,
+        broken: Broken,
+    ) -> None:
         self._exists = exists
+        self._untrue = untrue
         self._ledger = ledger
         self._broken = broken
-        self._waits: dict[tuple[str, int], str] = {}
+        self._waits: dict[tuple[str, int], tuple[str, float]] = {}
         self._stretches = Stretches()
         self.waited_s: list[float] = []  # how long each of them was not booked
 
-    def traded(self, venue: str, trade: int, order: str) -> None:
+    def traded(self, venue: str, trade: int, order: str, now_s: float) -> None:
         """A fill of ours."""
-        self._waits[venue, trade] = order
+        self._waits[venue, trade] = (order, now_s)
 
     def look(self, now_s: float, *, counts: bool) -> None:
         """Whether it is booked by now."""
-        for (venue, trade), order in tuple(self._waits.items()):
+        for (venue, trade), (order, traded_s) in tuple(self._waits.items()):
             waits_s = self._stretches.seconds((venue, trade), now_s, so=True, counts=counts)
             if self._ledger.rows(_BOOKED, venue=venue, trade=str(trade)):
                 self.waited_s.append(waits_s)
-            elif waits_s <= BOUND_S:
+            elif waits_s <= BOUND_S or waits_s <= self._bound_s(order, traded_s):
                 continue
             elif self._exists(venue, trade):
+                bound_s = self._bound_s(order, traded_s)
                 self._broken(
-                    PROMISE, f"trade {trade} of {order} on {venue} is not booked after {BOUND_S} s"
+                    PROMISE, f"trade {trade} of {order} on {venue} is not booked after {bound_s} s"
                 )
             del self._waits[venue, trade]
             self._stretches.seconds((venue, trade), now_s, so=False)
+
+    def _bound_s(self, order: str, traded_s: float) -> float:
+        told_falsely = self._untrue(traded_s) and self._ledger.rows(_ENDED, order=order)
+        return ENDED_S if told_falsely else BOUND_S

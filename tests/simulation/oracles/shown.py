@@ -43,11 +43,15 @@ Legs = tuple[Decimal, Decimal]
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the command shows: rows of hedges, venues in doubt, markets it opens nothing on."""
+    """
+    What the command shows: rows of hedges, venues in doubt, markets it opens nothing on, and
+    whether the ledger is said to be behind the venues, so that no hedge is known to be whole.
+    """
 
     hedges: Iterable[Mapping[str, Any]]
     in_doubt: frozenset[str]
     blocked: frozenset[str]
+    behind: bool = False
 
     def rows(self, symbol: str) -> Sequence[Mapping[str, Any]]:
         """
@@ -111,6 +115,12 @@ class Shown:
         """A position on a market is another one: what was said of it before is no word about it."""
         self._marks[symbol] = int(self._ledger.rows(_MARK)[0][0])
 
+    def other_ledger(self) -> None:
+        """Another ledger is read from now on: it was told nothing, and has all to read anew."""
+        for symbol in tuple(self._marks):
+            self.changed(symbol)
+        self._was.clear()
+
     def _is_due(self, symbol: str, now_s: float, *, readable: bool) -> bool:
         legs = self._legs(symbol)
         if self._was.get(symbol) != legs:
@@ -158,7 +168,7 @@ class Shown:
         """Whether it is said of this market, as it is now, that it is not as it should be."""
         if any(row["unread"] for row in shown.rows(symbol)):
             return True
-        if shown.in_doubt or "escalated" in state:
+        if shown.in_doubt or shown.behind or "escalated" in state:
             return True
         if any(f"{venue}:{symbol}" in shown.blocked for venue in VENUES):
             return True

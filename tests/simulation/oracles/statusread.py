@@ -28,4 +28,5 @@ def status(path: Path, clock: Clock, *, dedicated: bool) -> Status:
         hedges=rows,
         in_doubt=frozenset(doubt["venue"] for doubt in found["in_doubt"]),
         blocked=frozenset(found["blocked_markets"]),
+        behind=bool(found["behind"]),
     )

@@ -54,10 +54,13 @@ def test_an_id_of_a_hedge_is_that_of_one_hedge():
 # -- fills -----------------------------------------------------------------------------------------
 
 
-def unbooked(seconds: float, *, row: bool = False, exists: bool = True, counts: bool = True) -> Any:
-    rows = Rows({"fills": [(1,)]} if row else {})
-    judge = Booked(lambda _venue, _trade: exists, rows, rows.note)
-    judge.traded("x10", 5, "eth-1-000001a-3")
+def unbooked(
+    seconds: float, *, row: bool = False, exists: bool = True, counts: bool = True,
+    untrue: bool = False, ended: bool = False,
+) -> Any:  # fmt: skip
+    rows = Rows({"fills": [(1,)] if row else [], "state IN": [(1,)] if ended else []})
+    judge = Booked(lambda _venue, _trade: exists, lambda _since: untrue, rows, rows.note)
+    judge.traded("x10", 5, "eth-1-000001a-3", 0.0)
     for look in range(int(seconds // 5) + 1):
         judge.look(look * 5.0, counts=counts)
     return rows.broken
@@ -69,6 +72,13 @@ def test_a_fill_is_booked_in_time():
     assert unbooked(booked.BOUND_S + 5, row=True) == []
     assert unbooked(booked.BOUND_S + 5, counts=False) == []
     assert unbooked(booked.BOUND_S + 5, exists=False) == []  # the venue has forgotten it
+
+
+def test_a_fill_of_an_order_whose_end_was_told_falsely_is_booked_at_its_next_look():
+    assert unbooked(booked.ENDED_S, untrue=True, ended=True) == []
+    assert unbooked(booked.ENDED_S + 5, untrue=True, ended=True) == ["3 booked"]
+    assert unbooked(booked.BOUND_S + 5, untrue=True) == ["3 booked"]
+    assert unbooked(booked.BOUND_S + 5, ended=True) == ["3 booked"]
 
 
 # -- more than asked -------------------------------------------------------------------------------
@@ -164,6 +174,7 @@ class Truth:
     row: dict[str, Any] | None = field(default_factory=lambda: dict(ROW))
     in_doubt: frozenset[str] = frozenset()
     blocked: frozenset[str] = frozenset()
+    behind: bool = False
     down: tuple[str, ...] = ()
     ledger: dict[str, Any] = field(default_factory=dict)
 
@@ -176,7 +187,8 @@ class Truth:
         return sorted(set(rows.broken))
 
     def status(self) -> Status:
-        return Status([] if self.row is None else [self.row], self.in_doubt, self.blocked)
+        rows = [] if self.row is None else [self.row]
+        return Status(rows, self.in_doubt, self.blocked, behind=self.behind)
 
 
 LONG_S = shown.STABLE_S + 10
@@ -202,6 +214,7 @@ def test_an_unhedged_leg_is_shown_as_such():
     [
         {"in_doubt": frozenset({"x10"})},
         {"blocked": frozenset({"x10:ETH"})},
+        {"behind": True},
         {"row": {**ROW, "state": "escalated"}},
         {"row": {**ROW, "unread": "the leg on x10 was last read at 21:00"}},
         {"ledger": {"FROM alerts LEFT JOIN": [(1,)]}},
@@ -209,6 +222,17 @@ def test_an_unhedged_leg_is_shown_as_such():
 )
 def test_a_doubt_that_is_said_is_no_lie(doubt: dict[str, Any]):
     assert Truth(held=("0.4", "-0.4"), **doubt).watched_for(LONG_S) == []
+
+
+def test_another_ledger_has_all_to_read_anew():
+    rows = Rows({"max(seq)": [(7,)]})
+    judge = Shown(lambda _: (ONE, -ONE), lambda _: ZERO, Truth(row=None).status, rows, rows.note)
+    for look in range(20):
+        if look == 6:
+            judge.other_ledger()
+        judge.look(["ETH"], look * 5.0, readable=True, down=(), serves=True)
+        expected = ["7 shown"] if look > 6 + shown.STABLE_S // 5 else []
+        assert sorted(set(rows.broken)) == expected
 
 
 def test_a_venue_that_is_silent_is_not_called_agreeing():

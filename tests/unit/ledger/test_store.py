@@ -461,14 +461,26 @@ def test_a_leg_counts_what_came_off_with_its_sign(store: Store) -> None:
 # -- what the venues said -------------------------------------------------------------------
 
 
-def test_the_last_observation_is_the_one_that_started_last(store: Store) -> None:
+def test_of_readings_that_went_on_at_once_the_one_that_started_last_is_the_last(
+    store: Store,
+) -> None:
     store.plan(a_hedge())
-    late, early = a_position("0.05", after_s=5), a_position("0.04", after_s=1)
+    late, slow = a_position("0.05", after_s=5), a_position("0.04", after_s=1)
+    slow = replace(slow, as_of=late.as_of + timedelta(seconds=2))
     store.observe([late], HedgeId("eth-1"))
-    store.observe([early, a_position("-1", venue=LIGHTER, after_s=9)])
+    store.observe([slow, a_position("-1", venue=LIGHTER, after_s=9)])
 
     assert store.last_observation(X10, ETH) == late
     assert store.last_observation(X10, Symbol("BTC")) is None
+
+
+def test_a_reading_from_before_our_clock_was_set_back_is_not_the_last(store: Store) -> None:
+    store.plan(a_hedge())
+    before, after = a_position("0.05", after_s=65), a_position("0.04", after_s=5)
+    store.observe([before])
+    store.observe([after])
+
+    assert store.last_observation(X10, ETH) == after
 
 
 def test_a_payment_is_booked_once_and_belongs_to_the_hedge_that_held_the_position(
