@@ -163,7 +163,7 @@ def seen_size(store: Reader, hedge: Hedge, venue: VenueId, *, dedicated: bool) -
     look = store.last_observation(venue, hedge.symbol)
     if look is None or look.read_started_at > store.now():
         return booked
-    if look.read_started_at <= _changed_at(store, hedge, venue):
+    if look.read_started_at <= changed_at(store, hedge, venue):
         return booked
     return ours(look.size, booked, dedicated=dedicated)
 
@@ -171,12 +171,12 @@ def seen_size(store: Reader, hedge: Hedge, venue: VenueId, *, dedicated: bool) -
 def known_at(store: Reader, hedge: Hedge, venue: VenueId) -> datetime:
     """When a leg was last read, or an order of ours there came to change it."""
     look = store.last_observation(venue, hedge.symbol)
-    changed_at = _changed_at(store, hedge, venue)
-    return changed_at if look is None else max(changed_at, look.read_started_at)
+    changed = changed_at(store, hedge, venue)
+    return changed if look is None else max(changed, look.read_started_at)
 
 
-def _changed_at(store: Reader, hedge: Hedge, venue: VenueId) -> datetime:
-    """When an order of ours last changed a leg, or may have: what filled nothing changed nothing."""
+def changed_at(store: Reader, hedge: Hedge, venue: VenueId) -> datetime:
+    """When an order of ours last changed a leg, or may have; one that filled nothing did not."""
     return max(
         (
             record.done_at or record.prepared_at

@@ -23,9 +23,9 @@ from hedger.holdingwatch import KEY as HOLDING
 from hedger.ledger.reader import Reader
 from hedger.ledger.store import Store
 from hedger.nakedwatch import DOUBT
-from hedger.owned import known_at, seen_size, unclear
-from hedger.reconciliation.behind import BEHIND
+from hedger.owned import changed_at, known_at, seen_size, unclear
 from hedger.reconciler import Report
+from hedger.reconciliation.behind import BEHIND
 
 BLOCKED = "blocked_markets"
 ALERTS_SHOWN = 5
@@ -113,7 +113,8 @@ def held(ledger: Reader, now: datetime, *, dedicated: bool) -> dict[str, dict[st
             row |= {f"size_{leg}": plain(size), f"fills_{leg}": plain(fills)}
             known = known_at(ledger, hedge, venue)
             look = ledger.last_observation(venue, hedge.symbol)
-            if not hedge.planned_size and (look is None or look.read_started_at < known):
+            last = changed_at(ledger, hedge, venue)
+            if not hedge.planned_size and (look is None or look.read_started_at <= last):
                 unread.append(
                     f"the leg of hedge {hedge.id} on {venue} was not read since its last order,"
                     " and what was there before is not known from our fills"
