@@ -81,6 +81,22 @@ async def settle(desk: Desk, name: str) -> None:
     )
 
 
+async def test_a_late_fill_whose_trades_are_not_listed_yet_is_looked_up_again_at_once(
+    desk: Desk,
+) -> None:
+    """Its next look would have come as late as that of an order of which nothing is known."""
+    hedge = await a_late_fill(desk)
+    body = '{"status": "OK", "data": [], "pagination": {"cursor": null, "count": 0}}'
+    desk.world.rewrite(X10, "/user/trades", body=body, times=0)
+    for _ in range(3):
+        await desk.trader.late.run()
+        await desk.world.pass_time(1)
+    assert desk.orders(hedge)[0].state is OrderState.DEAD
+    desk.world.no_rewrites()
+    await desk.trader.late.run()
+    assert desk.orders(hedge)[0].state is OrderState.FILLED
+
+
 async def run_after_run(desk: Desk) -> None:
     """What the daemon does again and again."""
     for _ in range(6):

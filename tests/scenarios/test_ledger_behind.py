@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hedger import standing
 from hedger.daemon import Daemon
 from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol
@@ -14,6 +16,7 @@ from hedger.errors import UsageError
 from hedger.home import Home
 from hedger.ledger import migrate, sqlite
 from hedger.ledger.starts import StartFile, same_ledger
+from hedger.ledger.store import Store
 from tests.desk import Desk
 from tests.scenarios.test_restarting import stopped_after
 from tests.world import LIGHTER, X10
@@ -71,6 +74,28 @@ async def test_f5_a_copy_from_before_the_opening_takes_the_forgotten_hedge_off(
     assert desk.position(X10, "SOL") != 0  # the hedge that the copy knew stands
     assert_no_id_twice(desk)
     desk.assert_ledger_is_true()
+
+
+async def test_f5_while_orders_are_booked_it_is_said_that_hedges_are_not_whole(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.open("SOL", 300)
+    with put_back(desk):
+        await desk.open("ETH", 300)
+    said: list[list[str]] = []
+    book_past = Store.book_past
+
+    def booked(store: Store, *what: Any) -> None:
+        book_past(store, *what)
+        said.append(standing.standing(store)["behind"])
+
+    monkeypatch.setattr(Store, "book_past", booked)
+
+    await desk.restart()
+
+    assert len(said) == 2
+    assert all("2 orders of ours are being booked" in text for (text,) in said)
+    assert standing.standing(desk.store)["behind"] == []
 
 
 @BOTH
@@ -166,8 +191,11 @@ async def test_f5_nothing_is_opened_before_the_venues_have_told_their_past_order
 
     with pytest.raises(UsageError, match=r"behind the venues is not known yet \(x10"):
         await desk.open("ETH", 300)
+    (told,) = standing.standing(desk.store)["behind"]
+    assert "whether the ledger is behind the venues is not known yet (x10" in told
     desk.world.no_rewrites()
     await desk.trader.reconcile(desk.said.append)
+    assert standing.standing(desk.store)["behind"] == []
     assert (await desk.open("ETH", 300)).state is State.OPEN
     desk.assert_ledger_is_true()
 
