@@ -20,7 +20,7 @@ TEN = Decimal(10)
 SHUT_S = (5.0, 180.0)
 RULES_S = (60.0, 600.0)
 GONE_S = (20.0, 500.0)
-NUMBER_S = (10.0, 300.0)
+NUMBER_S = (20.0, 540.0)
 DRY_S = (60.0, 1_800.0)
 PATH_S = (150.0, 300.0)
 SLOWLY_S = (20.0, 90.0)
@@ -268,6 +268,8 @@ PER_HOUR: Mapping[Ill, float] = {
     Ill.PRICE_MOVE: 9.0,
     Ill.STEPS: 8.0,
     Ill.TICKS: 7.0,
+    Ill.RENAMED: 12.0,
+    Ill.RENUMBERED: 7.0,
     Ill.LEVERAGE_CAP: 6.0,
 }
 USUALLY_PER_HOUR = 4.0

@@ -48,7 +48,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "                    self._known[symbol] = _Told(row, asked_s, number)\n",
         "                    row = self._known[symbol].row if symbol in self._known else row\n"
         "                    self._known[symbol] = _Told(row, asked_s, number)\n",
-        "4 naked",
+        "4 change told",
         (Ill.TICKS,),
         hours=0.3,
     ),
