@@ -61,6 +61,7 @@ class Oracle:
         self._dedicated = dedicated
         self._beyond = beyond
         self._conn = reading(path)
+        self._connections = 1
         self._at = path.resolve()
         self.ledgers = 1
         self._forgotten = Forgotten()
@@ -94,6 +95,7 @@ class Oracle:
         """A power cut left what was durable: the intent of everything that was sent is in it."""
         self._conn.close()
         self._conn = reading(self._at)
+        self._connections += 1
         kept = set(self._conn.execute("SELECT venue, client_id FROM orders"))
         for venue, client_id in sorted(self._payloads.keys() - kept - self._forgotten.orders):
             self.broken("1 intent first", f"{venue} {client_id} was sent before it was durable")
@@ -111,6 +113,7 @@ class Oracle:
     def read_aside(self, at: Path) -> None:
         """The ledger is read there from now on; it may have forgotten what the last one knew."""
         before, self._conn, self._at = self._conn, reading(at), at
+        self._connections += 1
         self.ledgers += 1
         self._forgotten.compare(before, self._conn)
         self.seen.overfilled.other_ledger()
@@ -328,6 +331,10 @@ class Oracle:
     def busy(self) -> bool:
         """Whether a hedge is being opened, held or closed."""
         return self.one(_LIVE) is not None
+
+    def committed(self) -> tuple[int, int]:
+        """Another pair where the rows may be others than at the last look."""
+        return self._connections, int(self._conn.execute("PRAGMA data_version").fetchone()[0])
 
     def one(self, query: str, **values: object) -> Any:
         """The first column of the first row of a query; None when there is none."""

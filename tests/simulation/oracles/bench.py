@@ -42,6 +42,8 @@ class Seen:
         broken = oracle.broken
         self._world = world
         self._orders: dict[tuple[str, str], Sent] = {}
+        self._hedges: Sequence[Held] = ()
+        self._read_at: tuple[int, int] | None = None  # of what was committed
         self._ledgers = oracle.ledgers
         self.not_broken = NotBroken(
             partial(ability.takes, world), partial(keyed, world), self._matched, oracle, broken
@@ -98,7 +100,7 @@ class Seen:
             return
         world.loop.after(LOOK_S, self._look)
         meant = world.market_aims.meant
-        hedges = [replace(hedge, symbol=meant(hedge.symbol)) for hedge in live(world.oracle)]
+        hedges = [replace(hedge, symbol=meant(hedge.symbol)) for hedge in self._live()]
         serves = self._serves()
         down = [v for v in VENUES if v in world.outages or not world.doors.answers(v)]
         available = serves and world.is_up()
@@ -119,6 +121,13 @@ class Seen:
         )
         silent = down if hedges else []
         self.shown.look(self._busy(hedges), now, readable=readable, down=silent, serves=serves)
+
+    def _live(self) -> Sequence[Held]:
+        """Every hedge that is not over; read again only where something was committed since."""
+        committed = self._world.oracle.committed()
+        if committed != self._read_at:
+            self._hedges, self._read_at = live(self._world.oracle), committed
+        return self._hedges
 
     def finish(self) -> None:
         """The world is at rest."""
