@@ -33,7 +33,8 @@ def store(tmp_path: Path, clock: ManualClock) -> Iterator[Store]:
 @pytest.fixture
 def hedge(store: Store) -> Hedge:
     """Its first leg is filled at second 10."""
-    hedge = store.plan(a_hedge()) or a_hedge()
+    hedge = a_hedge()
+    store.plan(hedge)
     order = an_order()
     store.intend(order)
     store.settle(filled(order, (str(LONG), "2500")))
