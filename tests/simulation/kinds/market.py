@@ -268,7 +268,7 @@ PER_HOUR: Mapping[Ill, float] = {
     Ill.PRICE_MOVE: 9.0,
     Ill.STEPS: 8.0,
     Ill.TICKS: 7.0,
-    Ill.RENAMED: 12.0,
+    Ill.RENAMED: 4.0,
     Ill.RENUMBERED: 7.0,
     Ill.LEVERAGE_CAP: 6.0,
 }
