@@ -30,7 +30,9 @@ YOUNG_S = 2.0 + 1.5
 FRESH = "6 fresh"
 """
 What reduces a leg is sized by a reading that began after the last order of its hedge had ended: it
-never asks for more than the leg has been since then, but for what a reading may be late by.
+never asks for more than the leg has been since then, but for what a reading may be late by, and
+for less than a step (that of a minute ago, if it was coarser): what is no whole number of steps is
+rounded up where the venue cuts an order down to the position.
 """
 
 BY_CLOCK = "3 clock"
@@ -152,7 +154,7 @@ class Sends:
             return
         since_s = self._seconds(process, ended_at) - self._lag_s
         most = max(abs(held) for held in self._positions.since(venue, symbol, since_s))
-        if size >= most + self._world.venues.exchange(venue).rules_of(symbol).size_step:
+        if size >= most + self._world.truth.step(venue, symbol):
             self._broken(
                 FRESH, f"{venue} {client_id} asks for {size} {symbol}, of which {most} were left"
             )

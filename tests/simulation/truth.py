@@ -153,10 +153,10 @@ class Truth:
         """Net exposure; less than one step of the venue where it stands is none."""
         legs = {venue: self.ours(venue, symbol) for venue in ("x10", "lighter")}
         net = sum(legs.values(), ZERO)
-        steps = (self._step(venue, symbol) for venue, size in legs.items() if size * net > ZERO)
+        steps = (self.step(venue, symbol) for venue, size in legs.items() if size * net > ZERO)
         return net if net != ZERO and abs(net) >= max(steps) else ZERO
 
-    def _step(self, venue: str, symbol: str) -> Decimal:
+    def step(self, venue: str, symbol: str) -> Decimal:
         """The size step there, or the coarser one that the program may still know."""
         step = self.venues.exchange(venue).rules_of(symbol).size_step
         return max(step, self.former_steps.get((venue, symbol), ZERO))
