@@ -60,7 +60,12 @@ def writing(path: Path) -> sqlite3.Connection:
 
 
 def laid_down(path: Path) -> Path:
-    """What was committed, as a file at ``path``: for what reads files."""
+    """
+    What was committed, as a file at ``path``: for what reads files. Where there is one it is that
+    already: the ledger itself, or what was laid down at the end of its world.
+    """
+    if path.exists():
+        return path
     with (
         contextlib.closing(reading(path)) as source,
         contextlib.closing(sqlite3.connect(path)) as to,
