@@ -4,6 +4,7 @@ A venue's clock that is not ours (S36, S5): orders and proofs are said in the ve
 The venues keep real time here, and this machine's clock is wrong: nobody can tell which it is.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -171,3 +172,22 @@ async def test_s5_trades_that_contradict_a_leg_delay_its_reduction_but_do_not_st
     assert hedge.state is State.ESCALATED
     desk.world.no_faults()
     assert (await desk.trader.executor.resume(hedge)).state is State.OPEN
+
+
+async def test_a_clock_that_is_set_back_between_the_legs_keeps_no_leg_alone(
+    desk: Desk, clock: WrongClock
+) -> None:
+    """Leg A's proof was waited for until a time that had moved minutes away."""
+    desk.world.fault(X10, "bad_reads", what=["positions"], skip=1, times=0)
+    opening = asyncio.ensure_future(desk.open("ETH", 300))
+    while desk.position(X10) == 0:
+        await desk.world.pass_time(0.01)
+    clock.off_s = -300.0
+    await desk.world.pass_time(20)
+    desk.world.no_faults()
+
+    hedge = await opening
+
+    assert hedge.state is State.CLOSED
+    assert hedge.reason == "rolled back: leg A was not proven within 5 s"
+    desk.assert_flat()
