@@ -140,9 +140,6 @@ class LighterQuotes:
             DriftError: its prices are not those of this market; the answer names none.
         """
         assert depth >= 1
-        if self._markets is None:
-            with contextlib.suppress(VenueError):  # then its prices cannot be held against any
-                await self._read_markets(urgent=urgent)
         data = await self._get(
             "orderBookOrders",
             urgent=urgent,
@@ -151,6 +148,9 @@ class LighterQuotes:
         )
         with reading(self._id, "GET /orderBookOrders"):
             book = wire.book(data, self._id, symbol, self._clock.now())
+        if self._markets is None:
+            with contextlib.suppress(VenueError):  # then its prices cannot be held against any
+                await self._read_markets(urgent=urgent)
         self._check_prices(book)
         return book
 

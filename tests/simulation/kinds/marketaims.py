@@ -28,10 +28,12 @@ ZERO = Decimal(0)
 NEXT_SHARE = 0.7  # how often the venue is struck whose order comes next
 WAITING_MAX = 6
 KNOWN_AFTER_S = 60.0
+AGAIN_S = 5.0
 _LIVE_ON = (
     "SELECT 1 FROM hedges WHERE symbol = :symbol"
-    " AND state NOT IN ('refused','closed_flat','closed') LIMIT 1"
+    " AND state NOT IN ('refused','closed_flat','closed')"
 )
+_LAST_HEDGE = "SELECT max(seq) FROM hedges"
 
 
 class Moment(StrEnum):
@@ -160,9 +162,17 @@ class MarketAims:
                 self._world.oracle.disturbed_s[symbol] = now_s()
             self._world.truth.look(symbol)  # what is less than a step may be another thing now
 
-        begun = self._world.last(
-            ill, f"{venue} {symbol}", seconds, lambda: set_to(rules), lambda: set_to(before)
-        )
+        mark = self._world.oracle.one(_LAST_HEDGE) or 0
+
+        def end() -> None:
+            # a number that a hedge was opened under binds it: another one would need a person
+            young = self._world.oracle.one(f"{_LIVE_ON} AND seq > :mark", symbol=symbol, mark=mark)
+            if young and "market_id" in rules:
+                self._world.loop.call_later(AGAIN_S, end)
+            else:
+                set_to(before)
+
+        begun = self._world.last(ill, f"{venue} {symbol}", seconds, lambda: set_to(rules), end)
         if begun:
             self.until_seen(ill, venue, symbol, in_list)
             if rules.keys() & FACTS:

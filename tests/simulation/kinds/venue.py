@@ -44,7 +44,12 @@ def keyed(world: "World", venue: str) -> bool:
 
 
 def answers_us(world: "World", venue: str) -> bool:
-    """Whether a venue answers questions about the account: one key of ours is registered."""
+    """
+    Whether a venue answers questions about our account: one key of ours is registered, and it
+    does not answer about another account.
+    """
+    if (Ill.OTHER_ACCOUNT, venue) in world.lasting:
+        return False
     if venue == "x10":
         return world.venues.x10_face.api_key is not None
     used = sorted(KEYS.lighter.api_keys)[: world.keys]
