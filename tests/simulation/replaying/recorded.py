@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hedger.audit.bundle import FORMAT, VERSION
+from hedger.common.bounds import too_deep
 from hedger.domain.hedge import State
 from hedger.domain.order import Purpose, Side
 from hedger.ledger.records import OrderState
@@ -111,9 +112,12 @@ def read(path: Path) -> Recorded:
     if len(text) > BYTES_MAX:
         raise BundleError(f"{path} is larger than {BYTES_MAX} bytes, and no bundle is")
     try:
-        raw = json.loads(text)
+        words = text.decode()
+        raw = None if too_deep(words) else json.loads(words)  # it would overrun the parser's stack
     except (ValueError, RecursionError):
-        raise BundleError(f"{path} is no JSON; make it with `hedger audit bundle HEDGE`") from None
+        raw = None
+    if raw is None:
+        raise BundleError(f"{path} is no JSON; make it with `hedger audit bundle HEDGE`")
     try:
         return of(raw)
     except BundleError as error:
