@@ -51,9 +51,12 @@ class Patience:
         until = hedge.updated_at + timedelta(seconds=self._rules.close_patience_s)
         until_s = self._clock.monotonic_s() + self._rules.close_patience_s
         told = False
-        while self._may_wait(hedge) and self._clock.now() < until:
-            if self._clock.monotonic_s() >= until_s:  # the wall clock was set back meanwhile
-                return
+        # by both clocks: a wall clock that is set back would put the end off
+        while (
+            self._may_wait(hedge)
+            and self._clock.now() < until
+            and self._clock.monotonic_s() < until_s
+        ):
             wide = await self._wide(hedge)
             if wide is None:
                 return
