@@ -142,9 +142,8 @@ class Guard:
     ) -> None:
         self._busy.add(hedge.id)
         try:
-            own = {v: distances[v, hedge.symbol] for v in hedge.venues
-                   if (v, hedge.symbol) in distances}  # fmt: skip
-            nearest = min(own, key=lambda venue: own[venue], default=None)
+            own = _own(hedge, distances)
+            nearest = _nearest(own)
             if nearest is not None and own[nearest] < self._exit_distance_bps:
                 await self._leave(hedge, nearest, own[nearest])
                 return
@@ -173,8 +172,7 @@ class Guard:
 
     def nearest(self, hedge: Hedge) -> VenueId | None:
         """The venue whose leg is nearest to its liquidation by the last look; None: not known."""
-        own = {v: d for (v, s), d in self.distances_bps.items() if s == hedge.symbol}
-        return min(own, key=lambda venue: own[venue], default=None)
+        return _nearest(_own(hedge, self.distances_bps))
 
     async def _leave(self, hedge: Hedge, venue: VenueId, distance_bps: Decimal) -> None:
         """Both legs come off, this one first: if it cannot, the other one stays as well."""
@@ -204,6 +202,17 @@ class Guard:
         for key in known:
             if key.removeprefix(STOP) not in reached:
                 self._store.set_meta(key, "")
+
+
+def _own(
+    hedge: Hedge, distances: Mapping[tuple[VenueId, Symbol], Decimal]
+) -> Mapping[VenueId, Decimal]:
+    """Those of a hedge's own legs."""
+    return {v: distances[v, hedge.symbol] for v in hedge.venues if (v, hedge.symbol) in distances}
+
+
+def _nearest(own: Mapping[VenueId, Decimal]) -> VenueId | None:
+    return min(own, key=lambda venue: own[venue], default=None)
 
 
 def _distances(
