@@ -191,9 +191,14 @@ class Reader:
         """The highest value reserved on a lane where gaps are legal; None when there is none."""
         return self._ask(lanes.reserved, lane)
 
-    def last_worked(self) -> datetime | None:
-        """When an earlier opening of the ledger wrote its last event; None where it is new."""
-        return self._ask(events.last_before, self.epoch)
+    def last_worked(self, until: int | None = None) -> datetime | None:
+        """
+        When an earlier opening of the ledger wrote its last event; None where there is none.
+
+        Of openings after the epoch ``until`` no event counts.
+        """
+        before = self.epoch if until is None else min(self.epoch, until + 1)
+        return self._ask(events.last_before, before)
 
     def last_observation(self, venue: VenueId, symbol: Symbol) -> Position | None:
         """

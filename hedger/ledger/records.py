@@ -199,6 +199,12 @@ def taken_key(hedge: HedgeId, venue: VenueId) -> str:
     return f"taken:{hedge}:{venue}"
 
 
+CAUGHT_UP = "caught_up"
+"""
+Meta key: the last epoch in which every venue was asked and all that the ledger had forgotten is
+booked (``hedger/reconciliation/behind.py``); 0 in a ledger that took a lost one's place.
+"""
+
 LOST = "lost:"
 """
 Meta key of what a venue has forgotten: ``lost:<hedge>:<venue>``, JSON with ``size`` (signed

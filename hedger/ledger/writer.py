@@ -13,6 +13,7 @@ from hedger.errors import DamagedError, StateError, UnwritableError
 from hedger.ledger import events, sqlite
 from hedger.ledger.connection import Connection
 from hedger.ledger.reader import EPOCH, Reader
+from hedger.ledger.records import CAUGHT_UP
 from hedger.ledger.room import Room
 from hedger.ledger.session import Session
 from hedger.ledger.starts import META as START
@@ -142,6 +143,8 @@ class Writer(Reader):
         if kept is not None and (ours is None or age_of(kept) > age_of(ours)):
             events.alert(session, _older(self._path, ours), None, None)
         self.lost = kept is not None and ours is None
+        if self.lost:
+            events.set_meta(session, CAUGHT_UP, "0")
         before = ours if ours is not None else kept
         if ours is not None and kept is not None:
             before = ours - age_of(ours) | max(age_of(ours), age_of(kept))

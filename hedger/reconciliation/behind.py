@@ -13,7 +13,8 @@ flat. Its id is the one that an order of it names, if any does.
 An order may have been on its way when the process that sent it ended, and come to the venue after
 it was asked. So a venue is asked again where a position appears that our fills do not explain, and
 once more some time after a start whose ledger was behind; both for as long as what an earlier life
-has signed may be valid.
+has signed may be valid. A process that ends before all is booked leaves no later event behind for
+the next start to begin from: only one that has caught up does (``CAUGHT_UP``).
 
 While orders are being booked, or a venue has not answered, hedges are shown that are not whole yet:
 why is kept in the ledger (``BEHIND``), so that `hedger status` can say it beside them.
@@ -34,6 +35,7 @@ from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Filled, Found, Order, PastOrder, Prepared, Purpose
 from hedger.errors import StateError, VenueError
 from hedger.ids import IdMaker
+from hedger.ledger.records import CAUGHT_UP
 from hedger.ledger.starts import same_ledger
 from hedger.ledger.store import Store
 from hedger.pace import Pace
@@ -70,13 +72,15 @@ class Behind:
         self._store = store
         self._ids = ids
         self._clock = clock
-        worked = store.last_worked()
-        if worked is None and store.lost:
+        caught_up = store.meta(CAUGHT_UP)
+        worked = store.last_worked(None if caught_up is None else int(caught_up))
+        if worked is None and caught_up is not None:
             worked = clock.now() - LOST_BACK + MARGIN
         self._since = None if worked is None else worked - MARGIN
         self._began_s = clock.monotonic_s()
         self._pace = Pace(clock, first_s=CLAIM_FIRST_S, max_s=CLAIM_MAX_S)
         self._once_more = True
+        self._caught_up = False
         self._asking = asyncio.Lock()
         self._booking = ""  # what is being booked now, in words
         self._left: dict[VenueId, str] = {}
@@ -105,6 +109,10 @@ class Behind:
         if self._left:
             async with self._asking:  # somebody else may ask just now
                 await self._catch_up(progress, within_s)
+        awaited = self._once_more and (self._store.overtaken or self._store.lost)
+        if not (self._caught_up or self.reason or awaited):
+            self._store.set_meta(CAUGHT_UP, str(self._store.epoch))
+            self._caught_up = True
 
     async def _catch_up(self, progress: Progress, within_s: float | None) -> None:
         found: dict[VenueId, list[PastOrder]] = {}

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.x10.venue import XVenue
 from hedger import standing
 from hedger.daemon import Daemon
 from hedger.domain.hedge import State
@@ -197,6 +199,46 @@ async def test_f5_nothing_is_opened_before_the_venues_have_told_their_past_order
     await desk.trader.reconcile(desk.said.append)
     assert standing.standing(desk.store)["behind"] == []
     assert (await desk.open("ETH", 300)).state is State.OPEN
+    desk.assert_ledger_is_true()
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["copy", "lost"])
+async def test_a_start_that_ends_before_all_is_booked_leaves_the_rest_to_the_next(
+    desk: Desk, lost: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first start writes is later than the orders: it is not where the next begins."""
+    await desk.restart()
+    await desk.open("SOL", 300)
+    begun = desk.world.clock.now()
+    with put_back(desk):
+        assert (await desk.close(await desk.open("ETH", 300))).state is State.CLOSED
+    asked: list[datetime] = []
+    past_orders = XVenue.past_orders
+
+    def noted(venue: XVenue, since: datetime) -> Any:
+        asked.append(since)
+        return past_orders(venue, since)
+
+    monkeypatch.setattr(XVenue, "past_orders", noted)
+    if lost:
+        remove(desk.path)
+        migrate.upgrade(desk.path, desk.world.clock)
+    await desk.world.pass_time(300)
+    desk.world.rewrite(X10, path="/user/orders/history", status=503)
+    await desk.restart()
+    assert "x10" in standing.standing(desk.store)["behind"][0]
+    await desk.world.pass_time(300)
+    desk.store.event("note", "the process works until it ends")
+    sent = [order["client_id"] for order in desk.world.orders(X10)]
+    assert not all(desk.store.order_known_as(X10, each) for each in sent)
+    desk.world.no_rewrites()
+
+    await desk.restart()
+
+    assert max(asked) < begun
+    assert standing.standing(desk.store)["behind"] == []
+    assert all(desk.store.order_known_as(X10, each) for each in sent)
+    assert desk.naked() == desk.position(X10) == 0
     desk.assert_ledger_is_true()
 
 

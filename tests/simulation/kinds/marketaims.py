@@ -29,6 +29,7 @@ NEXT_SHARE = 0.7  # how often the venue is struck whose order comes next
 WAITING_MAX = 6
 KNOWN_AFTER_S = 60.0
 AGAIN_S = 5.0
+BINDING = frozenset({"market_id", "size_step"})
 _LIVE_ON = (
     "SELECT 1 FROM hedges WHERE symbol = :symbol"
     " AND state NOT IN ('refused','closed_flat','closed')"
@@ -148,9 +149,12 @@ class MarketAims:
     def change(self, ill: Ill, venue: str, symbol: str, seconds: float, **rules: Any) -> bool:
         """A market's rules are others for so long, and then as they were at first."""
         exchange = self._world.venues.exchange(venue)
+        now = exchange.rules_of(symbol)
+        if all(getattr(now, name) == value for name, value in rules.items()):
+            return False
         if "name" in rules:
             self._named[rules["name"].removesuffix("-USD")] = symbol
-        self._first.setdefault((venue, symbol), exchange.rules_of(symbol))
+        self._first.setdefault((venue, symbol), now)
         before = {name: getattr(self._first[venue, symbol], name) for name in rules}
 
         def set_to(values: dict[str, Any]) -> None:
@@ -165,9 +169,10 @@ class MarketAims:
         mark = self._world.oracle.one(_LAST_HEDGE) or 0
 
         def end() -> None:
-            # a number that a hedge was opened under binds it: another one would need a person
+            # a number that a hedge was opened under binds it, and what was bought in finer steps
+            # can be sold in no others where orders are not clipped: a person would be needed
             young = self._world.oracle.one(f"{_LIVE_ON} AND seq > :mark", symbol=symbol, mark=mark)
-            if young and "market_id" in rules:
+            if young and rules.keys() & BINDING:
                 self._world.loop.call_later(AGAIN_S, end)
             else:
                 set_to(before)
