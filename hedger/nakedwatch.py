@@ -17,7 +17,7 @@ from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId
 from hedger.domain.money import ZERO, plain
 from hedger.ledger.store import Store
-from hedger.owned import own_size, seen_size, unclear
+from hedger.owned import own_size, read_since, seen_size, unclear
 from hedger.settings_recovery import Recovery as Rules
 
 PREFIX = "naked:"
@@ -45,7 +45,7 @@ def _unread(store: Store, hedge: Hedge) -> str | None:
         return None
     for venue in hedge.venues:
         look = store.last_observation(venue, hedge.symbol)
-        if look is None or look.read_started_at <= hedge.updated_at:
+        if look is None or not read_since(look, hedge.updated_at, store.now()):
             return f"its leg on {venue} was not read since it is {hedge.state}"
     return None
 

@@ -154,25 +154,32 @@ def tell_unaccounted(store: Store, hedge: Hedge) -> None:
 
 
 def seen_size(store: Reader, hedge: Hedge, venue: VenueId, *, dedicated: bool) -> Decimal:
-    """
-    The latest reading of a leg, as far as it is ours; our fills where they are newer.
-
-    A reading of the future is older than our fills: our clock was set back after it.
-    """
+    """The latest reading of a leg, as far as it is ours; our fills where they are newer."""
     booked = own_size(store, hedge.id, venue)
     look = store.last_observation(venue, hedge.symbol)
-    if look is None or look.read_started_at > store.now():
-        return booked
-    if look.read_started_at <= changed_at(store, hedge, venue):
+    if look is None or not read_since(look, changed_at(store, hedge, venue), store.now()):
         return booked
     return ours(look.size, booked, dedicated=dedicated)
+
+
+def read_since(look: Position, instant: datetime, now: datetime) -> bool:
+    """
+    Whether a reading began after an instant, both by our own clock.
+
+    What lies in the future is from before our clock was set back: older than anything since.
+    """
+    if look.read_started_at > now:
+        return False
+    return instant > now or look.read_started_at > instant
 
 
 def known_at(store: Reader, hedge: Hedge, venue: VenueId) -> datetime:
     """When a leg was last read, or an order of ours there came to change it."""
     look = store.last_observation(venue, hedge.symbol)
     changed = changed_at(store, hedge, venue)
-    return changed if look is None else max(changed, look.read_started_at)
+    if look is None or not read_since(look, changed, store.now()):
+        return changed
+    return look.read_started_at
 
 
 def changed_at(store: Reader, hedge: Hedge, venue: VenueId) -> datetime:

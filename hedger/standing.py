@@ -23,7 +23,7 @@ from hedger.holdingwatch import KEY as HOLDING
 from hedger.ledger.reader import Reader
 from hedger.ledger.store import Store
 from hedger.nakedwatch import DOUBT
-from hedger.owned import changed_at, known_at, seen_size, unclear
+from hedger.owned import changed_at, known_at, read_since, seen_size, unclear
 from hedger.reconciler import Report
 from hedger.reconciliation.behind import BEHIND
 
@@ -114,7 +114,7 @@ def held(ledger: Reader, now: datetime, *, dedicated: bool) -> dict[str, dict[st
             known = known_at(ledger, hedge, venue)
             look = ledger.last_observation(venue, hedge.symbol)
             last = changed_at(ledger, hedge, venue)
-            if not hedge.planned_size and (look is None or look.read_started_at <= last):
+            if not hedge.planned_size and (look is None or not read_since(look, last, now)):
                 unread.append(
                     f"the leg of hedge {hedge.id} on {venue} was not read since its last order,"
                     " and what was there before is not known from our fills"

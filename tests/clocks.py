@@ -24,3 +24,7 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         assert seconds >= 0
         self._passed_s += seconds
+
+    def set_back(self, seconds: float) -> None:
+        """The wall clock alone."""
+        self._start -= timedelta(seconds=seconds)

@@ -56,7 +56,7 @@ class Link:
         if order:
             assert body is not None
             self._world.effects.signed(self._process)
-            self._world.oracle.sent_x10(self._process, body)
+            self._judge(self._world.oracle.sent_x10, self._process, body)
         ask = self._world.venues.ask_x10
         message = _Message(
             self._world, "x10", ask, (method, path, query, body), path, order=order, trades=order
@@ -72,7 +72,8 @@ class Link:
         self._process.effect("before send" if order else "before ask")
         if form is not None:
             self._world.effects.signed(self._process)
-            self._world.oracle.sent_lighter(self._process, form["tx_type"], form["tx_info"])
+            judge = self._world.oracle.sent_lighter
+            self._judge(judge, self._process, form["tx_type"], form["tx_info"])
         ask = self._world.venues.ask_lighter
         trades = form is not None and form["tx_type"] == str(TX_CREATE_ORDER)
         message = _Message(
@@ -81,6 +82,13 @@ class Link:
         reply = await message.travel()
         await self._process.resumed("after answer" if order else "after read")
         return reply
+
+    def _judge(self, judge: Callable[..., None], *words: object) -> None:
+        """What fails in a judge is told: the program would take it for a failure of the wire."""
+        try:
+            judge(*words)
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            self._world.oracle.internal("a judge", error)
 
 
 class _Message:

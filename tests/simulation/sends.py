@@ -107,7 +107,8 @@ class Sends:
             if venue == "x10" and self._reads_true:
                 self._by_clock(process, f"{venue} {client_id}", signed, meant)
             if purpose != "open" and self._reads_true:
-                order = (venue, client_id, symbol, Decimal(size))
+                market = self._world.market_aims.meant(symbol)
+                order = (venue, client_id, market, Decimal(size))
                 self._fresh(process, order, self._ended_at(hedge, seq, epoch))
 
     def _broken(self, promise: str, text: str) -> None:

@@ -12,7 +12,7 @@ from hedger.domain.hedge import Hedge, State
 from hedger.domain.market import Position
 from hedger.domain.order import Purpose, Side
 from hedger.ledger.store import Store
-from hedger.owned import seen_size
+from hedger.owned import known_at, seen_size
 from tests.clocks import ManualClock
 from tests.unit.ledger.build import START, X10, a_hedge, a_position, a_store, an_order, filled
 
@@ -71,6 +71,17 @@ async def test_a_reading_from_before_our_clock_was_set_back_tells_nothing_of_lat
     clock.advance(60)  # as late as it was then
     store.observe([read(str(LONG), clock.now() - timedelta(seconds=20))])
     assert shown(store, hedge) == LONG
+
+
+async def test_a_reading_made_after_our_clock_was_set_back_is_younger_than_our_fills(
+    store: Store, hedge: Hedge, clock: ManualClock
+) -> None:
+    """A person closed the leg since; what is shown does not wait until the clock has caught up."""
+    clock.set_back(300)
+    assert shown(store, hedge) == LONG
+    store.observe([read("0", clock.now())])
+    assert shown(store, hedge) == 0
+    assert known_at(store, hedge, X10) == clock.now()
 
 
 async def test_what_was_found_is_unread_until_it_was_read_since_its_last_order(
