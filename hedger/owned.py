@@ -19,7 +19,7 @@ from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Purpose
 from hedger.ledger import lost
 from hedger.ledger.reader import Reader
-from hedger.ledger.records import lost_key, taken_key
+from hedger.ledger.records import earlier_key, lost_key, taken_key
 from hedger.ledger.store import Store
 
 
@@ -46,13 +46,19 @@ def shrunk(read: Decimal, own: Decimal) -> bool:
     return own != ZERO and (read * own <= ZERO or abs(read) < abs(own))
 
 
+def booked_size(store: Reader, hedge: HedgeId, venue: VenueId) -> Decimal:
+    """What our fills make of a leg, without what earlier hedges left that are booked with it."""
+    earlier = store.meta(earlier_key(hedge, venue))
+    return store.leg_size(hedge, venue) - Decimal(earlier or 0)
+
+
 def own_size(store: Reader, hedge: HedgeId, venue: VenueId) -> Decimal:
     """
     What our fills make of a leg, less what was taken from it or forgotten, in signed coins.
 
     Always the same side as our fills, or nothing.
     """
-    booked = store.leg_size(hedge, venue)
+    booked = booked_size(store, hedge, venue)
     own = booked - taken(store, hedge, venue) - forgotten(store, hedge, venue)
     return own if own * booked > ZERO else ZERO
 
@@ -68,7 +74,7 @@ def proven_empty(store: Store, hedge: HedgeId, venue: VenueId) -> bool:
     if not any(record.prepared.order.purpose is Purpose.OPEN for record in orders):
         return False
     there = [record for record in orders if record.prepared.order.venue == venue]
-    return all(record.state.terminal for record in there) and not store.leg_size(hedge, venue)
+    return all(record.state.terminal for record in there) and not booked_size(store, hedge, venue)
 
 
 def untouched(store: Store, hedge: Hedge) -> bool:
@@ -105,7 +111,7 @@ def note_taken(store: Store, hedge: Hedge, position: Position) -> None:
     if not shrunk(position.size, own):
         return
     gone = own - ours(position.size, own, dedicated=False)
-    booked = store.leg_size(hedge.id, venue)
+    booked = booked_size(store, hedge.id, venue)
     text = (
         f"somebody else took {plain(gone)} {hedge.symbol} of hedge {hedge.id} on {venue}, which"
         f" holds {plain(position.size)} while our fills make {plain(booked)}; what appears there"
@@ -137,7 +143,7 @@ def tell_unaccounted(store: Store, hedge: Hedge) -> None:
     it at present, and shows it again later: what is missing is kept as lost, to be taken back.
     """
     for venue in hedge.venues:
-        booked, gone = store.leg_size(hedge.id, venue), taken(store, hedge.id, venue)
+        booked, gone = booked_size(store, hedge.id, venue), taken(store, hedge.id, venue)
         lost_there = forgotten(store, hedge.id, venue)
         if booked == gone + lost_there:
             continue

@@ -194,6 +194,14 @@ class Rollbacks:
     cost_bps: Decimal
 
 
+def earlier_key(hedge: HedgeId, venue: VenueId) -> str:
+    """
+    Meta key of what earlier hedges left whose orders were booked into this one, in signed coins:
+    a part of its fills that is gone (``hedger/reconciliation/merged.py``).
+    """
+    return f"earlier:{hedge}:{venue}"
+
+
 def taken_key(hedge: HedgeId, venue: VenueId) -> str:
     """Meta key of what somebody else took off a leg: signed coins (``hedger/owned.py``)."""
     return f"taken:{hedge}:{venue}"

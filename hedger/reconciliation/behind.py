@@ -8,7 +8,8 @@ hedge it belongs to is driven again. So what the ledger knows of its own, and wi
 be taken off on a shared account, is true again before recovery and reconciliation use it.
 
 Orders of a market that name no hedge the ledger knows become one hedge, an orphan, that ends
-flat. Its id is the one that an order of it names, if any does.
+flat. Its id is the one that an order of it names, if any does. What earlier ones of them left
+undone is gone (``merged.py``).
 
 An order may have been on its way when the process that sent it ended, and come to the venue after
 it was asked. So a venue is asked again where a position appears that our fills do not explain, and
@@ -35,11 +36,12 @@ from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Filled, Found, Order, PastOrder, Prepared, Purpose
 from hedger.errors import StateError, VenueError
 from hedger.ids import IdMaker
-from hedger.ledger.records import CAUGHT_UP
+from hedger.ledger.records import CAUGHT_UP, earlier_key
 from hedger.ledger.starts import same_ledger
 from hedger.ledger.store import Store
 from hedger.pace import Pace
 from hedger.ports import Venue
+from hedger.reconciliation.merged import gone_before
 from hedger.together import together
 
 Progress = Callable[[str], None]
@@ -151,6 +153,15 @@ class Behind:
             except (VenueError, StateError) as error:
                 self._left[past.venue] = f"order {past.client_id} could not be booked: {error}"
                 logger.error("{}: {}", past.venue, self._left[past.venue])
+        for hedge in self._store.live():  # an earlier start may have booked, and ended before this
+            self._note_gone(hedge.id)
+
+    def _note_gone(self, hedge: HedgeId) -> None:
+        """What earlier hedges, booked into this one, did not take off themselves is not there."""
+        for venue, size in gone_before(self._store.orders_of(hedge), self._pair[0]).items():
+            key = earlier_key(hedge, venue)
+            if plain(size) != (self._store.meta(key) or "0"):
+                self._store.set_meta(key, plain(size))
 
     async def claim(self, venue: VenueId, symbol: Symbol, excess: Decimal) -> None:
         """

@@ -49,16 +49,6 @@ class Forgotten:
         """Orders whose rows are gone and stay so, and which executed nothing: nobody owes them."""
         return {key for key in self.orders - _orders(ledger) if not self.traded[key]}
 
-    def leg(self, ledger: sqlite3.Connection, hedge: str, venue: str) -> Decimal:
-        """
-        What a hedge holds there, by the rows of today: orders that were forgotten may have come
-        back as those of another hedge on their market.
-        """
-        rows = ledger.execute(
-            "SELECT client_id FROM orders WHERE hedge_id = ? AND venue = ?", (hedge, venue)
-        )
-        return sum((self.traded[venue, client_id] for (client_id,) in rows), Decimal(0))
-
 
 def _orders(ledger: sqlite3.Connection) -> Orders:
     with suppress(sqlite3.DatabaseError):  # it may be the damaged one that is left

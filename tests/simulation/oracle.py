@@ -290,8 +290,9 @@ class Oracle:
         signed = trade.size if trade.is_buy else -trade.size
         leg = self._legs[hedge, venue] = self._legs[hedge, venue] + signed
         self._forgotten.traded[venue, trade.client_id] += signed
-        if self._forgotten.any:
-            leg = self._forgotten.leg(self._conn, hedge, venue)
+        if self._forgotten.any:  # its orders may be booked to another hedge now: by the engine
+            foreign = self.truth.foreign.get((venue, trade.symbol), ZERO)
+            leg = trade.size_before - foreign + signed
         if self._is_odd(venue, trade):
             self.odd_s[trade.symbol] = self._oddly_s[trade.symbol] = now_s()
             self._beyond_judge.odd(venue, trade.client_id, hedge)
