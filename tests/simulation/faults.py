@@ -164,7 +164,7 @@ AIMED: Mapping[Ill, float] = {
     Ill.RACING: 0.15,
     Ill.KILL_IN_RECOVERY: 0.003,
     Ill.STALL_AT_COMMIT: 0.002,
-    Ill.KEY_REVOKED: 0.02,
+    Ill.KEY_REVOKED: 0.05,
 }
 """How likely each is when its state has come."""
 

@@ -97,9 +97,9 @@ def on_order(world: "World", venue: str) -> None:
     if not found:
         return
     new = found[-1].new
-    kinds_of_venue.taken(world, venue, new)
     ours = world.truth.ours(venue, new.symbol)
     closes = ours < ZERO if new.is_buy else ours > ZERO
+    kinds_of_venue.taken(world, venue, new, closes=closes)
     world.market_aims.on_order(venue, new, closes=closes)
     if closes and chance.strikes(Ill.RACING, AIMED[Ill.RACING]):
         share = Decimal(chance.source.randint(3, 10)) / 10

@@ -19,6 +19,7 @@ ZERO = Decimal(0)
 TEN = Decimal(10)
 SHUT_S = (5.0, 180.0)
 RULES_S = (60.0, 600.0)
+NAMED_S = (120.0, 1_200.0)
 GONE_S = (20.0, 500.0)
 NUMBER_S = (20.0, 540.0)
 DRY_S = (60.0, 1_800.0)
@@ -253,7 +254,7 @@ BLOWS: Mapping[Ill, Blow] = {
     Ill.STEPS: _rules(Ill.STEPS, RULES_S, _steps),
     Ill.TICKS: _rules(Ill.TICKS, RULES_S, _ticks),
     Ill.DECIMALS: _rules(Ill.DECIMALS, RULES_S, _decimals),
-    Ill.RENAMED: _rules(Ill.RENAMED, RULES_S, _name),
+    Ill.RENAMED: _rules(Ill.RENAMED, NAMED_S, _name),
     Ill.RENUMBERED: _rules(Ill.RENUMBERED, NUMBER_S, _number),
     Ill.LEVERAGE_CAP: _capped,
     Ill.DRY_LONG: _dry,
@@ -268,7 +269,7 @@ PER_HOUR: Mapping[Ill, float] = {
     Ill.PRICE_MOVE: 9.0,
     Ill.STEPS: 8.0,
     Ill.TICKS: 7.0,
-    Ill.RENAMED: 4.0,
+    Ill.RENAMED: 10.0,
     Ill.RENUMBERED: 7.0,
     Ill.LEVERAGE_CAP: 6.0,
 }

@@ -22,6 +22,8 @@ VENUES = ("x10", "lighter")
 ZERO = Decimal(0)
 AWAY_S = (5.0, 150.0)  # how long a key is not registered
 STORY_AWAY_S = 55.0
+NEXT_SHARE = 0.7  # how often the key of the venue is gone whose order comes next
+HALF_CLOSED_WEIGHT = 4.0  # as likely is it where a leg is about to stand alone there
 LIES_S = (4.0, 100.0)  # how long a venue answers of another account or market
 LAG_S = (30.0, 180.0)  # how long reads may be older than declared
 CLOCK_S = (20.0, 150.0)  # how long a venue's clock is where it jumped to
@@ -211,13 +213,16 @@ def remembered(world: "World", venue: str, lost: Lost) -> bool:
 # -- orders that do more than was said ------------------------------------------------------------
 
 
-def taken(world: "World", venue: str, order: NewOrder) -> None:
+def taken(world: "World", venue: str, order: NewOrder, *, closes: bool) -> None:
     """
     An order was taken in. A venue that will treat it as none may be is untrue until then; and the
     next order, which may be that of the other leg, may find its key gone.
     """
-    if world.chance.strikes(Ill.KEY_REVOKED, AIMED[Ill.KEY_REVOKED]):
-        revoke(world, world.chance.source.choice(VENUES))
+    following = VENUES[1 - VENUES.index(venue)]
+    half_closed = closes and world.truth.ours(following, order.symbol) != ZERO
+    weight = HALF_CLOSED_WEIGHT if half_closed else 1.0
+    if world.chance.strikes(Ill.KEY_REVOKED, AIMED[Ill.KEY_REVOKED] * weight):
+        revoke(world, following if world.chance.source.random() < NEXT_SHARE else venue)
     if order.overfill:
         where = f"{venue} {order.client_id}"
         if world.last(Ill.OVERFILL, where, SETTLES_S, _nothing, _nothing):

@@ -64,13 +64,15 @@ MUTANTS: tuple[Mutant, ...] = (
         hours=0.3,
     ),
     Mutant(
-        "an-unknown-name-is-a-stranger",
-        "adapters/x10/venue.py",
-        "        if not self._never_listed(told) <= self._unlisted:\n",
-        "        if not self._unlisted <= self._unlisted:\n",
-        "5 recovered",
+        "a-new-name-is-not-learned",
+        "adapters/x10/wire.py",
+        "    for symbol, row in listing.rows.items():\n"
+        '        names.renamed(symbol, row.word("name"))\n',
+        "",
+        "4 naked",
         (Ill.RENAMED,),
         hours=0.2,
+        seed=3,
     ),
     Mutant(
         "drift-is-not-told",

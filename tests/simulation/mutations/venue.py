@@ -8,7 +8,7 @@ MUTANTS = (
         "refused-key-for-ever",
         "hedger/execution/abilities.py",
         "        return None if account.can is Can.YES else account\n\n    async def market",
-        "        return before if account.can is Can.YES else account\n\n    async def market",
+        "        return before\n\n    async def market",
         "4 naked",
         (Ill.KEY_REVOKED,),
         intensity=20.0,
