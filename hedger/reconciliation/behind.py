@@ -38,6 +38,7 @@ from hedger.ids import IdMaker
 from hedger.ledger.records import CAUGHT_UP
 from hedger.ledger.starts import same_ledger
 from hedger.ledger.store import Store
+from hedger.monitoring.knownmarkets import KnownMarkets
 from hedger.pace import Pace
 from hedger.ports import Venue
 from hedger.together import together
@@ -64,12 +65,14 @@ class Behind:
         venues: Mapping[VenueId, Venue],
         pair: tuple[VenueId, VenueId],
         store: Store,
+        known: KnownMarkets,
         ids: IdMaker,
         clock: Clock,
     ) -> None:
         self._venues = venues
         self._pair = pair
         self._store = store
+        self._known = known
         self._ids = ids
         self._clock = clock
         caught_up = store.meta(CAUGHT_UP)
@@ -258,6 +261,7 @@ class Behind:
             created_at=now,
             updated_at=now,
         )
+        self._known.keep()
         self._store.adopt(orphan)
         hedges[past.symbol] = orphan.id
         return orphan.id
