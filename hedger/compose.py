@@ -32,6 +32,7 @@ from hedger.ledger.store import Store
 from hedger.legproof import LegProof
 from hedger.legs import LegReader
 from hedger.leverage import LeverageKeeper
+from hedger.monitoring.knownmarkets import KnownMarkets
 from hedger.monitoring.market_facts import MarketFacts
 from hedger.monitoring.namecheck import NameCheck
 from hedger.nakedwatch import NakedWatch
@@ -79,7 +80,8 @@ def compose(
     )
     lag = ReadLag(venues=venues, store=store, clock=clock, rules=settings.read_lag)
     lanes = Lanes(store, venues=venues, clock=clock, rules=settings.sequence, lag_s=lag.bound_s)
-    facts = MarketFacts(venues=venues, quotes=quotes, store=store, clock=clock)
+    known = KnownMarkets(venues, quotes, store)
+    facts = MarketFacts(venues=venues, known=known, store=store, clock=clock)
     forgetting = Forgetting(
         venues=venues,
         store=store,
@@ -190,7 +192,7 @@ def compose(
     )
     ids = IdMaker(clock.now, chance)
     pair = settings.venues.order
-    behind = Behind(venues=venues, pair=pair, store=store, ids=ids, clock=clock)
+    behind = Behind(venues=venues, pair=pair, store=store, known=known, ids=ids, clock=clock)
     model, settlements = decay_model(settings), SettlementClock(clock)
     clocks = ClockWatch(venues=venues, store=store, rules=settings.recovery)
     riskdesk = RiskDesk(
@@ -271,6 +273,7 @@ def compose(
             ),
             pair=pair,
             store=store,
+            known=known,
             executor=executor,
             ids=ids,
             clock=clock,

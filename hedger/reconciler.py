@@ -28,6 +28,7 @@ from hedger.executor import Executor
 from hedger.ids import IdMaker
 from hedger.ledger.records import MarketBusyError
 from hedger.ledger.store import Store
+from hedger.monitoring.knownmarkets import KnownMarkets
 from hedger.reconciliation.accountlook import AccountLook
 from hedger.reconciliation.forgetting import Forgetting
 from hedger.settings_recovery import Recovery as Rules
@@ -65,6 +66,7 @@ class Reconciler:
         accounts: AccountLook,
         pair: tuple[VenueId, VenueId],
         store: Store,
+        known: KnownMarkets,
         executor: Executor,
         evidence: Evidence,
         stray: StrayOrders,
@@ -78,6 +80,7 @@ class Reconciler:
         self._accounts = accounts
         self._pair = pair
         self._store = store
+        self._known = known
         self._executor = executor
         self._evidence = evidence
         self._stray = stray
@@ -255,6 +258,7 @@ class Reconciler:
             created_at=now,
             updated_at=now,
         )
+        self._known.keep()
         try:
             self._store.adopt(orphan)
         except MarketBusyError:

@@ -4,6 +4,9 @@ Which market each symbol is, kept in the ledger: a venue's number outlives the n
 Markets of live hedges stay what they are. All the others that were ever listed are remembered as
 well, because an older copy of the ledger may be put back while a hedge is open of which it knows
 nothing: what that holds is then still found under the symbol that its orders bear.
+
+Which market a symbol is comes into the ledger before the first hedge on it does: the market may
+have another name by the time an order of it is looked up by the next process.
 """
 
 import json

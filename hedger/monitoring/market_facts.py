@@ -37,7 +37,7 @@ from hedger.errors import (
 from hedger.ledger.store import Store
 from hedger.monitoring import drift
 from hedger.monitoring.knownmarkets import LIVE, KnownMarkets
-from hedger.ports import QuoteSource, Venue
+from hedger.ports import Venue
 from hedger.together import together
 
 OPENING_S: Final = 60.0  # no order that opens is sent on older facts
@@ -61,7 +61,7 @@ class MarketFacts:
         self,
         *,
         venues: Mapping[VenueId, Venue],
-        quotes: Mapping[VenueId, QuoteSource],
+        known: KnownMarkets,
         store: Store,
         clock: Clock,
     ) -> None:
@@ -74,7 +74,7 @@ class MarketFacts:
         self._recalled = False
         self._told: dict[Market, str] = {}
         self._beside: dict[VenueId, asyncio.Task[None]] = {}
-        self._known = KnownMarkets(venues, quotes, store)
+        self._known = known
 
     # -- for orders -------------------------------------------------------------------------
 

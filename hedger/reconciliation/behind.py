@@ -39,6 +39,7 @@ from hedger.ids import IdMaker
 from hedger.ledger.records import CAUGHT_UP, earlier_key
 from hedger.ledger.starts import same_ledger
 from hedger.ledger.store import Store
+from hedger.monitoring.knownmarkets import KnownMarkets
 from hedger.pace import Pace
 from hedger.ports import Venue
 from hedger.reconciliation.merged import gone_before
@@ -66,12 +67,14 @@ class Behind:
         venues: Mapping[VenueId, Venue],
         pair: tuple[VenueId, VenueId],
         store: Store,
+        known: KnownMarkets,
         ids: IdMaker,
         clock: Clock,
     ) -> None:
         self._venues = venues
         self._pair = pair
         self._store = store
+        self._known = known
         self._ids = ids
         self._clock = clock
         caught_up = store.meta(CAUGHT_UP)
@@ -269,6 +272,7 @@ class Behind:
             created_at=now,
             updated_at=now,
         )
+        self._known.keep()
         self._store.adopt(orphan)
         hedges[past.symbol] = orphan.id
         return orphan.id

@@ -9,6 +9,7 @@ from hedger.home import Home
 from hedger.ledger import migrate
 from tests.desk import Desk
 from tests.scenarios.test_ledger_behind import BOTH, put_back, remove
+from tests.scenarios.test_restarting import between, make_every_request_slow, stopped_after
 from tests.world import LIGHTER, X10
 
 ETH = Symbol("ETH")
@@ -77,6 +78,31 @@ async def test_a_lost_ledger_and_a_new_name_end_flat(desk: Desk, venue: str, nam
 
     desk.assert_flat()
     assert desk.store.live() == []
+
+
+@BOTH
+@pytest.mark.parametrize("stop_s", between(1.6, 2.6))
+async def test_a_name_under_which_a_lost_leg_was_taken_up_is_its_market_s_for_good(
+    desk: Desk,
+    stop_s: float,
+    kind: str,  # noqa: ARG001 - of account: the mark has configured the desk
+) -> None:
+    """The process that took it up ended, and the market was given its old name back meanwhile."""
+    await desk.open("ETH", 300)
+    before = desk.world.exchange(X10).rules["ETH"].name
+    desk.world.change_market(X10, "ETH", name="WETH-USD")
+    make_every_request_slow(desk)
+
+    await stopped_after(lose_the_ledger(desk), stop_s)
+    desk.world.change_market(X10, "ETH", name=before)
+    await desk.reborn()
+    await desk.trader.reconcile(desk.said.append)
+    await again(desk)
+
+    assert not desk.store.open_intents()
+    assert desk.store.live() == []
+    desk.assert_flat()
+    desk.assert_ledger_is_true()
 
 
 @BOTH
