@@ -176,7 +176,9 @@ class LegReader:
             return ZERO
         booked = own_size(self._store, hedge.id, venue)
         port = self._venues[venue]
-        traded = await traded_since_opened(port, self._store, hedge, booked, self._clock)
+        traded = await traded_since_opened(
+            port, self._store, hedge, booked, self._clock, forgotten=True
+        )
         if traded is None or not traded.current:
             return None
         return ours(traded.net, booked, dedicated=self._dedicated)

@@ -19,6 +19,7 @@ from loguru import logger
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge
 from hedger.domain.money import ZERO
+from hedger.domain.order import Purpose
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
 from hedger.ports import Venue
@@ -43,20 +44,30 @@ class SinceOpened:
 
 
 async def traded_since_opened(
-    venue: Venue, store: Store, hedge: Hedge, read: Decimal, clock: Clock
+    venue: Venue,
+    store: Store,
+    hedge: Hedge,
+    read: Decimal,
+    clock: Clock,
+    *,
+    forgotten: bool = False,
 ) -> SinceOpened | None:
     """
     What was traded on the hedge's market since it began, held against the position ``read``.
 
     Where it does not make that since our first fill, it is counted from the planning of the
     hedge: something may have been traded in between. None where the venue does not answer, and
-    for a hedge that was not planned (an orphan): the market was not flat then.
+    for a hedge that was not planned (an orphan): the market was not flat then. With ``forgotten``
+    an orphan whose first order on the venue opens counts from its first fill: it was planned, on a
+    flat market, and only our ledger has forgotten that.
     """
-    if hedge.planned_size == ZERO:
+    planned = hedge.planned_size != ZERO
+    if not planned and not (forgotten and _opened(store, hedge, venue)):
         return None
     ours = store.trades_of(hedge.id, venue.id)
+    began = [planned_at(venue, hedge)] if planned else []
     found: SinceOpened | None = None
-    for since in [*sorted(ours.values())[:1], planned_at(venue, hedge)]:
+    for since in [*sorted(ours.values())[:1], *began]:
         try:
             traded = await overlapping(partial(venue.traded, hedge.symbol, since), clock)
         except VenueError as error:
@@ -68,6 +79,16 @@ async def traded_since_opened(
             return counted
         found = found or counted
     return found
+
+
+def _opened(store: Store, hedge: Hedge, venue: Venue) -> bool:
+    """Whether the order of ours that filled first on a leg opened it."""
+    there = [
+        record.prepared.order
+        for record in sorted(store.orders_of(hedge.id), key=lambda each: each.prepared.expires_at)
+        if record.prepared.order.venue == venue.id and record.filled_size
+    ]
+    return bool(there) and there[0].purpose is Purpose.OPEN
 
 
 def planned_at(venue: Venue, hedge: Hedge) -> datetime:

@@ -20,6 +20,7 @@ from hedger.ledger import migrate, sqlite
 from hedger.ledger.starts import StartFile, same_ledger
 from hedger.ledger.store import Store
 from tests.desk import Desk
+from tests.scenarios.test_reconciling import foreign_order
 from tests.scenarios.test_restarting import stopped_after
 from tests.world import LIGHTER, X10
 
@@ -76,6 +77,46 @@ async def test_f5_a_copy_from_before_the_opening_takes_the_forgotten_hedge_off(
     assert desk.position(X10, "SOL") != 0  # the hedge that the copy knew stands
     assert_no_id_twice(desk)
     desk.assert_ledger_is_true()
+
+
+@BOTH
+async def test_f5_a_forgotten_hedge_is_taken_off_though_its_positions_cannot_be_read(
+    desk: Desk,
+    kind: str,  # noqa: ARG001 - of account: the mark has configured the desk
+) -> None:
+    """Its orders are booked, and the trades since its first fill make the leg."""
+    await desk.open("SOL", 300)
+    with put_back(desk):
+        forgotten = await desk.open("ETH", 300)
+    desk.world.rewrite(X10, "/user/positions", status=503, times=0)
+
+    await desk.restart()
+    await desk.trader.reconcile(desk.said.append)
+
+    assert desk.position(X10) == desk.position(LIGHTER) == 0
+    assert desk.store.hedge(forgotten.id).state is State.ESCALATED  # nothing is concluded from it
+    desk.world.no_rewrites()
+    await desk.trader.executor.resume(desk.store.hedge(forgotten.id))
+    assert desk.store.hedge(forgotten.id).state is State.CLOSED
+    assert_no_id_twice(desk)
+    desk.assert_ledger_is_true()
+
+
+@pytest.mark.config(account={"dedicated": False})
+async def test_f5_of_a_forgotten_leg_that_somebody_cut_down_no_more_is_taken_than_is_left(
+    desk: Desk,
+) -> None:
+    await desk.open("SOL", 300)
+    with put_back(desk):
+        forgotten = await desk.open("ETH", 300)
+        foreign_order(desk, X10, -desk.position(X10) / 5)
+    desk.world.rewrite(X10, "/user/positions", status=503, times=0)
+
+    await desk.restart()
+    await desk.trader.reconcile(desk.said.append)
+
+    assert desk.position(X10) == desk.position(LIGHTER) == 0
+    assert desk.store.hedge(forgotten.id).state is State.ESCALATED
 
 
 async def test_f5_while_orders_are_booked_it_is_said_that_hedges_are_not_whole(
