@@ -258,10 +258,13 @@ class Oracle:
             if other == client_id:
                 continue
             row = self._conn.execute(
-                "SELECT state FROM orders WHERE venue = 'lighter' AND client_id = ?", (other,)
+                "SELECT state, nonce FROM orders WHERE venue = 'lighter' AND client_id = ?",
+                (other,),
             ).fetchone()
             if ("lighter", other) in self._forgotten.orders:
                 continue  # nobody can know whether it used its nonce; one of them gets it
+            if row is not None and row[1] is None:
+                continue  # the same: it is booked again from the venue's list, which tells none
             if row is None or row[0] not in {"refused", "abandoned"}:
                 state = "missing" if row is None else row[0]
                 self.broken("2 once", f"nonce {nonce} of key {key} twice; the first is {state}")
