@@ -4,6 +4,7 @@ Every question about our X10 account, each answered in our types or an exception
 What became of a single order is asked in ``lookup``, the books are read in ``books``.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,7 @@ from hedger.domain.order import Order
 from hedger.errors import VenueError
 
 FEES_FOR_S: Final = 3_600.0
+FEES_WAIT_S: Final = 0.5
 FEE_CEILING: Final = Decimal("0.0005")
 """
 The SDK's own default of the highest fee accepted, twice what X10 charges. It stands in where
@@ -180,11 +182,17 @@ class Reads:
         return Held(found, drift)
 
     async def max_fee(self, order: Order) -> Decimal:
-        """The taker rate. A failed read of it never stops an order that takes exposure off."""
-        try:
+        """
+        The taker rate. An order that takes exposure off goes by the one that is known, of any
+        age; where none is, it waits for a reading no longer than ``FEES_WAIT_S``.
+        """
+        if not order.reduce_only:
             return (await self.fees(order.symbol, FEES_FOR_S)).taker
-        except VenueError:
-            if not order.reduce_only:
-                raise
-            known = self._fees.get(order.symbol)
-            return max(FEE_CEILING, known[1].taker) if known is not None else FEE_CEILING
+        known = self._fees.get(order.symbol)
+        if known is not None:
+            return max(FEE_CEILING, known[1].taker)
+        try:
+            async with asyncio.timeout(FEES_WAIT_S):
+                return (await self.fees(order.symbol, FEES_FOR_S)).taker
+        except (TimeoutError, VenueError):
+            return FEE_CEILING

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from adapters.x10.reads import Reads
 from hedger.domain.hedge import Hedge, State
-from hedger.domain.ids import VenueId
+from hedger.domain.ids import Symbol, VenueId
+from hedger.domain.market import Fees
 from hedger.domain.order import Answer, Prepared, Purpose
 from hedger.errors import UnavailableError, UsageError
 from hedger.ledger.records import OrderState
@@ -111,6 +113,27 @@ async def test_f1_next_nonce_does_not_stand_between_the_legs_of_a_closing(traded
     await traded.close(await traded.open("BTC", 300))  # the key for closing was used before
     hedge = await traded.open("ETH", 300)
     hang(traded, LIGHTER, "nonce")
+
+    hedge = await traded.close(hedge)
+
+    assert hedge.state is State.CLOSED
+    assert longest_naked_s(traded, hedge) <= 2.0
+    in_order(traded, hedge)
+
+
+@pytest.mark.config(venues=LIGHTER_FIRST)
+async def test_a_fee_that_is_not_told_does_not_stand_between_the_legs_of_a_closing(
+    traded: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restart no fee is known; the order would be expired when it is sent at last."""
+    hedge = await traded.open("ETH", 300)
+    await traded.reborn()
+
+    async def told_late(reads: Reads, symbol: Symbol, max_age_s: float) -> Fees:
+        await asyncio.sleep(10)
+        raise UnavailableError(X10, f"fees of {symbol}, {max_age_s:g} s: no answer from {reads}")
+
+    monkeypatch.setattr(Reads, "fees", told_late)
 
     hedge = await traded.close(hedge)
 
