@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from adapters.sandbox.engine.market_types import Rules
 from hedger.domain.money import floor_to_step
 from tests.simulation.kinds.venue import keyed
+from tests.simulation.oracles.parts import VENUES
 from tests.simulation.process import now_s
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ def able(world: "World", venue: str, symbol: str) -> bool:
     told = _ends_are_told(world, venue) and world.doors.shows(symbol)
     known = world.truth.ours(other, symbol) == ZERO or _is_known(world, other, symbol)
     return told and known and takes(world, venue, symbol)
+
+
+def told(world: "World", symbol: str) -> bool:
+    """Whether both venues tell what we hold of a market."""
+    return all(_is_known(world, venue, symbol) for venue in VENUES)
 
 
 def _is_known(world: "World", venue: str, symbol: str) -> bool:

@@ -53,7 +53,14 @@ class Seen:
         self.ids = Ids(oracle, broken)
         self.booked = Booked(self._exists, self._untrue_about, oracle, broken)
         self.held_back = HeldBack(self._could_come_off, broken)
-        self.shown = Shown(self._legs, world.truth.naked, self._status, oracle, broken)
+        self.shown = Shown(
+            self._legs,
+            world.truth.naked,
+            self._status,
+            oracle,
+            broken,
+            told=partial(ability.told, world),
+        )
         for venue in VENUES:
             exchange = world.venues.exchange(venue)
             exchange.subscribe(self._event, TradeMade)

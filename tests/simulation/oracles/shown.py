@@ -24,6 +24,11 @@ DOWN_S = 60.0
 A venue that has not answered for so long is said to be in doubt, or its legs to be unread: two
 regular reconciliations.
 """
+UNTOLD_S = DOWN_S + 5.0
+"""
+The same for a market that no venue tells under its own number: no reading of it is believed, and
+its legs are said to be unread two regular reconciliations after the last one, which may be late.
+"""
 AGAIN_S = 60.0
 AT_REST = frozenset({"open"})
 
@@ -64,7 +69,8 @@ class Status:
 class Shown:
     """
     ``legs`` are what we hold of a market on both venues, ``naked`` how much of that has no second
-    leg, by the engines; ``status`` asks the product.
+    leg, by the engines; ``told`` says whether both venues tell what is held of it; ``status`` asks
+    the product.
     """
 
     def __init__(
@@ -74,14 +80,17 @@ class Shown:
         status: Callable[[], Status],
         ledger: Ledger,
         broken: Broken,
+        *,
+        told: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._legs = legs
         self._naked = naked
+        self._told = told
         self._status = status
         self._ledger = ledger
         self._broken = broken
         self._stretches = Stretches()
-        self._was: dict[str, Legs] = {}
+        self._was: dict[str, tuple[Legs, bool]] = {}
         self._marks: dict[str, int] = {}  # the last alert before a market became as it is
         self._due: dict[str, float] = {}
         self.asked = 0
@@ -122,13 +131,15 @@ class Shown:
         self._was.clear()
 
     def _is_due(self, symbol: str, now_s: float, *, readable: bool) -> bool:
-        legs = self._legs(symbol)
-        if self._was.get(symbol) != legs:
-            self._was[symbol] = legs
+        told = self._told(symbol)
+        now = self._legs(symbol), told
+        if self._was.get(symbol) != now:
+            self._was[symbol] = now
             self._stretches.seconds(symbol, now_s, so=False)
             self._due.pop(symbol, None)
         stable_s = self._stretches.seconds(symbol, now_s, so=True, counts=readable)
-        return readable and stable_s > STABLE_S and self._turn(symbol, now_s)
+        bound_s = STABLE_S if told else UNTOLD_S
+        return readable and stable_s > bound_s and self._turn(symbol, now_s)
 
     def _turn(self, key: str, now_s: float) -> bool:
         if now_s < self._due.get(key, 0.0):

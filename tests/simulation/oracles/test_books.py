@@ -176,14 +176,24 @@ class Truth:
     blocked: frozenset[str] = frozenset()
     behind: bool = False
     down: tuple[str, ...] = ()
+    told_again_s: float = 0.0
     ledger: dict[str, Any] = field(default_factory=dict)
 
     def watched_for(self, seconds: float) -> list[str]:
         rows = Rows({"max(seq)": [(7,)], **self.ledger})
         legs = Decimal(self.held[0]), Decimal(self.held[1])
-        judge = Shown(lambda _: legs, lambda _: sum(legs, ZERO), self.status, rows, rows.note)
+        now_s = 0.0
+        judge = Shown(
+            lambda _: legs,
+            lambda _: sum(legs, ZERO),
+            self.status,
+            rows,
+            rows.note,
+            told=lambda _: now_s >= self.told_again_s,
+        )
         for look in range(int(seconds // 5) + 1):
-            judge.look(["ETH"], look * 5.0, readable=not self.down, down=self.down, serves=True)
+            now_s = look * 5.0
+            judge.look(["ETH"], now_s, readable=not self.down, down=self.down, serves=True)
         return sorted(set(rows.broken))
 
     def status(self) -> Status:
@@ -201,6 +211,20 @@ def test_legs_shown_are_legs_held():
     assert Truth(held=("0.4", "-0.4")).watched_for(shown.STABLE_S) == []
     assert Truth(row=None).watched_for(LONG_S) == ["7 shown"]
     assert Truth(held=("0", "0"), row=None).watched_for(LONG_S) == []
+
+
+def test_a_market_that_no_venue_tells_is_said_to_be_unread():
+    untold = Truth(held=("0.4", "-0.4"), told_again_s=1e9)
+    assert untold.watched_for(shown.UNTOLD_S) == []
+    assert untold.watched_for(shown.UNTOLD_S + 5) == ["7 shown"]
+    unread = {**ROW, "unread": "the leg on x10 was last read at 21:00"}
+    assert replace(untold, row=unread).watched_for(shown.UNTOLD_S + 5) == []
+
+
+def test_a_market_that_is_told_again_is_read_anew():
+    again = Truth(held=("0.4", "-0.4"), told_again_s=30.0)
+    assert again.watched_for(30.0 + shown.STABLE_S) == []
+    assert again.watched_for(30.0 + shown.STABLE_S + 5) == ["7 shown"]
 
 
 def test_an_unhedged_leg_is_shown_as_such():
