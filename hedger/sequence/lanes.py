@@ -102,6 +102,7 @@ class Lanes:
         finally:
             for value in sorted(held.lane.in_flight):
                 held.lane.end(value)
+                held.last_use_s = self._clock.monotonic_s()
             held.lane.turns.release()
 
     async def next_value(

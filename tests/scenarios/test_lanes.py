@@ -14,7 +14,7 @@ import pytest
 
 from hedger.cancelling import cancel
 from hedger.domain.hedge import Hedge, State, Target
-from hedger.domain.ids import LaneId
+from hedger.domain.ids import LaneId, Symbol
 from hedger.domain.order import Answer, Declined, Filler, NoProof, Prepared, Purpose, Reason
 from hedger.errors import UnavailableError, UsageError
 from hedger.ledger.records import OrderState
@@ -146,6 +146,23 @@ async def test_a_lane_is_asked_once_in_a_refresh_interval(desk: Desk) -> None:
     await desk.trader.lanes.check()  # asked a moment ago, after the order
 
     assert desk.events("lane_drift") == []
+
+
+@pytest.mark.config(trading={"manage_leverage": True})
+async def test_a_venue_that_lags_behind_our_own_change_of_leverage_is_normal(desk: Desk) -> None:
+    """Its reading was taken for a lane out of step, which was paused until the next one."""
+    await desk.trader.lanes.check(now=True)
+    await desk.world.pass_time(FENCE_S + 1)
+    desk.world.fault(LIGHTER, "lag", what=["nonce"], seconds=2, times=0)
+
+    await desk.trader.riskdesk.leverage.doubts(Symbol("ETH"), desk.config.venues.order)
+    await desk.trader.lanes.check(now=True)
+
+    row = statistics(desk)
+    assert (row["state"], row["gaps"]) == ("ready", 0)
+    await desk.world.pass_time(2)
+    await desk.trader.lanes.check(now=True)
+    assert "lane_gap" not in kinds(desk)
 
 
 async def test_a_venue_that_lags_behind_our_own_order_is_normal(desk: Desk) -> None:

@@ -56,6 +56,24 @@ async def test_a_key_that_is_registered_anew_after_many_nonces_sends_orders_agai
     assert len(used) == len(set(used))
 
 
+async def test_a_key_that_is_registered_anew_after_some_nonces_is_usable_within_ten_seconds(
+    desk: Desk,
+) -> None:
+    """The leg that waits for the lane stands alone meanwhile."""
+    await desk.trader.lanes.check(now=True)
+    for nonce in (40, 0):
+        for key in keys_of(desk):
+            desk.world.set_next_nonce(LIGHTER, key, nonce)
+        await desk.world.pass_time(60)
+        desk.world.latency(LIGHTER, request_s=0.3)
+        began_s = desk.world.clock.monotonic_s()
+        await desk.trader.lanes.check(now=True)
+        took_s = desk.world.clock.monotonic_s() - began_s
+
+    assert took_s < 10
+    assert {row["state"] for row in desk.rows("lanes")} == {"ready"}
+
+
 async def test_a_hedge_is_closed_while_the_key_for_opens_alone_is_revoked(desk: Desk) -> None:
     """What became of the closing order is read with the other key."""
     hedge = await a_pair_at_rest(desk)
