@@ -123,6 +123,7 @@ class Shown:
     def changed(self, symbol: str) -> None:
         """A position on a market is another one: what was said of it before is no word about it."""
         self._marks[symbol] = int(self._ledger.rows(_MARK)[0][0])
+        self._was.pop(symbol, None)  # also where it is soon as it was
 
     def other_ledger(self) -> None:
         """Another ledger is read from now on: it was told nothing, and has all to read anew."""
