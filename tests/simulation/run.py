@@ -77,6 +77,7 @@ def simulate(setup: Setup, make: Callable[[Setup, Engines], World] = World) -> R
     try:
         return loop.run_until_complete(_run(setup, engines, make))
     finally:
+        loop.set_exception_handler(lambda *_: None)  # judged: what killed processes left is no news
         gc.set_threshold(*usual)
         asyncio.set_event_loop(None)
         loop.close()
