@@ -61,6 +61,7 @@ async def test_a_key_that_is_registered_anew_after_some_nonces_is_usable_within_
 ) -> None:
     """The leg that waits for the lane stands alone meanwhile."""
     await desk.trader.lanes.check(now=True)
+    took_s = 0.0
     for nonce in (40, 0):
         for key in keys_of(desk):
             desk.world.set_next_nonce(LIGHTER, key, nonce)
