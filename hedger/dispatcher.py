@@ -15,7 +15,7 @@ from loguru import logger
 
 from hedger.clock import Clock
 from hedger.domain.hedge import State
-from hedger.domain.ids import HedgeId, LaneId, VenueId
+from hedger.domain.ids import HedgeId, LaneId, OrderId, VenueId
 from hedger.domain.money import plain
 from hedger.domain.order import Answer, Filled, Order, Outcome, Prepared, Refused, Unresolved
 from hedger.errors import VenueError
@@ -31,6 +31,7 @@ from hedger.together import together
 
 CARRY_ON_MAX = 2
 UNSIGNED_MAX = 100
+PASSED_OVER_MAX = 100
 ANSWER_S = 1.5
 """How long an answer is waited for before the order is looked up as well."""
 
@@ -66,6 +67,7 @@ class Dispatcher:
         self._clock = clock
         self._send_window_s = send_window_s
         self._sending: set[asyncio.Task[Answer]] = set()
+        self._passed_over: deque[OrderId] = deque(maxlen=PASSED_OVER_MAX)
         self._unsigned: deque[tuple[HedgeId, VenueId]] = deque(maxlen=UNSIGNED_MAX)
 
     async def place(
@@ -208,14 +210,24 @@ class Dispatcher:
         Follow every order of a hedge whose end is not proven; what stays unknown comes back.
 
         Each is followed for ``execution.resolve_budget_s``, or for ``limit_s`` where that is less.
+        Its lane, on which the end of another order may be sought, is waited for no longer either;
+        but every second time until it is free, so that no order is passed over for ever.
         """
         open_now = self._store.open_intents(hedge)
         outcomes = await together(self._finish(prepared, limit_s) for prepared in open_now)
         return [outcome for outcome in outcomes if isinstance(outcome, Unresolved)]
 
     async def _finish(self, prepared: Prepared, limit_s: float | None) -> Outcome:
-        async with self._lanes.hold(prepared.lane, urgent=True):
-            return self._record(await self._resolver.resolve(prepared, None, limit_s=limit_s))
+        name = prepared.order.id
+        patience_s = None if name in self._passed_over else limit_s
+        try:
+            async with self._lanes.hold(prepared.lane, urgent=True, patience_s=patience_s):
+                if name in self._passed_over:
+                    self._passed_over.remove(name)
+                return self._record(await self._resolver.resolve(prepared, None, limit_s=limit_s))
+        except LaneBusyError as error:
+            self._passed_over.append(name)
+            return Unresolved(prepared, f"not looked up: {error.detail}")
 
     def _record(self, outcome: Outcome) -> Outcome:
         prepared = outcome.prepared

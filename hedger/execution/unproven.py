@@ -64,10 +64,12 @@ class Unproven:
     async def _contradicts(self, hedge: Hedge, venue: Venue) -> str:
         look = partial(venue.position, hedge.symbol)
         read = (await overlapping(look, self._clock)).size
+        read_s = self._clock.monotonic_s()
         shown = f"{venue.id} shows {plain(read)} {hedge.symbol}"
         traded = await traded_since_opened(venue, self._store, hedge, read, self._clock)
         if traded is None:
-            await self._clock.sleep(self._lag.bound_s(venue.id))
+            spent_s = self._clock.monotonic_s() - read_s
+            await self._clock.sleep(max(0.0, self._lag.bound_s(venue.id) - spent_s))
             again = (await overlapping(look, self._clock)).size
             if again != read:
                 return f"{shown} and then {plain(again)}"

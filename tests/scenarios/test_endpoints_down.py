@@ -1,21 +1,28 @@
 """One endpoint of a venue is down for long while the others answer: no leg stands alone for it."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from adapters.sandbox.engine.paying import Twice
-from hedger.domain.hedge import State
+from hedger.domain.hedge import Hedge, State
 from hedger.errors import DeniedError, UnavailableError
 from tests.desk import Desk
 from tests.scenarios import books, facts
+from tests.scenarios.scenes import LAG_PASSED_S
 from tests.scenarios.test_reconciling import foreign_order
 from tests.world import LIGHTER, X10, World
 
 DOWN: dict[str, Any] = {"status": 503, "body": "<html>unavailable</html>", "times": 0}
 LISTED_S = 6.0  # funding.payment_lag_s of the sandbox's configuration is 5
 LATE_S = 200.0
+ALONE_MAX_S = 82.0
+"""
+How long a leg stands alone whose counterpart has an order of unknown end: 25 s and one look more,
+10 s to the next try, 15 s and one look more, and twice the trades that do not answer.
+"""
 either_venue = pytest.mark.parametrize("venue", [X10, LIGHTER])
 
 
@@ -53,6 +60,29 @@ async def test_the_other_leg_comes_off_though_an_order_cannot_be_looked_up(desk:
     desk.assert_flat()
     assert desk.world.clock.monotonic_s() - began_s < 90
     assert desk.store.unacknowledged()
+
+
+async def test_legs_do_not_wait_for_the_searches_of_one_another(desk: Desk) -> None:
+    """Lighter closes its legs and tells no trades for minutes; both orders have one key."""
+    world, executor = desk.world, desk.trader.executor
+    hedges = [await desk.open(symbol, 300) for symbol in ("ETH", "SOL", "BNB")]
+    await world.pass_time(LAG_PASSED_S)
+    world.rewrite(LIGHTER, "trades", forward=True, status=200, delay_s=30, times=0)
+
+    async def taken_off(hedge: Hedge) -> None:
+        await executor.close(hedge, "asked for", hurry=True, first=LIGHTER)
+        while desk.position(X10, hedge.symbol):
+            await world.pass_time(10)
+            await executor.resume(desk.store.hedge(hedge.id))
+
+    await asyncio.gather(*map(taken_off, hedges))
+
+    alone_s = {hedge.symbol: facts.longest_naked_s(desk, hedge) for hedge in hedges}
+    assert max(alone_s.values()) < ALONE_MAX_S, alone_s
+    for _ in range(2):
+        await asyncio.gather(*(executor.resume(desk.store.hedge(hedge.id)) for hedge in hedges))
+    sought = {row["hedge_id"] for row in desk.events("outcome") if "no proof" in row["text"]}
+    assert sought == {hedge.id for hedge in hedges}  # none is passed over for ever
 
 
 async def test_looks_after_what_is_over_do_not_wait_one_for_another(desk: Desk) -> None:
