@@ -117,6 +117,7 @@ def compose(
         clock=clock,
         slippage_bps=worst_bps,
         proof_wait_s=settings.exit.proof_wait_s,
+        dedicated=settings.account.dedicated,
     )
     legs = LegReader(
         venues=venues,

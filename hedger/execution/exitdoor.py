@@ -28,7 +28,7 @@ from hedger.execution.exitproof import Proof, combined, judge
 from hedger.execution.keyproof import KeyProof
 from hedger.execution.stands import Stand
 from hedger.ledger.store import Store
-from hedger.owned import untouched
+from hedger.owned import seen_size, untouched
 from hedger.ports import Venue
 
 FRESH_S: Final = 5.0  # what was proven so lately holds for the order that follows
@@ -51,6 +51,7 @@ class ExitDoor:
         clock: Clock,
         slippage_bps: Decimal,
         proof_wait_s: float,
+        dedicated: bool,
     ) -> None:
         self._venues = venues
         self._abilities = abilities
@@ -59,6 +60,7 @@ class ExitDoor:
         self._clock = clock
         self._slippage_bps = slippage_bps
         self._proof_wait_s = proof_wait_s
+        self._dedicated = dedicated
         self._proven_s: dict[HedgeId, float] = {}
         self._next: dict[HedgeId, tuple[float, float]] = {}  # when to ask again, and the wait
 
@@ -87,9 +89,11 @@ class ExitDoor:
 
     async def prove(self, hedge: Hedge) -> Proof:
         """Ask both venues; a key is asked last, and only where nothing else is in the way."""
-        legs = zip(hedge.venues, self._store.leg_sizes(hedge), strict=True)
         looks = await asyncio.gather(
-            *(self._abilities.look(venue, hedge.symbol, size) for venue, size in legs)
+            *(
+                self._abilities.look(venue, hedge.symbol, self._size(hedge, venue))
+                for venue in hedge.venues
+            )
         )
         proof = judge(looks, self._slippage_bps)
         if proof.can is not Can.YES:
@@ -233,5 +237,10 @@ class ExitDoor:
         )
 
     def _legs(self, hedge: Hedge) -> str:
-        sizes = zip(hedge.venues, self._store.leg_sizes(hedge), strict=True)
-        return ", ".join(f"{venue} holds {plain(size)} {hedge.symbol}" for venue, size in sizes)
+        return ", ".join(
+            f"{venue} holds {plain(self._size(hedge, venue))} {hedge.symbol}"
+            for venue in hedge.venues
+        )
+
+    def _size(self, hedge: Hedge, venue: VenueId) -> Decimal:
+        return seen_size(self._store, hedge, venue, dedicated=self._dedicated)

@@ -29,7 +29,7 @@ NEXT_SHARE = 0.7  # how often the venue is struck whose order comes next
 WAITING_MAX = 6
 KNOWN_AFTER_S = 60.0
 AGAIN_S = 5.0
-BINDING = frozenset({"market_id", "size_step"})
+BINDING = frozenset({"market_id", "synthetic_id", "size_step"})
 _LIVE_ON = (
     "SELECT 1 FROM hedges WHERE symbol = :symbol"
     " AND state NOT IN ('refused','closed_flat','closed')"
