@@ -3,12 +3,12 @@ How long a leg stands alone, and telling a person when that is too long (promise
 
 Read from the ledger alone, so it works while every venue is silent: our own fills, the latest
 readings of both positions, and orders whose end is unknown. The start is kept in the ledger, so
-a restart does not begin to count anew.
+a restart does not begin to count anew, nor does a clock that is set back.
 """
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from loguru import logger
 
@@ -23,6 +23,8 @@ from hedger.settings_recovery import Recovery as Rules
 PREFIX = "naked:"
 DOUBT = "doubt:"
 """Meta key of a venue that cannot be relied on: JSON with ``since`` and ``why``."""
+LOOKED = "naked_looked"
+"""Meta key: when the last look was that found a leg alone or a venue in doubt."""
 ON_THE_WAY = frozenset({State.CONVERGING, State.ORPHAN})
 
 
@@ -76,6 +78,7 @@ class NakedWatch:
 
     def look(self) -> Mapping[HedgeId, float]:
         """Measure every live hedge; the seconds that each has stood alone."""
+        self._follow_our_clock()
         known = self._store.metas(PREFIX)
         spans: dict[HedgeId, float] = {}
         for hedge in self._store.live():
@@ -95,11 +98,27 @@ class NakedWatch:
             self._store.set_meta(key, "")
             self._told.pop(key, None)
             self._counted_from.pop(key, None)
-        self._doubts()
+        doubts = self._store.metas(DOUBT)
+        self._doubts(doubts)
+        if spans or doubts:
+            self._store.set_meta(LOOKED, self._clock.now().isoformat())
         return spans
 
-    def _doubts(self) -> None:
-        doubts = self._store.metas(DOUBT)
+    def _follow_our_clock(self) -> None:
+        """What was noted before it was set back began earlier by so much."""
+        looked = self._store.meta(LOOKED)
+        back = datetime.fromisoformat(looked) - self._clock.now() if looked else timedelta()
+        if back <= timedelta():
+            return
+        for key, since in self._store.metas(PREFIX).items():
+            self._store.set_meta(key, (datetime.fromisoformat(since) - back).isoformat())
+        for key, text in self._store.metas(DOUBT).items():
+            found = json.loads(text)
+            found["since"] = (datetime.fromisoformat(found["since"]) - back).isoformat()
+            self._store.set_meta(key, json.dumps(found))
+        self._store.set_meta(LOOKED, self._clock.now().isoformat())
+
+    def _doubts(self, doubts: Mapping[str, str]) -> None:
         for key in [key for key in self._told if key.startswith(DOUBT) and key not in doubts]:
             self._told.pop(key)
             self._counted_from.pop(key, None)
@@ -136,7 +155,7 @@ class NakedWatch:
         """
         orders = self._store.orders_of(hedge.id)
         if hedge.opened_at is None and orders:
-            return orders[0].prepared_at
+            return min(orders[0].prepared_at, self._clock.now())
         looks = [self._store.last_observation(venue, hedge.symbol) for venue in hedge.venues]
         shown_at = [
             look.read_started_at
