@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 HEDGED = tuple(Symbol(name) for name in exchange.HEDGED)
 PEOPLE = 2  # who open and close hedges, each on markets of their own
-PAUSE_S = (42.0, 104.0)
+PAUSE_S = (38.0, 97.0)
 TOGETHER = 0.3  # of their trades begin at the same moment
 HOLD_S = (5.0, 50.0)
 HOLD_LONG_S = (5.0, 400.0)  # where clocks run apart: until they have
