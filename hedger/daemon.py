@@ -19,6 +19,7 @@ from hedger.ledger import copies
 from hedger.monitoring.market_facts import LOOK_S
 from hedger.pace import Pace
 from hedger.settings import Job
+from hedger.together import together
 from hedger.trader import Trader
 
 GRACE_S = 22.0  # of the 25 s that a stop may take; the rest is for closing down
@@ -29,6 +30,7 @@ ALONE_MAX_S = 90.0  # between attempts while a leg is alone, whatever recovery.r
 EXITS_S = 10.0  # asks nothing unless an exit stands
 NEAR_LOOKS = 2  # of one glance, while a leg is near its liquidation
 NEAR_S = 5.0  # between them
+LOOKS = ("glance", "near")  # at open hedges
 LANES_S = 5.0  # asks nothing unless a lane is out of step or its refresh_interval_s is over
 
 
@@ -94,24 +96,48 @@ class Daemon:
     async def _serve(
         self, jobs: Mapping[str, tuple[Job, scheduler.Work]], stop: asyncio.Event
     ) -> None:
-        """Recover and reconcile; only then new business. Watched from the first moment on."""
+        """
+        Recover and reconcile; only then new business. Watched from the first moment on.
+
+        One hedge that is brought to rest may take minutes: the open ones are looked at meanwhile.
+        """
+        trader, runs = self._trader, self.side_by_side()
+        looks = {name: job for name, job in jobs.items() if name in LOOKS}
+        rest = {name: job for name, job in jobs.items() if name not in LOOKS}
+        await trader.catch_up(logger.info)
+        async with scheduler.running(looks, self._died, runs):
+            await self.recover()
+            await trader.hold_against_accounts()
+            await trader.opening.names.at_start()
+            await self._patient(self.accounts)()  # the balances before anything new is begun
+            await self._patient(self._first_check)()
+            await self._trade(rest, runs, stop)
+
+    async def _trade(
+        self,
+        jobs: Mapping[str, tuple[Job, scheduler.Work]],
+        runs: Mapping[str, int],
+        stop: asyncio.Event,
+    ) -> None:
         trader = self._trader
-        await trader.recover(logger.info)
-        await trader.hold_against_accounts()
-        await trader.opening.names.at_start()
-        await self._patient(self.accounts)()  # the balances before anything new is begun
-        await self._patient(self._first_check)()
         server = control.ControlServer(
             self._home.control_socket,
             handlers(trader),
             environment=trader.settings.environment,
         )
-        # each run that waits has a hedge to close, or to bring to rest
-        most = trader.settings.trading.max_open_hedges + 1
-        runs = {"rates": most, "near": most, "exits": most, "returns": most + 1}
         async with server, scheduler.running(jobs, self._died, runs):
             logger.info("ready: trading on {}", " and ".join(trader.settings.venues.order))
             await stop.wait()
+
+    async def recover(self) -> None:
+        """Take up what is unfinished, and see at once what became of the open hedges."""
+        looking = self._patient(self.glance)
+        await together((self._trader.take_up(logger.info), looking()))
+
+    def side_by_side(self) -> Mapping[str, int]:
+        """How often a job may run at a time: each run that waits has a hedge to bring to rest."""
+        most = self._trader.settings.trading.max_open_hedges + 1
+        return {"glance": most, "rates": most, "near": most, "exits": most, "returns": most + 1}
 
     def _jobs(self) -> dict[str, tuple[Job, scheduler.Work]]:
         jobs = self._trader.settings.jobs

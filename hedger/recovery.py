@@ -83,7 +83,12 @@ async def recover(store: Store, executor: Executor, progress: Progress) -> list[
                     group.create_task(_take_up(store, executor, hedge, progress))
         except* HedgerError as errors:
             raise errors.exceptions[0] from None
-        left = [hedge for hedge in store.unfinished() if hedge.id not in seen]
+        left = [
+            hedge
+            for hedge in store.unfinished()
+            if hedge.id not in seen and not executor.is_at(hedge.id)
+            if hedge.state is not State.ESCALATED  # somebody drove it meanwhile
+        ]
         seen |= {hedge.id: None for hedge in left}
     crashpoints.reach("recover", "after")
     return list(seen)

@@ -59,7 +59,7 @@ async def running(
     A job that is due while it runs waits for its next turn, unless ``side_by_side`` says how
     often it may run at the same time.
     ``died`` is told the name of a job that raised, and what. On the way out no job starts any
-    more, and one that is running is waited for.
+    more, and one that is running is waited for; where time is up by then, it is cancelled.
     """
     scheduler = AsyncIOScheduler(timezone="UTC")
     idle = asyncio.Condition()
@@ -94,12 +94,16 @@ async def running(
             misfire_grace_time=job.misfire_grace_s,
         )
     scheduler.start()
+    is_late = False
     try:
         yield
+    except asyncio.CancelledError:
+        is_late = True
+        raise
     finally:
         scheduler.pause()
         try:
             async with idle:
-                await idle.wait_for(lambda: not busy.total())
+                await idle.wait_for(lambda: is_late or not busy.total())
         finally:
             scheduler.shutdown(wait=False)  # cancels what is still running past its time

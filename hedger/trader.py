@@ -291,8 +291,16 @@ class Trader:
 
     async def recover(self, progress: Progress) -> Row:
         """Take up whatever an earlier process left unfinished; the same code as a first run."""
+        await self.catch_up(progress)
+        return await self.take_up(progress)
+
+    async def catch_up(self, progress: Progress) -> None:
+        """What has to be known of our own orders before anything is taken up."""
         self.lanes.announce()
         await self._catch_up(progress, within_s=BEFORE_RECOVERY_S)
+
+    async def take_up(self, progress: Progress) -> Row:
+        """What is unfinished, once we have caught up."""
         resumed = await recovery.recover(self.store, self.executor, progress)
         await self.lanes.check(now=True)
         return {"resumed": resumed}

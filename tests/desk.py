@@ -85,9 +85,13 @@ class Desk:
 
     async def restart(self) -> None:
         """As after a crash: everything in memory is gone, then the ledger is taken up."""
+        await self.reboot().recover(self.said.append)
+
+    def reboot(self) -> Trader:
+        """As after a crash: everything in memory is gone, and nothing is taken up yet."""
         self.store.close()
         self._boot()
-        await self.trader.recover(self.said.append)
+        return self.trader
 
     async def reborn(self) -> None:
         """As ``restart``, in a new process: what the adapters knew is gone as well."""

@@ -10,15 +10,19 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hedger.daemon import Daemon
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.money import ZERO
 from hedger.domain.order import Purpose
+from hedger.home import Home
 from hedger.ledger.records import OrderState
 from tests.desk import Desk
+from tests.scenarios.scenes import FOR_EVER, a_pair_at_rest
 from tests.world import LIGHTER, X10
 
 REQUESTS = ["order", "positions", "orders", "nonce", "balance", "public"]
@@ -200,6 +204,27 @@ async def test_a_second_leg_that_never_arrived_is_fenced_off_and_the_first_taken
     assert len(desk.events("burn")) == 1
     desk.assert_flat()
     desk.assert_ledger_is_true()
+
+
+@pytest.mark.parametrize("venue", [X10, LIGHTER])
+async def test_a_leg_lost_beside_a_hedge_that_is_taken_up_comes_off_at_once(
+    desk: Desk, tmp_path: Path, venue: str
+) -> None:
+    """Nobody looked at the open hedges while another one could not be brought to rest."""
+    eth, sol = await a_pair_at_rest(desk), await desk.open("SOL", 300)
+    for each in (X10, LIGHTER):
+        desk.world.fault(each, "no_fill", market="SOL", **FOR_EVER)
+    await stopped_after(desk.close(sol), 5)
+    assert desk.store.hedge(sol.id).state is State.CLOSING
+    desk.world.fault(venue, "liquidate", market="ETH")
+    await desk.world.pass_time(1)  # so old may a reading be
+
+    await stopped_after(Daemon(desk.reboot(), Home(tmp_path)).recover(), 10)
+
+    assert desk.store.hedge(sol.id).state is State.CLOSING
+    assert desk.store.hedge(eth.id).state is State.CLOSED
+    assert desk.naked() == ZERO
+    assert [row["hedge_id"] for row in desk.events("taken_up")] == [sol.id]
 
 
 async def test_an_open_hedge_is_left_as_it_is(desk: Desk) -> None:

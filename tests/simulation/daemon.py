@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hedger import settings, switches
 from hedger.compose import compose
-from hedger.daemon import COPIES_S, EXITS_S, LANES_S, Daemon
+from hedger.daemon import COPIES_S, EXITS_S, LANES_S, LOOKS, Daemon
 from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import ConfigError, DamagedError, StateError, UsageError, VenueError
@@ -166,10 +166,16 @@ async def _serve(world: "World", process: Process, trader: Trader) -> None:
         jobs = [(name, getattr(daemon, name)) for name in names]
         group.create_task(_job(world, process, daemon, *jobs[0]))
         process.serves = True
-        await _recovered(world, process, trader)
+        world.recovering = process
+        await trader.catch_up(_unheard)
+        for name, job in jobs[1:]:
+            if name in LOOKS:
+                group.create_task(_job(world, process, daemon, name, job))
+        await _recovered(world, process, daemon, trader)
         world.trader = trader  # from now on commands are heard
         for name, job in jobs[1:]:
-            group.create_task(_job(world, process, daemon, name, job))
+            if name not in LOOKS:
+                group.create_task(_job(world, process, daemon, name, job))
         if world.setup.story is not None:
             group.create_task(_tell(world, process, trader, world.setup.story))
             return
@@ -177,12 +183,12 @@ async def _serve(world: "World", process: Process, trader: Trader) -> None:
             group.create_task(_person(world, process, trader, HEDGED[number::PEOPLE]))
 
 
-async def _recovered(world: "World", process: Process, trader: Trader) -> None:
+async def _recovered(world: "World", process: Process, daemon: Daemon, trader: Trader) -> None:
     """Take up what an earlier life left, and hold it against the accounts."""
-    world.recovering = process
-    await trader.recover(_unheard)
+    opened = world.oracle.opened()
+    await daemon.recover()
     if world.processes[-1] is process and world.trouble() is None:
-        world.oracle.recovered()
+        world.oracle.recovered(opened)
     await trader.hold_against_accounts()
     world.recovering = None
 
@@ -190,19 +196,33 @@ async def _recovered(world: "World", process: Process, trader: Trader) -> None:
 async def _job(
     world: "World", process: Process, daemon: Daemon, name: str, job: Callable[[], Awaitable[None]]
 ) -> None:
-    """Again and again; one that raises is told as the scheduler tells it, and goes on."""
-    clock, patient = trader_clock(world, process), daemon._patient(job)
-    while True:
-        await clock.sleep(pause_s(name))
-        began_s, failed = world.loop.now_s, world.failed
-        try:
-            await patient()
-        except Exception as error:  # noqa: BLE001 - as APScheduler does
-            _died(world, process, daemon, name, error)
-        else:
-            calm = failed == world.failed and world.trouble() is None and not world.machine_off_s
-            if name == "funding" and calm:
-                world.payment_turns.append(began_s)
+    """Again and again, beside itself where the daemon's may be."""
+    clock, most = trader_clock(world, process), daemon.side_by_side().get(name, 1)
+    runs: set[asyncio.Task[None]] = set()
+    async with asyncio.TaskGroup() as group:
+        while True:
+            await clock.sleep(pause_s(name))
+            if most == 1:
+                await _turn(world, process, daemon, name, job)
+            elif len(runs) < most:
+                run = group.create_task(_turn(world, process, daemon, name, job))
+                runs.add(run)
+                run.add_done_callback(runs.discard)
+
+
+async def _turn(
+    world: "World", process: Process, daemon: Daemon, name: str, job: Callable[[], Awaitable[None]]
+) -> None:
+    """One that raises is told as the scheduler tells it, and the job goes on."""
+    began_s, failed = world.loop.now_s, world.failed
+    try:
+        await daemon._patient(job)()
+    except Exception as error:  # noqa: BLE001 - as APScheduler does
+        _died(world, process, daemon, name, error)
+    else:
+        calm = failed == world.failed and world.trouble() is None and not world.machine_off_s
+        if name == "funding" and calm:
+            world.payment_turns.append(began_s)
 
 
 def _died(world: "World", process: Process, daemon: Daemon, name: str, error: Exception) -> None:

@@ -364,14 +364,24 @@ class Oracle:
                 "4 naked", f"{span.symbol} was naked for {span.available_s:.1f} s available"
             )
 
-    def recovered(self) -> None:
-        """Recovery is over: every hedge is at rest, or a person was told of it."""
+    def opened(self) -> frozenset[str]:
+        """The hedges that are open."""
+        found = self._conn.execute("SELECT id FROM hedges WHERE state = 'open'")
+        return frozenset(hedge for (hedge,) in found)
+
+    def recovered(self, opened: frozenset[str]) -> None:
+        """
+        Recovery is over: every hedge is at rest, or a person was told of it.
+
+        But for those that were ``opened`` when it began: a leg of theirs may have been lost since.
+        """
         left = self._conn.execute(
             "SELECT id, state FROM hedges WHERE state NOT IN"
             " ('refused','closed_flat','closed','open','escalated')"
         ).fetchall()
         for hedge, state in left:
-            self.broken("5 recovered", f"recovery left {hedge} {state}")
+            if hedge not in opened:
+                self.broken("5 recovered", f"recovery left {hedge} {state}")
 
     # -- promises 3 and 5: at the end ------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import pytest
 from hedger import control, scheduler
 from hedger.clock import SystemClock
 from hedger.daemon import Daemon
-from hedger.domain.hedge import State
+from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import Symbol
 from hedger.errors import ConfigError, UsageError
 from hedger.home import Home
@@ -133,6 +133,35 @@ async def test_what_is_running_is_waited_for_and_nothing_new_begins() -> None:
         assert finished == ["slow"]
 
 
+async def test_what_is_running_is_cancelled_where_time_is_up() -> None:
+    """A second schedule around the first one waited for its jobs once more."""
+    begun = asyncio.Event()
+    cancelled: list[str] = []
+
+    async def endless() -> None:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append("endless")
+            raise
+
+    async def serve() -> None:
+        async with (
+            asyncio.timeout(None) as deadline,
+            scheduler.running({"outer": (OFTEN, endless)}, lambda *_: None),
+            scheduler.running({"inner": (OFTEN, endless)}, lambda *_: None),
+        ):
+            await once(begun)
+            deadline.reschedule(asyncio.get_running_loop().time() + 0.05)
+
+    async with asyncio.timeout(10):
+        with pytest.raises(TimeoutError):
+            await serve()
+        while cancelled != ["endless", "endless"]:
+            await SystemClock().sleep(0.01)
+
+
 async def later(event: asyncio.Event) -> None:
     await SystemClock().sleep(0.05)
     event.set()
@@ -215,6 +244,46 @@ async def test_a_running_daemon_whose_job_died_refuses_new_hedges_and_says_why(
         assert desk.rows("orders") == []
         kinds = [row["kind"] for row in desk.rows("events")]
         assert {"daemon_started", "alert", "daemon_stopped"} <= set(kinds)
+
+
+class Busy:
+    """Executor and reconciler that are busy with one hedge until somebody says ``over``."""
+
+    age_s = float("inf")
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+        self.looks = 0
+        self.thrice = asyncio.Event()
+
+    async def resume(self, hedge: Hedge) -> Hedge:
+        await self.over.wait()
+        return hedge
+
+    async def glance(self) -> None:
+        self.looks += 1
+        if self.looks == 3:
+            self.thrice.set()
+        await self.over.wait()
+
+
+async def test_open_hedges_are_looked_at_while_others_are_brought_to_rest(
+    real_world: World, tmp_path: Path
+) -> None:
+    """Neither what a start takes up nor what a look repairs keeps the next look waiting."""
+    async with at_desk(real_world, tmp_path, jobs={"glance": {"interval_s": 0.05}}) as desk:
+        await desk.open("ETH", 300)
+        sol = await desk.open("SOL", 300)
+        desk.store.move(sol, State.CONVERGING, "a leg differs")
+        busy = Busy()
+        trader = replace(desk.trader, executor=busy, reconciler=busy)  # type: ignore[arg-type]
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(Daemon(trader, Home(tmp_path)).run(asyncio.Event()))
+            try:
+                await once(busy.thrice)
+            finally:
+                serving.cancel()
+                busy.over.set()
 
 
 @pytest.mark.parametrize("venue", [X10, LIGHTER])
