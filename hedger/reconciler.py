@@ -120,6 +120,11 @@ class Reconciler:
         report = self._report(confirmed, in_doubt, kinds, contradicting)
         return replace(report, unread=frozenset(unread), undecided=undecided)
 
+    async def read_accounts(self) -> None:
+        """Only keep what both accounts show now."""
+        if self._store.live():
+            await self._accounts.read()
+
     async def _look_again(
         self, first: Sequence[Difference]
     ) -> tuple[list[Difference], datetime, dict[VenueId, str]]:

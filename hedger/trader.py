@@ -5,6 +5,8 @@ The daemon serves these over its socket and a command without a daemon calls the
 both do the same (``hedger/handlers.py``).
 """
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,7 +25,7 @@ from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId, Symbol, VenueId, as_configured
 from hedger.domain.money import plain
 from hedger.entering import decay_model, terms_of
-from hedger.errors import UsageError
+from hedger.errors import UnwritableError, UsageError
 from hedger.execution import stands
 from hedger.execution.closepreview import close_rows
 from hedger.execution.exitdoor import ExitDoor
@@ -290,12 +292,28 @@ class Trader:
         return {"trouble": self.store.displaced, "live": live}
 
     async def recover(self, progress: Progress) -> Row:
-        """Take up whatever an earlier process left unfinished; the same code as a first run."""
+        """
+        Take up whatever an earlier process left unfinished; the same code as a first run.
+
+        That may take long. Both accounts are read beside it, so that a leg which was lost
+        meanwhile is measured from now on, also of a hedge that is at rest.
+        """
         self.lanes.announce()
-        await self._catch_up(progress, within_s=BEFORE_RECOVERY_S)
-        resumed = await recovery.recover(self.store, self.executor, progress)
+        reading = asyncio.get_running_loop().create_task(self._read_accounts())
+        try:
+            await self._catch_up(progress, within_s=BEFORE_RECOVERY_S)
+            resumed = await recovery.recover(self.store, self.executor, progress)
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})
+        if not reading.cancelled():
+            reading.result()
         await self.lanes.check(now=True)
         return {"resumed": resumed}
+
+    async def _read_accounts(self) -> None:
+        with contextlib.suppress(UnwritableError):
+            await self.reconciler.read_accounts()
 
     async def _catch_up(self, progress: Progress, within_s: float | None = None) -> None:
         """See ``Behind``: until every venue has answered, nothing is opened."""

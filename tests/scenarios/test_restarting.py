@@ -19,6 +19,7 @@ from hedger.domain.money import ZERO
 from hedger.domain.order import Purpose
 from hedger.ledger.records import OrderState
 from tests.desk import Desk
+from tests.scenarios.test_reconciling import foreign_order
 from tests.world import LIGHTER, X10
 
 REQUESTS = ["order", "positions", "orders", "nonce", "balance", "public"]
@@ -263,3 +264,19 @@ def assert_every_order_was_an_intent(desk: Desk) -> None:
         assert {(venue, client_id) for client_id in taken} <= known.keys()
         opened = [order for order in desk.world.orders(venue) if not order["reduce_only"]]
         assert sum(Decimal(order["filled"]) > ZERO for order in opened) <= 1
+
+
+async def test_a_leg_that_was_lost_is_measured_while_another_hedge_is_taken_up(desk: Desk) -> None:
+    """The end of an order of that one is sought, and nothing else is done before."""
+    lost = await desk.open("SOL", 300)
+    desk.world.fault(LIGHTER, "drop_answer", when="after", reduce_only=False)
+    desk.world.fault(LIGHTER, "bad_reads", what=["orders"], times=0)
+    await stopped_after(desk.open("ETH", 300), LONG_AFTER_S)
+    foreign_order(desk, X10, -desk.position(X10, "SOL"), symbol="SOL")
+    await desk.world.pass_time(1)
+    began_s = desk.world.clock.monotonic_s()
+
+    await desk.restart()
+
+    took_s = desk.world.clock.monotonic_s() - began_s
+    assert desk.trader.naked.look()[lost.id] > took_s - 1 > 10
