@@ -67,17 +67,19 @@ class Tolerance:
     steps: Steps
     usd: Decimal
 
-    def ignores(self, hedge: Hedge, net: Decimal) -> bool:
+    def ignores(self, hedge: Hedge, legs: Sequence[Decimal]) -> bool:
         """
-        Whether a net exposure in coins is left as it is.
+        Whether what two legs differ by is left as it is.
 
-        The coarser step of both markets counts: less than that cannot be hedged. The value is
-        that at the planned price, which is near enough for a threshold and needs no quote.
+        The step of the market of the larger leg counts: it comes down by whole steps, however
+        coarse those of the other market are. The value is that at the planned price, which is
+        near enough for a threshold and needs no quote.
         """
+        net = sum(legs, ZERO)
         if net == ZERO:
             return True
-        step = max(self.steps.get((venue, hedge.symbol), ZERO) for venue in hedge.venues)
-        if abs(net) < step:
+        too_much = [v for v, size in zip(hedge.venues, legs, strict=True) if size * net > ZERO]
+        if abs(net) < max(self.steps.get((venue, hedge.symbol), ZERO) for venue in too_much):
             return True
         if hedge.planned_size == ZERO:
             return False
@@ -124,7 +126,7 @@ def _of_legs(
         held = readings[venue].get(hedge.symbol)
         sizes[venue] = ZERO if held is None else held.size
     owned = [ours(sizes[v], booked[hedge.id, v], dedicated=dedicated) for v in hedge.venues]
-    if ZERO not in owned and tolerance.ignores(hedge, sum(owned, ZERO)):
+    if ZERO not in owned and tolerance.ignores(hedge, owned):
         return
     differing = [v for v in hedge.venues if _differs(sizes[v], booked[hedge.id, v], dedicated)]
     if unread and not differing:

@@ -66,7 +66,8 @@ def held(venue: VenueId, size: str) -> dict[Symbol, Position]:
         ("0", "0", [A, B]),  # both are gone: not whole, though they are equal
         ("0.6", "-0.6", []),  # trimmed after a liquidation: whole
         ("1", "-0.999", [B]),
-        ("1", "-0.9995", []),  # less than the coarser step
+        ("1", "-0.9995", []),  # less than the step of the larger leg
+        ("0.9995", "-1", [A]),  # the larger leg has finer steps: it can come down by five
         ("-1", "-1", [A]),
         ("1.5", "-1", [A]),
     ],
