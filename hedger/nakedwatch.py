@@ -14,10 +14,10 @@ from loguru import logger
 
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge, State
-from hedger.domain.ids import HedgeId
+from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.money import ZERO, plain
 from hedger.ledger.store import Store
-from hedger.owned import own_size, read_since, seen_size, unclear
+from hedger.owned import changed_at, known_at, own_size, read_since, seen_size, unclear
 from hedger.settings_recovery import Recovery as Rules
 
 PREFIX = "naked:"
@@ -75,19 +75,23 @@ class NakedWatch:
         self._rules = rules
         self._told: dict[str, float] = {}  # the span at which the next alert is due
         self._counted_from: dict[str, float] = {}  # monotonic seconds of the first look
+        self._matched_at: dict[tuple[HedgeId, VenueId], datetime] = {}
 
     def look(self) -> Mapping[HedgeId, float]:
         """Measure every live hedge; the seconds that each has stood alone."""
         self._follow_our_clock()
         known = self._store.metas(PREFIX)
         spans: dict[HedgeId, float] = {}
+        matched_before, self._matched_at = self._matched_at, {}
         for hedge in self._store.live():
             why = None if hedge.state is State.PLANNED else self._why(hedge)
             if why is None:
+                for venue in hedge.venues:
+                    self._matched_at[hedge.id, venue] = known_at(self._store, hedge, venue)
                 continue
             since = known.pop(PREFIX + hedge.id, None)
             if since is None:
-                since = self._since(hedge).isoformat()
+                since = self._since(hedge, matched_before).isoformat()
                 self._store.set_meta(PREFIX + hedge.id, since)
             span_s = self._span_s(PREFIX + hedge.id, datetime.fromisoformat(since))
             spans[hedge.id] = span_s
@@ -147,22 +151,28 @@ class NakedWatch:
     def _why(self, hedge: Hedge) -> str | None:
         return exposure(self._store, hedge, dedicated=self._dedicated)
 
-    def _since(self, hedge: Hedge) -> datetime:
+    def _since(
+        self, hedge: Hedge, matched_at: Mapping[tuple[HedgeId, VenueId], datetime]
+    ) -> datetime:
         """
-        Since when, as early as anything shows it.
+        Since when, as early as it may be.
 
-        An opening hedge since its first order was committed, another one since the reading.
+        An opening hedge since its first order was committed. Of another one a leg that no order
+        of ours has changed went at any time after the last reading in which the legs matched.
         """
         orders = self._store.orders_of(hedge.id)
         if hedge.opened_at is None and orders:
             return min(orders[0].prepared_at, self._clock.now())
-        looks = [self._store.last_observation(venue, hedge.symbol) for venue in hedge.venues]
-        shown_at = [
-            look.read_started_at
-            for venue, look in zip(hedge.venues, looks, strict=True)
-            if look is not None and look.size != own_size(self._store, hedge.id, venue)
-        ]
-        return min([self._clock.now(), *shown_at])
+        maybe_at = [self._clock.now()]
+        for venue in hedge.venues:
+            look = self._store.last_observation(venue, hedge.symbol)
+            if look is None or look.size == own_size(self._store, hedge.id, venue):
+                continue
+            maybe_at.append(look.read_started_at)
+            matched = matched_at.get((hedge.id, venue))
+            if matched is not None and matched >= changed_at(self._store, hedge, venue):
+                maybe_at.append(matched)
+        return min(maybe_at)
 
     def _due(self, key: str, span_s: float) -> bool:
         """Whether it is time for another alert; then the next one is due at twice the span."""

@@ -20,7 +20,7 @@ from hedger.ledger import lost
 from hedger.ledger.store import Store
 from tests.desk import Desk
 from tests.scenarios.forgetful import find_again, left_open, told, turn, turns_until
-from tests.scenarios.scenes import a_pair_at_rest, either_account, either_venue
+from tests.scenarios.scenes import a_pair_at_rest, either_account, either_venue, reconcile
 from tests.scenarios.test_reconciling import SHARED, foreign_order
 from tests.world import LIGHTER, X10
 
@@ -82,6 +82,27 @@ async def test_f3_a_venue_that_forgets_is_believed_and_the_other_leg_is_taken_of
     assert Decimal(row[f"lost_{name}"]) == booked
     assert row["price_usd"] is not None
     assert not [text for text in told(desk) if "could not be read" in text]
+
+
+@either_venue
+async def test_f3_a_leg_that_goes_between_two_readings_is_told_a_minute_after_the_first(
+    desk: Desk, venue: VenueId
+) -> None:
+    """Nobody knows when it went: not before the reading that shows both legs, maybe right after."""
+    await a_pair_at_rest(desk)
+    await reconcile(desk)
+    desk.trader.naked.look()
+    desk.world.forget(venue, "ETH")
+    await desk.world.pass_time(9)
+    await reconcile(desk)
+    desk.trader.naked.look()
+    assert not told(desk)
+
+    await desk.world.pass_time(52)
+    desk.trader.naked.look()
+
+    (alone,) = told(desk)
+    assert "stand alone" in alone
 
 
 @either_account
