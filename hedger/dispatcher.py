@@ -22,7 +22,8 @@ from hedger.errors import VenueError
 from hedger.execution import readback
 from hedger.ledger.records import Shortfall
 from hedger.ledger.store import Store
-from hedger.monitoring.market_facts import MarketFacts, facts_of
+from hedger.monitoring.factrows import facts_of
+from hedger.monitoring.market_facts import MarketFacts
 from hedger.ports import Margin, Venue
 from hedger.position_cache import PositionCache
 from hedger.resolver import Resolver

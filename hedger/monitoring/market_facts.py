@@ -13,9 +13,7 @@ import contextlib
 import json
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from datetime import timedelta
-from decimal import Decimal
 from typing import Final
 
 from loguru import logger
@@ -36,6 +34,7 @@ from hedger.errors import (
 )
 from hedger.ledger.store import Store
 from hedger.monitoring import drift
+from hedger.monitoring.factrows import facts_of, rules_of
 from hedger.monitoring.knownmarkets import LIVE, KnownMarkets
 from hedger.ports import Venue
 from hedger.together import together
@@ -49,7 +48,6 @@ BESIDE_S: Final = 5.0
 FEES_S: Final = 600.0
 DRIFTS_MAX: Final = 100
 RECALLED: Final = timedelta(days=1)
-UNTOLD: Final = frozenset({"venue", "symbol", "market_id"})
 SUSPECT: Final = frozenset({Reason.RULES, Reason.MARKET_STATE})
 Market = tuple[VenueId, Symbol]
 
@@ -116,6 +114,9 @@ class MarketFacts:
         """
         For what takes exposure off: what is known, read again first only after a refusal.
 
+        What an earlier process knew stands in where this one cannot be told: the other leg may
+        have to come down by what is left here.
+
         Raises:
             VenueError: nothing is known of this market, and it could not be asked.
         """
@@ -123,7 +124,14 @@ class MarketFacts:
             await self._again(venue, symbol)
         else:
             self._refresh_beside(venue, symbol)
-        return await self._venues[venue].instrument(symbol)
+        try:
+            return await self._venues[venue].instrument(symbol)
+        except VenueError:
+            if not (kept := self._store.meta(_key((venue, symbol)))):
+                raise
+            with contextlib.suppress(KeyError):  # kept by a version that knew less
+                return rules_of(venue, symbol, json.loads(kept))
+            raise
 
     def note(self, outcome: Outcome) -> None:
         """What became of an order says something about the facts that it was made by."""
@@ -288,18 +296,6 @@ class MarketFacts:
             },
         )
         self._store.alert(text)
-
-
-def facts_of(rules: Instrument) -> dict[str, str]:
-    """Everything that can change of a market, as texts by name."""
-    values = {f.name: getattr(rules, f.name) for f in fields(rules) if f.name not in UNTOLD}
-    return {name: _text(value) for name, value in values.items()}
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return plain(value) if isinstance(value, Decimal) else str(value)
 
 
 def _key(market: Market) -> str:

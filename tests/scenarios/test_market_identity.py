@@ -1,5 +1,6 @@
 """A market is the venue's number, whatever it is called, and there is one row of it."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.scenarios.scenes import a_pair_at_rest
 from tests.world import LIGHTER, X10
 
 ETH = Symbol("ETH")
+X10_STEP = Decimal("0.001")
 
 
 def alerts(desk: Desk) -> str:
@@ -184,3 +186,25 @@ async def test_b06_another_asset_under_the_same_name_on_x10_opens_nothing(desk: 
     assert desk.naked() == 0
     with pytest.raises(UsageError, match="no active market on x10"):
         await desk.open("ETH", 300)
+
+
+@pytest.mark.parametrize("venue", [X10, LIGHTER])
+async def test_a_leg_comes_down_to_what_is_left_on_a_market_that_is_not_listed_any_more(
+    desk: Desk, venue: str
+) -> None:
+    """The new process has read the rules of that market nowhere: the ledger has kept them."""
+    hedge = await desk.open("ETH", 300)
+    desk.world.fault(venue, "liquidate", market="ETH", fraction="0.5")
+    desk.world.change_market(venue, "ETH", listed=False)
+    await desk.reborn()
+
+    for _ in range(3):
+        await desk.trader.reconcile(desk.said.append)
+        await desk.world.pass_time(20)
+
+    assert abs(desk.naked()) < X10_STEP
+    assert desk.position(venue) != 0
+    desk.world.change_market(venue, "ETH", listed=True)
+    await desk.world.pass_time(60)
+    assert (await desk.close(desk.store.hedge(hedge.id))).state is State.CLOSED
+    desk.assert_flat()
