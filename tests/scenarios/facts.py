@@ -66,7 +66,7 @@ def assert_in_order(desk: Desk, hedge: Hedge, *, naked_max_s: float = NAKED_MAX_
 
 
 def coarser_step(desk: Desk, hedge: Hedge) -> Decimal:
-    """The coarser size step of both venues: less than that cannot be hedged (I5)."""
+    """The coarser size step of both venues: what is less stands at most on that one (I5)."""
     return max(desk.world.exchange(venue).rules[hedge.symbol].size_step for venue in VENUES)
 
 

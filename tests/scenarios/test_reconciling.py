@@ -85,6 +85,21 @@ async def test_s6_a_difference_of_one_step_is_a_difference(desk: Desk, venue: st
     desk.assert_flat()
 
 
+async def test_s6_less_than_a_step_of_the_smaller_leg_is_a_difference(desk: Desk) -> None:
+    """Both legs were cut down; the one on Lighter has half a step of X10 too much, or five own."""
+    hedge = await desk.open("ETH", 300)
+    for venue, cut in ((X10, Decimal("0.02")), (LIGHTER, Decimal("0.0195"))):
+        size = -cut if desk.position(venue) > ZERO else cut
+        foreign_order(desk, venue, size, reduce_only=True)
+    assert abs(desk.naked()) == Decimal("0.0005")
+    await desk.world.pass_time(LAG_PASSED_S)
+
+    await desk.trader.reconcile(desk.said.append)
+
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    desk.assert_flat()
+
+
 async def test_s6_equal_legs_are_no_difference(desk: Desk) -> None:
     """A check that always finds something would be as useless as one that never does."""
     hedge = await desk.open("ETH", 300)

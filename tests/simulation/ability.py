@@ -41,11 +41,12 @@ def told(world: "World", symbol: str) -> bool:
 
 def _is_known(world: "World", venue: str, symbol: str) -> bool:
     """
-    Whether a venue tells what we hold of a market. Of one that has another number it tells nothing
-    that anybody could take for it, so what the other leg has too much is not known either.
+    Whether a venue tells what we hold of a market. Of one that has another number than our leg was
+    opened under it tells nothing that anybody could take for it, so what the other leg has too
+    much is not known either.
     """
     rules = world.venues.exchange(venue).rules_of(symbol)
-    return _same(rules, world.market_aims.first(venue, symbol))
+    return _same(rules, world.market_aims.opened(venue, symbol))
 
 
 def takes(world: "World", venue: str, symbol: str) -> bool:
@@ -68,12 +69,12 @@ def _ends_are_told(world: "World", venue: str) -> bool:
     return all(map(world.doors.tells_ends, asked))
 
 
-def _same(now: Rules, first: Rules) -> bool:
+def _same(now: Rules, then: Rules) -> bool:
     """
     A market under another number, or of another asset, is not known to be ours: nothing is taken
     off by it, and a person is told (docs/markets.md).
     """
-    return (now.market_id, now.synthetic_id) == (first.market_id, first.synthetic_id)
+    return (now.market_id, now.synthetic_id) == (then.market_id, then.synthetic_id)
 
 
 def _somebody(world: "World", venue: str, symbol: str) -> bool:

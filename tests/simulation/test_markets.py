@@ -1,11 +1,15 @@
 """Kinds of fault that change a market: each strikes, is noticed, and is judged fairly."""
 
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from tests.simulation import ability
 from tests.simulation.faults import Ill, Plan
 from tests.simulation.kinds.market import BLOWS
+from tests.simulation.kinds.marketaims import MarketAims
 from tests.simulation.run import simulate
 from tests.simulation.scenarios import Change, Story
 from tests.simulation.setup import Result, Setup
@@ -39,6 +43,50 @@ def test_a_leg_alone_goes_within_5_s_of_the_return_of_its_market(
     assert result.violations == []
     (last,) = [span for span in result.spans if span.raw_s > seconds]
     assert last.available_s <= RETURNS_S + BETWEEN_S
+
+
+class Renumbered:
+    """A world of two exchanges whose market gets another number."""
+
+    def __init__(self) -> None:
+        self.setup = SimpleNamespace(story=None)
+        self.oracle = SimpleNamespace(one=lambda *_, **__: None)
+        self.truth = SimpleNamespace(look=lambda _: None, ours=lambda *_: Decimal(1))
+        self.rules: Any = SimpleNamespace(market_id=1, synthetic_id="", size_step=Decimal(1))
+        self.venues = SimpleNamespace(exchange=lambda _: self)
+        self.lasting: dict[Any, Any] = {}
+        self.market_aims = MarketAims(self)  # type: ignore[arg-type]
+
+    def subscribe(self, *_: object) -> None:
+        pass
+
+    def rules_of(self, _: str) -> Any:
+        return self.rules
+
+    def change_rules(self, _: str, **rules: Any) -> None:
+        self.rules = SimpleNamespace(**{**vars(self.rules), **rules})
+
+    def last(self, ill: Ill, where: str, _: float, begin: Any, __: Any) -> bool:
+        self.lasting[ill, where] = object()
+        begin()
+        return True
+
+    def opens(self) -> None:
+        self.market_aims.on_order("lighter", SimpleNamespace(symbol="ETH"), closes=False)  # type: ignore[arg-type]
+
+    def told(self) -> bool:
+        return ability.told(self, "ETH")  # type: ignore[arg-type]
+
+
+def test_a_market_is_known_by_the_number_that_its_leg_was_opened_under() -> None:
+    """A ledger that is begun anew takes the market for what it is then, whatever it was before."""
+    world = Renumbered()
+    assert world.told()
+    world.opens()
+    world.market_aims.change(Ill.RENUMBERED, "lighter", "ETH", 60.0, market_id=1000)
+    assert not world.told()
+    world.opens()
+    assert world.told()
 
 
 def test_a_plan_without_them_changes_no_market() -> None:

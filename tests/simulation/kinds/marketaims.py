@@ -79,6 +79,7 @@ class MarketAims:
         self._world = world
         self._waiting: list[_Aim] = []
         self._first: dict[tuple[str, str], Rules] = {}  # of what was changed: as it was
+        self._opened: dict[tuple[str, str], Rules] = {}  # as our last opening order met it
         self._moved: dict[str, set[Ill]] = {}  # by symbol: what may end in a forced trade
         self._named: dict[str, str] = {}  # markets by other names that they had
         self._arrived = 0  # orders so far
@@ -99,6 +100,8 @@ class MarketAims:
         """An order was just taken: the moment of at most one of those that wait has come."""
         world, symbol = self._world, new.symbol
         self._arrived += 1
+        if not closes:
+            self._opened[venue, symbol] = world.venues.exchange(venue).rules_of(symbol)
         if self._of_story is not None and self._of_story.after == self._arrived:
             self._tell(self._of_story, symbol)
         if not self._waiting or symbol not in HEDGED:
@@ -145,6 +148,13 @@ class MarketAims:
         """The rules of a market as they were before anything was changed."""
         now = self._world.venues.exchange(venue).rules_of(symbol)
         return self._first.get((venue, symbol), now)
+
+    def opened(self, venue: str, symbol: str) -> Rules:
+        """
+        The rules of a market as our leg there was opened under them: a ledger that was lost may
+        have been begun anew under a number that is not the first.
+        """
+        return self._opened.get((venue, symbol)) or self.first(venue, symbol)
 
     def change(self, ill: Ill, venue: str, symbol: str, seconds: float, **rules: Any) -> bool:
         """A market's rules are others for so long, and then as they were at first."""
