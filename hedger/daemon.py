@@ -30,7 +30,7 @@ ALONE_MAX_S = 30.0  # between attempts while a leg is alone, whatever recovery.r
 EXITS_S = 10.0  # asks nothing unless an exit stands
 NEAR_LOOKS = 2  # of one glance, while a leg is near its liquidation
 NEAR_S = 5.0  # between them
-LOOKS = ("glance", "near")  # at open hedges
+LOOKS = ("glance", "near", "lanes")  # at open hedges, and at what their orders go by
 LANES_S = 5.0  # asks nothing unless a lane is out of step or its refresh_interval_s is over
 
 
