@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.market import FundingPayment, FundingQuote
-from hedger.domain.money import plain
+from hedger.domain.money import ZERO, plain
+from hedger.domain.order import Purpose, Side
 from hedger.errors import StateError
 from hedger.ledger import events, hedges, totals
 from hedger.ledger import tables as t
@@ -55,6 +56,31 @@ _KNOWN = Query(
     sa.select(t.funding_payments)
     .where(sa.or_(_SAME_ID, _SAME_SETTLEMENT))
     .order_by(sa.not_(_SAME_ID))
+    .limit(1)
+)
+_BOOKED_SINCE = Query(
+    sa.select(_PAYMENT.seq)
+    .where(_PAYMENT.venue == given("venue"), _PAYMENT.settlement_at >= given("since"))
+    .limit(1)
+)
+_WAS_READ = Query(
+    sa.select(t.position_observations.c.seq)
+    .where(
+        t.position_observations.c.venue == given("venue"),
+        t.position_observations.c.symbol == given("symbol"),
+        t.position_observations.c.size == given("held"),
+    )
+    .limit(1)
+)
+_WAS_OPENED = Query(
+    sa.select(t.orders.c.seq)
+    .where(
+        t.orders.c.venue == given("venue"),
+        t.orders.c.symbol == given("symbol"),
+        t.orders.c.purpose == Purpose.OPEN,
+        t.orders.c.side == given("bought"),
+        t.orders.c.filled_size == given("held"),
+    )
     .limit(1)
 )
 _TOLD = Query(
@@ -133,6 +159,35 @@ def awaiting(conn: Connection) -> list[Hedge]:
     of every hedge that ever was would hold up the daemon.
     """
     return _AWAITING.made(conn, hedges.of_row)
+
+
+def is_of_ours(
+    conn: Connection, venue: VenueId, since: datetime, payments: Sequence[FundingPayment]
+) -> bool:
+    """
+    Whether a venue's list since a settlement is that of our account, as far as we can tell.
+
+    One payment is enough that is booked already, or is on a size that an order of ours opened or
+    that was read on its market. A list without any is ours only where it is empty, and nothing is
+    booked that it should have.
+    """
+    if any(_is_booked(conn, payment) for payment in payments):
+        return True
+    if any(_was_held(conn, payment) for payment in payments):
+        return True
+    return not payments and _BOOKED_SINCE.first(conn, venue=venue, since=since) is None
+
+
+def _is_booked(conn: Connection, payment: FundingPayment) -> bool:
+    known = _known(conn, payment)
+    return known is not None and not _differs(known, payment) and known.size == payment.size
+
+
+def _was_held(conn: Connection, payment: FundingPayment) -> bool:
+    market = {"venue": payment.venue, "symbol": payment.symbol}
+    side = Side.BUY if payment.size > ZERO else Side.SELL
+    opened = _WAS_OPENED.first(conn, **market, bought=side, held=abs(payment.size))
+    return opened is not None or _WAS_READ.first(conn, **market, held=payment.size) is not None
 
 
 def _known(conn: Connection, payment: FundingPayment) -> Any | None:

@@ -12,7 +12,7 @@ from typing import Self, TypeVar, TypeVarTuple
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, LaneId, Symbol, VenueId
-from hedger.domain.market import Fees, Position, RateSeen
+from hedger.domain.market import Fees, FundingPayment, Position, RateSeen
 from hedger.domain.order import Prepared
 from hedger.ledger import (
     accounts,
@@ -223,6 +223,12 @@ class Reader:
     def awaiting_funding(self) -> list[Hedge]:
         """Hedges whose funding is not yet known through their last settlement."""
         return self._ask(funding.awaiting)
+
+    def recognizes(
+        self, venue: VenueId, since: datetime, payments: Sequence[FundingPayment]
+    ) -> bool:
+        """Whether a list of payments is that of our account: no row of it may name one."""
+        return self._ask(funding.is_of_ours, venue, since, tuple(payments))
 
     def unchecked(self, now: datetime, after: int = 0) -> list[tuple[int, HedgeId]]:
         """Hedges of the last days, over and not compared yet, that come ``after`` a number."""

@@ -21,6 +21,7 @@ from tests.world import LIGHTER, X10, World
 
 USED = FILL_MAX + 40
 OTHER = 4_711
+SETTLED_S = 6.0  # funding.payment_lag_s of the sandbox's configuration is 5
 
 
 def keys_of(desk: Desk) -> list[int]:
@@ -181,3 +182,61 @@ async def test_what_was_filled_beyond_an_order_is_told_after_a_death_that_came_b
 
     assert sum("does not do what was ordered" in text for text in told(desk)) == 1
     assert [off.scope for off in switches.active(desk.store)] == [f"venue:{venue}"]
+
+
+async def test_a_list_of_payments_of_another_account_is_not_booked(desk: Desk) -> None:
+    """A row of it names no account: it was booked, and to a hedge that held no such position."""
+    theirs = {
+        "timestamp": int(desk.world.sandbox.market.now_ms() // 1000) + 3600,
+        "market_id": 0,
+        "funding_id": OTHER,
+        "change": "-1.5",
+        "rate": "0.00001",
+        "position_size": "47.11",
+        "position_side": "long",
+    }
+    await desk.trader.accruals.run()
+    hedge = await desk.open("ETH", 300)
+    await desk.trader.accruals.run()
+    desk.world.rewrite(
+        LIGHTER,
+        "/api/v1/positionFunding",
+        body=json.dumps({"code": 200, "position_fundings": [theirs]}),
+        times=0,
+    )
+    desk.world.advance_market(hours=1.05)
+    for _ in range(2):
+        await desk.world.pass_time(SETTLED_S)
+        await desk.trader.accruals.run()
+    assert [row["venue"] for row in desk.rows("funding")] == [X10]
+
+    desk.world.no_rewrites()
+    await desk.trader.accruals.run()
+
+    assert {(row["venue"], row["hedge_id"]) for row in desk.rows("funding")} == {
+        (X10, hedge.id),
+        (LIGHTER, hedge.id),
+    }
+    desk.assert_ledger_is_true()
+
+
+async def test_a_list_of_payments_that_stays_strange_is_booked_after_minutes(desk: Desk) -> None:
+    """A position that was never read between two of our orders is paid for as well."""
+    await desk.open("ETH", 300)
+    await desk.trader.accruals.run()
+    desk.world.rewrite(
+        LIGHTER,
+        "/api/v1/positionFunding",
+        replace=[{"find": '"position_size": "', "with": '"position_size": "1'}],
+        times=0,
+    )
+    desk.world.advance_market(hours=1.05)
+    await desk.world.pass_time(SETTLED_S)
+    await desk.trader.accruals.run()
+    assert [row["venue"] for row in desk.rows("funding")] == [X10]
+
+    for _ in range(3):
+        await desk.world.pass_time(120)
+        await desk.trader.accruals.run()
+
+    assert sorted(row["venue"] for row in desk.rows("funding")) == sorted([X10, LIGHTER])
