@@ -4,7 +4,8 @@ The return of a venue on which a leg stands alone: looked for every moment, and 
 A venue that is away, or says itself that its market is closed or our key is not accepted, gets no
 order: a refused one costs a nonce and changes nothing. What it says is read every ``POLL_S``, and
 when it can trade again, or if it says so and had refused all the same, the next attempt begins.
-Its word is not the last one: now and then an order is tried against it.
+Its word is not the last one: now and then an order is tried against it. Nor does it count for
+another venue: where its own leg is gone, what is left stands alone on the other one.
 """
 
 from collections.abc import Mapping
@@ -59,7 +60,7 @@ class Returns:
     def waits(self, hedge: Hedge) -> bool:
         """Whether an attempt is ours to begin: at any other pace it would only be refused."""
         away = self._away.get(hedge.id)
-        if away is not None:
+        if away is not None and away.venue == self._venue(hedge):
             return away.can is Can.NO
         return self.is_alone(hedge) and self._venue(hedge) in stands.bars(self._store, hedge.id)
 
@@ -69,11 +70,13 @@ class Returns:
         size = self._sizes(hedge)[venue]
         now_s = self._clock.monotonic_s()
         tried_s = self._tried_s.setdefault(hedge.id, now_s)
+        away = self._away.get(hedge.id)
+        before = away if away is not None and away.venue == venue else None
         found = await self._abilities.returned(
-            venue, hedge.symbol, size, self._slippage_bps, self._away.get(hedge.id)
+            venue, hedge.symbol, size, self._slippage_bps, before
         )
         if found is not None:
-            if hedge.id not in self._away:
+            if before is None:
                 logger.warning("hedge {} waits for {}: {}", hedge.id, venue, found.why)
             self._away[hedge.id] = found
             return now_s - tried_s >= DESPITE_S

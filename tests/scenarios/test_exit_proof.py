@@ -403,6 +403,29 @@ async def test_f1_a_leg_alone_against_a_halted_market_goes_within_5_s_of_its_ret
     assert desk.store.hedge(hedge.id).state is State.CLOSED
 
 
+@either_venue
+async def test_a_venue_that_takes_the_leg_it_kept_alone_keeps_no_other_leg_alone(
+    desk: Desk, tmp_path: Path, venue: str
+) -> None:
+    """Its book is empty, and the return of that book was waited for though its leg was gone."""
+    other = LIGHTER if venue == X10 else X10
+    hedge = await a_pair_at_rest(desk)
+    moved = desk.store.move(hedge, State.CONVERGING, "a leg differs")
+    desk.world.fault(other, "liquidate", market="ETH", fraction="0.5")
+    await desk.world.pass_time(12)
+    desk.world.change_market(venue, "ETH", liquidity={"depth_usd": 0})
+    assert (await desk.trader.executor.resume(moved)).state is State.ESCALATED
+    async with at_work(desk, tmp_path) as daemon:
+        await desk.world.pass_time(120)
+        assert desk.position(other) != ZERO
+        desk.world.fault(venue, "liquidate", market="ETH")
+        await desk.world.pass_time(12)
+        await daemon.reconcile()
+        await desk.world.pass_time(POLL_S + 5)
+        desk.assert_flat()
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+
+
 @pytest.mark.parametrize(
     ("venue", "code"), [(X10, 1014), (X10, 1101), (LIGHTER, 21605), (LIGHTER, 21109)]
 )
