@@ -108,11 +108,11 @@ def _replaced(world: "World") -> bool:
     """
     file, then = _file(world), world.chance.source.randrange(3)
     disc, other = file.disc, file.kept[-1:] if world.chance.source.randrange(2) else []
+    process = world.processes[-1]
 
     def back() -> None:
-        here = world.processes[-1].alive
         if then != 1:
-            if then or not here:
+            if then or not process.alive:  # another one has begun on what was put there
                 end_life(world)
             file.put_back(disc)
             world.oracle.in_place()
