@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 HEDGED = tuple(Symbol(name) for name in exchange.HEDGED)
 PEOPLE = 2  # who open and close hedges, each on markets of their own
+OPENED_S = 1.0  # how often it is seen, while a process recovers, which hedges are open
 PAUSE_S = (38.0, 97.0)
 TOGETHER = 0.3  # of their trades begin at the same moment
 HOLD_S = (5.0, 50.0)
@@ -185,7 +186,14 @@ async def _serve(world: "World", process: Process, trader: Trader) -> None:
 
 async def _recovered(world: "World", process: Process, daemon: Daemon, trader: Trader) -> None:
     """Take up what an earlier life left, and hold it against the accounts."""
-    opened = world.oracle.opened()
+    opened: set[str] = set()
+
+    def note() -> None:
+        opened.update(world.oracle.opened())
+        if process.alive and world.recovering is not None:
+            world.loop.after(OPENED_S, note)
+
+    note()
     await daemon.recover()
     if world.processes[-1] is process and world.trouble() is None:
         world.oracle.recovered(opened)

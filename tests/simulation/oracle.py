@@ -7,6 +7,7 @@ They read the database over a connection of their own, which sees only what is d
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -369,11 +370,11 @@ class Oracle:
         found = self._conn.execute("SELECT id FROM hedges WHERE state = 'open'")
         return frozenset(hedge for (hedge,) in found)
 
-    def recovered(self, opened: frozenset[str]) -> None:
+    def recovered(self, opened: Collection[str]) -> None:
         """
         Recovery is over: every hedge is at rest, or a person was told of it.
 
-        But for those that were ``opened`` when it began: a leg of theirs may have been lost since.
+        But for those that were seen ``opened`` since it began: a leg of theirs may be lost since.
         """
         left = self._conn.execute(
             "SELECT id, state FROM hedges WHERE state NOT IN"
