@@ -66,6 +66,7 @@ class Lookup:
         rows = await self._rows(prepared, called.now)
         if not rows:
             return NotFound(asked_at=asked_at)
+        called = self._called(prepared, rows)
         states = [sightings.order_state(row, prepared.order, called.ever) for row in rows]
         if sightings.traded(states) != ZERO:
             fills = await self._fills(prepared.order, called, states)
@@ -163,13 +164,19 @@ class Lookup:
             logger.debug("{}: whether {} has no trades: {}", self._venue, order.id, error)
             return []
 
-    def _called(self, prepared: Prepared) -> Called:
-        """The market that was signed, by its names; another one's names are none of its."""
+    def _called(self, prepared: Prepared, rows: Sequence[Row] = ()) -> Called:
+        """
+        The market that was signed, by its names; another one's names are none of its.
+
+        A name that nobody has heard since this process began may still be one that it had: so it
+        was where a row of the order itself has a name that the market is known by.
+        """
         signed = self._market_in(prepared)
-        ever = self._names.ever(prepared.order.symbol)
-        if signed not in ever:
-            return Called(signed, frozenset({signed}))
-        return Called(self._names.market(prepared.order.symbol), ever)
+        symbol = prepared.order.symbol
+        ever = self._names.ever(symbol)
+        if signed in ever or any(row.word("market") in ever for row in rows):
+            return Called(self._names.market(symbol), ever | {signed})
+        return Called(signed, frozenset({signed}))
 
     def _market_in(self, prepared: Prepared) -> str:
         try:

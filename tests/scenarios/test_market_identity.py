@@ -81,6 +81,26 @@ async def test_a_name_that_comes_a_second_time_is_no_unexplained_position(
 
 
 @pytest.mark.parametrize(("venue", "name"), [(LIGHTER, "WETH"), (X10, "WETH-USD")])
+async def test_b06_an_order_under_a_name_that_is_heard_no_more_is_no_contradiction(
+    desk: Desk, venue: str, name: str
+) -> None:
+    """The market has its first name again, and a process begins that never heard the other one."""
+    before = desk.world.exchange(venue).rules["ETH"].name
+    hedge = await a_pair_at_rest(desk)
+    desk.world.change_market(venue, "ETH", name=name)
+    await desk.trader.hold_against_accounts()
+    await desk.close(hedge)
+    desk.world.change_market(venue, "ETH", name=before)
+    await desk.reborn()
+
+    for record in desk.orders(hedge):
+        found = await desk.trader.venues[record.prepared.order.venue].find(record.prepared)
+        assert isinstance(found, Found)
+        assert (found.final, found.filled) == (True, record.filled_size)
+        assert sum(fill.size for fill in found.fills) == found.filled
+
+
+@pytest.mark.parametrize(("venue", "name"), [(LIGHTER, "WETH"), (X10, "WETH-USD")])
 async def test_b06_orders_of_a_market_that_was_renamed_since_are_no_contradiction(
     desk: Desk, venue: str, name: str
 ) -> None:
