@@ -77,7 +77,7 @@ def proven_empty(store: Store, hedge: HedgeId, venue: VenueId) -> bool:
     return all(record.state.terminal for record in there) and not booked_size(store, hedge, venue)
 
 
-def untouched(store: Store, hedge: Hedge) -> bool:
+def untouched(store: Reader, hedge: Hedge) -> bool:
     """
     Whether both legs stand by our own fills, and no order of ours to close them has changed that.
 

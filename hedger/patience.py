@@ -6,7 +6,8 @@ was not before, and a book that is wide for a moment would cost more than many s
 So before the first order of a closing both books are read until each leg can go within
 ``close_slippage_bps`` of its mid, or ``close_patience_s`` have passed since the closing was
 decided, which the ledger knows over a restart. From the first order on nothing waits any more:
-a leg that stands alone is never left for a better price. A rollback never waits at all.
+a leg that stands alone is never left for a better price, nor one whose counterpart is read to be gone. A rollback never waits
+at all.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from hedger.domain.market import OrderBook
 from hedger.domain.money import BPS, ZERO
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
-from hedger.owned import untouched
+from hedger.owned import seen_size, untouched
 from hedger.ports import QuoteSource
 from hedger.settings import Execution as Rules
 
@@ -34,12 +35,19 @@ class Patience:
     """Waits for books on which a hedge can be closed at a fair price."""
 
     def __init__(
-        self, *, quotes: Mapping[VenueId, QuoteSource], store: Store, clock: Clock, rules: Rules
+        self,
+        *,
+        quotes: Mapping[VenueId, QuoteSource],
+        store: Store,
+        clock: Clock,
+        rules: Rules,
+        dedicated: bool,
     ) -> None:
         self._quotes = quotes
         self._store = store
         self._clock = clock
         self._rules = rules
+        self._dedicated = dedicated
         self._hurried: set[HedgeId] = set()
 
     def hurry(self, hedge: HedgeId) -> None:
@@ -74,7 +82,10 @@ class Patience:
 
     def _may_wait(self, hedge: Hedge) -> bool:
         """Only while both legs stand as they were opened and nobody is in a hurry."""
-        return hedge.id not in self._hurried and untouched(self._store, hedge)
+        if hedge.id in self._hurried or not untouched(self._store, hedge):
+            return False
+        seen = sum((self._size(hedge, venue) for venue in hedge.venues), ZERO)
+        return abs(seen) <= abs(sum(self._store.leg_sizes(hedge), ZERO))
 
     async def _wide(self, hedge: Hedge) -> str | None:
         """Which book would cost too much; None when none does, or when that cannot be known."""
@@ -83,12 +94,15 @@ class Patience:
                 book = await self._quotes[venue].book(hedge.symbol)
             except VenueError:
                 return None  # the engine finds out, and has its own patience with a venue
-            cost = closing_cost_bps(book, self._store.leg_size(hedge.id, venue))
+            cost = closing_cost_bps(book, self._size(hedge, venue))
             if cost is None:
                 return f"the {hedge.symbol} book of {venue} is too thin to close on"
             if cost > self._rules.close_slippage_bps:
                 return f"closing {hedge.symbol} on {venue} would cost {cost:.1f} bps of its mid"
         return None
+
+    def _size(self, hedge: Hedge, venue: VenueId) -> Decimal:
+        return seen_size(self._store, hedge, venue, dedicated=self._dedicated)
 
 
 def closing_cost_bps(book: OrderBook, size: Decimal) -> Decimal | None:

@@ -98,6 +98,25 @@ async def test_s53_patience_has_a_deadline(desk: Desk) -> None:
 
 
 @pytest.mark.config(execution={"close_patience_s": 300})
+async def test_s53_a_leg_that_is_seen_to_be_gone_ends_the_patience(desk: Desk) -> None:
+    """Its venue has closed it meanwhile: what stands alone waits for no better price."""
+    hedge = await desk.open("ETH", 300)
+    widen(desk, X10, WIDE)
+
+    async with asyncio.TaskGroup() as tasks:
+        closing = tasks.create_task(desk.close(hedge))
+        await desk.world.pass_time(30)
+        desk.world.fault(X10, "liquidate", market="ETH")
+        await desk.world.pass_time(10)
+        await desk.trader.hold_against_accounts()
+        began_s = desk.world.clock.monotonic_s()
+
+    assert closing.result().state is State.CLOSED
+    assert desk.world.clock.monotonic_s() - began_s < 30
+    desk.assert_flat()
+
+
+@pytest.mark.config(execution={"close_patience_s": 300})
 async def test_s53_an_urgent_exit_does_not_wait_behind_a_patient_one(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
