@@ -34,6 +34,8 @@ DISTURBED_S = 30.0
 SEND_MAX_S = 2.5
 """The send window after an intent (``execution.send_window_s``), and what an adapter may take."""
 PRICE_FAR = Decimal("0.25")  # of the mark; slippage and price moves stay far below
+PRICE_AGE_S = 2 * SEND_MAX_S
+"""How old a price may be that an order bears: its book is read, and then it is sent."""
 ZERO = Decimal(0)
 _LIVE = "SELECT 1 FROM hedges WHERE state NOT IN ('refused','closed_flat','closed') LIMIT 1"
 
@@ -78,6 +80,7 @@ class Oracle:
         self._client_indexes: set[int] = set()
         self._second_legs: set[str] = set()
         self.disturbed_s: dict[str, float] = {}
+        self._marks_before: dict[tuple[str, str], tuple[float, Decimal]] = {}
         self._oddly_s: dict[str, float] = {}  # by market: when a venue last did fill as none may
         self.odd_s: dict[str, float] = {}  # by market: when a venue last filled as none may
         self._legs: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
@@ -208,7 +211,8 @@ class Oracle:
     def _priced(self, venue: str, client_id: str, symbol: str | None) -> None:
         """
         An order is priced by its own market: near the mark, as far as slippage may go. The price
-        is that of the intent; what a change of decimals makes of it is another judge's.
+        is that of the intent; what a change of decimals makes of it is another judge's. Where the
+        price went elsewhere at once and only now, the mark before is as good.
         """
         row = self._conn.execute(
             "SELECT limit_price FROM orders WHERE venue = ? AND client_id = ?", (venue, client_id)
@@ -216,8 +220,15 @@ class Oracle:
         if symbol is None or row is None:
             return
         price, mark = Decimal(row[0]), self._venues.exchange(venue).mark(symbol)
-        if abs(price / mark - 1) > PRICE_FAR:
+        moved_s, before = self._marks_before.get((venue, symbol), (0.0, mark))
+        marks = (mark, before) if now_s() - moved_s <= PRICE_AGE_S else (mark,)
+        if all(abs(price / each - 1) > PRICE_FAR for each in marks):
             self.broken("6 price", f"{venue} {client_id} at {price} where {symbol} is at {mark}")
+
+    def price_moves(self, symbol: str) -> None:
+        """The price of a market goes elsewhere at once, on both venues."""
+        for venue in ("x10", "lighter"):
+            self._marks_before[venue, symbol] = now_s(), self._venues.exchange(venue).mark(symbol)
 
     def _second_leg(self, info: dict[str, Any]) -> None:
         """Leg B is never larger than what leg A truly holds when it is sent."""

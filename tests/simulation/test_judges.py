@@ -5,13 +5,14 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from hedger.domain.ids import LaneId, VenueId
 from hedger.ledger.records import LaneNote, LaneState
-from tests.simulation import report
+from tests.simulation import oracle, report
 from tests.simulation.alarms import ALERT_AFTER_S, GRACE_S, Alarms
 from tests.simulation.exchange import Venues
 from tests.simulation.faults import NOTHING, Chance, Ill, Plan, drawn
@@ -25,6 +26,46 @@ from tests.simulation.shrink import shrunk
 from tests.simulation.truth import Availability, Span, Truth
 from tests.simulation.venuefaults import SimFaults
 from tests.simulation.world import VenueClock
+
+# -- promise 6: an order is priced by its own market --------------------------------------------
+
+
+class Priced(oracle.Oracle):
+    """An order at 100 on a market that is at 100 for 60 s, and then at 60 at once."""
+
+    def __init__(self) -> None:
+        self.violations = []
+        self._marks_before = {}
+        self._venues: Any = SimpleNamespace(exchange=lambda _: self)
+        self._conn: Any = SimpleNamespace(execute=lambda *_: self)
+
+    def fetchone(self) -> tuple[str]:
+        return ("100",)
+
+    def mark(self, _: str) -> Decimal:
+        return Decimal(100 if now_s() < 60 else 60)
+
+    def sent_after(self, seconds: float) -> list[Violation]:
+        loop = SimLoop()
+
+        async def sends() -> None:
+            loop.call_at(59.9, self.price_moves, "ETH")
+            await asyncio.sleep(60 + seconds)
+            self._priced("lighter", "1", "ETH")
+
+        loop.run_until_complete(sends())
+        loop.close()
+        return self.violations
+
+
+@pytest.mark.parametrize("seconds", [-30.0, 0.2, 4.0])
+def test_a_price_may_be_as_old_as_its_book(seconds: float) -> None:
+    assert Priced().sent_after(seconds) == []
+
+
+def test_a_price_of_a_minute_ago_is_not_of_this_market() -> None:
+    assert [broken.promise for broken in Priced().sent_after(60.0)] == ["6 price"]
+
 
 # -- promise 4: past a minute a person is alerted -----------------------------------------------
 

@@ -202,6 +202,7 @@ def _price(world: "World", venue: str, symbol: str) -> bool:
     def begin() -> None:
         world.market_aims.until_forced(Ill.PRICE_MOVE, symbol)
         exchange.deposit(account, -spare)
+        world.oracle.price_moves(symbol)
         for one in (world.venues.x10, world.venues.lighter):
             now = one.mark(symbol)
             points = ((0, now * factor),) if not over_ms else ((0, now), (over_ms, now * factor))
@@ -209,6 +210,7 @@ def _price(world: "World", venue: str, symbol: str) -> bool:
 
     def end() -> None:
         exchange.deposit(account, spare)
+        world.oracle.price_moves(symbol)
         for one in (world.venues.x10, world.venues.lighter):
             one.set_price_path(symbol, ())
 
