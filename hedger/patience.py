@@ -6,7 +6,7 @@ was not before, and a book that is wide for a moment would cost more than many s
 So before the first order of a closing both books are read until each leg can go within
 ``close_slippage_bps`` of its mid, or ``close_patience_s`` have passed since the closing was
 decided, which the ledger knows over a restart. From the first order on nothing waits any more:
-a leg that stands alone is never left for a better price, nor one whose counterpart is read to be gone. A rollback never waits
+a leg that stands alone, or is read to, is never left for a better price. A rollback never waits
 at all.
 """
 
