@@ -135,6 +135,7 @@ class Accruals:
         payments = await self._venues[venue].funding_payments(since)
         if not self._is_believed(venue, since, payments):
             return 0
+        self._ended(self._store.awaiting_funding(), venue, upcoming)  # while the list was read
         new = self._store.book_payments(payments)
         if through is not None:
             for hedge in hedges:

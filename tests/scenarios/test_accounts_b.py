@@ -4,13 +4,16 @@ What hedges cost and earned, where the public bots' books were wrong.
 S41 is in ``test_break_even.py``, S47 in ``test_risk_c.py``.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from hedger.domain.hedge import State
+from hedger.domain.hedge import Hedge, State
+from hedger.domain.ids import VenueId
+from hedger.domain.market import FundingPayment
 from hedger.domain.money import ZERO
 from hedger.errors import UsageError
 from tests.desk import Desk
@@ -36,6 +39,38 @@ async def settlement(desk: Desk) -> None:
     await desk.trader.accruals.run()
     await desk.world.pass_time(LISTED_S)
     await desk.trader.accruals.run()
+
+
+@either_venue
+async def test_a_payment_is_that_of_the_newest_hedge_though_it_ended_while_the_list_was_read(
+    desk: Desk, venue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both were opened in the same hour; the end of the newest is noted a moment after it."""
+    await desk.close(await desk.open("ETH", 300))
+    newest = await desk.open("ETH", 300)
+    await desk.trader.accruals.run()
+    desk.world.advance_market(hours=1.05)
+    await desk.world.pass_time(LISTED_S)
+    port, executor = desk.trader.venues[VenueId(venue)], desk.trader.executor
+    read = port.funding_payments
+
+    async def meanwhile_closed(since: datetime) -> Sequence[FundingPayment]:
+        found = await read(since)
+        if desk.store.hedge(newest.id).state is State.OPEN:
+            await desk.close(newest)
+        return found
+
+    async def later(hedge: Hedge) -> Hedge:
+        return hedge
+
+    monkeypatch.setattr(port, "funding_payments", meanwhile_closed)
+    monkeypatch.setattr(executor, "_mark_end", later)
+
+    await desk.trader.accruals.run()
+
+    paid = [row for row in desk.rows("funding") if row["venue"] == venue]
+    assert paid
+    assert {row["hedge_id"] for row in paid} == {newest.id}
 
 
 @either_venue

@@ -38,6 +38,7 @@ _LIVE = (
     "SELECT id FROM hedges WHERE symbol = :symbol"
     " AND state NOT IN ('refused','closed_flat','closed') ORDER BY id LIMIT 1"
 )
+_KNOWN = "SELECT value FROM meta WHERE key = :key"
 _ALERTED = """
     SELECT 1 FROM alerts WHERE seq > :mark AND (
         text LIKE '% changed ' || :symbol || ':%'
@@ -52,11 +53,17 @@ class ChangeTold:
     def __init__(self, world: "World") -> None:
         self._world = world
 
-    def changed(self, symbol: str, lasts: Callable[[], bool]) -> None:
-        """Rules of a market are others from now on, as long as ``lasts`` says so."""
+    def changed(self, venue: str, symbol: str, lasts: Callable[[], bool]) -> None:
+        """
+        Rules of a market are others from now on, as long as ``lasts`` says so.
+
+        Where another ledger stands in the place of one that knew them as they were, the first
+        reading after it shows no change.
+        """
         oracle = self._world.oracle
         hedge = oracle.one(_LIVE, symbol=symbol)
-        if hedge is None:
+        known = oracle.one(_KNOWN, key=f"facts:{venue}:{symbol}")
+        if hedge is None or (oracle.ledgers > 1 and not known):
             return
         mark = int(oracle.one("SELECT max(seq) FROM alerts") or 0)
         self._world.loop.after(LOOK_S, self._look, _Change(symbol, str(hedge), mark, lasts), 0.0)

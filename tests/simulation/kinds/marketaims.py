@@ -193,7 +193,7 @@ class MarketAims:
             if rules.keys() & FACTS:
                 lasting, key = self._world.lasting, (ill, f"{venue} {symbol}")
                 mine = lasting[key]
-                self._told.changed(symbol, lambda: lasting.get(key) is mine)
+                self._told.changed(venue, symbol, lambda: lasting.get(key) is mine)
         return begun
 
     def meant(self, symbol: str) -> str:
