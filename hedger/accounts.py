@@ -26,6 +26,7 @@ from hedger.domain.money import plain
 from hedger.errors import VenueError
 from hedger.ledger.accounts import CHECKS_AT_ONCE
 from hedger.ledger.store import Store
+from hedger.ownlists import OwnLists
 from hedger.ownrates import OwnRates
 from hedger.ports import QuoteSource, Venue
 
@@ -112,6 +113,7 @@ class Accounts:
         self._walked: dict[VenueId, datetime] = {}
         self._looks: dict[VenueId, _Look] = {}
         self._compared = 0  # the number of the hedge after which the next turn begins
+        self._lists = OwnLists(clock)
         self._rates = OwnRates(venues=venues, quotes=quotes, store=store, clock=clock)
 
     async def run(self) -> int:
@@ -199,6 +201,8 @@ class Accounts:
                 if mark.cursor is None:
                     look.begun.add(stream)
                 page = await venue.history(stream, mark.since, mark.cursor)
+                if stream is Stream.FUNDING and not self._is_believed(venue, page):
+                    break  # it is read again with the next run
                 mark = mark.after(page, OVERLAP[stream])
                 new += self._store.book_entries(venue.account, page.entries, (key, mark.text()))
                 if mark.cursor is None and stream in look.begun:
@@ -210,6 +214,13 @@ class Accounts:
         if new:
             logger.info("{} entries of {} booked", new, venue.id)
         return new
+
+    def _is_believed(self, venue: Venue, page: HistoryPage) -> bool:
+        """Nothing is booked of a page without a row, whose ever it is."""
+        if not page.entries:
+            return True
+        known = self._store.recognizes_entries(venue.account, page.entries)
+        return self._lists.believes(venue.id, known=known, length=len(page.entries))
 
     async def _first(self, venue: Venue, stream: Stream) -> Mark:
         """From our first hedge on; without one, from now. Settlements are on the market clock."""

@@ -10,14 +10,10 @@ venues' market clocks, the looks on ours.
 A payment may be listed later than that, when nothing waits for it any more. So the lists are read
 again for ``WATCHED``, each time when the latest settlement is twice as long ago, and what is new
 in them goes to the hedge that held the position, however long that is over.
-
-A row of Lighter's list names no account, and one on the way may put another's list in the place of
-ours. So a list in which nothing is known to be ours is not believed before it is read again and
-again for ``UNKNOWN_S``.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from loguru import logger
@@ -26,9 +22,9 @@ from hedger.audit.legrows import SEEN, STILL
 from hedger.clock import Clock
 from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, VenueId
-from hedger.domain.market import FundingPayment
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
+from hedger.ownlists import OwnLists
 from hedger.ports import QuoteSource, Venue
 
 SIGHTINGS_MAX = 50
@@ -39,7 +35,6 @@ BACK = timedelta(hours=12)
 """How far back, on the market clock: one page of each list has more."""
 
 AGAIN_LEAST = timedelta(minutes=2)
-UNKNOWN_S = 200.0  # the third reading in a row, by a job that runs every 120 s
 NOTED_AGAIN = timedelta(minutes=10)  # how exactly it is kept until when a list is read
 WATCH = "payments_watched:"
 """Meta key of a venue: until when its list of payments is read though nothing is awaited."""
@@ -64,7 +59,7 @@ class Accruals:
         self._payment_lag_s = payment_lag_s
         self._asked: dict[VenueId, tuple[datetime | None, frozenset[HedgeId]]] = {}
         self._again_at: dict[VenueId, datetime] = {}
-        self._unknown_s: dict[VenueId, float] = {}  # since when its lists have nothing of ours
+        self._lists = OwnLists(clock)
 
     async def run(self) -> int:
         """One reading of both venues; the number of payments that were new."""
@@ -133,7 +128,8 @@ class Accruals:
             return 0
         since = self._since(venue, starts, upcoming)
         payments = await self._venues[venue].funding_payments(since)
-        if not self._is_believed(venue, since, payments):
+        known = self._store.recognizes(venue, since, payments)
+        if not self._lists.believes(venue, known=known, length=len(payments)):
             return 0
         self._ended(self._store.awaiting_funding(), venue, upcoming)  # while the list was read
         new = self._store.book_payments(payments)
@@ -149,23 +145,6 @@ class Accruals:
         if new:
             logger.info("{} funding payments of {} booked", new, venue)
         return new
-
-    def _is_believed(
-        self, venue: VenueId, since: datetime, payments: Sequence[FundingPayment]
-    ) -> bool:
-        """Whether a list is ours, or looks strange for so long that it must be."""
-        if self._store.recognizes(venue, since, payments):
-            self._unknown_s.pop(venue, None)
-            return True
-        now_s = self._clock.monotonic_s()
-        unknown_s = now_s - self._unknown_s.setdefault(venue, now_s)
-        logger.warning(
-            "none of the {} payments that {} lists is known to be ours, for {:.0f} s now",
-            len(payments),
-            venue,
-            unknown_s,
-        )
-        return unknown_s >= UNKNOWN_S
 
     def _since(self, venue: VenueId, starts: list[datetime], upcoming: datetime) -> datetime:
         """Back to what is awaited, and further for what is late; not to before our first hedge."""

@@ -18,7 +18,7 @@ from hedger.domain.ids import HedgeId, Symbol, VenueId
 from hedger.domain.market import Balance
 from hedger.domain.money import ZERO, plain
 from hedger.ledger import account_tables as at
-from hedger.ledger import events
+from hedger.ledger import events, funding
 from hedger.ledger import tables as t
 from hedger.ledger.account_owners import owner_of
 from hedger.ledger.connection import Connection
@@ -132,6 +132,19 @@ def book(session: Session, account: str, entries: Sequence[Entry]) -> int:
     return booked
 
 
+def is_of_ours(conn: Connection, account: str, payments: Sequence[Entry]) -> bool:
+    """
+    Whether one of these payments is known to be ours: it is booked already, or is on a size that
+    we have held.
+    """
+    if any(_is_booked(conn, account, entry) for entry in payments):
+        return True
+    return any(
+        entry.size is not None and funding.was_held(conn, entry.venue, entry.symbol, entry.size)
+        for entry in payments
+    )
+
+
 def read(
     session: Session, balance: Balance, account: str, started_at: datetime, give_up_s: float
 ) -> Reading:
@@ -213,6 +226,11 @@ def beginnings(conn: Connection, venue: VenueId) -> tuple[datetime | None, datet
 
 def _known(conn: Connection, account: str, entry: Entry) -> Sequence[Any]:
     return _KNOWN.all(conn, venue=entry.venue, account=account, kind=entry.kind, ref=entry.ref)
+
+
+def _is_booked(conn: Connection, account: str, entry: Entry) -> bool:
+    known = _known(conn, account, entry)
+    return bool(known) and sum((row.amount_usd for row in known), ZERO) == entry.amount_usd
 
 
 def _insert(session: Session, account: str, entry: Entry, amount: Decimal, part: int) -> int:

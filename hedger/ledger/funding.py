@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 
 from hedger.domain.hedge import Hedge
-from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.ids import HedgeId, Symbol, VenueId
 from hedger.domain.market import FundingPayment, FundingQuote
 from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Purpose, Side
@@ -173,21 +174,22 @@ def is_of_ours(
     """
     if any(_is_booked(conn, payment) for payment in payments):
         return True
-    if any(_was_held(conn, payment) for payment in payments):
+    if any(was_held(conn, p.venue, p.symbol, p.size) for p in payments):
         return True
     return not payments and _BOOKED_SINCE.first(conn, venue=venue, since=since) is None
+
+
+def was_held(conn: Connection, venue: VenueId, symbol: Symbol, size: Decimal) -> bool:
+    """Whether an order of ours opened this size, or it was read on its market."""
+    market = {"venue": venue, "symbol": symbol}
+    side = Side.BUY if size > ZERO else Side.SELL
+    opened = _WAS_OPENED.first(conn, **market, bought=side, held=abs(size))
+    return opened is not None or _WAS_READ.first(conn, **market, held=size) is not None
 
 
 def _is_booked(conn: Connection, payment: FundingPayment) -> bool:
     known = _known(conn, payment)
     return known is not None and not _differs(known, payment) and known.size == payment.size
-
-
-def _was_held(conn: Connection, payment: FundingPayment) -> bool:
-    market = {"venue": payment.venue, "symbol": payment.symbol}
-    side = Side.BUY if payment.size > ZERO else Side.SELL
-    opened = _WAS_OPENED.first(conn, **market, bought=side, held=abs(payment.size))
-    return opened is not None or _WAS_READ.first(conn, **market, held=payment.size) is not None
 
 
 def _known(conn: Connection, payment: FundingPayment) -> Any | None:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple
 
 from hedger.clock import Clock
+from hedger.domain.account import Entry
 from hedger.domain.hedge import Hedge
 from hedger.domain.ids import HedgeId, LaneId, Symbol, VenueId
 from hedger.domain.market import Fees, FundingPayment, Position, RateSeen
@@ -229,6 +230,10 @@ class Reader:
     ) -> bool:
         """Whether a list of payments is that of our account: no row of it may name one."""
         return self._ask(funding.is_of_ours, venue, since, tuple(payments))
+
+    def recognizes_entries(self, account: str, payments: Sequence[Entry]) -> bool:
+        """The same of a page of the venue's own books that has some."""
+        return self._ask(accounts.is_of_ours, account, tuple(payments))
 
     def unchecked(self, now: datetime, after: int = 0) -> list[tuple[int, HedgeId]]:
         """Hedges of the last days, over and not compared yet, that come ``after`` a number."""

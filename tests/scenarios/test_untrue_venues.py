@@ -1,6 +1,7 @@
 """Keys that come back, answers about another account or market, and more filled than asked."""
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -184,7 +185,32 @@ async def test_what_was_filled_beyond_an_order_is_told_after_a_death_that_came_b
     assert [off.scope for off in switches.active(desk.store)] == [f"venue:{venue}"]
 
 
-async def test_a_list_of_payments_of_another_account_is_not_booked(desk: Desk) -> None:
+def ours(desk: Desk) -> list[tuple[str, str]]:
+    """Venue and hedge of the payments that ours has."""
+    return sorted((row["venue"], row["hedge_id"]) for row in desk.rows("funding"))
+
+
+def the_venues(desk: Desk) -> list[tuple[str, str]]:
+    """The same of what is kept of the venues' own books."""
+    query = "SELECT venue, hedge_id FROM account_entries WHERE kind = 'funding'"
+    with desk.store._reading() as conn:
+        return sorted((venue, hedge) for venue, hedge in conn.execute(query))
+
+
+async def read_both(desk: Desk) -> None:
+    """Whoever reads a list of payments."""
+    await desk.trader.accruals.run()
+    await desk.trader.accounts.run()
+
+
+in_each_book = pytest.mark.parametrize("booked", [ours, the_venues])
+Booked = Callable[[Desk], list[tuple[str, str]]]
+
+
+@in_each_book
+async def test_a_list_of_payments_of_another_account_is_not_booked(
+    desk: Desk, booked: Booked
+) -> None:
     """A row of it names no account: it was booked, and to a hedge that held no such position."""
     theirs = {
         "timestamp": int(desk.world.sandbox.market.now_ms() // 1000) + 3600,
@@ -195,9 +221,9 @@ async def test_a_list_of_payments_of_another_account_is_not_booked(desk: Desk) -
         "position_size": "47.11",
         "position_side": "long",
     }
-    await desk.trader.accruals.run()
+    await read_both(desk)
     hedge = await desk.open("ETH", 300)
-    await desk.trader.accruals.run()
+    await read_both(desk)
     desk.world.rewrite(
         LIGHTER,
         "/api/v1/positionFunding",
@@ -207,23 +233,24 @@ async def test_a_list_of_payments_of_another_account_is_not_booked(desk: Desk) -
     desk.world.advance_market(hours=1.05)
     for _ in range(2):
         await desk.world.pass_time(SETTLED_S)
-        await desk.trader.accruals.run()
-    assert [row["venue"] for row in desk.rows("funding")] == [X10]
+        await read_both(desk)
+    assert booked(desk) == [(X10, hedge.id)]
 
     desk.world.no_rewrites()
-    await desk.trader.accruals.run()
+    await read_both(desk)
 
-    assert {(row["venue"], row["hedge_id"]) for row in desk.rows("funding")} == {
-        (X10, hedge.id),
-        (LIGHTER, hedge.id),
-    }
+    assert booked(desk) == sorted([(X10, hedge.id), (LIGHTER, hedge.id)])
     desk.assert_ledger_is_true()
 
 
-async def test_a_list_of_payments_that_stays_strange_is_booked_after_minutes(desk: Desk) -> None:
+@in_each_book
+async def test_a_list_of_payments_that_stays_strange_is_booked_after_minutes(
+    desk: Desk, booked: Booked
+) -> None:
     """A position that was never read between two of our orders is paid for as well."""
+    await read_both(desk)
     await desk.open("ETH", 300)
-    await desk.trader.accruals.run()
+    await read_both(desk)
     desk.world.rewrite(
         LIGHTER,
         "/api/v1/positionFunding",
@@ -232,11 +259,11 @@ async def test_a_list_of_payments_that_stays_strange_is_booked_after_minutes(des
     )
     desk.world.advance_market(hours=1.05)
     await desk.world.pass_time(SETTLED_S)
-    await desk.trader.accruals.run()
-    assert [row["venue"] for row in desk.rows("funding")] == [X10]
+    await read_both(desk)
+    assert [venue for venue, _ in booked(desk)] == [X10]
 
     for _ in range(3):
         await desk.world.pass_time(120)
-        await desk.trader.accruals.run()
+        await read_both(desk)
 
-    assert sorted(row["venue"] for row in desk.rows("funding")) == sorted([X10, LIGHTER])
+    assert [venue for venue, _ in booked(desk)] == sorted([X10, LIGHTER])
