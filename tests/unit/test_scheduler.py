@@ -286,6 +286,41 @@ async def test_open_hedges_are_looked_at_while_others_are_brought_to_rest(
                 busy.over.set()
 
 
+class LooksAtLanes:
+    """Lanes that are looked at: how often."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.thrice = asyncio.Event()
+
+    def announce(self) -> None:
+        """Nothing hangs on it here."""
+
+    async def check(self, *, now: bool = False) -> None:
+        self.looks += 1
+        if self.looks == 3:
+            self.thrice.set()
+
+
+async def test_lanes_are_looked_at_while_a_start_brings_hedges_to_rest(
+    real_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a hedge is brought to rest with goes by them, and it may wait for a lane for minutes."""
+    monkeypatch.setattr("hedger.daemon.LANES_S", 0.05)
+    async with at_desk(real_world, tmp_path) as desk:
+        sol = await desk.open("SOL", 300)
+        desk.store.move(sol, State.CONVERGING, "a leg differs")
+        busy, lanes = Busy(), LooksAtLanes()
+        trader = replace(desk.trader, executor=busy, lanes=lanes)  # type: ignore[arg-type]
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(Daemon(trader, Home(tmp_path)).run(asyncio.Event()))
+            try:
+                await once(lanes.thrice)
+            finally:
+                serving.cancel()
+                busy.over.set()
+
+
 @pytest.mark.parametrize("venue", [X10, LIGHTER])
 async def test_a_venue_that_is_down_kills_no_job(desk: Desk, tmp_path: Path, venue: str) -> None:
     """A failed read is the venue's trouble: a job that died of it would stop all trading."""
