@@ -62,6 +62,7 @@ class Link:
             self._world, "x10", ask, (method, path, query, body), path, order=order, trades=order
         )
         reply = await message.travel()
+        self._heard("x10", reply)
         await self._process.resumed("after answer" if order else "after read")
         return reply
 
@@ -80,8 +81,14 @@ class Link:
             self._world, "lighter", ask, (name, query, form), name, order=order, trades=trades
         )
         reply = await message.travel()
+        self._heard("lighter", reply)
         await self._process.resumed("after answer" if order else "after read")
         return reply
+
+    def _heard(self, venue: str, reply: Reply) -> None:
+        """A venue that turns everything away has not answered."""
+        if reply[0] < BAD:
+            self._world.oracle.seen.shown.answered(venue)
 
     def _judge(self, judge: Callable[..., None], *words: object) -> None:
         """What fails in a judge is told: the program would take it for a failure of the wire."""

@@ -120,6 +120,13 @@ class Shown:
             for venue in silent:
                 self._judge_silence(venue, shown)
 
+    def answered(self, venue: str) -> None:
+        """
+        An answer has reached the program: also between two looks at which the venue is down, it
+        has not been silent for all that time.
+        """
+        self._stretches.seconds(("down", venue), 0.0, so=False)
+
     def changed(self, symbol: str) -> None:
         """A position on a market is another one: what was said of it before is no word about it."""
         self._marks[symbol] = int(self._ledger.rows(_MARK)[0][0])

@@ -177,6 +177,7 @@ class Truth:
     behind: bool = False
     down: tuple[str, ...] = ()
     told_again_s: float = 0.0
+    answered_s: float | None = None  # when a venue that is down at every look answers once
     ledger: dict[str, Any] = field(default_factory=dict)
 
     def watched_for(self, seconds: float) -> list[str]:
@@ -193,6 +194,8 @@ class Truth:
         )
         for look in range(int(seconds // 5) + 1):
             now_s = look * 5.0
+            if self.answered_s is not None and now_s - 5.0 < self.answered_s <= now_s:
+                judge.answered("x10")
             judge.look(["ETH"], now_s, readable=not self.down, down=self.down, serves=True)
         return sorted(set(rows.broken))
 
@@ -266,3 +269,8 @@ def test_a_venue_that_is_silent_is_not_called_agreeing():
     assert Truth(down=("x10",), row=unread).watched_for(PAST_S) == []
     assert Truth(down=("x10",), row={**ROW, "state": "closing"}).watched_for(PAST_S) == []
     assert Truth(down=("x10",)).watched_for(shown.DOWN_S) == []
+
+
+def test_a_venue_that_answers_between_two_looks_was_not_silent():
+    assert Truth(down=("x10",), answered_s=33.0).watched_for(PAST_S) == []
+    assert Truth(down=("x10",), answered_s=33.0).watched_for(33.0 + PAST_S) == ["7 shown"]
