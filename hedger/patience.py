@@ -10,7 +10,7 @@ a leg that stands alone, or is read to, is never left for a better price. A roll
 at all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -24,7 +24,7 @@ from hedger.domain.market import OrderBook
 from hedger.domain.money import BPS, ZERO
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
-from hedger.owned import seen_size, untouched
+from hedger.owned import own_size, seen_size, untouched
 from hedger.ports import QuoteSource
 from hedger.settings import Execution as Rules
 
@@ -60,8 +60,10 @@ class Patience:
         until_s = self._clock.monotonic_s() + self._rules.close_patience_s
         told = False
         # by both clocks: a wall clock that is set back would put the end off
+        at_first = self._sizes(hedge)
         while (
             self._may_wait(hedge)
+            and self._sizes(hedge) == at_first
             and self._clock.now() < until
             and self._clock.monotonic_s() < until_s
         ):
@@ -84,25 +86,29 @@ class Patience:
         """Only while both legs stand as they were opened and nobody is in a hurry."""
         if hedge.id in self._hurried or not untouched(self._store, hedge):
             return False
-        seen = sum((self._size(hedge, venue) for venue in hedge.venues), ZERO)
-        return abs(seen) <= abs(sum(self._store.leg_sizes(hedge), ZERO))
+        seen = self._sizes(hedge)
+        own = [own_size(self._store, hedge.id, venue) for venue in hedge.venues]
+        return ZERO not in seen and abs(sum(seen, ZERO)) <= abs(sum(own, ZERO))
 
     async def _wide(self, hedge: Hedge) -> str | None:
         """Which book would cost too much; None when none does, or when that cannot be known."""
-        for venue in hedge.venues:
+        for venue, size in zip(hedge.venues, self._sizes(hedge), strict=True):
             try:
                 book = await self._quotes[venue].book(hedge.symbol)
             except VenueError:
                 return None  # the engine finds out, and has its own patience with a venue
-            cost = closing_cost_bps(book, self._size(hedge, venue))
+            cost = closing_cost_bps(book, size)
             if cost is None:
                 return f"the {hedge.symbol} book of {venue} is too thin to close on"
             if cost > self._rules.close_slippage_bps:
                 return f"closing {hedge.symbol} on {venue} would cost {cost:.1f} bps of its mid"
         return None
 
-    def _size(self, hedge: Hedge, venue: VenueId) -> Decimal:
-        return seen_size(self._store, hedge, venue, dedicated=self._dedicated)
+    def _sizes(self, hedge: Hedge) -> Sequence[Decimal]:
+        return [
+            seen_size(self._store, hedge, venue, dedicated=self._dedicated)
+            for venue in hedge.venues
+        ]
 
 
 def closing_cost_bps(book: OrderBook, size: Decimal) -> Decimal | None:
