@@ -63,12 +63,8 @@ class Upkeep:
             if not held.troubled:
                 self._settled(held)
         due = [held for held in self._lanes if now or self._due(held)]
-        troubled = [held for held in due if held.troubled and not now]
-        able = [held for held in troubled if not held.lane.turns.busy and not self._unknown(held)]
-        waiting = [held for held in able if not self._pace.due(held.lane.id)]
-        back = await together(self._answers_again(held) for held in waiting)
-        late = {h.lane.id for h, is_back in zip(waiting, back, strict=True) if not is_back}
-        await self._look([held for held in due if held.lane.id not in late])
+        tried = await together(self._is_tried(held, now=now) for held in due)
+        await self._look([held for held, is_tried in zip(due, tried, strict=True) if is_tried])
 
     async def settle(self, venues: Collection[VenueId]) -> None:
         """What the orders of a hedge left behind on the lanes of its venues."""
@@ -122,6 +118,14 @@ class Upkeep:
         """It is in step: whatever comes next is tried at once."""
         self._pace.done(held.lane.id)
         self._answering.discard(held.lane.id)
+
+    async def _is_tried(self, held: Held, *, now: bool) -> bool:
+        """Whether one that is due is looked at now; one that cannot be tried yet loses no turn."""
+        if now or not held.troubled:
+            return True
+        if held.lane.turns.busy or self._unknown(held):
+            return False
+        return self._pace.due(held.lane.id) or await self._answers_again(held)
 
     async def _answers_again(self, held: Held) -> bool:
         """Whether the venue says where a lane is that it said nothing of before; once each time."""
