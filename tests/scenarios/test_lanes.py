@@ -702,6 +702,22 @@ async def test_an_order_behind_a_gap_is_proven_dead_once_the_gap_is_filled(desk:
     desk.assert_ledger_is_true()
 
 
+async def test_a_gap_below_a_refused_order_is_filled_before_its_burn_is_sent(desk: Desk) -> None:
+    """The burn was refused for the gap as well, and another five seconds went by."""
+    await desk.open("SOL", 300)
+    venue, lane = desk.trader.venues[LIGHTER], lane_of(desk)
+    lost = await venue.prepare_filler(lane, await venue.next_nonce(lane))
+    desk.store.intend_filler(lost)  # on disk, and never sent
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.CLOSED
+    assert statistics(desk)["gaps"] == 1
+    assert out_of_step_s(desk) < FENCE_S + 4
+    assert desk.events("lane_drift") == []  # the burn that has the nonce is ours
+    desk.assert_ledger_is_true()
+
+
 async def checked_for(desk: Desk, seconds: float) -> None:
     """The regular check, at the daemon's own pace."""
     for _ in range(round(seconds / LANES_S)):
