@@ -60,17 +60,18 @@ class Ends:
         """A used nonce stays used, and what can be looked up is the search's to ask."""
         if before is Told.SHOWN:
             return before
-        venue, told = self._venues[prepared.order.venue], before
+        venue = self._venues[prepared.order.venue]
+        if before is not Told.TAKEN:
+            try:
+                if await self._nonce(prepared, venue) is Told.FREE:
+                    return Told.FREE
+            except VenueError:
+                return Told.NOTHING
         try:
-            if told < Told.TAKEN:
-                told = Told.NOTHING
-                told = await self._nonce(prepared, venue)
-            if told is Told.TAKEN:
-                await once(lambda: venue.find(prepared), venue.id, limit_s=ANSWER_S)
-                told = Told.SHOWN
+            await once(lambda: venue.find(prepared), venue.id, limit_s=ANSWER_S)
         except VenueError:
-            pass
-        return told
+            return Told.TAKEN
+        return Told.SHOWN
 
     async def _nonce(self, prepared: Prepared, venue: Venue) -> Told:
         """Whether the nonce is used; where it is not, its burn is sent once more."""

@@ -718,6 +718,23 @@ async def test_a_gap_below_a_refused_order_is_filled_before_its_burn_is_sent(des
     desk.assert_ledger_is_true()
 
 
+async def test_a_dozen_missing_nonces_are_used_up_within_ten_seconds(desk: Desk) -> None:
+    """One by one they took 15 s where answers are slow."""
+    await desk.open("ETH", 300)
+    key = int(lane_of(desk).rpartition(":")[2])
+    for nonce in (13, 0):
+        desk.world.set_next_nonce(LIGHTER, key, nonce)
+        desk.world.latency(LIGHTER, request_s=1.0 if nonce == 0 else 0.0)
+        await desk.world.pass_time(60)
+        await desk.trader.lanes.check(now=True)
+
+    assert statistics(desk)["state"] == "ready"
+    assert out_of_step_s(desk) <= USABLE_WITHIN_S
+    desk.world.latency(LIGHTER, request_s=0.0)
+    assert (await desk.open("BTC", 300)).state is State.OPEN
+    desk.assert_ledger_is_true()
+
+
 async def checked_for(desk: Desk, seconds: float) -> None:
     """The regular check, at the daemon's own pace."""
     for _ in range(round(seconds / LANES_S)):
