@@ -74,6 +74,8 @@ class NonceFence:
                 await self.ask_other(search, venue)
             if search.other is None:
                 return None
+            if burn is not None and search.other == burn.tx_hash:
+                self._lanes.burnt(search.prepared.lane, search.prepared.nonce)
             return dead(search.prepared, f"not found, and {search.other[:16]}… has its nonce")
         if (search.accepted or search.refused) and self.is_young(search):
             return None  # taken in, or its nonce was: that appears within the read lag
