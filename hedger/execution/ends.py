@@ -21,6 +21,7 @@ from hedger.urgency import once
 
 ENDS_S: Final = 5.0
 ANSWER_S: Final = 3.0
+BURN_S: Final = 1.0  # it has the lane meanwhile
 PATIENCE_S: Final = 0.1  # for the lane: who is on it comes first
 
 
@@ -85,7 +86,7 @@ class Ends:
             return Told.FREE
         try:
             async with self._lanes.hold(lane, patience_s=PATIENCE_S):
-                answer = await once(lambda: venue.submit(burns[-1]), venue.id, limit_s=ANSWER_S)
+                answer = await once(lambda: venue.submit(burns[-1]), venue.id, limit_s=BURN_S)
         except UnavailableError:
             return Told.FREE
         return Told.TAKEN if isinstance(answer, Accepted) else Told.FREE
