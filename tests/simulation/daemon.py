@@ -198,7 +198,7 @@ async def _recovered(world: "World", process: Process, daemon: Daemon, trader: T
     note()
     await daemon.recover()
     if world.processes[-1] is process and world.trouble() is None:
-        world.oracle.recovered(opened)
+        world.oracle.recovered(sorted(opened))
     await trader.hold_against_accounts()
     world.recovering = None
 
