@@ -15,6 +15,7 @@ from hedger.domain.ids import VenueId
 from hedger.entering import Entering, decay_model
 from hedger.evidence import Evidence
 from hedger.execution.abilities import Abilities
+from hedger.execution.ends import Ends
 from hedger.execution.exitdoor import ExitDoor
 from hedger.execution.keyproof import KeyProof
 from hedger.execution.reliefwatch import ReliefWatch
@@ -268,6 +269,7 @@ def compose(
             slippage_bps=worst_bps,
             dedicated=settings.account.dedicated,
         ),
+        ends=Ends(venues=venues, store=store, lanes=lanes),
         reconciler=Reconciler(
             accounts=AccountLook(
                 venues=venues,

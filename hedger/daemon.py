@@ -10,6 +10,7 @@ from hedger import control, recovery, scheduler
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId
 from hedger.errors import ConfigError, StateError, UnwritableError, VenueError
+from hedger.execution.ends import ENDS_S
 from hedger.execution.returns import POLL_S
 from hedger.execution.stands import Stand
 from hedger.handlers import handlers
@@ -46,6 +47,7 @@ class Daemon:
         self._judging = asyncio.Lock()
         self._leaving: set[HedgeId] = set()
         self._returning: set[HedgeId] = set()
+        self._seeking: set[HedgeId] = set()
         most_s = trader.settings.recovery.retry_max_s
         self._pace = Pace(trader.clock, first_s=RETRY_FIRST_S, max_s=most_s)
         self._pace_alone = Pace(trader.clock, first_s=RETRY_FIRST_S, max_s=min(most_s, ALONE_MAX_S))
@@ -137,7 +139,14 @@ class Daemon:
     def side_by_side(self) -> Mapping[str, int]:
         """How often a job may run at a time: each run that waits has a hedge to bring to rest."""
         most = self._trader.settings.trading.max_open_hedges + 1
-        return {"glance": most, "rates": most, "near": most, "exits": most, "returns": most + 1}
+        return {
+            "glance": most,
+            "rates": most,
+            "near": most,
+            "exits": most,
+            "returns": most + 1,
+            "ends": most + 1,
+        }
 
     def _jobs(self) -> dict[str, tuple[Job, scheduler.Work]]:
         jobs = self._trader.settings.jobs
@@ -158,6 +167,7 @@ class Daemon:
             "copies": (Job(interval_s=COPIES_S), self.copies),
             "exits": (Job(interval_s=EXITS_S), self.exits),
             "returns": (Job(interval_s=POLL_S), self.returns),
+            "ends": (Job(interval_s=ENDS_S), self.ends),
         }
         return {name: (job, self._patient(work)) for name, (job, work) in found.items()}
 
@@ -330,6 +340,28 @@ class Daemon:
                 returns.tried(hedge.id)
         finally:
             self._returning.discard(hedge.id)
+
+    async def ends(self) -> None:
+        """Search at once for the end of an order that its venue tells more of than before."""
+        trader = self._trader
+        async with asyncio.TaskGroup() as group:
+            for id_ in {prepared.order.hedge: None for prepared in trader.store.open_intents()}:
+                if id_ not in self._seeking and self._rests_escalated(id_):
+                    group.create_task(self._seek(id_))
+
+    async def _seek(self, id_: HedgeId) -> None:
+        self._seeking.add(id_)
+        try:
+            if await self._trader.ends.in_reach(id_) and self._rests_escalated(id_):
+                await self._retry(self._trader.store.hedge(id_))
+        finally:
+            self._seeking.discard(id_)
+
+    def _rests_escalated(self, id_: HedgeId) -> bool:
+        """Whether nobody drives a hedge of which a person was alerted, nor waits to."""
+        trader, hedge = self._trader, self._trader.store.hedge(id_)
+        is_at = trader.executor.is_at(id_)
+        return hedge.state is State.ESCALATED and not is_at and not trader.returns.waits(hedge)
 
     async def glance(self) -> None:
         """While there are open hedges, see soon that a leg was taken from one."""

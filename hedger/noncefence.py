@@ -67,12 +67,15 @@ class NonceFence:
         if (burn := search.burn) is not None:
             used = await overlapping(lambda: venue.find(burn), self._clock)
             if isinstance(used, Found):
+                self._lanes.burnt(search.prepared.lane, search.prepared.nonce)
                 return dead(search.prepared, "its nonce was burnt")
         if search.taken_at is not None:
             if search.other is None and not search.refused:  # else it was asked beside the order
                 await self.ask_other(search, venue)
             if search.other is None:
                 return None
+            if burn is not None and search.other == burn.tx_hash:
+                self._lanes.burnt(search.prepared.lane, search.prepared.nonce)
             return dead(search.prepared, f"not found, and {search.other[:16]}… has its nonce")
         if (search.accepted or search.refused) and self.is_young(search):
             return None  # taken in, or its nonce was: that appears within the read lag
@@ -118,6 +121,8 @@ class NonceFence:
         assert prepared.nonce is not None
         now_s = self._clock.monotonic_s()
         if search.burn is None or self._is_over(search.burn, venue):
+            if search.refused:  # after the read lag: where nobody has the nonce, it is a gap's
+                await self._lanes.fill_below(prepared.lane, prepared.nonce)
             search.burn = await self._burn_for(prepared, venue)
         elif now_s - search.burnt_at_s < BURN_AGAIN_AFTER_S:
             await self.check_slot(search, venue)
@@ -130,6 +135,7 @@ class NonceFence:
             # it has used nothing, and may never: the market is gone, another one will do
             search.burn = await self._new_burn(prepared, venue)
             answer = await self._sent(search.burn, venue)
+        search.burnt = isinstance(answer, Accepted)
         logger.info(
             "order {}: burning nonce {} of {}: {}",
             prepared.order.id,

@@ -178,6 +178,8 @@ class Resolver:
         """How long to wait for the next look: one begins as soon as its fence may stand."""
         venue = self._venues[search.prepared.order.venue]
         limits = self._lag.limits(venue.id)
+        if search.burnt and self._clock.monotonic_s() - search.burnt_at_s < SHOWN_WITHIN_S:
+            return min(planned_s, SLOT_LOOK_S)  # it is the proof as soon as it is shown
         stands_at: datetime | None = None
         if limits.fence is Fence.EXPIRY:
             stands_at = search.prepared.expires_at + fence_margin(limits, venue.offset)

@@ -24,6 +24,7 @@ class Search:
     resent: bool = False
     burn: Prepared | None = None
     burnt_at_s: float = 0.0
+    burnt: bool = False  # the venue took the burn in
     taken_at: datetime | None = None  # when we saw that its nonce is used up
     other: str | None = None  # the transaction that the venue shows with its nonce
     cancelled_at_s: float | None = None

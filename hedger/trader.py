@@ -26,6 +26,7 @@ from hedger.entering import decay_model, terms_of
 from hedger.errors import UsageError
 from hedger.execution import stands
 from hedger.execution.closepreview import close_rows
+from hedger.execution.ends import Ends
 from hedger.execution.exitdoor import ExitDoor
 from hedger.execution.returns import Returns
 from hedger.executor import Executor
@@ -66,6 +67,7 @@ class Trader:
     executor: Executor
     door: ExitDoor
     returns: Returns
+    ends: Ends
     reconciler: Reconciler
     accruals: Accruals
     accounts: Accounts

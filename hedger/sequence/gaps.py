@@ -6,9 +6,9 @@ the venue lost it). Later nonces are refused until it is filled, so something ha
 every nonce from the venue's value to ours. An order without proof that has one of them is then
 executed or dead for ever, like behind its own burn.
 
-A wide gap (a key that was registered anew waits for nonces from 0) would take up to minutes, while
-a leg may stand unhedged. There one transaction uses the last of the nonces and lets the venue skip
-those before it, which can never be used then either.
+A wide gap (a key that was registered anew waits for nonces from 0) would take from ten seconds up
+to minutes, while a leg may stand unhedged. There one transaction uses the last of the nonces and
+lets the venue skip those before it, which can never be used then either.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from hedger.ledger.store import Store
 from hedger.ports import Venue
 from hedger.urgency import soon
 
-FILL_MAX: Final = 16  # nonces that are used up one by one
+FILL_MAX: Final = 4  # nonces that are used up one by one, each a second where answers are slow
 LOOK_S: Final = 0.5
 SENDS_S: Final = (1.5, 1.5, None)  # how long each sending is waited for; None: the adapter's limit
 AGAIN_S: Final = 0.35

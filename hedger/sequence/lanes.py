@@ -172,6 +172,11 @@ class Lanes:
                 held.failed(nonce, f"order {order} is unknown", self._unproven(lane))
                 held.lane.pause("lane_paused", f"lane {lane} is paused: order {order} is unknown")
 
+    def burnt(self, lane: LaneId | None, nonce: int | None) -> None:
+        """A nonce that was refused has gone to our own burn: nobody else has it."""
+        if lane is not None and self._held[lane].refused == nonce:
+            self._held[lane].refused = None
+
     def doubt(self, lane: LaneId | None) -> None:
         """It is unknown whether a cancel used its nonce: ask the venue first."""
         if lane is not None:

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Sequence
 from loguru import logger
 
 from hedger.clock import Clock
-from hedger.domain.ids import VenueId
+from hedger.domain.ids import LaneId, VenueId
 from hedger.domain.order import Accepted
 from hedger.errors import VenueError
 from hedger.ledger.records import LaneState
@@ -30,6 +30,7 @@ from hedger.sequence.resync import Resync
 from hedger.sequence.siblings import Siblings
 from hedger.settings_sequence import Sequence as Rules
 from hedger.together import together
+from hedger.urgency import once
 
 FOUND = "found by the regular check"
 AGAIN_FIRST_S = 10.0  # a lane that cannot be brought back is tried ever less often
@@ -49,19 +50,21 @@ class Upkeep:
         self._clock = clock
         self._rules = rules
         self._pace = Pace(clock, first_s=AGAIN_FIRST_S, max_s=AGAIN_MAX_S)
+        self._answering: set[LaneId] = set()  # those in trouble that the venue tells something of
 
     async def regular(self, *, now: bool) -> None:
         """
         Every lane that was used or not asked for ``refresh_interval_s``; all, if ``now``.
 
         One that stays out of step, as where its key is refused, is tried less and less often:
-        each try costs a dozen requests.
+        each try costs a dozen requests. In between one request sees that its venue answers again.
         """
         for held in self._lanes:
             if not held.troubled:
-                self._pace.done(held.lane.id)
+                self._settled(held)
         due = [held for held in self._lanes if now or self._due(held)]
-        await self._look([h for h in due if not h.troubled or self._pace.due(h.lane.id) or now])
+        tried = await together(self._is_tried(held, now=now) for held in due)
+        await self._look([held for held, is_tried in zip(due, tried, strict=True) if is_tried])
 
     async def settle(self, venues: Collection[VenueId]) -> None:
         """What the orders of a hedge left behind on the lanes of its venues."""
@@ -110,6 +113,33 @@ class Upkeep:
             await self._resync.recover(held, why)
 
     # -- looking ----------------------------------------------------------------------------
+
+    def _settled(self, held: Held) -> None:
+        """It is in step: whatever comes next is tried at once."""
+        self._pace.done(held.lane.id)
+        self._answering.discard(held.lane.id)
+
+    async def _is_tried(self, held: Held, *, now: bool) -> bool:
+        """Whether one that is due is looked at now; one that cannot be tried yet loses no turn."""
+        if now or not held.troubled:
+            return True
+        if held.lane.turns.busy or self._unknown(held):
+            return False
+        return self._pace.due(held.lane.id) or await self._answers_again(held)
+
+    async def _answers_again(self, held: Held) -> bool:
+        """Whether the venue says where a lane is that it said nothing of before; once each time."""
+        id_ = held.lane.id
+        try:
+            await once(lambda: held.venue.next_nonce(id_), held.venue.id)
+        except VenueError:
+            self._answering.discard(id_)
+            return False
+        if id_ in self._answering:
+            return False
+        self._answering.add(id_)
+        self._pace.done(id_)
+        return self._pace.due(id_)
 
     def _due(self, held: Held) -> bool:
         age_s = self._clock.monotonic_s() - held.checked_s

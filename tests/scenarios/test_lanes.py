@@ -13,11 +13,15 @@ from typing import Any
 import pytest
 
 from hedger.cancelling import cancel
+from hedger.daemon import LANES_S, Daemon
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import LaneId, Symbol
 from hedger.domain.order import Answer, Declined, Filler, NoProof, Prepared, Purpose, Reason
 from hedger.errors import UnavailableError, UsageError
+from hedger.execution.ends import ENDS_S
+from hedger.home import Home
 from hedger.ledger.records import OrderState
+from hedger.proofs import dead
 from tests.desk import Desk, at_desk
 from tests.world import LIGHTER, World
 
@@ -695,4 +699,158 @@ async def test_an_order_behind_a_gap_is_proven_dead_once_the_gap_is_filled(desk:
     assert (dead.state, dead.prepared.nonce) == (OrderState.DEAD, lost.nonce + 1)
     assert statistics(desk)["gaps"] == 1
     assert (await desk.open("BTC", 300)).state is State.OPEN
+    desk.assert_ledger_is_true()
+
+
+async def test_a_gap_below_a_refused_order_is_filled_before_its_burn_is_sent(desk: Desk) -> None:
+    """The burn was refused for the gap as well, and another five seconds went by."""
+    await desk.open("SOL", 300)
+    venue, lane = desk.trader.venues[LIGHTER], lane_of(desk)
+    lost = await venue.prepare_filler(lane, await venue.next_nonce(lane))
+    desk.store.intend_filler(lost)  # on disk, and never sent
+
+    hedge = await desk.open("ETH", 300)
+
+    assert hedge.state is State.CLOSED
+    assert statistics(desk)["gaps"] == 1
+    assert out_of_step_s(desk) < FENCE_S + 4
+    assert desk.events("lane_drift") == []  # the burn that has the nonce is ours
+    desk.assert_ledger_is_true()
+
+
+async def test_a_dozen_missing_nonces_are_used_up_within_ten_seconds(desk: Desk) -> None:
+    """One by one they took 15 s where answers are slow."""
+    await desk.open("ETH", 300)
+    key = int(lane_of(desk).rpartition(":")[2])
+    for nonce in (13, 0):
+        desk.world.set_next_nonce(LIGHTER, key, nonce)
+        desk.world.latency(LIGHTER, request_s=1.0 if nonce == 0 else 0.0)
+        await desk.world.pass_time(60)
+        await desk.trader.lanes.check(now=True)
+
+    assert statistics(desk)["state"] == "ready"
+    assert out_of_step_s(desk) <= USABLE_WITHIN_S
+    desk.world.latency(LIGHTER, request_s=0.0)
+    assert (await desk.open("BTC", 300)).state is State.OPEN
+    desk.assert_ledger_is_true()
+
+
+async def checked_for(desk: Desk, seconds: float) -> None:
+    """The regular check, at the daemon's own pace."""
+    for _ in range(round(seconds / LANES_S)):
+        await desk.world.pass_time(LANES_S)
+        await desk.trader.lanes.check()
+
+
+def states(desk: Desk) -> set[str]:
+    return {row["state"] for row in desk.rows("lanes")}
+
+
+async def test_a_key_that_is_there_again_is_used_soon_however_long_it_was_gone(
+    desk: Desk,
+) -> None:
+    """It was tried ever less often: the key was back for 40 s and its lane still paused."""
+    await desk.open("ETH", 300)
+    desk.world.revoke_key(LIGHTER)
+    for purpose in (Purpose.OPEN, Purpose.CLOSE):
+        desk.trader.lanes.missed(lane_of(desk, purpose), "its key is refused")
+    await checked_for(desk, 80)
+    assert states(desk) == {"paused"}
+    desk.world.requests(LIGHTER, reset=True)
+
+    await checked_for(desk, 60)
+    assert desk.world.requests(LIGHTER)["count"] <= 2 * 12  # one for each lane and check
+    desk.world.register_key(LIGHTER)
+    for purpose in (Purpose.OPEN, Purpose.CLOSE):
+        key = int(lane_of(desk, purpose).rpartition(":")[2])
+        desk.world.set_next_nonce(LIGHTER, key, 0)
+    await checked_for(desk, LANES_S)
+
+    assert states(desk) == {"ready"}
+
+
+async def test_a_lane_whose_order_has_no_end_yet_is_tried_as_soon_as_it_has_one(
+    desk: Desk,
+) -> None:
+    """Each check counted as a try, though none could begin before."""
+    await desk.open("SOL", 300)
+    desk.world.fault(LIGHTER, "drop_answer", when="before", reduce_only=False)
+    desk.world.fault(LIGHTER, "bad_reads", what=["orders"], times=0)
+    hedge = await desk.open("ETH", 300)
+    assert statistics(desk)["state"] == "paused"
+    await checked_for(desk, 80)
+    desk.world.no_faults()
+    (unknown,) = desk.store.open_intents()
+    desk.store.settle(dead(unknown, "its nonce was burnt"))
+
+    await checked_for(desk, LANES_S)
+
+    assert desk.store.hedge(hedge.id).state is State.ESCALATED
+    assert statistics(desk)["state"] == "ready"
+
+
+async def served_for(desk: Desk, home: Home, seconds: float) -> None:
+    """What the daemon does for orders without proof and their lanes, at its own paces."""
+    daemon = Daemon(desk.trader, home)
+    for turn in range(round(seconds / ENDS_S)):
+        await desk.world.pass_time(ENDS_S)
+        await asyncio.gather(daemon.ends(), daemon.lanes())
+        if turn % 2:
+            await daemon.monitor()
+
+
+@pytest.mark.config(execution={"resolve_budget_s": 20})
+@pytest.mark.parametrize("silent", ["orders", "trades"])
+async def test_the_end_of_an_order_is_sought_as_soon_as_its_venue_tells_of_it_again(
+    desk: Desk, tmp_path: Path, silent: str
+) -> None:
+    """A search began every 30 s at most: the lane stayed paused for as long."""
+    await desk.open("SOL", 300)
+    desk.world.fault(LIGHTER, "drop_answer", when="after", reduce_only=False)
+    if silent == "orders":
+        desk.world.fault(LIGHTER, "bad_reads", what=[silent], times=0)
+    else:
+        desk.world.rewrite(LIGHTER, silent, status=503, body="<html>unavailable</html>", times=0)
+    await desk.open("ETH", 300)
+    await served_for(desk, Home(tmp_path), 120)
+    assert statistics(desk)["state"] == "paused"
+    desk.world.no_faults()
+    desk.world.no_rewrites()
+    began_s = desk.world.clock.monotonic_s()
+
+    daemon = Daemon(desk.trader, Home(tmp_path))
+    for _ in range(2):
+        await desk.world.pass_time(ENDS_S)
+        await daemon.ends()
+        await daemon.lanes()
+
+    assert statistics(desk)["state"] == "ready"
+    assert desk.world.clock.monotonic_s() - began_s < 2 * ENDS_S + 5
+    assert desk.store.open_intents() == []
+    desk.assert_ledger_is_true()
+
+
+@pytest.mark.usefixtures("no_second_sending")
+@pytest.mark.config(execution={"resolve_budget_s": 20})
+async def test_the_burn_of_an_order_is_sent_again_between_two_searches(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """The venue took transactions again, and the next search began up to 30 s later."""
+    await desk.open("SOL", 300)
+    desk.world.rewrite(LIGHTER, "sendTx", status=503, body="<html>unavailable</html>", times=0)
+    await desk.open("ETH", 300)
+    (unknown,) = desk.store.open_intents()
+    await served_for(desk, Home(tmp_path), 120)
+    assert statistics(desk)["state"] == "paused"
+    desk.world.no_rewrites()
+
+    daemon = Daemon(desk.trader, Home(tmp_path))
+    for _ in range(2):
+        await desk.world.pass_time(ENDS_S)
+        await daemon.ends()
+        await daemon.lanes()
+
+    assert desk.store.order(unknown).state is OrderState.DEAD
+    assert statistics(desk)["state"] == "ready"
+    assert len(desk.store.burns_of(unknown)) == 1
     desk.assert_ledger_is_true()

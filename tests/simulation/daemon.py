@@ -20,6 +20,7 @@ from hedger.daemon import COPIES_S, EXITS_S, LANES_S, LOOKS, Daemon
 from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import ConfigError, DamagedError, StateError, UsageError, VenueError
+from hedger.execution.ends import ENDS_S
 from hedger.execution.returns import POLL_S
 from hedger.home import Home
 from hedger.monitoring.market_facts import LOOK_S
@@ -53,12 +54,13 @@ HOLD_SHUT_SHARE = 0.4  # of the hedges in worlds where that happens
 START_AGAIN_S = 2.0
 JOBS = (
     "watch", "monitor", "rates", "glance", "near", "reconcile", "funding", "lanes", "guard",
-    "units", "facts", "exits", "returns",
+    "units", "facts", "exits", "returns", "ends",
 )  # fmt: skip
 COPIED = "copies"  # where the ledger is a file
 
 OWN_PACE_S = {
-    "lanes": LANES_S, "facts": LOOK_S, "exits": EXITS_S, "returns": POLL_S, COPIED: COPIES_S,
+    "lanes": LANES_S, "facts": LOOK_S, "exits": EXITS_S, "returns": POLL_S,
+    "ends": ENDS_S, COPIED: COPIES_S,
 }  # fmt: skip
 
 
