@@ -20,9 +20,8 @@ TRIES_S: Final = (1.5, 3.0, None)
 PAUSE_S: Final = 0.35
 PRESSED_S: Final = 1.0
 BESIDE_S: Final = 0.5
-OVERLAP_S: Final = (1.0, 1.0, 1.0, 1.0, 2.5, 2.5, None)
+OVERLAP_S: Final = (1.0, 1.0, 1.0, 1.0, None)
 """Before the same is asked beside it; the last is waited for."""
-FAILED_MAX: Final = 5  # where none is waited for any more
 OVERLAP_AGAIN_S: Final = 0.2
 
 
@@ -113,9 +112,7 @@ async def overlapping(question: Callable[[], Awaitable[T]], clock: Clock) -> T:
     asked: list[asyncio.Task[T]] = []
     failed: BaseException | None = None
     try:
-        for tries, limit_s in enumerate(OVERLAP_S):
-            if tries >= FAILED_MAX and not asked:
-                break
+        for limit_s in OVERLAP_S:
             asked.append(loop.create_task(_asking(question)))
             while asked:
                 ended, _ = await asyncio.wait(

@@ -59,13 +59,6 @@ def test_a_venue_that_answers_nothing_usable_is_asked_five_times() -> None:
         timed(overlapping(question, ManualClock(START)))
 
 
-def test_a_venue_that_answers_again_is_heard_though_five_questions_hang() -> None:
-    """The last of them was waited for until its time limit."""
-    question = asked(*[(LOST_S, 1)] * 5, (0.1, 2))
-    answer, took_s = timed(overlapping(question, ManualClock(START)))
-    assert (answer, round(took_s, 3)) == (2, 6.6)
-
-
 def test_a_refusal_ends_it_at_once() -> None:
     question = asked((0.1, DeniedError(VenueId("lighter"), "no such key")))
     with pytest.raises(DeniedError, match="no such key"):
