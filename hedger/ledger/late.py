@@ -8,7 +8,7 @@ two, nobody would take the hedge up after a crash in between: its order counts a
 from typing import Any
 
 from hedger.domain.hedge import Hedge, State, Target
-from hedger.domain.ids import HedgeId
+from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.money import plain
 from hedger.domain.order import Filled
 from hedger.ledger import events, hedges
@@ -34,7 +34,7 @@ def take_up(session: Session, row: Any, outcome: Filled) -> Hedge | None:
     if not before.terminal and not hedge.state.terminal:
         return None
     if before.terminal:
-        _forget_taken(session, row)
+        forget_taken(session, row.hedge_id, row.venue)
     hedges.review_funding(session, hedge)
     was = f"was believed {before} and" if before.terminal else "of a hedge that was over"
     text = f"order {row.id} {was} filled {plain(outcome.size)} {hedge.symbol} late on {row.venue}"
@@ -82,8 +82,8 @@ def _waits(hedge: Hedge, other: Hedge | None) -> str:
     return f"; hedge {hedge.id} is taken up when {other.id}, which has its market, is over"
 
 
-def _forget_taken(session: Session, row: Any) -> None:
-    """What seemed to be taken off the leg by somebody else may have been this very order."""
-    key = taken_key(row.hedge_id, row.venue)
+def forget_taken(session: Session, hedge: HedgeId, venue: VenueId) -> None:
+    """What seemed to be taken off a leg by somebody else may have been an order booked only now."""
+    key = taken_key(hedge, venue)
     if events.meta(session.conn, key):
         events.set_meta(session, key, "")

@@ -218,6 +218,7 @@ class Store(AccountStore):
         with self._writing("book_past") as session:
             intents.insert(session, prepared)
             taken_up = outcomes.settle(session, outcome)
+            late.forget_taken(session, prepared.order.hedge, prepared.order.venue)
             hedge = hedges.get(session.conn, prepared.order.hedge)
             if taken_up is not None or hedge.state is not State.OPEN:
                 return taken_up

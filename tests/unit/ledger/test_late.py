@@ -11,8 +11,9 @@ from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId
 from hedger.domain.order import Filled, Prepared, Purpose, Reason, Refused, Side, Unresolved
 from hedger.ledger import hedges
-from hedger.ledger.records import OrderState
+from hedger.ledger.records import OrderState, taken_key
 from hedger.ledger.store import Store, open_store
+from hedger.owned import own_size
 from tests.unit.ledger.build import (
     LIGHTER,
     START,
@@ -67,6 +68,21 @@ def whole(prepared: Prepared) -> Filled:
 
 def told(store: Store) -> list[str]:
     return [alert.text for alert in store.unacknowledged()]
+
+
+def test_an_order_that_the_ledger_had_forgotten_is_nothing_that_somebody_else_took(
+    store: Store,
+) -> None:
+    """What was missing of its leg was noted before the order was booked."""
+    store.plan(a_hedge())
+    store.intend(opened := an_order())
+    store.settle(filled(opened, ("0.04", "2500")))
+    store.set_meta(taken_key(HedgeId("eth-1"), X10), "0.03")
+    closed = an_order(number=2, purpose=Purpose.CLOSE, side=Side.SELL, size="0.03")
+
+    store.book_past(closed, filled(closed, ("0.03", "2500")))
+
+    assert own_size(store, HedgeId("eth-1"), X10) == Decimal("0.01")
 
 
 # -- what is taken up again ----------------------------------------------------------------------
