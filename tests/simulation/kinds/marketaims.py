@@ -176,13 +176,15 @@ class MarketAims:
                 self._world.oracle.disturbed_s[symbol] = now_s()
             self._world.truth.look(symbol)  # what is less than a step may be another thing now
 
-        mark = self._world.oracle.one(_LAST_HEDGE) or 0
+        oracle = self._world.oracle
+        mark, ledgers = oracle.one(_LAST_HEDGE) or 0, oracle.ledgers
 
         def end() -> None:
-            # a number that a hedge was opened under binds it, and what was bought in finer steps
+            # a number that a hedge was opened under binds it, and what was traded in finer steps
             # can be sold in no others where orders are not clipped: a person would be needed
-            young = self._world.oracle.one(f"{_LIVE_ON} AND seq > :mark", symbol=symbol, mark=mark)
-            if young and rules.keys() & BINDING:
+            least = 0 if "size_step" in rules or oracle.ledgers != ledgers else mark
+            bound = oracle.one(f"{_LIVE_ON} AND seq > :least", symbol=symbol, least=least)
+            if bound and rules.keys() & BINDING:
                 self._world.loop.call_later(AGAIN_S, end)
             else:
                 set_to(before)
