@@ -29,7 +29,7 @@ NEXT_SHARE = 0.7  # how often the venue is struck whose order comes next
 WAITING_MAX = 6
 KNOWN_AFTER_S = 60.0
 AGAIN_S = 5.0
-BINDING = frozenset({"market_id", "synthetic_id", "size_step"})
+NUMBERS = frozenset({"market_id", "synthetic_id"})
 _LIVE_ON = (
     "SELECT 1 FROM hedges WHERE symbol = :symbol"
     " AND state NOT IN ('refused','closed_flat','closed')"
@@ -182,9 +182,10 @@ class MarketAims:
         def end() -> None:
             # a number that a hedge was opened under binds it, and what was traded in finer steps
             # can be sold in no others where orders are not clipped: a person would be needed
-            least = 0 if "size_step" in rules or oracle.ledgers != ledgers else mark
+            finer = "size_step" in rules and rules["size_step"] < before["size_step"]
+            least = 0 if finer or oracle.ledgers != ledgers else mark
             bound = oracle.one(f"{_LIVE_ON} AND seq > :least", symbol=symbol, least=least)
-            if bound and rules.keys() & BINDING:
+            if bound and (finer or rules.keys() & NUMBERS):
                 self._world.loop.call_later(AGAIN_S, end)
             else:
                 set_to(before)
