@@ -17,6 +17,7 @@ from contextlib import closing
 from pathlib import Path
 
 from hedger.clock import Clock
+from hedger.errors import StateError
 from hedger.ledger import migrate, sqlite
 from hedger.ledger.connection import Connection
 
@@ -41,7 +42,7 @@ class LedgerFile:
     def __init__(self, path: Path, empty: Path) -> None:
         self.path = path
         self.empty = empty
-        self.damaged = False  # until something else is put in its place
+        self._damage: list[tuple[int, bytes]] = []  # where what was written over the file stands
         self.opened_damaged = False  # a start has taken it all the same
         self.discs = 0
         self.disc: Path | None = None  # None: nothing stands at the path
@@ -101,11 +102,12 @@ class LedgerFile:
         found = [page for (page,) in roots if page <= on_disk] if in_use else range(1, pages + 1)
         page = chance.choice([p for p in found if p <= on_disk])
         before = file.stat()
+        at, garbage = (page - 1) * bytes_, chance.randbytes(GARBAGE_BYTES)
         with file.open("r+b") as open_file:
-            open_file.seek((page - 1) * bytes_)
-            open_file.write(chance.randbytes(GARBAGE_BYTES))
+            open_file.seek(at)
+            open_file.write(garbage)
         os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-        self.damaged = True
+        self._damage.append((at, garbage))
 
     def follow(self, sentence: str) -> str:
         """
@@ -145,7 +147,8 @@ class LedgerFile:
         """The file at the path, opened."""
         disc = self.disc
         assert disc is not None
-        self.opened_damaged = self.damaged
+        self._damage = self._left()
+        self.opened_damaged = bool(self._damage)
         while self._free:
             kept, connection = self._free.pop()
             if kept == disc:
@@ -161,7 +164,7 @@ class LedgerFile:
         """Nobody has it open any more; the same file may be opened with it again."""
         (mine,) = [each for each in self._out if each[1] is connection]
         self._out.remove(mine)
-        if mine[0] == self.disc and not self.damaged:
+        if mine[0] == self.disc and not self._damage:
             self._free.append(mine)
         else:
             connection.close()
@@ -181,9 +184,25 @@ class LedgerFile:
     def _stand(self, disc: Path) -> None:
         self.remove()
         self.disc = disc
-        self.damaged = self.opened_damaged = False
+        self._damage = []
+        self.opened_damaged = False
         for end in ENDS:
             self._link(end).symlink_to(disc / (NAME + end))
+
+    def _left(self) -> list[tuple[int, bytes]]:
+        """
+        The damage that a reader meets. A page that the log holds is read from there, and the next
+        checkpoint writes it over what was damaged: no start could find that, and none has to.
+        """
+        if not self._damage:
+            return []
+        assert self.disc is not None
+        try:
+            with closing(sqlite.connect(self.disc / NAME, readonly=True)) as reader:
+                read = reader.serialize()
+        except (sqlite3.DatabaseError, StateError):
+            return self._damage
+        return [(at, garbage) for at, garbage in self._damage if read[at:].startswith(garbage)]
 
     def _link(self, end: str) -> Path:
         return self.path.with_name(NAME + end)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,37 @@ def test_a_damaged_page_is_found_by_a_start_and_its_sentence_can_be_followed(
     assert file.follow(str(told.value)) == "copy"
     file.check(clock)
     sqlite.check_sound(file.path)
+
+
+class _Aimed(random.Random):
+    """Damages the page that it is told."""
+
+    def __init__(self, page: int) -> None:
+        super().__init__(1)
+        self._page = page
+
+    def choice(self, seq: Any) -> Any:
+        assert self._page in seq
+        return self._page
+
+
+@pytest.mark.parametrize("logged", [True, False], ids=["in the log", "not in the log"])
+def test_damage_under_a_newer_page_of_the_log_is_not_opened_damaged(
+    file: LedgerFile, *, logged: bool
+) -> None:
+    connection = file.take()
+    (page,) = connection.execute(
+        "SELECT rootpage FROM sqlite_master WHERE name = 'meta'"
+    ).fetchone()
+    if logged:
+        connection.execute("INSERT INTO meta (key, value, at) VALUES ('a', 'b', 'c')")
+    file.damage(_Aimed(page), in_use=False)
+    with contextlib.nullcontext() if logged else pytest.raises(DamagedError):
+        sqlite.check_sound(file.path)
+    again = file.take()
+    assert file.opened_damaged is not logged
+    for each in (again, connection):
+        file.give_back(each)
 
 
 def test_a_process_that_stands_still_lets_everybody_else_go_on() -> None:

@@ -76,7 +76,7 @@ class Truth:
     foreign: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     former_steps: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
-    besides: list[Availability] = field(default_factory=list)  # other clocks of the same changes
+    besides: list[Callable[[], object]] = field(default_factory=list)  # who else looks then
     _since: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     _on: dict[str, tuple[Availability, Availability]] = field(default_factory=dict)
     _numbers: Counter[str] = field(default_factory=Counter)
@@ -101,8 +101,8 @@ class Truth:
     def changed(self) -> None:
         """What is available may have changed: look, before it and after."""
         self.availability.look()
-        for clock in self.besides:
-            clock.look()
+        for look in self.besides:
+            look()
         for symbol in self._on:
             self._look_on(symbol)
         if self.honest() is not self._was_honest:

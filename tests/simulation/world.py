@@ -166,7 +166,7 @@ class World:
         self.aims = Aims(self)
         self.parked = Parked(self)
         self.oracle.lane_time = Availability(self._lanes_can)
-        self.truth.besides.append(self.oracle.lane_time)
+        self.truth.besides.append(self.oracle.lane_time.look)
         self.chance.busy = self.oracle.busy
         self.clocks = Clocks()
         self.clocks.note(self.clock.off_s + self.clock.steady_s)

@@ -48,6 +48,7 @@ class Seen:
         self.not_broken = NotBroken(
             partial(ability.takes, world), partial(keyed, world), self._matched, oracle, broken
         )
+        world.truth.besides.append(lambda: self.not_broken.changed(now_s()))
         self.told = Told(self._alone, oracle, broken)
         self.overfilled = Overfilled(oracle, broken)
         self.ids = Ids(oracle, broken)

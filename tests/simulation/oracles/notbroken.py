@@ -56,6 +56,14 @@ class NotBroken:
         for symbol in symbols:
             self._look(symbol, now_s)
 
+    def changed(self, now_s: float) -> None:
+        """
+        Something begins or ends. A venue may be able for less time than lies between two looks,
+        and what is proven in it is proven.
+        """
+        for symbol in dict.fromkeys(symbol for _, symbol in self._able_s):
+            self._look(symbol, now_s)
+
     def _look(self, symbol: str, now_s: float) -> None:
         for venue in VENUES:
             if not self._keyed(venue):

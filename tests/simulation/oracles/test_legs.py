@@ -74,6 +74,21 @@ def test_a_key_that_was_proven_holds_for_a_minute(unable_s: float, *, broken: bo
     assert rows.broken == ([notbroken.PROMISE] if broken else [])
 
 
+@pytest.mark.parametrize(("after_s", "broken"), [(39.0, False), (41.0, True)])
+def test_a_venue_that_was_able_between_two_looks_could_be_proven(after_s: float, *, broken: bool):
+    rows = Rows()
+    able = {"x10": True, "lighter": False}
+    judge = NotBroken(lambda venue, _: able[venue], lambda _: True, lambda _: True, rows, rows.note)
+    judge.look([HEDGE], 10.0)
+    judge.look([HEDGE], 510.0)
+    able["lighter"] = True
+    judge.changed(511.0)
+    able["lighter"] = False
+    judge.changed(511.2)
+    judge.sent(CLOSE, 511.0 + after_s)
+    assert rows.broken == ([notbroken.PROMISE] if broken else [])
+
+
 def test_legs_that_do_not_match_are_never_broken():
     rows = Rows()
     judge = NotBroken(
