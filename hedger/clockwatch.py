@@ -52,10 +52,10 @@ class ClockWatch:
             if not beyond:
                 self._told.discard(id_)
             elif id_ not in self._told:
-                self._told.add(id_)
                 text = self._text(id_, offset)
                 logger.error("{}", text)
                 self._store.alert(text, data={"venue": id_})
+                self._told.add(id_)
 
     def _beyond(self, offset: Offset) -> bool:
         return abs(offset.assumed_s) > self._rules.clock_offset_s

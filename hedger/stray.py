@@ -84,8 +84,8 @@ class StrayOrders:
     def _tell(self, key: tuple[VenueId, str], text: str, record: OrderRecord | None) -> None:
         if key in self._told:
             return
+        logger.error("{}", text)
+        self._store.alert(text, hedge=None if record is None else record.prepared.order.hedge)
         if len(self._told) >= TOLD_MAX:
             self._told.clear()
         self._told.add(key)
-        logger.error("{}", text)
-        self._store.alert(text, hedge=None if record is None else record.prepared.order.hedge)

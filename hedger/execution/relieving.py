@@ -2,9 +2,9 @@
 Reduce both legs of an open hedge together: the stressed one first, the other by what that filled.
 
 Reduce-only, in coins of the real positions. Before the first order the hedge is CONVERGING
-towards MATCH, so whatever comes in between (a refusal, an answer that is lost, a crash) is taken
-up by the rollback engine like any other pair of unequal legs: where the stressed leg was not
-reduced, both legs match and the other one is left as it is.
+towards MATCH: the rollback engine reads both legs again, because the other one may have been
+liquidated meanwhile, and takes off what makes them unequal. Where the stressed leg was not
+reduced (a refusal, an answer that is lost, a crash), both match and the other is left as it is.
 """
 
 from decimal import Decimal
@@ -68,26 +68,14 @@ class Relieving:
         return reduced
 
     async def _reduce(self, hedge: Hedge, legs: Legs, first: VenueId, size: Decimal) -> Decimal:
-        """One order on each venue; the second one only for what the first one provably filled."""
-        filled = ZERO
+        """Coins that one reduce-only order on ``first`` provably took off."""
+        held = legs.a if first == legs.rules_a.venue else legs.b
+        step = Reduction(venue=first, side=Side.closing(held), size=size)
         try:
-            filled = await self._take(hedge, legs, first, size)
-            (second,) = {*hedge.venues} - {first}
-            if filled > ZERO:
-                await self._take(hedge, legs, second, filled)
+            outcome = await self._rollback.take(hedge, step)
         except (VenueError, UnwritableError) as error:
             logger.warning("hedge {}: both legs are read again, {}", hedge.id, error)
-        return filled
-
-    async def _take(self, hedge: Hedge, legs: Legs, venue: VenueId, size: Decimal) -> Decimal:
-        """Coins that one reduce-only order provably took off."""
-        at_a = venue == legs.rules_a.venue
-        held, rules = (legs.a, legs.rules_a) if at_a else (legs.b, legs.rules_b)
-        wanted = min(floor_to_step(size, rules.size_step), abs(held))
-        if wanted == ZERO:
             return ZERO
-        step = Reduction(venue=venue, side=Side.closing(held), size=wanted)
-        outcome = await self._rollback.take(hedge, step)
         return outcome.size if isinstance(outcome, Filled) else ZERO
 
 

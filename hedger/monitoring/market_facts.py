@@ -252,10 +252,10 @@ class MarketFacts:
         logger.warning("{}", text)
         if self._told.get(market) == text:
             return
-        self._told[market] = text
         self._store.event("facts_not_read", text, level="warning")
         if isinstance(error, DriftError | DeniedError):
             self._store.alert(f"{text}: nothing new is opened there, look at the venue")
+        self._told[market] = text
 
     # -- changes ----------------------------------------------------------------------------
 

@@ -65,8 +65,8 @@ class NameCheck:
         """
         await self._ask()
         if (wrong := self.wrong) and not self._told:
-            self._told = True
             self._store.alert(f"{'; '.join(wrong)}: {MEANWHILE}")
+            self._told = True
 
     async def _ask(self) -> None:
         for venue in self._pending:
