@@ -34,7 +34,6 @@ _LIVE_ON = (
     "SELECT 1 FROM hedges WHERE symbol = :symbol"
     " AND state NOT IN ('refused','closed_flat','closed')"
 )
-_LAST_HEDGE = "SELECT max(seq) FROM hedges"
 
 
 class Moment(StrEnum):
@@ -176,16 +175,13 @@ class MarketAims:
                 self._world.oracle.disturbed_s[symbol] = now_s()
             self._world.truth.look(symbol)  # what is less than a step may be another thing now
 
-        oracle = self._world.oracle
-        mark, ledgers = oracle.one(_LAST_HEDGE) or 0, oracle.ledgers
-
         def end() -> None:
             # a number that a hedge was opened under binds it, and what was traded in finer steps
             # can be sold in no others where orders are not clipped: a person would be needed
             finer = "size_step" in rules and rules["size_step"] < before["size_step"]
-            least = 0 if finer or oracle.ledgers != ledgers else mark
-            bound = oracle.one(f"{_LIVE_ON} AND seq > :least", symbol=symbol, least=least)
-            if bound and (finer or rules.keys() & NUMBERS):
+            opened = self.opened(venue, symbol)
+            binding = finer or any(getattr(opened, n) == rules[n] for n in NUMBERS & rules.keys())
+            if binding and self._world.oracle.one(_LIVE_ON, symbol=symbol):
                 self._world.loop.call_later(AGAIN_S, end)
             else:
                 set_to(before)
