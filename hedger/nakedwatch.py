@@ -17,7 +17,7 @@ from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId, VenueId
 from hedger.domain.money import ZERO, plain
 from hedger.ledger.store import Store
-from hedger.owned import changed_at, known_at, own_size, read_since, seen_size, unclear
+from hedger.owned import changed_at, known_at, own_size, read_since, seen_sizes, unclear
 from hedger.settings_recovery import Recovery as Rules
 
 PREFIX = "naked:"
@@ -33,11 +33,11 @@ def exposure(store: Store, hedge: Hedge, *, dedicated: bool) -> str | None:
     if unknown := store.open_intents(hedge.id):
         names = ", ".join(prepared.order.id for prepared in unknown)
         return f"it is unknown what became of order {names}"
-    sizes = [seen_size(store, hedge, venue, dedicated=dedicated) for venue in hedge.venues]
-    net = sum(sizes, ZERO)
+    sizes = seen_sizes(store, hedge, dedicated=dedicated)
+    net = sum(sizes.values(), ZERO)
     if net == ZERO:
         return _unread(store, hedge) or (None if dedicated else _unclear(store, hedge))
-    legs = ", ".join(f"{v} {plain(s)}" for v, s in zip(hedge.venues, sizes, strict=True))
+    legs = ", ".join(f"{venue} {plain(size)}" for venue, size in sizes.items())
     return f"{plain(net)} {hedge.symbol} stand alone ({legs})"
 
 

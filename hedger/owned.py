@@ -7,6 +7,7 @@ the account prove it, the part is gone for good: what appears there later is the
 fills would have room for it. So a leg is what our fills make, less what was taken.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -166,6 +167,11 @@ def seen_size(store: Reader, hedge: Hedge, venue: VenueId, *, dedicated: bool) -
     if look is None or not read_since(look, changed_at(store, hedge, venue), store.now()):
         return booked
     return ours(look.size, booked, dedicated=dedicated)
+
+
+def seen_sizes(store: Reader, hedge: Hedge, *, dedicated: bool) -> Mapping[VenueId, Decimal]:
+    """The same of both legs, by venue."""
+    return {v: seen_size(store, hedge, v, dedicated=dedicated) for v in hedge.venues}
 
 
 def read_since(look: Position, instant: datetime, now: datetime) -> bool:

@@ -10,7 +10,7 @@ a leg that stands alone, or is read to, is never left for a better price. A roll
 at all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
@@ -24,7 +24,7 @@ from hedger.domain.market import OrderBook
 from hedger.domain.money import BPS, ZERO
 from hedger.errors import VenueError
 from hedger.ledger.store import Store
-from hedger.owned import own_size, seen_size, untouched
+from hedger.owned import own_size, seen_sizes, untouched
 from hedger.ports import QuoteSource
 from hedger.settings import Execution as Rules
 
@@ -88,11 +88,12 @@ class Patience:
             return False
         seen = self._sizes(hedge)
         own = [own_size(self._store, hedge.id, venue) for venue in hedge.venues]
-        return ZERO not in seen and abs(sum(seen, ZERO)) <= abs(sum(own, ZERO))
+        alone = abs(sum(seen.values(), ZERO)) > abs(sum(own, ZERO))
+        return ZERO not in seen.values() and not alone
 
     async def _wide(self, hedge: Hedge) -> str | None:
         """Which book would cost too much; None when none does, or when that cannot be known."""
-        for venue, size in zip(hedge.venues, self._sizes(hedge), strict=True):
+        for venue, size in self._sizes(hedge).items():
             try:
                 book = await self._quotes[venue].book(hedge.symbol)
             except VenueError:
@@ -104,11 +105,8 @@ class Patience:
                 return f"closing {hedge.symbol} on {venue} would cost {cost:.1f} bps of its mid"
         return None
 
-    def _sizes(self, hedge: Hedge) -> Sequence[Decimal]:
-        return [
-            seen_size(self._store, hedge, venue, dedicated=self._dedicated)
-            for venue in hedge.venues
-        ]
+    def _sizes(self, hedge: Hedge) -> Mapping[VenueId, Decimal]:
+        return seen_sizes(self._store, hedge, dedicated=self._dedicated)
 
 
 def closing_cost_bps(book: OrderBook, size: Decimal) -> Decimal | None:

@@ -35,7 +35,7 @@ from hedger.execution.unproven import SEARCH_S, Unproven
 from hedger.ledger.store import Store
 from hedger.legs import LegReader
 from hedger.monitoring.market_facts import MarketFacts
-from hedger.owned import seen_size, tell_unaccounted, untouched
+from hedger.owned import seen_sizes, tell_unaccounted, untouched
 from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.pricing import worst_price, worst_price_from
@@ -359,10 +359,7 @@ class RollbackEngine:
 
     def _alone(self, hedge: Hedge) -> str:
         """Which leg stands where without its counterpart, in coins; nothing where they match."""
-        sizes = {
-            venue: seen_size(self._store, hedge, venue, dedicated=self._dedicated)
-            for venue in hedge.venues
-        }
+        sizes = seen_sizes(self._store, hedge, dedicated=self._dedicated)
         net = sum(sizes.values(), ZERO)
         if net == ZERO:
             return ""

@@ -28,7 +28,7 @@ from hedger.execution.exitproof import Proof, combined, judge
 from hedger.execution.keyproof import KeyProof
 from hedger.execution.stands import Stand
 from hedger.ledger.store import Store
-from hedger.owned import seen_size, untouched
+from hedger.owned import seen_sizes, untouched
 from hedger.ports import Venue
 
 FRESH_S: Final = 5.0  # what was proven so lately holds for the order that follows
@@ -89,11 +89,9 @@ class ExitDoor:
 
     async def prove(self, hedge: Hedge) -> Proof:
         """Ask both venues; a key is asked last, and only where nothing else is in the way."""
+        legs = self._sizes(hedge).items()
         looks = await asyncio.gather(
-            *(
-                self._abilities.look(venue, hedge.symbol, self._size(hedge, venue))
-                for venue in hedge.venues
-            )
+            *(self._abilities.look(venue, hedge.symbol, size) for venue, size in legs)
         )
         proof = judge(looks, self._slippage_bps)
         if proof.can is not Can.YES:
@@ -237,10 +235,8 @@ class ExitDoor:
         )
 
     def _legs(self, hedge: Hedge) -> str:
-        return ", ".join(
-            f"{venue} holds {plain(self._size(hedge, venue))} {hedge.symbol}"
-            for venue in hedge.venues
-        )
+        sizes = self._sizes(hedge).items()
+        return ", ".join(f"{venue} holds {plain(size)} {hedge.symbol}" for venue, size in sizes)
 
-    def _size(self, hedge: Hedge, venue: VenueId) -> Decimal:
-        return seen_size(self._store, hedge, venue, dedicated=self._dedicated)
+    def _sizes(self, hedge: Hedge) -> Mapping[VenueId, Decimal]:
+        return seen_sizes(self._store, hedge, dedicated=self._dedicated)

@@ -22,7 +22,7 @@ from hedger.domain.money import ZERO
 from hedger.execution import stands
 from hedger.execution.abilities import Abilities
 from hedger.ledger.store import Store
-from hedger.owned import seen_size
+from hedger.owned import seen_sizes
 
 POLL_S: Final = 2.0  # 30 requests a minute: half of what the smallest account may make
 ATTEMPT_S: Final = 3.0  # with a look, an answer and a sending this stays below 5 s
@@ -99,7 +99,4 @@ class Returns:
         return max(sizes, key=lambda venue: abs(sizes[venue]))
 
     def _sizes(self, hedge: Hedge) -> Mapping[VenueId, Decimal]:
-        return {
-            venue: seen_size(self._store, hedge, venue, dedicated=self._dedicated)
-            for venue in hedge.venues
-        }
+        return seen_sizes(self._store, hedge, dedicated=self._dedicated)
