@@ -88,6 +88,7 @@ class Behind:
         self._caught_up = False
         self._asking = asyncio.Lock()
         self._booking = ""  # what is being booked now, in words
+        self._hedges: dict[Symbol, HedgeId] = {}  # what this process has booked into
         self._left: dict[VenueId, str] = {}
         if self._since is not None:
             self._left = dict.fromkeys(venues, "not asked yet")
@@ -148,11 +149,10 @@ class Behind:
         if forgotten:
             self._tell(forgotten, progress)
             self._overtake(forgotten)
-        hedges: dict[Symbol, HedgeId] = {}
         # those that name their hedge come first, so that the others find it
         for past in sorted(forgotten, key=lambda each: (hedge_of(each.client_id) is None, each.at)):
             try:
-                await self._book(past, hedges)
+                await self._book(past)
             except (VenueError, StateError) as error:
                 self._left[past.venue] = f"order {past.client_id} could not be booked: {error}"
                 logger.error("{}: {}", past.venue, self._left[past.venue])
@@ -214,8 +214,8 @@ class Behind:
         for past in forgotten:
             self._store.overtake(past.sent.start)
 
-    async def _book(self, past: PastOrder, hedges: dict[Symbol, HedgeId]) -> None:
-        hedge = self._hedge_for(past, hedges)
+    async def _book(self, past: PastOrder) -> None:
+        hedge = self._hedge_for(past)
         named = hedge_of(past.client_id) is not None
         order = Order(
             id=OrderId(past.client_id) if named else order_id(hedge, past.sent),
@@ -247,16 +247,21 @@ class Behind:
             Filled(prepared, found.filled, found.fills, found.venue_order_id, found.status),
         )
 
-    def _hedge_for(self, past: PastOrder, hedges: dict[Symbol, HedgeId]) -> HedgeId:
-        """The hedge that the order names, or the one on its market, or a new orphan."""
+    def _hedge_for(self, past: PastOrder) -> HedgeId:
+        """
+        The hedge that the order names, or the one on its market, or a new orphan.
+
+        One whose orders could not all be booked at once is over, perhaps, when the rest of them
+        is: they belong together, and it is taken up again.
+        """
         named = hedge_of(past.client_id)
         if named is not None and self._store.knows(named):
-            return hedges.setdefault(past.symbol, named)
+            return self._hedges.setdefault(past.symbol, named)
         live = self._store.live_on(past.symbol)
         if live is not None:
             return live.id
-        if past.symbol in hedges:
-            return hedges[past.symbol]
+        if past.symbol in self._hedges:
+            return self._hedges[past.symbol]
         now = self._clock.now()
         orphan = Hedge(
             id=named or self._ids.hedge(past.symbol),
@@ -274,5 +279,5 @@ class Behind:
         )
         self._known.keep()
         self._store.adopt(orphan)
-        hedges[past.symbol] = orphan.id
+        self._hedges[past.symbol] = orphan.id
         return orphan.id

@@ -22,7 +22,7 @@ def gone_before(records: Sequence[OrderRecord], first: VenueId) -> Mapping[Venue
     What the fills of all but the last of the hedges make, in signed coins by venue.
 
     Hedges are told apart by the orders that name theirs. They open on ``first``; where its orders
-    name no hedge, or only one is named, nothing is known of it.
+    name no hedge, nothing is known of it.
     """
     sizes: dict[VenueId, Decimal] = defaultdict(lambda: ZERO)
     gone: Mapping[VenueId, Decimal] = {}
@@ -32,7 +32,7 @@ def gone_before(records: Sequence[OrderRecord], first: VenueId) -> Mapping[Venue
         name = hedge_of(record.prepared.client_id)
         opens = order.purpose is Purpose.OPEN and order.venue == first
         if name is not None and name != last and opens:
-            gone = dict(sizes) if last is not None else gone
+            gone = dict(sizes)
             last = name
         sizes[order.venue] += record.filled_size * order.side.sign
     return gone

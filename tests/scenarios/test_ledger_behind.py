@@ -13,8 +13,8 @@ from hedger import standing
 from hedger.daemon import Daemon
 from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol
-from hedger.domain.order import Purpose
-from hedger.errors import UsageError
+from hedger.domain.order import Prepared, Purpose, Sighting
+from hedger.errors import UnavailableError, UsageError
 from hedger.home import Home
 from hedger.ledger import migrate, sqlite
 from hedger.ledger.starts import StartFile, same_ledger
@@ -281,6 +281,41 @@ async def test_a_start_that_ends_before_all_is_booked_leaves_the_rest_to_the_nex
     assert all(desk.store.order_known_as(X10, each) for each in sent)
     assert desk.naked() == desk.position(X10) == 0
     desk.assert_ledger_is_true()
+
+
+@pytest.mark.config(account={"dedicated": False})
+async def test_orders_of_a_market_that_are_booked_in_two_passes_make_one_hedge(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the second pass books is part of the sum, though the first hedge seemed to be over."""
+    await desk.open("SOL", 300)
+    unreadable = set()
+    with put_back(desk):
+        await desk.close(await desk.open("ETH", 300))
+        second = await desk.close(await desk.open("ETH", 500))
+        await desk.close(await desk.open("ETH", 300))
+        last = await desk.open("ETH", 300)
+        for hedge, purpose in ((second, Purpose.CLOSE), (last, Purpose.OPEN)):
+            orders = desk.orders(hedge, purpose)
+            unreadable |= {o.prepared.client_id for o in orders if o.prepared.order.venue == X10}
+    find = XVenue.find
+
+    async def fails(venue: XVenue, prepared: Prepared) -> Sighting:
+        if prepared.client_id in unreadable:
+            raise UnavailableError(X10, "it does not answer")
+        return await find(venue, prepared)
+
+    monkeypatch.setattr(XVenue, "find", fails)
+    await desk.restart()
+    await desk.trader.reconcile(desk.said.append)
+    assert desk.position(X10, "ETH") != 0  # its opening is not booked yet
+
+    unreadable.clear()
+    await desk.trader.reconcile(desk.said.append)
+    await Daemon(desk.trader, Home(tmp_path)).monitor()
+
+    assert desk.position(X10, "ETH") == desk.position(LIGHTER, "ETH") == 0
+    assert_no_id_twice(desk)
 
 
 async def test_f5_a_clock_that_went_back_makes_no_start_twice(desk: Desk) -> None:

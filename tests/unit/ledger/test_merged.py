@@ -78,6 +78,15 @@ def test_a_single_hedge_has_nothing_before_it(store: Store) -> None:
     assert gone_before(store.orders_of(ORPHAN), X10) == {}
 
 
+def test_what_comes_before_the_first_opening_is_of_an_earlier_hedge(store: Store) -> None:
+    """The rest of that one is booked elsewhere."""
+    book(store, 1, "0.1", named=None, side=Side.BUY, opens=True)
+    book(store, 2, "0.04", named=ORPHAN, side=Side.BUY, opens=False)
+    book(store, 3, "0.05", named=NEXT, side=Side.SELL, opens=True)
+    gone = gone_before(store.orders_of(ORPHAN), X10)
+    assert gone == {LIGHTER: Decimal("0.1"), X10: Decimal("0.04")}
+
+
 def test_where_the_venue_that_hedges_open_on_names_none_nothing_is_known(store: Store) -> None:
     book_both(store)
     assert gone_before(store.orders_of(ORPHAN), LIGHTER) == {}
