@@ -23,7 +23,7 @@ from hedger.home import Home
 from hedger.ledger.records import OrderState
 from hedger.proofs import dead
 from tests.desk import Desk, at_desk
-from tests.world import LIGHTER, World
+from tests.world import LIGHTER, X10, World
 
 USABLE_WITHIN_S = 10.0
 REFRESH_S = 30.0
@@ -828,6 +828,38 @@ async def test_the_end_of_an_order_is_sought_as_soon_as_its_venue_tells_of_it_ag
     assert desk.world.clock.monotonic_s() - began_s < 2 * ENDS_S + 5
     assert desk.store.open_intents() == []
     desk.assert_ledger_is_true()
+
+
+@pytest.mark.config(execution={"resolve_budget_s": 20})
+async def test_the_end_of_an_order_is_sought_while_the_other_venue_keeps_a_leg(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """Everything waited for the other venue, and a fill of minutes ago was not booked."""
+    hedge = await desk.open("ETH", 300)
+    desk.world.fault(X10, "partial_fill", fraction="0.5", reduce_only=True)
+    desk.world.fault(LIGHTER, "drop_answer", when="after", reduce_only=True)
+    desk.world.fault(LIGHTER, "bad_reads", what=["orders"], times=0)
+    await desk.close(hedge)
+    desk.world.change_market(X10, "ETH", liquidity={"depth_usd": 0})
+    daemon = Daemon(desk.trader, Home(tmp_path))
+    await daemon.reconcile()
+    await daemon.returns()
+    assert desk.trader.returns.waits(desk.store.hedge(hedge.id))
+    await served_for(desk, Home(tmp_path), 60)
+    assert desk.store.open_intents() != []
+    sent = len(desk.world.orders(X10))
+    desk.world.no_faults()
+
+    for _ in range(2):
+        await desk.world.pass_time(ENDS_S)
+        await daemon.ends()
+
+    assert desk.store.open_intents() == []
+    assert len(desk.world.orders(X10)) == sent
+    desk.world.change_market(X10, "ETH", liquidity=None)
+    await daemon.returns()
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    desk.assert_flat()
 
 
 @pytest.mark.usefixtures("no_second_sending")
