@@ -1,7 +1,8 @@
 """The account's own memory of market rules; the SDK's is filled once and never again."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from adapters.common.identities import Listing
 from adapters.common.marketbook import ANY_AGE, MarketBook
@@ -12,6 +13,8 @@ from adapters.x10.names import Names
 from hedger.clock import Clock
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import Instrument
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Markets:
         self._http = http
         self._names = names
         self._book = MarketBook(venue, clock, self._read)
+        self._strange: set[Symbol] = set()
 
     def recognise(self, identities: Mapping[Symbol, str], earlier: Mapping[Symbol, str]) -> None:
         """Which of the venue's markets our symbols were to an earlier process."""
@@ -61,6 +65,23 @@ class Markets:
     def lists(self, symbol: Symbol) -> bool:
         """Whether the venue was ever seen to have this market."""
         return self._book.lists(symbol)
+
+    async def named(
+        self, read: Callable[[], Awaitable[T]], symbols: Callable[[T], Iterable[Symbol]]
+    ) -> T:
+        """
+        What was read, and its ``symbols`` by the names of now.
+
+        A market that nobody listed yet may be one of ours under a new name, so it is read once
+        more when those are known.
+        """
+        found = await read()
+        strange = {symbol for symbol in symbols(found) if not self.lists(symbol)}
+        if strange <= self._strange:
+            return found
+        await self.refresh()
+        self._strange |= {symbol for symbol in strange if not self.lists(symbol)}
+        return await read()
 
     async def _read(self) -> Listing[Market]:
         page = await self._http.content("/info/markets")

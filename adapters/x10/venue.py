@@ -407,16 +407,10 @@ class XVenue:
         return await self._reads.open_orders()
 
     async def past_orders(self, since: datetime) -> Sequence[PastOrder]:
-        """
-        Orders with an id of somebody's own, newest first.
-
-        A market that nobody listed yet may be one of ours under a new name.
-        """
-        found = await self._lookup.past_orders(since)
-        if all(self._markets.lists(each.symbol) for each in found):
-            return found
-        await self._markets.refresh()
-        return await self._lookup.past_orders(since)
+        """Orders with an id of somebody's own, newest first."""
+        return await self._markets.named(
+            lambda: self._lookup.past_orders(since), lambda found: (each.symbol for each in found)
+        )
 
     async def traded(self, symbol: Symbol, since: datetime) -> Traded:
         """Every trade on one market since an instant; by its new name where it was renamed."""
@@ -432,7 +426,10 @@ class XVenue:
         self, since: datetime, symbol: Symbol | None = None
     ) -> Sequence[FundingPayment]:
         """Every payment whose settlement is at or after ``since``, oldest first."""
-        return await self._reads.funding_payments(since, symbol)
+        return await self._markets.named(
+            lambda: self._reads.funding_payments(since, symbol),
+            lambda found: (each.symbol for each in found),
+        )
 
     def _on_their_clock(self, instant: datetime) -> datetime:
         offset = self.offset
@@ -440,4 +437,7 @@ class XVenue:
 
     async def history(self, stream: Stream, since: datetime, cursor: str | None) -> HistoryPage:
         """One page of the venue's own books, newest first."""
-        return await self._history.page(stream, since, cursor)
+        return await self._markets.named(
+            lambda: self._history.page(stream, since, cursor),
+            lambda page: (each.symbol for each in page.entries),
+        )

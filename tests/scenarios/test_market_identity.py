@@ -118,6 +118,24 @@ async def test_b06_orders_of_a_market_that_was_renamed_since_are_no_contradictio
     assert sum(fill.size for fill in found.fills) == found.filled
 
 
+@pytest.mark.parametrize(("venue", "name"), [(LIGHTER, "WETH"), (X10, "WETH-USD")])
+async def test_b06_what_was_paid_on_a_market_that_was_renamed_a_moment_ago_is_its_payment(
+    desk: Desk, venue: str, name: str
+) -> None:
+    hedge = await desk.open("ETH", 300)
+    upcoming = await desk.trader.quotes[VenueId(venue)].next_settlement()
+    desk.world.advance_market(hours=1.05)
+    await desk.world.pass_time(60)
+    desk.world.change_market(venue, "ETH", name=name)
+    port = desk.trader.venues[VenueId(venue)]
+
+    paid = await port.funding_payments(upcoming)
+    pages = [await port.history(s, hedge.created_at, None) for s in port.capabilities.books.streams]
+
+    assert {one.symbol for one in paid} == {ETH}
+    assert {entry.symbol for page in pages for entry in page.entries} == {ETH}
+
+
 async def test_b06_another_number_under_the_same_name_opens_nothing_and_breaks_nothing(
     desk: Desk,
 ) -> None:
