@@ -60,11 +60,24 @@ class Beyond:
         self._one = one
         self._broken = broken
         self._marks: dict[str, int] = {}
+        self._heard: set[str] = set()  # told by a ledger that is no more
         self._odd: dict[tuple[str, str], tuple[str, int]] = {}  # orders, their hedge, a mark
 
     def began(self, symbol: str) -> None:
         """A leg stands alone from now on: what a person is told of it comes later."""
         self._marks[symbol] = self._mark()
+        self._heard.discard(symbol)
+
+    def leave_ledger(self) -> None:
+        """Another one is about to be read: what a person was told by this one they were told."""
+        self._heard |= {symbol for symbol in self._marks if self._told(symbol)}
+        self._odd = {key: odd for key, odd in self._odd.items() if not self._told_of(*odd)}
+
+    def begin_anew(self) -> None:
+        """Another ledger is read, whose alerts are counted from its own last one."""
+        last = self._mark()
+        self._marks = {symbol: min(mark, last) for symbol, mark in self._marks.items()}
+        self._odd = {key: (hedge, min(mark, last)) for key, (hedge, mark) in self._odd.items()}
 
     def ended(self, span: Leg) -> None:
         """It is over, or the world is."""
@@ -88,7 +101,7 @@ class Beyond:
     def finish(self) -> None:
         """Whoever was owed an alarm has it."""
         for (venue, client_id), (hedge, mark) in self._odd.items():
-            if self._one(_OF_HEDGE, hedge=hedge, mark=mark) is None:
+            if not self._told_of(hedge, mark):
                 self._broken(
                     "4 alert", f"{venue} {client_id} of {hedge} filled as none may, and nobody was"
                     " told of it"
@@ -97,5 +110,10 @@ class Beyond:
     def _mark(self) -> int:
         return self._one("SELECT max(seq) FROM alerts") or 0
 
+    def _told_of(self, hedge: str, mark: int) -> bool:
+        return self._one(_OF_HEDGE, hedge=hedge, mark=mark) is not None
+
     def _told(self, symbol: str) -> bool:
+        if symbol in self._heard:
+            return True
         return self._one(_TOLD, mark=self._marks.get(symbol, 0), symbol=symbol) is not None

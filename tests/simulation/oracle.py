@@ -116,12 +116,14 @@ class Oracle:
 
     def read_aside(self, at: Path) -> None:
         """The ledger is read there from now on; it may have forgotten what the last one knew."""
+        self._beyond_judge.leave_ledger()
         before, self._conn, self._at = self._conn, reading(at), at
         self._connections += 1
         self.ledgers += 1
         self._forgotten.compare(before, self._conn)
         self.seen.overfilled.other_ledger()
         before.close()
+        self._beyond_judge.begin_anew()
         self.seen.shown.other_ledger()
 
     def displaced(self) -> None:

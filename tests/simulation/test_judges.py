@@ -14,6 +14,7 @@ from hedger.domain.ids import LaneId, VenueId
 from hedger.ledger.records import LaneNote, LaneState
 from tests.simulation import oracle, report
 from tests.simulation.alarms import ALERT_AFTER_S, GRACE_S, Alarms
+from tests.simulation.beyond import Beyond
 from tests.simulation.exchange import Venues
 from tests.simulation.faults import NOTHING, Chance, Ill, Plan, drawn
 from tests.simulation.lanefacts import LaneFacts, LaneWatch
@@ -121,6 +122,50 @@ def test_time_without_a_process_does_not_count_towards_the_minute():
 
 def test_a_leg_that_is_hedged_within_the_minute_owes_no_alert():
     assert OneLeg(until_s=59.0).watched_for(300) == []
+
+
+@dataclass
+class Alone:
+    """A leg that stood alone for long, as it ends."""
+
+    symbol: str = "ETH"
+    available_s: float = 200.0
+    stuck_s: float = 0.0
+    true_s: float = 0.0
+
+
+@dataclass
+class Alerts:
+    """The numbers of the alerts of a ledger, all about ETH."""
+
+    numbers: tuple[int, ...]
+
+    def one(self, query: str, **values: int) -> int | None:
+        return max((n for n in self.numbers if n > values.get("mark", 0)), default=None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "broken"),
+    [((), (), ["4 alert"]), ((), (1,), []), ((8,), (), []), ((8,), (1,), [])],
+)
+def test_alerts_of_a_ledger_that_is_put_in_place_count_from_its_own_last_one(
+    before: tuple[int, ...], after: tuple[int, ...], broken: list[str]
+) -> None:
+    """``before``: what the lost one told of the leg, beside seven earlier alerts."""
+    ledger, found = Alerts(tuple(range(8))), []
+    judge = Beyond(
+        lambda *a, **values: ledger.one(*a, **values), lambda *what: found.append(what[0])
+    )
+    judge.began("ETH")
+    ledger.numbers += before
+    judge.leave_ledger()
+    ledger.numbers = ()
+    judge.begin_anew()
+    ledger.numbers += after
+
+    judge.ended(Alone())
+
+    assert found == broken
 
 
 # -- lanes ---------------------------------------------------------------------------------------
