@@ -153,9 +153,7 @@ def test_alerts_of_a_ledger_that_is_put_in_place_count_from_its_own_last_one(
 ) -> None:
     """``before``: what the lost one told of the leg, beside seven earlier alerts."""
     ledger, found = Alerts(tuple(range(8))), []
-    judge = Beyond(
-        lambda *a, **values: ledger.one(*a, **values), lambda *what: found.append(what[0])
-    )
+    judge = Beyond(ledger.one, lambda *what: found.append(what[0]))
     judge.began("ETH")
     ledger.numbers += before
     judge.leave_ledger()
