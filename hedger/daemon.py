@@ -232,19 +232,31 @@ class Daemon:
             group.create_task(trader.late.run())
             for hedge in trader.store.unfinished():
                 if not trader.executor.is_at(hedge.id) and self._due(hedge):
-                    group.create_task(self._retry(hedge))
+                    group.create_task(self._go_on(hedge))
 
     def _due(self, hedge: Hedge) -> bool:
-        """Whether a hedge is due; while its venue is away, that is for ``returns`` to say."""
+        """
+        Whether a hedge is due; while its venue is away, that is for ``returns`` to say, but for
+        the search for its unknown orders.
+        """
         if hedge.state is not State.ESCALATED:
             return True
         returns = self._trader.returns
-        if returns.waits(hedge):
+        unknown = bool(self._trader.store.open_intents(hedge.id))
+        if returns.waits(hedge) and not unknown:
             return False
         # an order whose end is unknown may be a leg that stands alone
-        alone = returns.is_alone(hedge) or bool(self._trader.store.open_intents(hedge.id))
-        pace = self._pace_alone if alone else self._pace
+        pace = self._pace_alone if unknown or returns.is_alone(hedge) else self._pace
         return pace.due(hedge.id)
+
+    async def _go_on(self, hedge: Hedge) -> None:
+        """Try again; while its venue is away, only the ends of its orders are sought."""
+        trader = self._trader
+        if trader.returns.waits(hedge):
+            await trader.executor.seek(hedge)
+            if trader.returns.waits(hedge):
+                return
+        await self._retry(hedge)
 
     async def _retry(self, hedge: Hedge) -> None:
         ended = await self._trader.executor.resume(hedge)
@@ -353,15 +365,15 @@ class Daemon:
         self._seeking.add(id_)
         try:
             if await self._trader.ends.in_reach(id_) and self._rests_escalated(id_):
-                await self._retry(self._trader.store.hedge(id_))
+                await self._go_on(self._trader.store.hedge(id_))
         finally:
             self._seeking.discard(id_)
 
     def _rests_escalated(self, id_: HedgeId) -> bool:
         """Whether nobody drives a hedge of which a person was alerted, nor waits to."""
-        trader, hedge = self._trader, self._trader.store.hedge(id_)
-        is_at = trader.executor.is_at(id_)
-        return hedge.state is State.ESCALATED and not is_at and not trader.returns.waits(hedge)
+        trader = self._trader
+        is_escalated = trader.store.hedge(id_).state is State.ESCALATED
+        return is_escalated and not trader.executor.is_at(id_)
 
     async def glance(self) -> None:
         """While there are open hedges, see soon that a leg was taken from one."""

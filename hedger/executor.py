@@ -23,6 +23,7 @@ from hedger.domain.order import Outcome, Unresolved
 from hedger.errors import VenueError
 from hedger.execution import stands
 from hedger.execution.exitdoor import ExitDoor
+from hedger.execution.unproven import SEARCH_S
 from hedger.ledger.store import Store
 from hedger.legproof import LegProof
 from hedger.patience import Patience
@@ -168,6 +169,11 @@ class Executor:
                     hedge = await self._rollback.converge(hedge)
                 return await self._at_rest(hedge)
         return await self._drive(hedge)
+
+    async def seek(self, hedge: Hedge) -> None:
+        """Search once more for the ends of its unknown orders, and send nothing."""
+        async with self._lock(hedge.id):
+            await self._dispatcher.finish(hedge.id, SEARCH_S)
 
     # -- the saga ---------------------------------------------------------------------------
 
