@@ -235,7 +235,10 @@ class Daemon:
                     group.create_task(self._go_on(hedge))
 
     def _due(self, hedge: Hedge) -> bool:
-        """Whether a hedge is due; while its venue is away, an attempt is not."""
+        """
+        Whether a hedge is due; while its venue is away, that is for ``returns`` to say, but for
+        the search for its unknown orders.
+        """
         if hedge.state is not State.ESCALATED:
             return True
         returns = self._trader.returns
@@ -247,11 +250,13 @@ class Daemon:
         return pace.due(hedge.id)
 
     async def _go_on(self, hedge: Hedge) -> None:
-        """While its venue is away, ``returns`` begins the attempts: only ends are searched for."""
-        if self._trader.returns.waits(hedge):
-            await self._trader.executor.find_ends(hedge)
-        else:
-            await self._retry(hedge)
+        """Try again; while its venue is away, only the ends of its orders are sought."""
+        trader = self._trader
+        if trader.returns.waits(hedge):
+            await trader.executor.seek(hedge)
+            if trader.returns.waits(hedge):
+                return
+        await self._retry(hedge)
 
     async def _retry(self, hedge: Hedge) -> None:
         ended = await self._trader.executor.resume(hedge)
@@ -365,9 +370,10 @@ class Daemon:
             self._seeking.discard(id_)
 
     def _rests_escalated(self, id_: HedgeId) -> bool:
-        """Whether nobody drives a hedge of which a person was alerted."""
-        escalated = self._trader.store.hedge(id_).state is State.ESCALATED
-        return escalated and not self._trader.executor.is_at(id_)
+        """Whether nobody drives a hedge of which a person was alerted, nor waits to."""
+        trader = self._trader
+        is_escalated = trader.store.hedge(id_).state is State.ESCALATED
+        return is_escalated and not trader.executor.is_at(id_)
 
     async def glance(self) -> None:
         """While there are open hedges, see soon that a leg was taken from one."""

@@ -170,8 +170,8 @@ class Executor:
                 return await self._at_rest(hedge)
         return await self._drive(hedge)
 
-    async def find_ends(self, hedge: Hedge) -> None:
-        """Search for the ends of a hedge's orders that are unknown; nothing is traded for it."""
+    async def seek(self, hedge: Hedge) -> None:
+        """Search once more for the ends of its unknown orders, and send nothing."""
         async with self._lock(hedge.id):
             await self._dispatcher.finish(hedge.id, SEARCH_S)
 

@@ -2,13 +2,16 @@
 
 import asyncio
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters.sandbox.engine.paying import Twice
+from hedger.daemon import Daemon
 from hedger.domain.hedge import Hedge, State
 from hedger.errors import DeniedError, UnavailableError
+from hedger.home import Home
 from tests.desk import Desk
 from tests.scenarios import books, facts
 from tests.scenarios.scenes import LAG_PASSED_S
@@ -211,3 +214,34 @@ async def test_a_second_row_of_a_payment_changes_no_result_and_is_told(desk: Des
     assert [row["state"] for row in found] == ["differ"] * 2
     assert all(row["fills_usd"] == row["balance_usd"] for row in found)
     assert any("not in our books" in alert.text for alert in desk.store.unacknowledged())
+
+
+@pytest.mark.parametrize("job", ["monitor", "ends"])
+async def test_the_end_of_an_order_is_sought_though_the_other_legs_venue_is_away(
+    desk: Desk, tmp_path: Path, job: str
+) -> None:
+    """The order is on the venue that answers again; nobody trades on the other one for minutes."""
+    hedge = await desk.open("ETH", 300)
+    first, other = (X10, LIGHTER) if job == "monitor" else (LIGHTER, X10)
+    trades = "/user/trades" if first == X10 else "trades"
+    desk.world.rewrite(first, trades, **DOWN)
+    await desk.trader.executor.close(hedge, "asked for", hurry=True, first=first)
+    desk.world.change_market(other, "ETH", liquidity={"depth_usd": 0})
+    daemon = Daemon(desk.trader, Home(tmp_path))
+    await desk.world.pass_time(LAG_PASSED_S)
+    desk.store.observe([await desk.trader.venues[first].position("ETH")])
+    await daemon.returns()
+    assert desk.trader.returns.waits(desk.store.hedge(hedge.id))
+    await daemon.ends()
+    desk.world.no_rewrites()
+
+    for _ in range(10):
+        await desk.world.pass_time(10)
+        await getattr(daemon, job)()
+
+    assert desk.store.open_intents(hedge.id) == []
+    assert desk.position(other) != 0
+    desk.world.change_market(other, "ETH", liquidity=None)
+    await daemon.returns()
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    desk.assert_flat()
