@@ -6,6 +6,7 @@ where it stands.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from hedger.home import Home
 from hedger.ledger.records import OrderState
 from hedger.proofs import dead
 from tests.desk import Desk, at_desk
+from tests.disk import without_room
 from tests.world import LIGHTER, World
 
 USABLE_WITHIN_S = 10.0
@@ -826,6 +828,31 @@ async def test_the_end_of_an_order_is_sought_as_soon_as_its_venue_tells_of_it_ag
 
     assert statistics(desk)["state"] == "ready"
     assert desk.world.clock.monotonic_s() - began_s < 2 * ENDS_S + 5
+    assert desk.store.open_intents() == []
+    desk.assert_ledger_is_true()
+
+
+@pytest.mark.config(execution={"resolve_budget_s": 20})
+async def test_the_end_of_an_order_is_news_until_the_disk_could_take_it(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """The search met a full disk, and the next one began up to 30 s after there was room."""
+    await desk.open("SOL", 300)
+    desk.world.fault(LIGHTER, "drop_answer", when="after", reduce_only=False)
+    desk.world.fault(LIGHTER, "bad_reads", what=["orders"], times=0)
+    await desk.open("ETH", 300)
+    await served_for(desk, Home(tmp_path), 120)
+    desk.world.no_faults()
+    daemon = Daemon(desk.trader, Home(tmp_path))
+    with without_room(desk.store):
+        await desk.world.pass_time(ENDS_S)
+        with contextlib.suppress(ExceptionGroup):
+            await daemon.ends()
+    assert len(desk.store.open_intents()) == 1
+
+    await desk.world.pass_time(ENDS_S)
+    await daemon.ends()
+
     assert desk.store.open_intents() == []
     desk.assert_ledger_is_true()
 
