@@ -65,7 +65,6 @@ class ClockWatch:
         moved = before is None or abs(before[0] - offset.assumed_s) >= MOVED_S
         if not moved and before is not None and before[1] is beyond:
             return
-        self._kept[venue] = (offset.assumed_s, beyond)
         found = {
             "low_s": round(offset.low_s, 3),
             "high_s": round(offset.high_s, 3),
@@ -73,6 +72,7 @@ class ClockWatch:
             "beyond": beyond,
         }
         self._store.set_meta(CLOCK + venue, json.dumps(found))
+        self._kept[venue] = (offset.assumed_s, beyond)
 
     def _text(self, venue: VenueId, offset: Offset) -> str:
         ahead = "ahead of" if offset.assumed_s > 0 else "behind"

@@ -364,8 +364,11 @@ class Daemon:
     async def _seek(self, id_: HedgeId) -> None:
         self._seeking.add(id_)
         try:
-            if await self._trader.ends.in_reach(id_) and self._rests_escalated(id_):
+            found = await self._trader.ends.in_reach(id_)
+            if found and self._rests_escalated(id_):
                 await self._go_on(self._trader.store.hedge(id_))
+                if self._trader.store.refused is None:  # else what it found is not recorded
+                    self._trader.ends.sought(found)
         finally:
             self._seeking.discard(id_)
 

@@ -187,8 +187,8 @@ class Dispatcher:
         logger.error("{}: {}", order.venue, why)
         leg = (order.hedge, order.venue)
         if leg not in self._unsigned:
-            self._unsigned.append(leg)
             self._store.alert(f"{order.venue}: {why}; it was not sent", hedge=order.hedge)
+            self._unsigned.append(leg)
 
     def _sent(self, venue: Venue, prepared: Prepared) -> asyncio.Task[Answer]:
         """

@@ -196,9 +196,9 @@ class Guard:
         known = self._store.metas(STOP)
         for code, text in reached.items():
             if STOP + code not in known:
-                self._store.set_meta(STOP + code, text)
-                self._store.alert(f"no new hedges: {text}")
                 logger.error("no new hedges: {}", text)
+                self._store.alert(f"no new hedges: {text}")
+                self._store.set_meta(STOP + code, text)
         for key in known:
             if key.removeprefix(STOP) not in reached:
                 self._store.set_meta(key, "")

@@ -108,10 +108,10 @@ class HoldingWatch:
         now_s = self._clock.monotonic_s()
         kept_s = self._kept_s.get(hedge.id)
         changed = judged.memory != before or not told or memory.doubted(told) != holding.doubted
+        self._tell(hedge, judged)  # first: once it is kept nobody would tell it any more
         if changed or kept_s is None or now_s - kept_s >= KEEP_S:
             self._store.set_meta(KEY + hedge.id, memory.written(judged, holding))
             self._kept_s[hedge.id] = now_s
-        self._tell(hedge, judged)
         return judged
 
     def _tell(self, hedge: Hedge, judged: Judgement) -> None:

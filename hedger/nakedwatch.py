@@ -82,26 +82,26 @@ class NakedWatch:
         self._follow_our_clock()
         known = self._store.metas(PREFIX)
         spans: dict[HedgeId, float] = {}
-        matched_before, self._matched_at = self._matched_at, {}
+        matched_at: dict[tuple[HedgeId, VenueId], datetime] = {}
         for hedge in self._store.live():
             why = None if hedge.state is State.PLANNED else self._why(hedge)
             if why is None:
                 for venue in hedge.venues:
-                    self._matched_at[hedge.id, venue] = known_at(self._store, hedge, venue)
+                    matched_at[hedge.id, venue] = known_at(self._store, hedge, venue)
                 continue
             since = known.pop(PREFIX + hedge.id, None)
             if since is None:
-                since = self._since(hedge, matched_before).isoformat()
+                since = self._since(hedge).isoformat()
                 self._store.set_meta(PREFIX + hedge.id, since)
             span_s = self._span_s(PREFIX + hedge.id, datetime.fromisoformat(since))
             spans[hedge.id] = span_s
-            if self._due(PREFIX + hedge.id, span_s):
-                text = f"hedge {hedge.id} is {hedge.state} and exposed for {span_s:.0f} s: {why}"
-                self._tell(text, hedge.id)
+            text = f"hedge {hedge.id} is {hedge.state} and exposed for {span_s:.0f} s: {why}"
+            self._tell_in_time(PREFIX + hedge.id, span_s, text, hedge.id)
         for key in known:
             self._store.set_meta(key, "")
             self._told.pop(key, None)
             self._counted_from.pop(key, None)
+        self._matched_at = matched_at
         doubts = self._store.metas(DOUBT)
         self._doubts(doubts)
         if spans or doubts:
@@ -131,13 +131,14 @@ class NakedWatch:
             found = json.loads(text)
             since = datetime.fromisoformat(found["since"])
             span_s = self._span_s(key, since)
-            if self._due(key, span_s):
-                venue = key.removeprefix(DOUBT)
-                self._tell(
-                    f"{venue} is in doubt for {span_s:.0f} s while {len(live)} hedges are open:"
-                    f" {found['why']}",
-                    None,
-                )
+            venue = key.removeprefix(DOUBT)
+            self._tell_in_time(
+                key,
+                span_s,
+                f"{venue} is in doubt for {span_s:.0f} s while {len(live)} hedges are open:"
+                f" {found['why']}",
+                None,
+            )
 
     def _span_s(self, key: str, since: datetime) -> float:
         """
@@ -151,9 +152,7 @@ class NakedWatch:
     def _why(self, hedge: Hedge) -> str | None:
         return exposure(self._store, hedge, dedicated=self._dedicated)
 
-    def _since(
-        self, hedge: Hedge, matched_at: Mapping[tuple[HedgeId, VenueId], datetime]
-    ) -> datetime:
+    def _since(self, hedge: Hedge) -> datetime:
         """
         Since when, as early as it may be.
 
@@ -169,21 +168,18 @@ class NakedWatch:
             if look is None or look.size == own_size(self._store, hedge.id, venue):
                 continue
             maybe_at.append(look.read_started_at)
-            matched = matched_at.get((hedge.id, venue))
+            matched = self._matched_at.get((hedge.id, venue))
             if matched is not None and matched >= changed_at(self._store, hedge, venue):
                 maybe_at.append(matched)
         return min(maybe_at)
 
-    def _due(self, key: str, span_s: float) -> bool:
-        """Whether it is time for another alert; then the next one is due at twice the span."""
+    def _tell_in_time(self, key: str, span_s: float, text: str, hedge: HedgeId | None) -> None:
+        """Alert where it is time for it; then, and not before, twice the span is waited for."""
         due_s = self._told.setdefault(key, self._rules.naked_alert_s)
         if span_s < due_s:
-            return False
+            return
+        logger.error("{}", text)
+        self._store.alert(text, hedge=hedge)
         while due_s <= span_s:
             due_s *= 2
         self._told[key] = due_s
-        return True
-
-    def _tell(self, text: str, hedge: HedgeId | None) -> None:
-        logger.error("{}", text)
-        self._store.alert(text, hedge=hedge)

@@ -93,8 +93,9 @@ class UnitCheck:
         self._pace_s = pace_s
         self._venues = {venue: _Venue() for venue in quotes}
         self.in_doubt: Mapping[VenueId, str] = {}
-        self._waiting: set[VenueId] = set()  # of those, not looked at yet, and nobody told
+        self._waiting: set[VenueId] = set()  # of those, nobody was told yet
         self.out: Mapping[tuple[VenueId, Symbol], str] = {}
+        self._untold: set[tuple[VenueId, Symbol]] = set()  # of those
         for venue in quotes:
             self._recall(venue)
 
@@ -257,33 +258,43 @@ class UnitCheck:
     def _doubt(self, id_: VenueId, why: str, *, quietly: bool = False) -> None:
         """Keep, and tell a person once per change of mind."""
         told = id_ in self.in_doubt and id_ not in self._waiting
-        doubts = {venue: text for venue, text in self.in_doubt.items() if venue != id_}
-        self.in_doubt = doubts | ({id_: why} if why else {})
-        self._waiting = self._waiting - {id_} | ({id_} if quietly else set())
-        if quietly or bool(why) == told:
-            return
+        others = {venue: text for venue, text in self.in_doubt.items() if venue != id_}
         if why:
-            now = self._clock.now().isoformat()
-            self._store.set_meta(DOUBT + id_, json.dumps({"since": now, "why": why}))
+            self.in_doubt = others | {id_: why}
+            if quietly or not told:
+                self._waiting.add(id_)
+        if quietly:
+            return
+        if why and not told:
             text = f"the rates of {id_} are in doubt: {why}; {MEANWHILE}"
             logger.error("{}", text)
             self._store.alert(text)
-        else:
-            self._store.set_meta(DOUBT + id_, "")
+            now = self._clock.now().isoformat()
+            self._store.set_meta(DOUBT + id_, json.dumps({"since": now, "why": why}))
+        elif told and not why:
             self._store.event("units_right", f"the rates of {id_} are in their units again")
+            self._store.set_meta(DOUBT + id_, "")
+        self._waiting.discard(id_)
+        if not why:
+            self.in_doubt = others
 
     def _take_out(self, id_: VenueId, out: Mapping[Symbol, str]) -> None:
         before = {s: why for (v, s), why in self.out.items() if v == id_}
         others = {key: why for key, why in self.out.items() if key[0] != id_}
         self.out = others | {(id_, symbol): why for symbol, why in out.items()}
+        self._untold |= {(id_, symbol) for symbol in out.keys() - before.keys()}
+        self._untold &= self.out.keys()
         for symbol, why in out.items():
-            if symbol not in before:
-                self._store.set_meta(f"{OUT}{id_}:{symbol}", why)
+            if (id_, symbol) in self._untold:
                 text = f"{symbol} is taken out on {id_}: {why}; {MEANWHILE}"
                 logger.error("{}", text)
                 self._store.alert(text)
-        for symbol in sorted(before.keys() - out.keys()):
-            self._store.set_meta(f"{OUT}{id_}:{symbol}", "")
+                self._store.set_meta(f"{OUT}{id_}:{symbol}", why)
+                self._untold.discard((id_, symbol))
+        prefix = f"{OUT}{id_}:"
+        for key in self._store.metas(prefix):
+            if key.removeprefix(prefix) not in out:
+                self._store.set_meta(key, "")
 
     def _recall(self, id_: VenueId) -> None:
         """What an earlier process saw and found: a restart is no reason to believe a venue."""

@@ -43,8 +43,12 @@ class Ends:
         self._lanes = lanes
         self._told: dict[str, Told] = {}
 
-    async def in_reach(self, hedge: HedgeId) -> bool:
-        """Whether more is told of an unknown order of a hedge than at the last look."""
+    async def in_reach(self, hedge: HedgeId) -> Mapping[str, Told]:
+        """
+        What is told of an unknown order of a hedge, where that is more than before; else nothing.
+
+        It counts as new until it is ``sought``.
+        """
         kept = {prepared.order.id for prepared in self._store.open_intents()}
         self._told = {name: told for name, told in self._told.items() if name in kept}
         for prepared in self._store.open_intents(hedge):
@@ -52,10 +56,15 @@ class Ends:
                 continue  # its fence is its expiry: that is waited for
             name = prepared.order.id
             before = self._told.get(name)
-            self._told[name] = told = await self._heard(prepared, before or Told.NOTHING)
+            told = await self._heard(prepared, before or Told.NOTHING)
             if before is not None and told > before:
-                return True
-        return False
+                return {name: told}
+            self._told[name] = told
+        return {}
+
+    def sought(self, found: Mapping[str, Told]) -> None:
+        """The search that ``found`` was news for has been made."""
+        self._told.update(found)
 
     async def _heard(self, prepared: Prepared, before: Told) -> Told:
         """A used nonce stays used, and what can be looked up is the search's to ask."""

@@ -39,12 +39,12 @@ class ReliefWatch:
         """Reduce both legs where one is too near; what was tried is on disk before the orders."""
         before = self._memory(hedge)
         verdict = judge_relief(distances_bps, self._rules, before, self._clock.now())
-        self._keep(hedge, before, verdict.relief)
         if verdict.exhausted and verdict.relief is not None:
             self._tell(hedge, f"{self._near(verdict.relief, distances_bps)}, and both legs were"
                        f" reduced {verdict.relief.steps} times (risk.reduce_max_steps): they are"
                        " not reduced any more before the whole hedge is closed; move money to"
                        f" {verdict.relief.venue}")  # fmt: skip
+        self._keep(hedge, before, verdict.relief)
         if verdict.stressed is None or verdict.relief is None:
             return
         await self._reduce(hedge, verdict.relief, self._near(verdict.relief, distances_bps))
@@ -60,7 +60,6 @@ class ReliefWatch:
         taken = await self._relieving.reduce_both(hedge.id, first, self._rules.share, near)
         ended = self._store.hedge(hedge.id)
         after = relief.reduced() if taken > ZERO else relief.failed()
-        self._keep(ended, relief, after)
         if taken > ZERO:
             text = (
                 f"hedge {hedge.id}: {near}: both legs are reduced, {first} first by"
@@ -73,6 +72,7 @@ class ReliefWatch:
         elif relief.failures == 0:
             self._tell(hedge, f"{near}, and its legs could not be reduced together; it is tried"
                        f" again, and {first} needs money")  # fmt: skip
+        self._keep(ended, relief, after)
 
     def _near(self, relief: Relief, distances_bps: Mapping[VenueId, Decimal]) -> str:
         distance = distances_bps.get(relief.venue)

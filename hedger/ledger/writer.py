@@ -53,6 +53,11 @@ class Writer(Reader):
         return room or self._watched or self._refused
 
     @property
+    def refused(self) -> str | None:
+        """Why the latest write was refused; None where it was taken."""
+        return self._refused
+
+    @property
     def displaced(self) -> str | None:
         """Why what is written now may be lost: the open file is not the one at its path."""
         self._look()

@@ -8,8 +8,9 @@ import pytest
 from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.order import Found
-from hedger.errors import DriftError, UsageError, VenueError
+from hedger.errors import DriftError, UnwritableError, UsageError, VenueError
 from tests.desk import Desk
+from tests.disk import without_room
 from tests.scenarios.scenes import a_pair_at_rest
 from tests.world import LIGHTER, X10
 
@@ -151,6 +152,24 @@ async def test_b06_another_number_under_the_same_name_opens_nothing_and_breaks_n
     await desk.world.pass_time(50)
     await desk.trader.facts.look()
     assert "ETH is number 0" in alerts(desk)
+
+
+@pytest.mark.parametrize("site", ["event", "alert"])
+async def test_b06_another_number_is_told_once_when_the_full_disk_has_room_again(
+    desk: Desk, site: str
+) -> None:
+    await desk.open("ETH", 300)
+    desk.world.change_market(LIGHTER, "ETH", number=177)
+    await desk.world.pass_time(61)
+    with without_room(desk.store, site=site), pytest.raises(UnwritableError):
+        await desk.trader.facts.look()
+    assert "ETH is number 0" not in alerts(desk)
+
+    for _ in range(2):
+        await desk.world.pass_time(61)
+        await desk.trader.facts.look()
+
+    assert alerts(desk).count("ETH is number 0") == 1
 
 
 async def test_b06_two_markets_of_one_name_are_not_opened(desk: Desk) -> None:

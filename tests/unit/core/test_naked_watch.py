@@ -1,16 +1,28 @@
 """How long a leg stands alone is counted on where processes end and our clock is set back."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from hedger.domain.hedge import State
+from hedger.domain.order import Side
+from hedger.errors import UnwritableError
 from hedger.ledger.store import Store
 from hedger.nakedwatch import DOUBT, NakedWatch
 from hedger.settings_recovery import Recovery
 from tests.clocks import ManualClock
-from tests.unit.ledger.build import START, a_hedge, a_store, an_order, filled
+from tests.disk import without_room
+from tests.unit.ledger.build import (
+    LIGHTER,
+    START,
+    a_hedge,
+    a_position,
+    a_store,
+    an_order,
+    filled,
+)
 
 RULES = Recovery(naked_alert_s=60)
 
@@ -76,3 +88,47 @@ def test_an_order_of_the_future_counts_from_now(store: Store, clock: ManualClock
     clock.advance(60)
     a_process(store, clock).look()
     assert len(alerts(store)) == 1
+
+
+def test_what_a_full_disk_could_not_take_is_told_by_the_first_look_with_room(
+    store: Store, clock: ManualClock
+) -> None:
+    """It counted as told, and the next alert was due at twice the span."""
+    since = clock.now().isoformat()
+    store.set_meta(DOUBT + "lighter", f'{{"since": "{since}", "why": "no answer"}}')
+    watch = a_process(store, clock)
+    watch.look()
+    clock.advance(60)
+    for site in ("alert", "set_meta"):
+        with (
+            without_room(store, after=int(site == "alert"), site=site),
+            pytest.raises(UnwritableError),
+        ):
+            watch.look()
+        clock.advance(1)
+    watch.look()
+    assert sum("exposed for" in text for text in alerts(store)) == 1
+    assert sum("lighter is in doubt for 61 s" in text for text in alerts(store)) == 1
+
+
+def test_a_leg_that_goes_while_the_disk_is_full_stands_alone_since_its_last_reading(
+    store: Store, clock: ManualClock
+) -> None:
+    """The reading in which the legs matched was forgotten by the look that failed."""
+    (hedge,) = store.live()
+    other = an_order(number=2, venue=LIGHTER, side=Side.SELL)
+    store.intend(other)
+    store.settle(filled(other, ("0.04", "2500")))
+    hedge = store.move(hedge, State.OPENING_B, "leg B is being sent")
+    store.move(hedge, State.OPEN, "both legs match", opened_at=clock.now())
+    matched_at = store.now()
+    watch = a_process(store, clock)
+    watch.look()
+    clock.advance(55)
+    store.observe([replace(a_position("0"), read_started_at=clock.now(), as_of=clock.now())])
+    with without_room(store), pytest.raises(UnwritableError):
+        watch.look()
+    clock.advance(5)
+    (span_s,) = watch.look().values()
+    assert span_s == (clock.now() - matched_at).total_seconds()
+    assert any("exposed for 60 s" in text for text in alerts(store))
