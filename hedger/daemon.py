@@ -132,9 +132,18 @@ class Daemon:
             await stop.wait()
 
     async def recover(self) -> None:
-        """Take up what is unfinished, and see at once what became of the open hedges."""
-        looking = self._patient(self.glance)
-        await together((self._trader.take_up(logger.info), looking()))
+        """
+        Take up what is unfinished, and see at once what became of the open hedges.
+
+        Where one of them ends by that, a hedge whose late fill waited for its market goes on.
+        """
+        resumed: list[HedgeId] = []
+
+        async def take_up() -> None:
+            resumed.extend((await self._trader.take_up(logger.info))["resumed"])
+
+        await together((take_up(), self._patient(self.glance)()))
+        await self._trader.go_on(logger.info, resumed)
 
     def side_by_side(self) -> Mapping[str, int]:
         """How often a job may run at a time: each run that waits has a hedge to bring to rest."""

@@ -74,24 +74,43 @@ async def recover(store: Store, executor: Executor, progress: Progress) -> list[
         HedgerError: the ledger cannot be used.
     """
     crashpoints.reach("recover", "before")
-    seen = {hedge.id: None for hedge in store.unfinished()}
     left = store.unfinished()
-    while left:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for hedge in left:
-                    group.create_task(_take_up(store, executor, hedge, progress))
-        except* HedgerError as errors:
-            raise errors.exceptions[0] from None
-        left = [
-            hedge
-            for hedge in store.unfinished()
-            if hedge.id not in seen and not executor.is_at(hedge.id)
-            if hedge.state is not State.ESCALATED  # somebody drove it meanwhile
-        ]
-        seen |= {hedge.id: None for hedge in left}
+    await _side_by_side(store, executor, left, progress)
+    seen = await go_on(store, executor, progress, [hedge.id for hedge in left])
     crashpoints.reach("recover", "after")
-    return list(seen)
+    return seen
+
+
+async def go_on(
+    store: Store, executor: Executor, progress: Progress, seen: Sequence[HedgeId]
+) -> list[HedgeId]:
+    """
+    Take up what has come to be unfinished since, and nobody drives; those ``seen`` and those.
+
+    Raises:
+        HedgerError: the ledger cannot be used.
+    """
+    known = dict.fromkeys(seen)
+    while left := [
+        hedge
+        for hedge in store.unfinished()
+        if hedge.id not in known and not executor.is_at(hedge.id)
+        if hedge.state is not State.ESCALATED  # somebody drove it meanwhile
+    ]:
+        known |= {hedge.id: None for hedge in left}
+        await _side_by_side(store, executor, left, progress)
+    return list(known)
+
+
+async def _side_by_side(
+    store: Store, executor: Executor, left: Sequence[Hedge], progress: Progress
+) -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            for hedge in left:
+                group.create_task(_take_up(store, executor, hedge, progress))
+    except* HedgerError as errors:
+        raise errors.exceptions[0] from None
 
 
 async def _take_up(store: Store, executor: Executor, hedge: Hedge, progress: Progress) -> None:

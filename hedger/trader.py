@@ -307,6 +307,10 @@ class Trader:
         await self.lanes.check(now=True)
         return {"resumed": resumed}
 
+    async def go_on(self, progress: Progress, resumed: Sequence[HedgeId]) -> None:
+        """What has come to be unfinished while those were taken up: see ``recovery.go_on``."""
+        await recovery.go_on(self.store, self.executor, progress, resumed)
+
     async def _catch_up(self, progress: Progress, within_s: float | None = None) -> None:
         """See ``Behind``: until every venue has answered, nothing is opened."""
         await self.behind.run(progress, within_s)

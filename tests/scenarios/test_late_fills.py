@@ -158,6 +158,27 @@ async def test_a_late_fill_whose_market_is_taken_is_off_when_that_hedge_is_over(
 
 
 @either_account
+async def test_a_late_fill_whose_market_is_free_only_after_a_restart_is_off_before_new_business(
+    desk: Desk, tmp_path: Path, dedicated: bool
+) -> None:
+    """The first look at the open hedges ended the other one, and nobody went on with this one."""
+    assert desk.config.account.dedicated is dedicated
+    hedge = await a_working_order_believed_dead(desk, seconds=40)
+    desk.world.no_faults()
+    other = await desk.open("ETH", 300)
+    await desk.world.pass_time(60)
+    await desk.trader.late.run()
+    desk.world.fault(LIGHTER, "liquidate", market="ETH")
+    await desk.world.pass_time(1)
+
+    await Daemon(desk.reboot(), Home(tmp_path / "home")).recover()
+
+    assert desk.store.hedge(other.id).state is State.CLOSED
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    desk.assert_flat()
+
+
+@either_account
 async def test_a_late_fill_that_is_booked_while_both_legs_are_read_is_not_missed(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, dedicated: bool
 ) -> None:
