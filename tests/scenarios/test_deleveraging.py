@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from hedger.daemon import NEAR_S, Daemon
-from hedger.domain.hedge import State
+from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.money import ZERO, floor_to_step
+from hedger.domain.order import Outcome
+from hedger.reduction import Reduction
+from hedger.rollback import RollbackEngine
 from tests.desk import Desk
 from tests.scenarios import facts
 from tests.soak import naked_spans
@@ -360,3 +363,34 @@ async def test_a_price_that_jumps_over_every_distance_leaves_legs_that_match(
     assert desk.naked() == ZERO
     *_, longest = naked_spans(desk.world.state())
     assert longest < GLANCE_S + LOOKS_S
+
+
+@small
+@thin
+@either_venue
+async def test_where_the_other_leg_is_taken_between_both_reductions_no_more_comes_off(
+    desk: Desk, venue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the reading before the first order the other leg would have come down twice."""
+    hedge = await desk.open("ETH", 500)
+    before = abs(desk.position(venue))
+    take = RollbackEngine.take
+
+    async def taken(engine: RollbackEngine, of: Hedge, step: Reduction) -> Outcome:
+        outcome = await take(engine, of, step)
+        if len(reductions(desk)) == 1:
+            part = floor_to_step((before - abs(desk.position(venue))) / before, D("0.0001"))
+            desk.world.fault(other(venue), "liquidate", market="ETH", fraction=str(part))
+            await desk.world.pass_time(1)  # readings lag
+        return outcome
+
+    monkeypatch.setattr(RollbackEngine, "take", taken)
+    move_price(desk, near(desk, venue))
+
+    await glances(desk, 1)
+
+    assert len(liquidated(desk)) == 1
+    assert [order["venue"] for order in reductions(desk)] == [venue]
+    assert desk.naked() == ZERO
+    assert desk.store.hedge(hedge.id).state is State.OPEN
+    facts.assert_orders_are_ours(desk)

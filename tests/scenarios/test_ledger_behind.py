@@ -12,11 +12,12 @@ from adapters.x10.venue import XVenue
 from hedger import standing
 from hedger.daemon import Daemon
 from hedger.domain.hedge import State
-from hedger.domain.ids import Symbol
+from hedger.domain.ids import HedgeId, Symbol, VenueId
 from hedger.domain.order import Prepared, Purpose, Sighting
 from hedger.errors import UnavailableError, UsageError
 from hedger.home import Home
 from hedger.ledger import migrate, sqlite
+from hedger.ledger.records import earlier_key
 from hedger.ledger.starts import StartFile, same_ledger
 from hedger.ledger.store import Store
 from tests.desk import Desk
@@ -364,3 +365,30 @@ async def test_an_order_that_comes_to_the_venue_after_the_start_is_booked_and_ta
     assert desk.store.order_known_as(LIGHTER, late.client_id) is not None
     assert_no_id_twice(desk)
     desk.assert_ledger_is_true()
+
+
+@pytest.mark.config(account={"dedicated": False})
+async def test_f5_of_a_lost_ledger_what_an_earlier_hedge_lost_by_force_is_no_part_of_the_last(
+    desk: Desk,
+) -> None:
+    """Both are booked into one, and its leg would have been somebody else's."""
+    await desk.restart()
+    first = await desk.open("ETH", 300)
+    desk.world.fault(X10, "liquidate", market="ETH", fraction="0.4")
+    await desk.trader.hold_against_accounts()
+    await desk.close(desk.store.hedge(first.id))
+    desk.assert_flat()
+    await desk.open("ETH", 300)
+    remove(desk.path)
+    migrate.upgrade(desk.path, desk.world.clock)
+
+    await desk.restart()
+    await desk.trader.reconcile(desk.said.append)
+
+    desk.assert_flat()
+    texts = [alert.text for alert in desk.store.alerts_after(0)]
+    assert not any("somebody else" in text for text in texts)
+    (booked,) = desk.rows("hedges")
+    assert booked["state"] == State.CLOSED
+    assert desk.store.meta(earlier_key(HedgeId(booked["id"]), VenueId(X10))) == "0.038"
+    assert_no_id_twice(desk)
