@@ -18,10 +18,8 @@ async def refused(work: Callable[[], Awaitable[object]]) -> None:
     """The disk is full, and the work says so or goes on without."""
     try:
         await work()
-    except UnwritableError:
+    except* UnwritableError:
         pass
-    except ExceptionGroup as errors:
-        assert errors.split(UnwritableError)[1] is None
 
 
 def alerts(desk: Desk, words: str) -> int:
