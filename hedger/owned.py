@@ -19,6 +19,7 @@ from hedger.domain.market import Position
 from hedger.domain.money import ZERO, plain
 from hedger.domain.order import Purpose
 from hedger.ledger import lost
+from hedger.ledger import taken as took
 from hedger.ledger.reader import Reader
 from hedger.ledger.records import earlier_key, lost_key, taken_key
 from hedger.ledger.store import Store
@@ -57,11 +58,12 @@ def own_size(store: Reader, hedge: HedgeId, venue: VenueId) -> Decimal:
     """
     What our fills make of a leg, less what was taken from it or forgotten, in signed coins.
 
-    Always the same side as our fills, or nothing.
+    An order of ours that fills beyond what others left of the leg turns it around: what carries
+    our id is ours. What a venue forgot is at most what was left.
     """
-    booked = booked_size(store, hedge, venue)
-    own = booked - taken(store, hedge, venue) - forgotten(store, hedge, venue)
-    return own if own * booked > ZERO else ZERO
+    left = booked_size(store, hedge, venue) - taken(store, hedge, venue)
+    own = left - forgotten(store, hedge, venue)
+    return own if own * left > ZERO else ZERO
 
 
 def proven_empty(store: Store, hedge: HedgeId, venue: VenueId) -> bool:
@@ -93,7 +95,7 @@ def untouched(store: Reader, hedge: Hedge) -> bool:
 
 def taken(store: Reader, hedge: HedgeId, venue: VenueId) -> Decimal:
     """What somebody else took off a leg, as the part of our fills that is gone; signed coins."""
-    return Decimal(store.meta(taken_key(hedge, venue)) or 0)
+    return took.size_in(store.meta(taken_key(hedge, venue)))
 
 
 def forgotten(store: Reader, hedge: HedgeId, venue: VenueId) -> Decimal:
@@ -120,7 +122,7 @@ def note_taken(store: Store, hedge: Hedge, position: Position) -> None:
     )
     logger.error("{}", text)
     store.alert(text, hedge=hedge.id)  # first: once it is noted nobody would tell it any more
-    store.set_meta(taken_key(hedge.id, venue), plain(gone + taken(store, hedge.id, venue)))
+    store.note_taken(hedge.id, venue, gone)
 
 
 def unclear(store: Reader, hedge: Hedge, venue: VenueId, read: Decimal) -> str | None:

@@ -8,11 +8,11 @@ two, nobody would take the hedge up after a crash in between: its order counts a
 from typing import Any
 
 from hedger.domain.hedge import Hedge, State, Target
-from hedger.domain.ids import HedgeId, VenueId
+from hedger.domain.ids import HedgeId
 from hedger.domain.money import plain
 from hedger.domain.order import Filled
-from hedger.ledger import events, hedges
-from hedger.ledger.records import Changes, OrderState, taken_key
+from hedger.ledger import events, hedges, taken
+from hedger.ledger.records import Changes, OrderState
 from hedger.ledger.session import Session
 
 LATE = "late:"
@@ -34,7 +34,7 @@ def take_up(session: Session, row: Any, outcome: Filled) -> Hedge | None:
     if not before.terminal and not hedge.state.terminal:
         return None
     if before.terminal:
-        forget_taken(session, row.hedge_id, row.venue)
+        taken.forget(session, row.hedge_id, row.venue, row.seq)
     hedges.review_funding(session, hedge)
     was = f"was believed {before} and" if before.terminal else "of a hedge that was over"
     text = f"order {row.id} {was} filled {plain(outcome.size)} {hedge.symbol} late on {row.venue}"
@@ -80,10 +80,3 @@ def _waits(hedge: Hedge, other: Hedge | None) -> str:
     if other is None:
         return ""
     return f"; hedge {hedge.id} is taken up when {other.id}, which has its market, is over"
-
-
-def forget_taken(session: Session, hedge: HedgeId, venue: VenueId) -> None:
-    """What seemed to be taken off a leg by somebody else may have been an order booked only now."""
-    key = taken_key(hedge, venue)
-    if events.meta(session.conn, key):
-        events.set_meta(session, key, "")

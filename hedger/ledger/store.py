@@ -28,6 +28,7 @@ from hedger.ledger import (
     lost,
     outcomes,
     sqlite,
+    taken,
 )
 from hedger.ledger.account_store import AccountStore
 from hedger.ledger.records import REVISION, Changes, Decision, LaneNote, Shortfall
@@ -218,7 +219,7 @@ class Store(AccountStore):
         with self._writing("book_past") as session:
             intents.insert(session, prepared)
             taken_up = outcomes.settle(session, outcome)
-            late.forget_taken(session, prepared.order.hedge, prepared.order.venue)
+            taken.forget(session, prepared.order.hedge, prepared.order.venue)
             hedge = hedges.get(session.conn, prepared.order.hedge)
             if taken_up is not None or hedge.state is not State.OPEN:
                 return taken_up
@@ -314,6 +315,11 @@ class Store(AccountStore):
         """Mark one alert as seen by a person; False when it is not there or was seen already."""
         with self._writing("acknowledge") as session:
             return events.acknowledge(session, number, who)
+
+    def note_taken(self, hedge: HedgeId, venue: VenueId, size: Decimal) -> None:
+        """Note ``size`` more signed coins that somebody else took off a leg."""
+        with self._writing("note_taken") as session:
+            taken.note(session, hedge, venue, size)
 
     def set_meta(self, key: str, value: str) -> None:
         """Keep a small value across restarts."""

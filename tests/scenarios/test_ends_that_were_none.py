@@ -5,6 +5,7 @@ The rest is booked to its order and matched or taken off, on a shared account to
 trade carries our order's number, so nobody has to guess whose it is.
 """
 
+from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +21,7 @@ from hedger.ledger.records import OrderState
 from tests.desk import Desk
 from tests.scenarios.forgetful import told, turn
 from tests.scenarios.scenes import either_account, either_venue
+from tests.scenarios.test_reconciling import SHARED, foreign_order
 from tests.world import X10
 
 fractions = pytest.mark.parametrize("fraction", ["0.4", "0"], ids=["partial", "zero"])
@@ -87,6 +89,35 @@ async def test_f4_a_closing_order_that_fills_further_after_its_end_leaves_nothin
     await turn(desk)
     assert desk.store.hedge(hedge.id).state is State.CLOSED
     desk.assert_ledger_is_true()
+
+
+@SHARED
+@either_venue
+async def test_f4_what_a_closing_order_fills_late_of_a_leg_that_was_cut_down_is_taken_off(
+    desk: Desk, venue: VenueId
+) -> None:
+    """Our fills still make a leg on the old side; it was taken for somebody else's and stayed."""
+    hedge = await desk.open("ETH", 300)
+    part = Decimal("0.02").copy_sign(desk.position(venue))
+    foreign_order(desk, venue, -part, reduce_only=True)
+    await desk.world.pass_time(11)
+    await desk.trader.reconcile(desk.said.append)
+    assert any("somebody else took" in text for text in told(desk))
+    await desk.world.pass_time(11)
+    desk.world.fault(venue, "late_rest", fraction="0.4", seconds=40, reduce_only=True)
+    await desk.close(hedge)
+    desk.assert_flat()
+    await desk.world.pass_time(45)
+    assert desk.position(venue) * part < ZERO
+
+    for _ in range(8):
+        if desk.naked() == ZERO:
+            break
+        await turn(desk)
+
+    desk.assert_flat()
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    assert desk.store.leg_size(hedge.id, venue) == part
 
 
 @either_venue

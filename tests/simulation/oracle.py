@@ -307,9 +307,9 @@ class Oracle:
         signed = trade.size if trade.is_buy else -trade.size
         leg = self._legs[hedge, venue] = self._legs[hedge, venue] + signed
         self._forgotten.traded[venue, trade.client_id] += signed
+        ours = trade.size_before - self.truth.foreign.get((venue, trade.symbol), ZERO) + signed
         if self._forgotten.any:  # its orders may be booked to another hedge now: by the engine
-            foreign = self.truth.foreign.get((venue, trade.symbol), ZERO)
-            leg = trade.size_before - foreign + signed
+            leg = ours
         if self._is_odd(venue, trade):
             self.odd_s[trade.symbol] = self._oddly_s[trade.symbol] = now_s()
             self._beyond_judge.odd(venue, trade.client_id, hedge)
@@ -321,7 +321,9 @@ class Oracle:
             self.broken(
                 "6 no flip", f"{venue} {trade.client_id} took {before} {trade.symbol} to {after}"
             )
-        if not self._dedicated and leg * signed > ZERO:
+        # what was taken by force, or by hand, is still in our fills: an order of ours that filled
+        # beyond the rest has turned the leg around, and that is ours to take off
+        if not self._dedicated and leg * signed > ZERO and ours * signed > ZERO:
             self.broken(
                 "6 not ours", f"{venue} {trade.client_id} of {hedge} took {leg} that was not ours"
             )

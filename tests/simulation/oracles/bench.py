@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
-from adapters.sandbox.engine.types import PositionChanged, TradeKind, TradeMade
+from adapters.sandbox.engine.types import PositionChanged, TradeKind, TradeMade, TradeView
 from tests.simulation import ability
 from tests.simulation.beyond import TRUE_AGAIN_S
 from tests.simulation.exchange import HEDGED
@@ -50,7 +50,7 @@ class Seen:
         )
         world.truth.besides.append(lambda: self.not_broken.changed(now_s()))
         self.told = Told(self._alone, oracle, broken)
-        self.overfilled = Overfilled(oracle, broken)
+        self.overfilled = Overfilled(self._shown, oracle, broken)
         self.ids = Ids(oracle, broken)
         self.booked = Booked(self._exists, self._untrue_about, oracle, broken)
         self.held_back = HeldBack(self._could_come_off, broken)
@@ -201,11 +201,15 @@ class Seen:
         return [symbol for symbol in HEDGED if symbol in found]
 
     def _exists(self, venue: str, trade: int) -> bool:
-        exchange, account = (
-            self._world.venues.exchange(venue),
-            self._world.venues.account(venue),
-        )
-        return any(one.id == trade for one in exchange.trades(account))
+        return any(one.id == trade for one in self._trades(venue))
+
+    def _shown(self, venue: str, client_id: str) -> Decimal:
+        """How much of an order of ours was traded, by what a venue knows now."""
+        found = (one.size for one in self._trades(venue) if one.client_id == client_id)
+        return sum(found, ZERO)
+
+    def _trades(self, venue: str) -> Sequence[TradeView]:
+        return self._world.venues.exchange(venue).trades(self._world.venues.account(venue))
 
     def _untrue_about(self, traded_s: float) -> bool:
         """Whether a venue broke what it declares since shortly before a trade."""

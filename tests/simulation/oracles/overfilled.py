@@ -3,8 +3,12 @@ Promise 3, where a venue does more than it was asked: a person is told, and its 
 
 What an order of ours traded is held against the size that its intent asked for, in coins, as
 the engine has it: so it does not matter whether the venue filled too much or we signed too much.
+
+A venue may forget a trade before anybody could read it. Nobody can be told of what is not there to
+be seen: the time goes on once the venue shows it again.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from tests.simulation.oracles.parts import ZERO, Broken, Ledger, Sent, Stretches
@@ -33,9 +37,15 @@ _ORDER = "SELECT 1 FROM orders WHERE venue = :venue AND client_id = :client_id"
 
 
 class Overfilled:
-    """Watches the trades of every order that was sent."""
+    """
+    Watches the trades of every order that was sent; ``shown`` is how much of an order the trades
+    make that its venue has not forgotten.
+    """
 
-    def __init__(self, ledger: Ledger, broken: Broken) -> None:
+    def __init__(
+        self, shown: Callable[[str, str], Decimal], ledger: Ledger, broken: Broken
+    ) -> None:
+        self._shown = shown
         self._ledger = ledger
         self._broken = broken
         self._sent: dict[tuple[str, str], Sent] = {}
@@ -75,7 +85,7 @@ class Overfilled:
             if self._is_told(over):
                 known = frozenset(str(id_) for (id_,) in self._ledger.rows(_KNOWN))
                 self._told.setdefault(over.venue, (over, known))
-            elif self._stretches.seconds(key, now_s, so=True, counts=available) <= BOUND_S:
+            elif not self._is_due(over, now_s, available=available):
                 continue
             else:
                 self._broken(PROMISE, self._text(over))
@@ -101,8 +111,16 @@ class Overfilled:
     def finish(self) -> None:
         """At the end everything was told."""
         for over in self._untold.values():
-            if not self._is_told(over):
+            if self._is_shown(over) and not self._is_told(over):
                 self._broken(PROMISE, self._text(over))
+
+    def _is_due(self, over: Sent, now_s: float, *, available: bool) -> bool:
+        counts = available and self._is_shown(over)
+        key = over.venue, over.client_id
+        return self._stretches.seconds(key, now_s, so=True, counts=counts) > BOUND_S
+
+    def _is_shown(self, over: Sent) -> bool:
+        return self._shown(over.venue, over.client_id) > over.size
 
     def _is_told(self, over: Sent) -> bool:
         alert = self._ledger.rows(_TOLD, hedge=over.hedge, order=over.order)

@@ -92,7 +92,7 @@ TOLD: dict[str, Any] = {
 
 def overfilled(seconds: float, traded: str, ledger: dict[str, Any]) -> list[str]:
     rows = Rows(ledger)
-    judge = Overfilled(rows, rows.note)
+    judge = Overfilled(lambda *_: Decimal(9), rows, rows.note)
     judge.sent(X10)
     judge.traded("x10", X10.client_id, Decimal(traded))
     judge.traded("x10", "somebody else's", Decimal(9))
@@ -110,6 +110,24 @@ def test_what_was_executed_beyond_an_order_is_told_and_stops_openings():
     assert overfilled(past_s, "1.1", {"FROM alerts": [(1,)]}) == ["3 more than asked"]
 
 
+def test_what_a_venue_forgot_is_owed_once_it_is_shown_again():
+    """It was executed and forgotten before its venue listed it: nobody could know of it."""
+    rows = Rows({})
+    shown = Decimal(0)
+    judge = Overfilled(lambda *_: shown, rows, rows.note)
+    judge.sent(X10)
+    judge.traded("x10", X10.client_id, Decimal("1.1"))
+    for look in range(100):
+        judge.look(look * 5.0, available=True)
+    judge.finish()
+    assert rows.broken == []
+
+    shown = Decimal("1.1")
+    for look in range(100, 100 + int(BOUND_S // 5) + 2):
+        judge.look(look * 5.0, available=True)
+    assert rows.broken == ["3 more than asked"]
+
+
 @pytest.mark.parametrize(
     ("sent", "ledger", "broken"),
     [
@@ -124,7 +142,7 @@ def test_nothing_new_is_opened_there_until_a_person_resumes_it(
     sent: Sent, ledger: dict[str, Any], *, broken: bool
 ):
     rows = Rows(dict(TOLD))
-    judge = Overfilled(rows, rows.note)
+    judge = Overfilled(lambda *_: Decimal(9), rows, rows.note)
     judge.sent(X10)
     judge.traded("x10", X10.client_id, Decimal("1.1"))
     judge.look(5.0, available=True)
@@ -149,7 +167,7 @@ def test_what_another_ledger_said_is_told_anew_where_its_order_is_known(
     here: dict[str, Any], *, broken: bool
 ):
     rows = Rows(dict(TOLD))
-    judge = Overfilled(rows, rows.note)
+    judge = Overfilled(lambda *_: Decimal(9), rows, rows.note)
     judge.sent(X10)
     judge.traded("x10", X10.client_id, Decimal("1.1"))
     judge.look(5.0, available=True)

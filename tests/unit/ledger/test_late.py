@@ -9,11 +9,12 @@ import pytest
 
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import HedgeId
+from hedger.domain.money import ZERO
 from hedger.domain.order import Filled, Prepared, Purpose, Reason, Refused, Side, Unresolved
 from hedger.ledger import hedges
 from hedger.ledger.records import OrderState, taken_key
 from hedger.ledger.store import Store, open_store
-from hedger.owned import own_size
+from hedger.owned import own_size, taken
 from tests.unit.ledger.build import (
     LIGHTER,
     START,
@@ -83,6 +84,49 @@ def test_an_order_that_the_ledger_had_forgotten_is_nothing_that_somebody_else_to
     store.book_past(closed, filled(closed, ("0.03", "2500")))
 
     assert own_size(store, HedgeId("eth-1"), X10) == Decimal("0.01")
+
+
+def close_told_short(store: Store, number: int) -> Prepared:
+    """An order that closes 0.02, and of which the venue says that it ended with nothing."""
+    closing = an_order(number=number, purpose=Purpose.CLOSE, side=Side.SELL, size="0.02")
+    store.intend(closing)
+    store.settle(filled(closing))
+    return closing
+
+
+def test_what_was_taken_before_an_order_was_intended_is_no_late_fill_of_it(store: Store) -> None:
+    """Its rest fills beyond what was left of the leg, and is ours to take off."""
+    hedge = HedgeId("eth-1")
+    store.plan(a_hedge())
+    store.intend(opened := an_order())
+    store.settle(filled(opened, ("0.04", "2500")))
+    store.note_taken(hedge, X10, Decimal("0.03"))
+    short = close_told_short(store, 2)
+    again = an_order(number=3, purpose=Purpose.CLOSE, side=Side.SELL, size="0.01")
+    store.intend(again)
+    store.settle(filled(again, ("0.01", "2500")))
+    assert own_size(store, hedge, X10) == ZERO
+
+    store.settle(filled(short, ("0.02", "2500")))
+
+    assert own_size(store, hedge, X10) == Decimal("-0.02")
+
+
+def test_only_what_seemed_to_be_taken_since_an_order_may_have_been_its_late_fill(
+    store: Store,
+) -> None:
+    hedge = HedgeId("eth-1")
+    store.plan(a_hedge())
+    store.intend(opened := an_order())
+    store.settle(filled(opened, ("0.04", "2500")))
+    store.note_taken(hedge, X10, Decimal("0.01"))
+    short = close_told_short(store, 2)
+    store.note_taken(hedge, X10, Decimal("0.02"))
+
+    store.settle(filled(short, ("0.02", "2500")))
+
+    assert taken(store, hedge, X10) == Decimal("0.01")
+    assert own_size(store, hedge, X10) == Decimal("0.01")
 
 
 # -- what is taken up again ----------------------------------------------------------------------
