@@ -324,23 +324,24 @@ def fills(rows: list[Row], order: Order, record: OrderRecord) -> tuple[Fill, ...
     return tuple(sorted(found.values(), key=lambda fill: (fill.at, int(fill.trade_id))))
 
 
-def traded(rows: list[Row], account: int, since: datetime) -> tuple[Decimal, Decimal]:
+def traded(rows: list[Row], account: int, since: datetime) -> tuple[Decimal, Decimal, Decimal]:
     """
-    Signed coins that an account traded since an instant: all of them, and those that were forced.
+    Coins that an account bought and sold since an instant, and signed those that were forced.
 
     A trade of type ``liquidation`` or ``deleverage`` is the venue's own doing.
     """
-    net = forced = ZERO
+    bought = sold = forced = ZERO
     for row in rows:
         if instant(int_of(row, "timestamp")) < since:
             continue
         size = decimal_of(row, "size")
-        bought = size if int_of(row, "bid_account_id") == account else ZERO
-        sold = size if int_of(row, "ask_account_id") == account else ZERO
-        net += bought - sold
+        more = size if int_of(row, "bid_account_id") == account else ZERO
+        less = size if int_of(row, "ask_account_id") == account else ZERO
+        bought += more
+        sold += less
         if text_of(row, "type") != "trade":
-            forced += bought - sold
-    return net, forced
+            forced += more - less
+    return bought, sold, forced
 
 
 def _fill(row: Row, order: Order, *, is_ask: bool) -> Fill:

@@ -338,11 +338,12 @@ class Reads:
                 if any(instant(int_of(row, "timestamp")) < since for row in rows):
                     break
             own = [row for row in found.values() if int_of(row, "market_id") == market]
-            net, forced = orders.traded(own, self._index, since)
+            bought, sold, forced = orders.traded(own, self._index, since)
         return Traded(
             venue=self._venue,
             symbol=symbol,
-            net=net,
+            bought=bought,
+            sold=sold,
             forced=forced,
             read_started_at=started_at,
             trades=frozenset(found),

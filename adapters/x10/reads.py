@@ -128,11 +128,12 @@ class Reads:
             return all(row.instant("createdTime") < since for row in rows)
 
         rows = await self._http.rows("/user/trades", [("market", market), LIMIT], all_before)
-        net, forced = sightings.net_traded(rows, self._names.ever(symbol), since)
+        bought, sold, forced = sightings.all_traded(rows, self._names.ever(symbol), since)
         return Traded(
             venue=self._venue,
             symbol=symbol,
-            net=net,
+            bought=bought,
+            sold=sold,
             forced=forced,
             read_started_at=started_at,
             trades=frozenset(row.id("id") for row in rows),

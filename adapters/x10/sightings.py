@@ -125,16 +125,16 @@ def found(
     )
 
 
-def net_traded(
+def all_traded(
     rows: Sequence[Row], names: AbstractSet[str], since: datetime
-) -> tuple[Decimal, Decimal]:
+) -> tuple[Decimal, Decimal, Decimal]:
     """
-    Signed coins traded since an instant: all of them, and those of another type than TRADE.
+    Coins bought and sold since an instant, and signed those of another type than TRADE.
 
     Raises:
         DriftError: a row is of another market, or has a side that we do not know.
     """
-    net = forced = ZERO
+    bought = sold = forced = ZERO
     for row in rows:
         if row.word("market") not in names:
             told = " or ".join(sorted(names))
@@ -144,11 +144,14 @@ def net_traded(
             raise row.drift(f"side {side!r} of a trade")
         if row.instant("createdTime") < since:
             continue
-        size = row.positive("qty") * (1 if side == "BUY" else -1)
-        net += size
+        size = row.positive("qty")
+        if side == "BUY":
+            bought += size
+        else:
+            sold += size
         if row.word_or("tradeType", "TRADE").upper() != "TRADE":
-            forced += size
-    return net, forced
+            forced += size if side == "BUY" else -size
+    return bought, sold, forced
 
 
 def _filled(row: Row, word: str) -> Decimal | None:

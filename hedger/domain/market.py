@@ -146,18 +146,24 @@ class Position:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traded:
     """
-    What every trade of the account on one market since an instant adds up to, in signed coins.
+    What every trade of the account on one market since an instant adds up to, in coins.
 
-    Ours and anybody else's. ``forced`` is the part that the venue did itself: liquidation and
-    deleveraging. ``trades`` are the venue's names of them, to see whether ours are among them.
+    Ours and anybody else's. ``forced`` is the part that the venue did itself, signed: liquidation
+    and deleveraging. ``trades`` are the venue's names of them, to see whether ours are among them.
     """
 
     venue: VenueId
     symbol: Symbol
-    net: Decimal
+    bought: Decimal
+    sold: Decimal
     forced: Decimal
     read_started_at: datetime
     trades: frozenset[str] = frozenset()
+
+    @property
+    def net(self) -> Decimal:
+        """What the trades make of a flat position, in signed coins."""
+        return self.bought - self.sold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

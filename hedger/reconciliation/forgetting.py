@@ -212,10 +212,12 @@ class Forgetting:
         own = own_size(self._store, hedge.id, venue)
         if given_back(read, own, gone, ZERO) == ZERO:
             return None
-        others = ZERO if self._dedicated else await self._others(hedge, venue)
+        bought, sold = (ZERO, ZERO) if self._dedicated else await self._others(hedge, venue)
+        others = bought - sold
         back = given_back(read, own, gone, others)
-        if lost.is_unexplained(kept) and others * gone < ZERO:
-            return None  # somebody traded against it, and may be the one who took it
+        beside = bought if gone > ZERO else sold
+        if lost.is_unexplained(kept) and others * gone < ZERO and beside:
+            return None  # who traded against it may have taken it, and what is there be theirs
         if back == ZERO:
             return None
         text = (
@@ -225,9 +227,9 @@ class Forgetting:
         logger.error("{}", text)
         return self._store.give_back(hedge, venue, back, text)
 
-    async def _others(self, hedge: Hedge, venue: VenueId) -> Decimal:
+    async def _others(self, hedge: Hedge, venue: VenueId) -> tuple[Decimal, Decimal]:
         """
-        What others traded on the market since the hedge was planned, when it was flat.
+        What others bought and sold on the market since the hedge was planned, when it was flat.
 
         A hedge that was found, because the ledger had lost it, is younger than its own fills.
         """
@@ -235,8 +237,10 @@ class Forgetting:
         stamps = self._store.trades_of(hedge.id, venue).values()
         since = min([planned_at(port, hedge), *stamps])
         traded = await port.traded(hedge.symbol, since)
-        own = self._store.fills_of(hedge.id, venue)
-        return traded.net - sum((s for id_, s in own.items() if id_ in traded.trades), ZERO)
+        fills = self._store.fills_of(hedge.id, venue).items()
+        own = [size for id_, size in fills if id_ in traded.trades]
+        bought = sum((size for size in own if size > ZERO), ZERO)
+        return traded.bought - bought, traded.sold - (bought - sum(own, ZERO))
 
     # -- memory -----------------------------------------------------------------------------
 

@@ -88,9 +88,11 @@ def given_back(read: Decimal, own: Decimal, lost: Decimal, others: Decimal) -> D
     How much of a lost part is there again, in signed coins.
 
     Of the position ``read``, ``own`` is known to be ours and ``others`` was traded by somebody
-    else since the market was flat. What is left beyond both is ours, up to what was lost.
+    else since the market was flat. What is left beyond both is ours, up to what was lost, and
+    never more than is there: what others traded against it has taken from it or hides it.
     """
-    beyond = read - own - others
-    if beyond * lost <= ZERO:
+    shown = read - own
+    beyond = shown - others
+    if beyond * lost <= ZERO or shown * lost <= ZERO:
         return ZERO
-    return beyond if abs(beyond) < abs(lost) else lost
+    return min(beyond, shown, lost, key=abs)

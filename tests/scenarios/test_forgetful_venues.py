@@ -342,6 +342,26 @@ async def test_what_others_open_after_both_legs_were_gone_is_theirs(
 
 
 @SHARED
+@either_venue
+async def test_what_others_left_of_a_leg_that_was_gone_without_opening_any_is_ours(
+    desk: Desk, venue: VenueId
+) -> None:
+    """Others took a part of it and the venue lost the rest: the rest stood there for good."""
+    hedge = await a_pair_at_rest(desk)
+    held = desk.position(venue)
+    await ended_unexplained(desk, hedge)
+    desk.world.remember(venue, "ETH")
+    foreign_order(desk, venue, Decimal("0.05").copy_sign(-held))
+    await desk.world.pass_time(12)
+
+    await turn(desk, 4)
+
+    desk.assert_flat()
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    assert len(desk.events(lost.GAVE_BACK)) == 1
+
+
+@SHARED
 async def test_a_shared_account_opens_nothing_where_a_lost_leg_may_come_back(desk: Desk) -> None:
     """A hedge there would hide it: what is more than ours on a leg is somebody else's."""
     hedge = await a_pair_at_rest(desk)

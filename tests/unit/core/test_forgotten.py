@@ -89,6 +89,7 @@ def test_the_money_has_to_agree(held: str | None, tied_up: str, shown: str, expe
         ("-0.5", "0", "-0.1", "0", "-0.1"),  # never more than was lost
         ("0.1", "0", "-0.1", "0", "0"),  # the other side is not it
         ("-0.06", "-0.04", "-0.06", "0", "-0.02"),
+        ("-0.04", "0", "-0.1", "0.06", "-0.04"),  # never more than is there
     ],
 )
 def test_what_is_there_again_is_what_nobody_else_traded(
