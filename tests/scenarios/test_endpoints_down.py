@@ -10,6 +10,7 @@ import pytest
 from adapters.sandbox.engine.paying import Twice
 from hedger.daemon import Daemon
 from hedger.domain.hedge import Hedge, State
+from hedger.domain.ids import Symbol
 from hedger.errors import DeniedError, UnavailableError
 from hedger.home import Home
 from tests.desk import Desk
@@ -229,7 +230,7 @@ async def test_the_end_of_an_order_is_sought_though_the_other_legs_venue_is_away
     desk.world.change_market(other, "ETH", liquidity={"depth_usd": 0})
     daemon = Daemon(desk.trader, Home(tmp_path))
     await desk.world.pass_time(LAG_PASSED_S)
-    desk.store.observe([await desk.trader.venues[first].position("ETH")])
+    desk.store.observe([await desk.trader.venues[first].position(Symbol("ETH"))])
     await daemon.returns()
     assert desk.trader.returns.waits(desk.store.hedge(hedge.id))
     await daemon.ends()
