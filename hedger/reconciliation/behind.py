@@ -23,6 +23,7 @@ why is kept in the ledger (``BEHIND``), so that `hedger status` can say it besid
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
@@ -150,12 +151,18 @@ class Behind:
             self._tell(forgotten, progress)
             self._overtake(forgotten)
         # those that name their hedge come first, so that the others find it
-        for past in sorted(forgotten, key=lambda each: (hedge_of(each.client_id) is None, each.at)):
-            try:
-                await self._book(past)
-            except (VenueError, StateError) as error:
-                self._left[past.venue] = f"order {past.client_id} could not be booked: {error}"
-                logger.error("{}: {}", past.venue, self._left[past.venue])
+        named_first = sorted(
+            forgotten, key=lambda each: (hedge_of(each.client_id) is None, each.at)
+        )
+        turns = {venue: asyncio.Lock() for venue in self._venues}
+        async with asyncio.TaskGroup() as group:
+            looks = [group.create_task(self._looked_up(p, turns[p.venue])) for p in named_first]
+            for past, look in zip(named_first, looks, strict=True):
+                try:
+                    self._book(past, await look)
+                except (VenueError, StateError) as error:
+                    self._left[past.venue] = f"order {past.client_id} could not be booked: {error}"
+                    logger.error("{}: {}", past.venue, self._left[past.venue])
         for hedge in self._store.live():  # an earlier start may have booked, and ended before this
             self._note_gone(hedge.id)
 
@@ -214,8 +221,21 @@ class Behind:
         for past in forgotten:
             self._store.overtake(past.sent.start)
 
-    async def _book(self, past: PastOrder) -> None:
-        hedge = self._hedge_for(past)
+    async def _looked_up(self, past: PastOrder, turn: asyncio.Lock) -> Found | VenueError:
+        """One order after the other on a venue; a leg may stand alone, so no venue waits."""
+        prepared = self._prepared(past, hedge_of(past.client_id) or HedgeId(past.client_id))
+        async with turn:
+            try:
+                found = await self._venues[past.venue].find(prepared)
+            except VenueError as error:
+                return error
+        if not isinstance(found, Found) or not found.final:
+            return VenueError(past.venue, "it lists the order, and does not show its end yet")
+        if sum((fill.size for fill in found.fills), ZERO) != found.filled:
+            return VenueError(past.venue, "the trades of the order are not complete yet")
+        return found
+
+    def _prepared(self, past: PastOrder, hedge: HedgeId) -> Prepared:
         named = hedge_of(past.client_id) is not None
         order = Order(
             id=OrderId(past.client_id) if named else order_id(hedge, past.sent),
@@ -229,22 +249,22 @@ class Behind:
             limit_price=past.limit_price,
             expires_at=past.at,
         )
-        venue = self._venues[past.venue]
-        prepared = Prepared(
+        return Prepared(
             order=order,
-            account=venue.account,
+            account=self._venues[past.venue].account,
             client_id=past.client_id,
             payload=past.payload,
             expires_at=past.at,
         )
-        found = await venue.find(prepared)
-        if not isinstance(found, Found) or not found.final:
-            raise VenueError(past.venue, "it lists the order, and does not show its end yet")
-        if sum((fill.size for fill in found.fills), ZERO) != found.filled:
-            raise VenueError(past.venue, "the trades of the order are not complete yet")
+
+    def _book(self, past: PastOrder, found: Found | VenueError) -> None:
+        prepared = self._prepared(past, self._hedge_for(past))
+        if isinstance(found, VenueError):
+            raise found
+        # the hedge, and with it the name of the order, is known only now
+        fills = tuple(replace(fill, order=prepared.order.id) for fill in found.fills)
         self._store.book_past(
-            prepared,
-            Filled(prepared, found.filled, found.fills, found.venue_order_id, found.status),
+            prepared, Filled(prepared, found.filled, fills, found.venue_order_id, found.status)
         )
 
     def _hedge_for(self, past: PastOrder) -> HedgeId:

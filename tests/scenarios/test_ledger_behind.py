@@ -392,3 +392,22 @@ async def test_f5_of_a_lost_ledger_what_an_earlier_hedge_lost_by_force_is_no_par
     assert booked["state"] == State.CLOSED
     assert desk.store.meta(earlier_key(HedgeId(booked["id"]), VenueId(X10))) == "0.038"
     assert_no_id_twice(desk)
+
+
+async def test_f5_catching_up_lasts_no_longer_than_the_slower_venue_takes(desk: Desk) -> None:
+    """A leg may stand alone meanwhile, and both venues were asked for one order after the other."""
+    await desk.open("SOL", 300)
+    with put_back(desk):
+        for symbol in ("ETH", "BNB", "DOGE"):
+            await desk.open(symbol, 300)
+    trader = desk.reboot()
+    slow: dict[str, Any] = {"forward": True, "status": 200, "delay_s": 2, "times": 0}
+    desk.world.rewrite(X10, "/user/orders/external", **slow)
+    desk.world.rewrite(LIGHTER, "accountOrders", **slow)
+    began_s = desk.world.clock.monotonic_s()
+
+    await trader.catch_up(desk.said.append)
+
+    took_s = desk.world.clock.monotonic_s() - began_s
+    assert 6.0 <= took_s < 8.0
+    assert len(desk.store.live()) == 4
