@@ -17,8 +17,8 @@ from typing import Final
 from loguru import logger
 
 from hedger.clock import Clock
-from hedger.domain.ids import LaneId
-from hedger.domain.order import Accepted, Answer, NoProof, Reason
+from hedger.domain.ids import LaneId, VenueId
+from hedger.domain.order import Accepted, Answer, Filler, NoProof, Reason
 from hedger.errors import UnavailableError
 from hedger.ledger.store import Store
 from hedger.ports import Venue
@@ -28,6 +28,15 @@ FILL_MAX: Final = 4  # nonces that are used up one by one, each a second where a
 LOOK_S: Final = 0.5
 SENDS_S: Final = (1.5, 1.5, None)  # how long each sending is waited for; None: the adapter's limit
 AGAIN_S: Final = 0.35
+AGAIN_LIMIT_S: Final = 1.0  # for bytes that are sent again between two tries: they have the lane
+
+
+class UnheardError(UnavailableError):
+    """The gap is still there, and of ``filler`` no word was heard: it may not have arrived."""
+
+    def __init__(self, venue: VenueId, detail: str, filler: Filler) -> None:
+        super().__init__(venue, detail)
+        self.filler = filler
 
 
 async def waited_for(venue: Venue, lane: LaneId, wanted: int, until_s: float, clock: Clock) -> int:
@@ -46,9 +55,9 @@ async def waited_for(venue: Venue, lane: LaneId, wanted: int, until_s: float, cl
 
 async def use_up(
     store: Store, venue: Venue, lane: LaneId, nonce: int, *, clock: Clock, skips: bool = False
-) -> Answer:
+) -> tuple[Filler, Answer]:
     """
-    Let something harmless have a nonce: committed, then sent; what the venue said at last.
+    Let something harmless have a nonce: committed, then sent; with what the venue said at last.
 
     With ``skips`` the venue takes it although nonces before it are not used, which then never are.
 
@@ -68,14 +77,23 @@ async def use_up(
         except TimeoutError:
             answer = NoProof(f"no answer within {limit_s} s")
             continue
-        if _settles(answer):
+        if settles(answer):
             break
         await clock.sleep(AGAIN_S)
     logger.info("using up nonce {} of {}: {}", nonce, lane, type(answer).__name__)
-    return answer
+    return filler, answer
 
 
-def _settles(answer: Answer) -> bool:
+async def sent_again(venue: Venue, filler: Filler) -> bool:
+    """Whether the identical bytes, sent once more, were taken or their nonce proves to be used."""
+    try:
+        async with asyncio.timeout(AGAIN_LIMIT_S):
+            return settles(await venue.submit_filler(filler))
+    except TimeoutError:
+        return False
+
+
+def settles(answer: Answer) -> bool:
     """Whether the same bytes once more would change nothing."""
     about_nonce = isinstance(answer, NoProof) and answer.reason is Reason.NONCE
     return about_nonce or isinstance(answer, Accepted)
@@ -92,16 +110,23 @@ async def fill(
 
     Raises:
         VenueError: the venue cannot be asked or signed for.
-        UnavailableError: the gap is still there after the read lag.
+        UnheardError: the gap is still there after the read lag, and a filler had no answer.
+        UnavailableError: it is still there, though every filler had one.
     """
     wide = len(gap) > FILL_MAX
     if wide:
         text = f"{venue.id} skips {len(gap)} nonces of {lane}, from {gap.start} on: more than"
         store.alert(f"{text} {FILL_MAX} were never used or are to be used again; look at the key")
+    unheard: Filler | None = None
     for nonce in gap[-1:] if wide else gap:
-        await use_up(store, venue, lane, nonce, clock=clock, skips=wide)
+        filler, answer = await use_up(store, venue, lane, nonce, clock=clock, skips=wide)
+        if unheard is None and not settles(answer):
+            unheard = filler
     until_s = clock.monotonic_s() + lag_s
     remote = await waited_for(venue, lane, gap.stop, until_s, clock)
     if remote < gap.stop:
-        raise UnavailableError(venue.id, f"still waits for nonce {remote} of {lane}")
+        text = f"still waits for nonce {remote} of {lane}"
+        if unheard is not None:
+            raise UnheardError(venue.id, text, unheard)
+        raise UnavailableError(venue.id, text)
     return remote

@@ -6,7 +6,7 @@ from typing import Final
 
 from hedger.clock import Clock
 from hedger.domain.ids import VenueId
-from hedger.domain.order import Purpose
+from hedger.domain.order import Filler, Purpose
 from hedger.ledger.records import LaneState
 from hedger.ledger.store import Store
 from hedger.ports import Venue
@@ -32,6 +32,7 @@ class Held:
     doubt: str = ""  # why it has to be resynchronised
     refused: int | None = None  # the nonce that the venue would not have
     seen: tuple[int, float] | None = None  # a reading while an order's end was sought, and when
+    unheard: Filler | None = None  # of which the venue said nothing, so that its gap is still there
     counted: set[int | None] = field(default_factory=set)  # nonces whose error was counted
 
     @property

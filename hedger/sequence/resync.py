@@ -18,7 +18,7 @@ from hedger.domain.ids import VenueId
 from hedger.errors import VenueError
 from hedger.ledger.records import LaneState
 from hedger.ledger.store import Store
-from hedger.sequence.gaps import fill, waited_for
+from hedger.sequence.gaps import UnheardError, fill, waited_for
 from hedger.sequence.held import Held
 from hedger.settings_sequence import Sequence as Rules
 from hedger.urgency import overlapping
@@ -106,6 +106,7 @@ class Resync:
             self._drifted(held, expected, remote, taken)
         lane.resume(remote, why, since=expected)
         held.doubt, held.refused, held.seen, held.used = "", None, None, False
+        held.unheard = None
         held.checked_s = self._clock.monotonic_s()
 
     async def _catch_up(self, held: Held, remote: int, ours: int) -> int:
@@ -131,8 +132,12 @@ class Resync:
         id_, lag_s = held.lane.id, self._lag_s(held.venue.id)
         text = f"{held.venue.id} waits for nonce {remote} of lane {id_}, our next is {ours}"
         held.lane.pause("lane_gap", text, "gaps")
-        gap = range(remote, ours)
-        return await fill(self._store, held.venue, id_, gap, clock=self._clock, lag_s=lag_s)
+        gap, held.unheard = range(remote, ours), None
+        try:
+            return await fill(self._store, held.venue, id_, gap, clock=self._clock, lag_s=lag_s)
+        except UnheardError as error:
+            held.unheard = error.filler
+            raise
 
     def _drifted(self, held: Held, expected: int, remote: int, taken: int) -> None:
         """Somebody else uses the key, or the ledger is older than the lane."""

@@ -19,12 +19,12 @@ from loguru import logger
 
 from hedger.clock import Clock
 from hedger.domain.ids import LaneId, VenueId
-from hedger.domain.order import Accepted
+from hedger.domain.order import Accepted, Filler
 from hedger.errors import VenueError
 from hedger.ledger.records import LaneState
 from hedger.ledger.store import Store
 from hedger.pace import Pace
-from hedger.sequence.gaps import use_up
+from hedger.sequence.gaps import sent_again, use_up
 from hedger.sequence.held import Held
 from hedger.sequence.resync import Resync
 from hedger.sequence.siblings import Siblings
@@ -105,7 +105,8 @@ class Upkeep:
             return
         why = f"nonce {nonce}, which was refused, may be used or not"
         held.doubt = why  # also for whoever comes next, if this one is given up
-        answer = await use_up(self._store, held.venue, held.lane.id, nonce, clock=self._clock)
+        id_ = held.lane.id
+        _, answer = await use_up(self._store, held.venue, id_, nonce, clock=self._clock)
         held.used, held.last_use_s = True, self._clock.monotonic_s()
         if isinstance(answer, Accepted):
             held.doubt = ""
@@ -125,7 +126,25 @@ class Upkeep:
             return True
         if held.lane.turns.busy or self._unknown(held):
             return False
-        return self._pace.due(held.lane.id) or await self._answers_again(held)
+        if self._pace.due(held.lane.id):
+            return True
+        if held.unheard is not None:
+            return await self._takes_again(held, held.unheard)
+        return await self._answers_again(held)
+
+    async def _takes_again(self, held: Held, filler: Filler) -> bool:
+        """Whether the venue takes a filler of which it has said nothing yet."""
+        if not held.lane.turns.try_acquire():
+            return False
+        try:
+            held.last_use_s = self._clock.monotonic_s()
+            if not await sent_again(held.venue, filler):
+                return False
+        finally:
+            held.lane.turns.release()
+        held.unheard = None
+        self._pace.done(held.lane.id)
+        return self._pace.due(held.lane.id)
 
     async def _answers_again(self, held: Held) -> bool:
         """Whether the venue says where a lane is that it said nothing of before; once each time."""

@@ -16,7 +16,6 @@ from hedger.daemon import NEAR_S, Daemon
 from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.money import ZERO, floor_to_step
-from hedger.domain.order import Outcome
 from hedger.reduction import Reduction
 from hedger.rollback import RollbackEngine
 from tests.desk import Desk
@@ -376,7 +375,7 @@ async def test_where_the_other_leg_is_taken_between_both_reductions_no_more_come
     before = abs(desk.position(venue))
     take = RollbackEngine.take
 
-    async def taken(engine: RollbackEngine, of: Hedge, step: Reduction) -> Outcome:
+    async def taken(engine: RollbackEngine, of: Hedge, step: Reduction) -> Any:
         outcome = await take(engine, of, step)
         if len(reductions(desk)) == 1:
             part = floor_to_step((before - abs(desk.position(venue))) / before, D("0.0001"))

@@ -771,6 +771,29 @@ async def test_a_key_that_is_there_again_is_used_soon_however_long_it_was_gone(
     assert states(desk) == {"ready"}
 
 
+@pytest.mark.parametrize("missing", [1, 6])
+async def test_a_gap_is_filled_as_soon_as_the_venue_takes_transactions_again(
+    desk: Desk, missing: int
+) -> None:
+    """Its nonces could be read all the time: the next try came up to 60 s later."""
+    await desk.open("ETH", 300)
+    key = int(lane_of(desk).rpartition(":")[2])
+    desk.world.set_next_nonce(LIGHTER, key, 10)
+    await desk.trader.lanes.check(now=True)
+    desk.world.set_next_nonce(LIGHTER, key, 10 - missing)
+    desk.world.rewrite(LIGHTER, "sendTx", status=503, body="<html>unavailable</html>", times=0)
+    await checked_for(desk, 80)
+    assert statistics(desk)["state"] == "paused"
+    desk.world.requests(LIGHTER, reset=True)
+    await checked_for(desk, 25)
+    assert desk.world.requests(LIGHTER)["count"] <= 5 + 40  # one for each check, and one try
+    desk.world.no_rewrites()
+
+    await checked_for(desk, 2 * LANES_S)
+    assert statistics(desk)["state"] == "ready"
+    desk.assert_ledger_is_true()
+
+
 async def test_a_lane_whose_order_has_no_end_yet_is_tried_as_soon_as_it_has_one(
     desk: Desk,
 ) -> None:

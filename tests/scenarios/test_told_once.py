@@ -1,16 +1,28 @@
 """What a full disk could not take is told as soon as there is room, and then once."""
 
+import json
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from hedger.clockwatch import CLOCK, ClockWatch
+from hedger.daemon import Daemon
+from hedger.domain.hedge import State
+from hedger.domain.ids import VenueId
 from hedger.errors import UnwritableError
+from hedger.home import Home
+from hedger.settings_recovery import Recovery
+from hedger.venueclock import Offset
 from tests.desk import Desk
 from tests.disk import without_room
 from tests.scenarios.test_deleveraging import glances, move_price, near, reductions, small
 from tests.scenarios.test_risk_c import check_units, misread, told
 from tests.scenarios.test_signed_bytes import lighter_signs
+from tests.unit.ledger.build import a_store
 from tests.world import LIGHTER, X10
 
 
@@ -82,3 +94,29 @@ async def test_a_signer_that_signs_another_order(desk: Desk) -> None:
         await refused(lambda: desk.close(hedge))
     await refused(lambda: desk.close(desk.store.hedge(hedge.id)))
     assert alerts(desk, "it was not sent") == 1
+
+
+def test_a_clock_that_has_run_off(tmp_path: Path) -> None:
+    """`hedger status` reads what is kept of it."""
+    store = a_store(tmp_path)
+    lighter: Any = SimpleNamespace(offset=Offset(low_s=60.0, high_s=61.0, measured_at=store.now()))
+    watch = ClockWatch(venues={VenueId(LIGHTER): lighter}, store=store, rules=Recovery())
+    with without_room(store), pytest.raises(UnwritableError):
+        watch.look()
+    for _ in range(2):
+        watch.look()
+    assert json.loads(store.meta(CLOCK + LIGHTER) or "{}")["beyond"] is True
+    assert [alert.text for alert in store.unacknowledged()] == watch.held_back()
+
+
+@pytest.mark.config(exit={"min_margin_ratio": 1000, "basis_profit_bps": None})
+@pytest.mark.parametrize("site", ["decide", "alert"])
+async def test_why_a_hedge_is_left(desk: Desk, tmp_path: Path, site: str) -> None:
+    hedge = await desk.open("ETH", 300)
+    daemon = Daemon(desk.trader, Home(tmp_path))
+    with without_room(desk.store, site=site):
+        await refused(daemon.rates)
+    await daemon.rates()
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    assert alerts(desk, "times what the position needs") == 1
+    assert any(row["about"] == "exit" for row in desk.rows("decisions"))
