@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 
 from loguru import logger
 
@@ -32,6 +33,7 @@ EXITS_S = 10.0  # asks nothing unless an exit stands
 NEAR_LOOKS = 2  # of one glance, while a leg is near its liquidation
 NEAR_S = 5.0  # between them
 LOOKS = ("glance", "near", "lanes")  # at open hedges, and at what their orders go by
+ASK_AGAIN_S = 1.0  # asks nothing unless a venue has not told our past orders
 LANES_S = 5.0  # asks nothing unless a lane is out of step or its refresh_interval_s is over
 
 
@@ -136,14 +138,36 @@ class Daemon:
         Take up what is unfinished, and see at once what became of the open hedges.
 
         Where one of them ends by that, a hedge whose late fill waited for its market goes on.
+        Meanwhile a venue that has not told our past orders is asked again: one hedge may take
+        minutes, and the other leg of what is taken off may stand alone on that venue.
         """
         resumed: list[HedgeId] = []
+        over = asyncio.Event()
 
         async def take_up() -> None:
-            resumed.extend((await self._trader.take_up(logger.info))["resumed"])
+            try:
+                resumed.extend((await self._trader.take_up(logger.info))["resumed"])
+            finally:
+                over.set()
 
-        await together((take_up(), self._patient(self.glance)()))
+        looking = self._patient(self.glance)
+        await together((take_up(), looking(), self._catch_up_until(over)))
         await self._trader.go_on(logger.info, resumed)
+
+    async def _catch_up_until(self, over: asyncio.Event) -> None:
+        """Ask again, and bring to rest at once what that finds, until ``over``."""
+        async with asyncio.TaskGroup() as group:
+            while not await _comes(over, ASK_AGAIN_S):
+                await self._patient(self._ask_again)()
+                for hedge in self._trader.store.unfinished():
+                    if hedge.state is State.ORPHAN and not self._trader.executor.is_at(hedge.id):
+                        group.create_task(self._take_up(hedge))
+
+    async def _take_up(self, hedge: Hedge) -> None:
+        await self._patient(partial(self._retry, hedge))()
+
+    async def _ask_again(self) -> None:
+        await self._trader.ask_again(logger.info)
 
     def side_by_side(self) -> Mapping[str, int]:
         """How often a job may run at a time: each run that waits has a hedge to bring to rest."""
@@ -462,3 +486,11 @@ class Daemon:
         else:
             self._uncopied = ""
             logger.info("the ledger was copied to {}", made)
+
+
+async def _comes(event: asyncio.Event, within_s: float) -> bool:
+    """Whether it is set, or comes to be in time."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            await event.wait()
+    return event.is_set()

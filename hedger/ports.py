@@ -173,6 +173,13 @@ class Venue(Protocol):
     def identities(self) -> Mapping[Symbol, str]:
         """Which market each symbol is known to be; nothing is asked for."""
 
+    def belongs_to(self, owner: str) -> None:
+        """Whom an earlier process knew its answers to name as their account (``owner``)."""
+
+    @property
+    def owner(self) -> str | None:
+        """Whom its answers name as our account; None while that is not known."""
+
     async def instrument(self, symbol: Symbol, *, max_age_s: float = inf) -> Instrument:
         """
         The rules of one market, asked for no longer ago than that.

@@ -301,6 +301,10 @@ class Trader:
         self.lanes.announce()
         await self._catch_up(progress, within_s=BEFORE_RECOVERY_S)
 
+    async def ask_again(self, progress: Progress) -> None:
+        """The same for a venue that did not answer in time, and once more some time later."""
+        await self._catch_up(progress, within_s=BEFORE_RECOVERY_S)
+
     async def take_up(self, progress: Progress) -> Row:
         """What is unfinished, once we have caught up."""
         resumed = await recovery.recover(self.store, self.executor, progress)

@@ -128,6 +128,13 @@ class LighterVenue:
     def identities(self) -> Mapping[Symbol, str]:
         return self._reads.identities()
 
+    def belongs_to(self, owner: str) -> None:
+        """Lighter's answers name the account by the index that is configured."""
+
+    @property
+    def owner(self) -> str:
+        return self.account
+
     async def instrument(self, symbol: Symbol, *, max_age_s: float = ANY_AGE) -> Instrument:
         return await self._reads.instrument(symbol, max_age_s)
 

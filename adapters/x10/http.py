@@ -63,7 +63,7 @@ class AccountHttp:
     closed is sent once more on a new one. It never does that with a POST.
     """
 
-    _account_id: str | None = None
+    owner: str | None = None
 
     def __init__(
         self, venue: VenueId, client: RestApiClient, api_key: str, clock: Clock, timeout_s: float
@@ -78,7 +78,7 @@ class AccountHttp:
 
     def belongs_to(self, account_id: str) -> None:
         """X10's own id of the account: answers that name another one are refused from now on."""
-        self._account_id = account_id
+        self.owner = account_id
 
     async def page(self, path: str, params: Params = ()) -> wire.Page | None:
         """
@@ -90,8 +90,8 @@ class AccountHttp:
         """
         reply = await self._read("GET", path, params)
         page = wire.answer(self._venue, f"GET {path}", reply.status, reply.text)
-        if page is not None and self._account_id is not None:
-            wire.check_owner(self._venue, f"GET {path}", page.data, self._account_id)
+        if page is not None and self.owner is not None:
+            wire.check_owner(self._venue, f"GET {path}", page.data, self.owner)
         return page
 
     async def content(self, path: str, params: Params = ()) -> wire.Page:

@@ -179,10 +179,12 @@ class XVenue:
     async def _confirm_first(self) -> None:
         """
         What could not be confirmed at the start is asked for before positions are read: only then
-        those of another account can be told. Where X10 does not say it soon, exits go on.
+        those of another account can be told. Where X10 does not say it soon, exits go on by what
+        it said to an earlier process; nothing was opened before it ever said it.
 
         Raises:
             DeniedError: key and account do not belong together.
+            UnavailableError: X10 never named the account.
         """
         if self._confirmed:
             return
@@ -192,6 +194,10 @@ class XVenue:
         except ConfigError as error:
             raise DeniedError(self._id, str(error)) from error
         except (TimeoutError, VenueError) as error:
+            if self.owner is None:
+                raise UnavailableError(
+                    self._id, f"positions are not asked for before the account is known: {error!r}"
+                ) from error
             logger.warning("{}: the account is confirmed later: {!r}", self._id, error)
 
     async def close(self) -> None:
@@ -208,6 +214,16 @@ class XVenue:
     def identities(self) -> Mapping[Symbol, str]:
         """Which market each symbol is known to be."""
         return self._markets.identities()
+
+    def belongs_to(self, owner: str) -> None:
+        """What X10 said of the account to an earlier process; what it says to this one counts."""
+        if not self._confirmed:
+            self._http.belongs_to(owner)
+
+    @property
+    def owner(self) -> str | None:
+        """X10's own id of the account, which is not the vault."""
+        return self._http.owner
 
     async def instrument(self, symbol: Symbol, *, max_age_s: float = ANY_AGE) -> Instrument:
         """The rules of one market, no older than that."""

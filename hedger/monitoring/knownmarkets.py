@@ -6,7 +6,9 @@ well, because an older copy of the ledger may be put back while a hedge is open 
 nothing: what that holds is then still found under the symbol that its orders bear.
 
 Which market a symbol is comes into the ledger before the first hedge on it does: the market may
-have another name by the time an order of it is looked up by the next process.
+have another name by the time an order of it is looked up by the next process. So does what a
+venue's answers call our account: the next process may be unable to ask, and has to tell those
+about another one.
 """
 
 import json
@@ -19,6 +21,7 @@ from hedger.ports import QuoteSource, Venue
 
 LIVE: Final = "facts:"  # what is known of the markets of live hedges, by venue and symbol
 EVERY: Final = "markets:"  # the identity of every market that was ever listed, by venue
+OWNER: Final = "owner:"  # what a venue's answers call our account, by venue and account
 
 Known = Mapping[Symbol, str]
 
@@ -36,6 +39,10 @@ class KnownMarkets:
         for venue, earlier in self._kept.items():
             for port in (venues[venue], quotes[venue]):
                 port.recognise(live.get(venue, {}), earlier)
+        self._owners = {venue: store.meta(_owner(port)) for venue, port in venues.items()}
+        for venue, owner in self._owners.items():
+            if owner:
+                venues[venue].belongs_to(owner)
 
     def keep(self) -> None:
         """
@@ -44,6 +51,11 @@ class KnownMarkets:
         Raises:
             StateError: the ledger cannot be written; the next call tries again.
         """
+        for venue, port in self._venues.items():
+            owner = port.owner
+            if owner is not None and owner != self._owners[venue]:
+                self._store.set_meta(_owner(port), owner)
+                self._owners[venue] = owner
         for venue, kept in self._kept.items():
             now = self._venues[venue].identities()
             if now.items() <= kept.items():
@@ -53,6 +65,10 @@ class KnownMarkets:
             known = dict(sorted({**others, **now}.items()))
             self._store.set_meta(EVERY + venue, json.dumps(known))
             self._kept[venue] = known
+
+
+def _owner(port: Venue) -> str:
+    return f"{OWNER}{port.id}:{port.account}"
 
 
 def _every(store: Store, venue: VenueId) -> Known:

@@ -86,8 +86,17 @@ class MarketFacts:
         found = await together(self._just_now((v, hedge.symbol)) for v in hedge.venues)
         for rules in found:
             self._compare(rules)
-        self._known.keep()
+        self.keep()
         return found
+
+    def keep(self) -> None:
+        """
+        See ``KnownMarkets.keep``.
+
+        Raises:
+            StateError: the ledger cannot be written.
+        """
+        self._known.keep()
 
     async def _just_now(self, market: Market) -> Instrument:
         venue, symbol = market
@@ -208,7 +217,7 @@ class MarketFacts:
             self._look(venue, [symbol for v, symbol in sorted(live) if v == venue])
             for venue in self._venues
         )
-        self._known.keep()
+        self.keep()
 
     async def _look(self, venue: VenueId, symbols: Iterable[Symbol]) -> None:
         """One reading serves all markets of a venue."""

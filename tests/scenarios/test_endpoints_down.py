@@ -113,9 +113,19 @@ async def test_an_account_is_confirmed_later_where_its_venue_does_not_answer(
 
     with pytest.raises(UnavailableError):
         await port.balance()  # nothing is opened without it
-    await port.positions()
     world.no_rewrites()
     assert (await port.balance()).equity_usd > 0
+
+
+async def test_positions_of_an_account_that_x10_never_named_are_not_known(world: World) -> None:
+    """They may be those of another one, and nothing of ours was opened before it is named."""
+    world.rewrite(X10, "/user/account/info", **DOWN)
+    port = await world.x10()
+
+    with pytest.raises(UnavailableError, match="before the account is known"):
+        await port.positions()
+    world.no_rewrites()
+    assert await port.positions() == {}
 
 
 @either_venue

@@ -1,5 +1,6 @@
 """An older copy of the ledger is put back, or the ledger is lost, while the venues know more."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,6 +22,7 @@ from hedger.ledger.records import earlier_key
 from hedger.ledger.starts import StartFile, same_ledger
 from hedger.ledger.store import Store
 from tests.desk import Desk
+from tests.scenarios.scenes import FOR_EVER
 from tests.scenarios.test_reconciling import foreign_order
 from tests.scenarios.test_restarting import stopped_after
 from tests.world import LIGHTER, X10
@@ -242,6 +244,36 @@ async def test_f5_nothing_is_opened_before_the_venues_have_told_their_past_order
     assert standing.standing(desk.store)["behind"] == []
     assert (await desk.open("ETH", 300)).state is State.OPEN
     desk.assert_ledger_is_true()
+
+
+@pytest.mark.config(account={"dedicated": False})
+async def test_a_leg_whose_venue_told_its_orders_late_waits_for_no_other_hedge(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """
+    X10 had told in time, and its leg came off; Lighter was asked again only when every other
+    hedge was at rest, and its leg stood alone for so long (seed 96).
+    """
+    sol = await desk.open("SOL", 300)
+    for each in (X10, LIGHTER):
+        desk.world.fault(each, "no_fill", market="SOL", **FOR_EVER)
+    await stopped_after(desk.close(sol), 5)
+    with put_back(desk):
+        await desk.open("ETH", 300)
+    desk.world.rewrite(LIGHTER, path="accountInactiveOrders", status=503, times=0)
+    trader = desk.reboot()
+    await trader.catch_up(desk.said.append)
+    daemon = Daemon(trader, Home(tmp_path))
+    recovering = asyncio.create_task(stopped_after(daemon.recover(), 12))
+    await desk.world.pass_time(6)
+    assert desk.position(X10, "ETH") == 0 != desk.position(LIGHTER, "ETH")
+
+    desk.world.no_rewrites()
+    await recovering
+
+    assert desk.position(X10, "ETH") == desk.position(LIGHTER, "ETH") == 0
+    assert desk.store.hedge(sol.id).state is State.CLOSING
+    assert standing.standing(desk.store)["behind"] == []
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["copy", "lost"])

@@ -129,6 +129,38 @@ async def test_an_account_that_x10_did_not_name_at_the_start_is_asked_for_before
     assert await port.positions() == {}
 
 
+async def test_what_x10_said_of_the_account_to_an_earlier_process_tells_those_of_another(
+    desk: Desk,
+) -> None:
+    """The page that names the account was out, and positions of another one were observed."""
+    await a_pair_at_rest(desk)
+    desk.world.rewrite(X10, "/user/account/info", status=500, body="<html>", times=0)
+    await desk.reborn()
+    port = desk.trader.venues[X10]
+    assert set(await port.positions()) == {"ETH"}
+    row = {"id": 1, "accountId": OTHER, "market": "SOL-USD", "side": "LONG", "size": "18.84"}
+    body = json.dumps({"status": "OK", "data": [row]})
+    desk.world.rewrite(X10, "/user/positions", status=200, body=body, times=0)
+
+    with pytest.raises(DriftError, match=f"about account {OTHER}"):
+        await port.positions()
+
+
+async def test_what_x10_says_of_the_account_first_at_the_margin_check_is_kept_before_an_order(
+    desk: Desk,
+) -> None:
+    """The markets had been kept by then: the next process would have known no account."""
+    desk.world.rewrite(X10, "/user/account/info", status=500, body="<html>", times=0)
+    await desk.reborn()
+    desk.world.no_rewrites()
+    await a_pair_at_rest(desk)
+    desk.world.rewrite(X10, "/user/account/info", status=500, body="<html>", times=0)
+
+    await desk.reborn()
+
+    assert set(await desk.trader.venues[X10].positions()) == {"ETH"}
+
+
 async def test_no_order_is_priced_by_the_book_of_another_market(desk: Desk) -> None:
     """Lighter's answer names no market: an order that sells at a price of DOGE has no limit."""
     hedge = await a_pair_at_rest(desk)

@@ -177,6 +177,7 @@ def _holder(
         # somebody else's closing leaves it open, on a shared account, whose the rest is
         others = owner is None and trade.kind is TradeKind.TRADE
         return None if others and not dedicated else before
-    if trade.size_before != ZERO and owner != before:
-        return None  # two of them made it
-    return owner or ""
+    holder = owner or ""
+    if trade.size_before != ZERO and holder != before:
+        return None  # two of them made it, or it was not to be told before
+    return holder

@@ -10,9 +10,10 @@ from typing import Any, cast
 
 import pytest
 
+from adapters.sandbox.engine.types import TradeKind
 from hedger.domain.ids import LaneId, VenueId
 from hedger.ledger.records import LaneNote, LaneState
-from tests.simulation import oracle, report
+from tests.simulation import oracle, payouts, report
 from tests.simulation.alarms import ALERT_AFTER_S, GRACE_S, Alarms
 from tests.simulation.beyond import Beyond
 from tests.simulation.exchange import Venues
@@ -66,6 +67,32 @@ def test_a_price_may_be_as_old_as_its_book(seconds: float) -> None:
 
 def test_a_price_of_a_minute_ago_is_not_of_this_market() -> None:
     assert [broken.promise for broken in Priced().sent_after(60.0)] == ["6 price"]
+
+
+# -- promise 3: whose position a payment is on --------------------------------------------------
+
+
+def held_after(*trades: tuple[str | None, int]) -> str | None:
+    """Who holds a position of a shared account after trades: whose each is, and its size."""
+    held, before = Decimal(0), None
+    for owner, size in trades:
+        trade: Any = SimpleNamespace(
+            size=abs(Decimal(size)), is_buy=size > 0, size_before=held, kind=TradeKind.TRADE
+        )
+        before = payouts._holder(trade, before, owner, dedicated=False)
+        held += size
+    return before
+
+
+def test_a_position_that_strangers_add_to_again_and_again_is_still_ours_in_part() -> None:
+    """It was taken for nobody's, and our payment on it for one that is booked wrongly (seed 57)."""
+    assert held_after(("ours", 209)) == "ours"
+    assert held_after(("ours", 209), (None, 104)) is None
+    assert held_after(("ours", 209), (None, 104), (None, -104), (None, 104)) is None
+
+
+def test_a_position_that_strangers_made_alone_is_nobodys() -> None:
+    assert held_after((None, 104)) == held_after((None, 104), (None, 50)) == ""
 
 
 # -- promise 4: past a minute a person is alerted -----------------------------------------------
