@@ -58,6 +58,7 @@ STORE_SITES: Final = (
     "decide",
     "alert",
     "acknowledge",
+    "note_taken",
     "set_meta",
 )
 """Writing transactions: one site per method of ``Store``, and per state that ``move`` leads to."""

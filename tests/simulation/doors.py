@@ -147,6 +147,10 @@ class Doors:
         """Whether a venue tells what became of an order."""
         return not any(v == venue and name in LOOK_UPS[venue] for v, name in self.shut)
 
+    def lists_markets(self, venue: str) -> bool:
+        """Whether a venue tells the rules of its markets."""
+        return self.answers(venue) and (venue, "markets") not in self.shut
+
     def shows(self, symbol: str) -> bool:
         """
         Whether what is needed to act on a market can be known to the process that runs.

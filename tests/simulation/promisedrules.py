@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 TOLD = "4 change told"
 TOLD_WITHIN_S = 120.0
 """
-Seconds in which both venues answer and a process runs its jobs, which begin after its recovery.
+Seconds in which both venues answer, the one that changed lists its markets, and a process runs its
+jobs, which begin after its recovery.
 Rules are read when they are 45 s old, by a job that runs every 10 s; a process may die before it
 reads them, and a reading may fail.
 """
@@ -66,14 +67,17 @@ class ChangeTold:
         if hedge is None or (oracle.ledgers > 1 and not known):
             return
         mark = int(oracle.one("SELECT max(seq) FROM alerts") or 0)
-        self._world.loop.after(LOOK_S, self._look, _Change(symbol, str(hedge), mark, lasts), 0.0)
+        self._world.loop.after(
+            LOOK_S, self._look, _Change(venue, symbol, str(hedge), mark, lasts), 0.0
+        )
 
     def _look(self, change: "_Change", served_s: float) -> None:
-        """``served_s``: seconds of it in which a process ran its jobs and both venues answered."""
+        """``served_s``: seconds of it in which it could be read by a process that ran its jobs."""
         world, oracle = self._world, self._world.oracle
         if not change.lasts() or oracle.one(_LIVE, symbol=change.symbol) != change.hedge:
             return
-        if world.is_up() and world.recovering is None:
+        listed = world.doors.lists_markets(change.venue)
+        if listed and world.is_up() and world.recovering is None:
             served_s += LOOK_S
         if served_s <= TOLD_WITHIN_S:
             world.loop.after(LOOK_S, self._look, change, served_s)
@@ -89,6 +93,7 @@ class ChangeTold:
 class _Change:
     """One that has to be told: of which hedge's market, and since which alert."""
 
+    venue: str
     symbol: str
     hedge: str
     mark: int

@@ -16,18 +16,50 @@ from hedger.ledger.records import LaneNote, LaneState
 from tests.simulation import oracle, payouts, report
 from tests.simulation.alarms import ALERT_AFTER_S, GRACE_S, Alarms
 from tests.simulation.beyond import Beyond
+from tests.simulation.doors import Door, Doors
 from tests.simulation.exchange import Venues
 from tests.simulation.faults import NOTHING, Chance, Ill, Plan, drawn
 from tests.simulation.lanefacts import LaneFacts, LaneWatch
 from tests.simulation.loop import SimLoop
 from tests.simulation.oracle import Violation
 from tests.simulation.process import now_s
+from tests.simulation.promisedrules import ChangeTold
 from tests.simulation.run import simulate
 from tests.simulation.setup import Result, Setup
 from tests.simulation.shrink import shrunk
 from tests.simulation.truth import Availability, Span, Truth
 from tests.simulation.venuefaults import SimFaults
 from tests.simulation.world import VenueClock
+
+# -- promise 4: a change of a market's rules is told --------------------------------------------
+
+
+@pytest.mark.parametrize("shut", [("lighter", "markets"), ("x10", "markets")])
+def test_a_change_is_owed_for_as_long_as_its_venue_lists_its_markets(shut: tuple[str, str]):
+    """Nobody can read the rules of a venue whose list of markets is not answered."""
+    looks: list[tuple[Any, ...]] = []
+    broken: list[str] = []
+    rows = {"SELECT id": "eth-1", "SELECT value": "{}", "SELECT max": 1}
+    world: Any = SimpleNamespace(
+        loop=SimpleNamespace(after=lambda _, call, *given: looks.append((call, *given))),
+        oracle=SimpleNamespace(
+            ledgers=1,
+            broken=lambda promise, _: broken.append(promise),
+            one=lambda query, **_: next((rows[q] for q in rows if query.startswith(q)), None),
+        ),
+        is_up=lambda: True,
+        recovering=None,
+        doors=Doors(cast("Any", None)),
+    )
+    world.doors.shut[shut] = Door(Ill.ENDPOINT_DOWN, None)
+    ChangeTold(world).changed("lighter", "ETH", lambda: True)
+    for _ in range(30):
+        if looks:
+            call, *given = looks.pop()
+            call(*given)
+
+    assert broken == ([] if shut[0] == "lighter" else ["4 change told"])
+
 
 # -- promise 6: an order is priced by its own market --------------------------------------------
 
