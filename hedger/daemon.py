@@ -141,27 +141,25 @@ class Daemon:
         Meanwhile a venue that has not told our past orders is asked again: one hedge may take
         minutes, and the other leg of what is taken off may stand alone on that venue.
         """
-        resumed: list[HedgeId] = []
         over = asyncio.Event()
 
         async def take_up() -> None:
             try:
-                resumed.extend((await self._trader.take_up(logger.info))["resumed"])
+                await self._trader.take_up(logger.info)
             finally:
                 over.set()
 
         looking = self._patient(self.glance)
         await together((take_up(), looking(), self._catch_up_until(over)))
-        await self._trader.go_on(logger.info, resumed)
+        await self._trader.go_on(logger.info)
 
     async def _catch_up_until(self, over: asyncio.Event) -> None:
         """Ask again, and bring to rest at once what that finds, until ``over``."""
         async with asyncio.TaskGroup() as group:
             while not await _comes(over, ASK_AGAIN_S):
                 await self._patient(self._ask_again)()
-                for hedge in self._trader.store.unfinished():
-                    if hedge.state is State.ORPHAN and not self._trader.executor.is_at(hedge.id):
-                        group.create_task(self._take_up(hedge))
+                for hedge in recovery.undriven(self._trader.store, self._trader.executor):
+                    group.create_task(self._take_up(hedge))
 
     async def _take_up(self, hedge: Hedge) -> None:
         await self._patient(partial(self._retry, hedge))()

@@ -76,30 +76,34 @@ async def recover(store: Store, executor: Executor, progress: Progress) -> list[
     crashpoints.reach("recover", "before")
     left = store.unfinished()
     await _side_by_side(store, executor, left, progress)
-    seen = await go_on(store, executor, progress, [hedge.id for hedge in left])
+    since = await go_on(store, executor, progress)
     crashpoints.reach("recover", "after")
-    return seen
+    return list(dict.fromkeys([hedge.id for hedge in left] + since))
 
 
-async def go_on(
-    store: Store, executor: Executor, progress: Progress, seen: Sequence[HedgeId]
-) -> list[HedgeId]:
+async def go_on(store: Store, executor: Executor, progress: Progress) -> list[HedgeId]:
     """
-    Take up what has come to be unfinished since, and nobody drives; those ``seen`` and those.
+    Take up what has come to be unfinished since, and nobody drives; the ids of those.
+
+    A hedge that came to rest is taken up again where an order of it is booked only now.
 
     Raises:
         HedgerError: the ledger cannot be used.
     """
-    known = dict.fromkeys(seen)
-    while left := [
+    taken: list[HedgeId] = []
+    while left := undriven(store, executor):
+        taken += [hedge.id for hedge in left]
+        await _side_by_side(store, executor, left, progress)
+    return taken
+
+
+def undriven(store: Store, executor: Executor) -> list[Hedge]:
+    """What is unfinished, waits for no person, and is driven by nobody."""
+    return [
         hedge
         for hedge in store.unfinished()
-        if hedge.id not in known and not executor.is_at(hedge.id)
-        if hedge.state is not State.ESCALATED  # somebody drove it meanwhile
-    ]:
-        known |= {hedge.id: None for hedge in left}
-        await _side_by_side(store, executor, left, progress)
-    return list(known)
+        if hedge.state is not State.ESCALATED and not executor.is_at(hedge.id)
+    ]
 
 
 async def _side_by_side(

@@ -270,6 +270,8 @@ class Resolver:
         self, search: Search, limits: Capabilities, asked_at: datetime
     ) -> Outcome | None:
         offset = self._venues[search.prepared.order.venue].offset
+        if asked_at > self._clock.now():
+            return None  # our clock was set back meanwhile
         if not expired_for_good(search.prepared, limits, asked_at, offset):
             return None
         return dead(search.prepared, "not found, and its expiry has passed")

@@ -311,9 +311,9 @@ class Trader:
         await self.lanes.check(now=True)
         return {"resumed": resumed}
 
-    async def go_on(self, progress: Progress, resumed: Sequence[HedgeId]) -> None:
+    async def go_on(self, progress: Progress) -> None:
         """What has come to be unfinished while those were taken up: see ``recovery.go_on``."""
-        await recovery.go_on(self.store, self.executor, progress, resumed)
+        await recovery.go_on(self.store, self.executor, progress)
 
     async def _catch_up(self, progress: Progress, within_s: float | None = None) -> None:
         """See ``Behind``: until every venue has answered, nothing is opened."""

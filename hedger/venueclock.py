@@ -6,7 +6,9 @@ after we began to ask and before we had it, so one answer bounds the difference 
 than a second, and several bound it further. What is signed to expire, and what proves that
 something has expired, is said in the venue's time (reliability.md §2.3, §2.5).
 
-Our own clock may be the one that is wrong; nobody needs to know which.
+Our own clock may be the one that is wrong; nobody needs to know which. Answers are kept against
+the steady clock: where ours is set between an answer and the next order, that order is signed by
+the venue's time all the same.
 """
 
 import contextlib
@@ -66,21 +68,19 @@ class Offset:
 
 @dataclass(slots=True)
 class _Answer:
-    """When one question was asked and answered on our clock, and the date in the answer."""
+    """When one question was asked and answered, and the date in the answer."""
 
-    at_s: float  # on the steady clock
     date: str
-    sent_at: datetime
+    sent_s: float  # on the steady clock
+    came_s: float
     came_at: datetime
-    bounds_s: tuple[float, float] | None = None  # of the offset, once it was asked for
+    bounds_s: tuple[float, float] | None = None  # of their clock at its zero, once asked for
 
     def bounds(self) -> tuple[float, float] | None:
-        """How far ahead their clock was, at least and at most; None where the date is none."""
+        """When the steady clock began, at least and at most; None where the date is none."""
         if self.bounds_s is None and (made_at := _instant(self.date)) is not None:
-            self.bounds_s = (
-                (made_at - self.came_at).total_seconds(),
-                (made_at - self.sent_at).total_seconds() + RESOLUTION_S,
-            )
+            made_s = _since_first(made_at)
+            self.bounds_s = (made_s - self.came_s, made_s - self.sent_s + RESOLUTION_S)
         return self.bounds_s
 
 
@@ -91,16 +91,16 @@ class VenueClock:
         self._clock = clock
         self._seen: deque[_Answer] = deque(maxlen=REMEMBERED_MAX)
 
-    def answered(self, date: str | None, sent_at: datetime) -> None:
+    def answered(self, date: str | None, sent_s: float) -> None:
         """
-        Take note of an answer that has just come to a question asked at ``sent_at``.
+        Take note of an answer that has just come to a question asked at ``sent_s``.
 
         ``date`` is its header as it came; it is read when somebody asks for the offset. Without
-        a usable one nothing is learned, nor where our own clock was set back meanwhile.
+        a usable one nothing is learned.
         """
-        now = self._clock.now()
-        if date is not None and now >= sent_at:
-            self._seen.append(_Answer(self._clock.monotonic_s(), date, sent_at, now))
+        if date is not None:
+            came_s = self._clock.monotonic_s()
+            self._seen.append(_Answer(date, sent_s, came_s, self._clock.now()))
 
     @property
     def offset(self) -> Offset | None:
@@ -109,7 +109,8 @@ class VenueClock:
 
         From the newest back to the first that contradicts: a clock was set in between.
         """
-        oldest_s = self._clock.monotonic_s() - REMEMBERED_S
+        now_s = self._clock.monotonic_s()
+        oldest_s = now_s - REMEMBERED_S
         low_s, high_s, measured_at = float("-inf"), float("inf"), None
         for one in reversed(self._seen):
             if (bounds := one.bounds()) is None:
@@ -117,12 +118,17 @@ class VenueClock:
             lower, upper = max(low_s, bounds[0]), min(high_s, bounds[1])
             if measured_at is None:
                 measured_at = one.came_at  # the newest counts whatever its age
-            elif one.at_s < oldest_s or lower > upper:
+            elif one.came_s < oldest_s or lower > upper:
                 break
             low_s, high_s = lower, upper
         if measured_at is None:
             return None
-        return Offset(low_s=low_s, high_s=high_s, measured_at=measured_at)
+        ours_s = _since_first(self._clock.now()) - now_s
+        return Offset(low_s=low_s - ours_s, high_s=high_s - ours_s, measured_at=measured_at)
+
+
+def _since_first(at: datetime) -> float:
+    return (at - FIRST).total_seconds()
 
 
 @lru_cache(maxsize=64)

@@ -214,7 +214,7 @@ class Gateway:
         """Post the exact bytes once. Raises nothing but cancellation."""
         if self._client is None:
             return NeverSent("the session is not open")
-        sent_at = self._clock.now()
+        sent_s = self._clock.monotonic_s()
         try:
             self._count("sendTx")
             # The variant that leaves the answer alone: same request, but status and body are
@@ -229,7 +229,7 @@ class Gateway:
             return NeverSent(f"{type(error).__name__}: {error}")
         except Exception as error:  # noqa: BLE001 - whatever else happened, it may have arrived
             return NoProof(f"{type(error).__name__}: {error}".rstrip(": "))
-        self.time.answered(response.headers.get("Date"), sent_at)
+        self.time.answered(response.headers.get("Date"), sent_s)
         return classify(status, body, tx_hash)
 
     async def read(
@@ -372,7 +372,7 @@ class Gateway:
     async def _ask(
         self, what: str, call: Callable[..., Awaitable[Any]], arguments: dict[str, Any]
     ) -> tuple[int, str]:
-        sent_at = self._clock.now()
+        sent_s = self._clock.monotonic_s()
         try:
             response = await call(**arguments, _request_timeout=self._access.timeout_s)
             status, body = response.status, await self._text(response)
@@ -381,7 +381,7 @@ class Gateway:
             raise UnavailableError(self._venue, detail) from error
         except UnreadableBodyError as error:
             raise DriftError(self._venue, f"{what}: an answer {error}") from error
-        self.time.answered(response.headers.get("Date"), sent_at)
+        self.time.answered(response.headers.get("Date"), sent_s)
         return status, body
 
     async def _text(self, response: Any) -> str:

@@ -205,9 +205,9 @@ class AccountHttp:
 
     async def _dated(self, method: str, path: str, params: Params, body: str | None) -> Reply:
         """One request; the date of its answer measures the venue's clock."""
-        sent_at = self._clock.now()
+        sent_s = self._clock.monotonic_s()
         reply = await self._request(method, path, params, body)
-        self.time.answered(reply.date, sent_at)
+        self.time.answered(reply.date, sent_s)
         return reply
 
     async def _request(self, method: str, path: str, params: Params, body: str | None) -> Reply:

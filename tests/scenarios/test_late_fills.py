@@ -179,6 +179,38 @@ async def test_a_late_fill_whose_market_is_free_only_after_a_restart_is_off_befo
 
 
 @either_account
+async def test_a_hedge_that_recovery_brought_to_rest_is_taken_up_again_before_new_business(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, dedicated: bool
+) -> None:
+    """More of what a venue had forgotten came back when recovery was done with it (seed 17004)."""
+    assert desk.config.account.dedicated is dedicated
+    hedge = await desk.close(await desk.open("ETH", 300))
+
+    def comes_back(ended: Hedge) -> None:
+        desk.store.lose(ended, VenueId(LIGHTER), Decimal(1), text="forgotten", data={})
+        desk.store.give_back(ended, VenueId(LIGHTER), Decimal(1), "and back")
+
+    comes_back(hedge)
+    trader = desk.reboot()
+    resume, ends = trader.executor.resume, []
+
+    async def noted(taken_up: Hedge) -> Hedge:
+        ended = await resume(taken_up)
+        ends.append(ended.state)
+        if len(ends) == 1:
+            comes_back(ended)
+        return ended
+
+    monkeypatch.setattr(trader.executor, "resume", noted)
+
+    await trader.recover(desk.said.append)
+
+    assert ends == [State.CLOSED, State.CLOSED]
+    assert desk.store.hedge(hedge.id).state is State.CLOSED
+    desk.assert_flat()
+
+
+@either_account
 async def test_a_late_fill_that_is_booked_while_both_legs_are_read_is_not_missed(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, dedicated: bool
 ) -> None:
