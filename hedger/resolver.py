@@ -37,6 +37,7 @@ from hedger.domain.order import (
     Unresolved,
 )
 from hedger.errors import ContradictionError, VenueError
+from hedger.execution.unproven import SEARCH_S
 from hedger.ledger.store import Store
 from hedger.monitoring.market_facts import MarketFacts
 from hedger.noncefence import NonceFence
@@ -112,7 +113,8 @@ class Resolver:
         usual_s = self._venues[prepared.order.venue].capabilities.usual_match_s
         delay_s = 0.0 if search.refused else usual_s
         looks = 0
-        budget_s = self._budget_s if limit_s is None else min(limit_s, self._budget_s)
+        budget_s = self._budget_s if sent_s is not None else self._left_s(prepared)
+        budget_s = budget_s if limit_s is None else min(limit_s, budget_s)
         while self._clock.monotonic_s() - search.began_s < budget_s:
             await self._clock.sleep(self._until_next(search, delay_s))
             delay_s = LOOK_DELAYS_S[min(looks, len(LOOK_DELAYS_S) - 1)]
@@ -132,6 +134,12 @@ class Resolver:
             if outcome is not None:
                 return outcome
         return Unresolved(prepared, f"no proof after {looks} looks in {budget_s:g} s")
+
+    def _left_s(self, prepared: Prepared) -> float:
+        """What is left of a search that an earlier process began; a short one at least."""
+        since = self._store.order(prepared).prepared_at
+        age_s = max(0.0, (self._clock.now() - since).total_seconds())
+        return max(SEARCH_S, self._budget_s - age_s)
 
     async def _is_blind(self, search: Search) -> bool:
         """Whether the order alone cannot be asked for, and that for long."""

@@ -137,7 +137,7 @@ class Jobs(Section):
     """
 
     scan: Job = Job(interval_s=60)
-    monitor: Job = Job(interval_s=10)
+    monitor: Job = Job(interval_s=5)
     rates: Job = Job(interval_s=60)
     glance: Job = Job(interval_s=10)
     reconcile: Job = Job(interval_s=30)

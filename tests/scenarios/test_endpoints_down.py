@@ -17,6 +17,7 @@ from tests.desk import Desk
 from tests.scenarios import books, facts
 from tests.scenarios.scenes import LAG_PASSED_S
 from tests.scenarios.test_reconciling import foreign_order
+from tests.scenarios.test_restarting import stopped_after
 from tests.world import LIGHTER, X10, World
 
 DOWN: dict[str, Any] = {"status": 503, "body": "<html>unavailable</html>", "times": 0}
@@ -64,6 +65,23 @@ async def test_the_other_leg_comes_off_though_an_order_cannot_be_looked_up(desk:
     desk.assert_flat()
     assert desk.world.clock.monotonic_s() - began_s < 90
     assert desk.store.unacknowledged()
+
+
+async def test_a_restart_does_not_begin_the_search_for_an_order_anew(desk: Desk) -> None:
+    """Lighter takes nothing in, and the first leg stands alone beside what was sent there."""
+    desk.world.rewrite(LIGHTER, "sendTx", **DOWN)
+    began_s = desk.world.clock.monotonic_s()
+    await stopped_after(desk.open("ETH", 300), 50)
+    assert desk.position(X10) != 0
+    trader = desk.reboot()
+
+    await trader.recover(desk.said.append)
+
+    (hedge,) = desk.store.live()
+    assert hedge.state is State.ESCALATED
+    assert desk.world.clock.monotonic_s() - began_s < 75
+    await trader.executor.resume(hedge)
+    desk.assert_flat()
 
 
 async def test_legs_do_not_wait_for_the_searches_of_one_another(desk: Desk) -> None:

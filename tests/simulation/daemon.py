@@ -152,12 +152,13 @@ async def _started(world: "World", start: Callable[[], Awaitable[None]], clock: 
     account than the one that is configured; its supervisor starts it again.
     """
     while True:
+        asked_s = now_s()
         try:
             return await start()
         except VenueError:
             await clock.sleep(START_AGAIN_S)
         except ConfigError:
-            if not world.truth.untrue_since(now_s()):
+            if not world.truth.untrue_since(asked_s):
                 raise
             await clock.sleep(START_AGAIN_S)
 

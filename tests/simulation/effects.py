@@ -6,6 +6,7 @@ the first message that it changes: an outage until somebody asks, a stolen nonce
 shows or refuses it, a clock until an order is signed by it.
 """
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -69,7 +70,7 @@ class Effects:
             shown = INVALID_NONCE in text
         else:
             key = int(dict(query)["api_key_index"])
-            shown = key in self._nonces and json.loads(text).get("nonce", 0) > self._nonces[key]
+            shown = key in self._nonces and _next(text) > self._nonces[key]
         if shown and self._nonces.pop(key, None) is not None:
             self._chance.tell(Ill.NONCE_AHEAD)
 
@@ -80,6 +81,15 @@ class Effects:
         if skewed and process.number > self._skewed:
             self._skewed = process.number
             self._chance.tell(Ill.SKEW)
+
+
+def _next(text: str) -> int:
+    """The nonce that an answer says comes next; -1 where it says none, as a hostile one may."""
+    with contextlib.suppress(ValueError, RecursionError):
+        answer = json.loads(text)
+        said = answer.get("nonce") if isinstance(answer, dict) else None
+        return said if isinstance(said, int) else -1
+    return -1
 
 
 def dry(venue: str) -> str:

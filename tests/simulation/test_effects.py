@@ -78,6 +78,15 @@ def test_a_stolen_nonce_counts_when_the_venue_first_shows_it_or_refuses_it():
     assert drawn.told == {Ill.NONCE_AHEAD: 2}
 
 
+@pytest.mark.parametrize("hostile", ["null", "[]", "{", '{"nonce": "9"}', "{}"])
+def test_an_answer_that_says_no_nonce_shows_none(hostile: str):
+    drawn = chance()
+    effects = Effects(drawn)
+    effects.taken(3, 7)
+    effects.answered("nextNonce", nonce(3, 8)[0], hostile)
+    assert not drawn.told
+
+
 def test_a_clock_that_is_off_counts_for_the_first_order_of_a_life():
     drawn = chance(Ill.SKEW)
     effects = Effects(drawn)
