@@ -32,7 +32,11 @@ ALONE_MAX_S = 30.0  # between attempts while a leg is alone, whatever recovery.r
 EXITS_S = 10.0  # asks nothing unless an exit stands
 NEAR_LOOKS = 2  # of one glance, while a leg is near its liquidation
 NEAR_S = 5.0  # between them
-LOOKS = ("glance", "near", "lanes")  # at open hedges, and at what their orders go by
+NO_NEW_BUSINESS = (
+    "glance", "near", "lanes", "guard", "monitor", "returns", "ends", "reconcile",
+)  # fmt: skip
+"""Jobs that begin beside recovery: they look at what is held, and take off what stands alone."""
+
 ASK_AGAIN_S = 1.0  # asks nothing unless a venue has not told our past orders
 LANES_S = 5.0  # asks nothing unless a lane is out of step or its refresh_interval_s is over
 
@@ -103,11 +107,12 @@ class Daemon:
         """
         Recover and reconcile; only then new business. Watched from the first moment on.
 
-        One hedge that is brought to rest may take minutes: the open ones are looked at meanwhile.
+        One hedge that is brought to rest may take minutes: what else is held is looked after
+        meanwhile.
         """
         trader, runs = self._trader, self.side_by_side()
-        looks = {name: job for name, job in jobs.items() if name in LOOKS}
-        rest = {name: job for name, job in jobs.items() if name not in LOOKS}
+        looks = {name: job for name, job in jobs.items() if name in NO_NEW_BUSINESS}
+        rest = {name: job for name, job in jobs.items() if name not in NO_NEW_BUSINESS}
         await trader.catch_up(logger.info)
         async with scheduler.running(looks, self._died, runs):
             await self.recover()
@@ -135,9 +140,9 @@ class Daemon:
 
     async def recover(self) -> None:
         """
-        Take up what is unfinished, and see at once what became of the open hedges.
+        Take up what is unfinished, and see at once what both accounts hold.
 
-        Where one of them ends by that, a hedge whose late fill waited for its market goes on.
+        Where a hedge ends by that, another one whose late fill waited for its market goes on.
         Meanwhile a venue that has not told our past orders is asked again: one hedge may take
         minutes, and the other leg of what is taken off may stand alone on that venue.
         """
@@ -149,8 +154,8 @@ class Daemon:
             finally:
                 over.set()
 
-        looking = self._patient(self.glance)
-        await together((take_up(), looking(), self._catch_up_until(over)))
+        looks = (self._patient(look)() for look in (self.glance, self.reconcile))
+        await together((take_up(), *looks, self._catch_up_until(over)))
         await self._trader.go_on(logger.info)
 
     async def _catch_up_until(self, over: asyncio.Event) -> None:

@@ -18,7 +18,7 @@ from hedger.domain.hedge import State
 from hedger.domain.ids import HedgeId, LaneId, OrderId, VenueId
 from hedger.domain.money import plain
 from hedger.domain.order import Answer, Filled, Order, Outcome, Prepared, Refused, Unresolved
-from hedger.errors import VenueError
+from hedger.errors import UnlistedError, VenueError
 from hedger.execution import readback
 from hedger.ledger.records import Shortfall
 from hedger.ledger.store import Store
@@ -39,9 +39,10 @@ ANSWER_S = 1.5
 
 @dataclass(frozen=True, slots=True)
 class NotPlaced:
-    """Nothing was committed and nothing was sent."""
+    """Nothing was committed and nothing was sent; ``unlisted``: the venue has no such market."""
 
     detail: str
+    unlisted: bool = False
 
 
 class Dispatcher:
@@ -151,7 +152,8 @@ class Dispatcher:
             prepared = await venue.prepare(order, nonce)
             rules = facts_of(await venue.instrument(order.symbol))  # as known, and not asked for
         except VenueError as error:
-            return NotPlaced(f"could not be prepared: {error}")
+            unlisted = isinstance(error, UnlistedError)
+            return NotPlaced(f"could not be prepared: {error}", unlisted)
         if why := readback.objection(prepared, nonce):
             self._tell(order, why)
             return NotPlaced(why)

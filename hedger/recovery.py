@@ -83,27 +83,32 @@ async def recover(store: Store, executor: Executor, progress: Progress) -> list[
 
 async def go_on(store: Store, executor: Executor, progress: Progress) -> list[HedgeId]:
     """
-    Take up what has come to be unfinished since, and nobody drives; the ids of those.
+    Take up what has come to be unfinished since, until nothing is; the ids of those.
 
-    A hedge that came to rest is taken up again where an order of it is booked only now.
+    A hedge that came to rest is taken up again where an order of it is booked only now. What
+    somebody else drives is waited for.
 
     Raises:
         HedgerError: the ledger cannot be used.
     """
     taken: list[HedgeId] = []
-    while left := undriven(store, executor):
-        taken += [hedge.id for hedge in left]
-        await _side_by_side(store, executor, left, progress)
+    while left := _on_its_way(store):
+        free = [hedge for hedge in left if not executor.is_at(hedge.id)]
+        taken += [hedge.id for hedge in free]
+        await _side_by_side(store, executor, free, progress)
+        for hedge in left:
+            async with executor.alone(hedge.id):
+                pass  # driven by somebody else until now
     return taken
 
 
 def undriven(store: Store, executor: Executor) -> list[Hedge]:
     """What is unfinished, waits for no person, and is driven by nobody."""
-    return [
-        hedge
-        for hedge in store.unfinished()
-        if hedge.state is not State.ESCALATED and not executor.is_at(hedge.id)
-    ]
+    return [hedge for hedge in _on_its_way(store) if not executor.is_at(hedge.id)]
+
+
+def _on_its_way(store: Store) -> list[Hedge]:
+    return [hedge for hedge in store.unfinished() if hedge.state is not State.ESCALATED]
 
 
 async def _side_by_side(

@@ -200,6 +200,9 @@ class RollbackEngine:
 
     def _bars(self, hedge: Hedge, step: Reduction, outcome: Outcome | NotPlaced | None) -> bool:
         """Whether the venue refused for its key or market; kept until it has taken an order."""
+        if isinstance(outcome, NotPlaced) and outcome.unlisted:
+            stands.bar(self._store, hedge.id, step.venue, outcome.detail)
+            return True
         if outcome is None or isinstance(outcome, NotPlaced):
             return False
         barring = isinstance(outcome, Refused) and outcome.reason in BARRING and not outcome.dead

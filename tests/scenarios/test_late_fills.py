@@ -31,6 +31,8 @@ from tests.scenarios.scenes import (
     either_account,
     reconcile,
 )
+from tests.scenarios.test_reconciling import foreign_order
+from tests.scenarios.test_restarting import stopped_after
 from tests.world import LIGHTER, X10
 
 
@@ -176,6 +178,24 @@ async def test_a_late_fill_whose_market_is_free_only_after_a_restart_is_off_befo
     assert desk.store.hedge(other.id).state is State.CLOSED
     assert desk.store.hedge(hedge.id).state is State.CLOSED
     desk.assert_flat()
+
+
+async def test_what_nothing_explains_is_off_while_recovery_brings_another_hedge_to_rest(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """One hedge may take minutes, and at the next start again (seed 18422)."""
+    sol = await desk.open("SOL", 300)
+    for each in (X10, LIGHTER):
+        desk.world.fault(each, "no_fill", market="SOL", **FOR_EVER)
+    await stopped_after(desk.close(sol), 5)
+    foreign_order(desk, X10, Decimal("0.1"))
+    daemon = Daemon(desk.reboot(), Home(tmp_path))
+    assert desk.position(X10) != 0
+
+    await stopped_after(daemon.recover(), 15)
+
+    assert desk.store.hedge(sol.id).state is State.CLOSING
+    assert desk.position(X10) == 0
 
 
 @either_account

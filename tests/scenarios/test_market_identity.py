@@ -1,14 +1,17 @@
 """A market is the venue's number, whatever it is called, and there is one row of it."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hedger.daemon import Daemon
 from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.order import Found
 from hedger.errors import DriftError, UnwritableError, UsageError, VenueError
+from hedger.home import Home
 from tests.desk import Desk
 from tests.disk import without_room
 from tests.scenarios.scenes import a_pair_at_rest
@@ -264,4 +267,29 @@ async def test_a_leg_comes_down_to_what_is_left_on_a_market_that_is_not_listed_a
     desk.world.change_market(venue, "ETH", listed=True)
     await desk.world.pass_time(60)
     assert (await desk.close(desk.store.hedge(hedge.id))).state is State.CLOSED
+    desk.assert_flat()
+
+
+@pytest.mark.parametrize("venue", [X10, LIGHTER])
+async def test_a_leg_alone_on_a_market_that_is_not_listed_goes_as_soon_as_it_is(
+    desk: Desk, tmp_path: Path, venue: str
+) -> None:
+    """Trying it twelve times would tell nothing: a person is told, and the list is watched."""
+    hedge = await desk.open("ETH", 300)
+    other = X10 if venue == LIGHTER else LIGHTER
+    desk.world.fault(other, "liquidate", market="ETH")
+    desk.world.change_market(venue, "ETH", listed=False)
+    await desk.reborn()
+    began_s = desk.world.clock.monotonic_s()
+
+    await desk.trader.reconcile(desk.said.append)
+
+    escalated = desk.store.hedge(hedge.id)
+    assert escalated.state is State.ESCALATED
+    assert f"{venue}: market ETH is not listed there" in escalated.reason
+    assert desk.world.clock.monotonic_s() - began_s < 20
+    daemon = Daemon(desk.trader, Home(tmp_path))
+    await daemon.returns()
+    desk.world.change_market(venue, "ETH", listed=True)
+    await daemon.returns()
     desk.assert_flat()

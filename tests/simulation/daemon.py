@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hedger import settings, switches
 from hedger.compose import compose
-from hedger.daemon import COPIES_S, EXITS_S, LANES_S, LOOKS, Daemon
+from hedger.daemon import COPIES_S, EXITS_S, LANES_S, NO_NEW_BUSINESS, Daemon
 from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.errors import ConfigError, DamagedError, StateError, UsageError, VenueError
@@ -173,12 +173,12 @@ async def _serve(world: "World", process: Process, trader: Trader) -> None:
         world.recovering = process
         await trader.catch_up(_unheard)
         for name, job in jobs[1:]:
-            if name in LOOKS:
+            if name in NO_NEW_BUSINESS:
                 group.create_task(_job(world, process, daemon, name, job))
         await _recovered(world, process, daemon, trader)
         world.trader = trader  # from now on commands are heard
         for name, job in jobs[1:]:
-            if name not in LOOKS:
+            if name not in NO_NEW_BUSINESS:
                 group.create_task(_job(world, process, daemon, name, job))
         if world.setup.story is not None:
             group.create_task(_tell(world, process, trader, world.setup.story))
