@@ -189,6 +189,7 @@ async def test_what_nothing_explains_is_off_while_recovery_brings_another_hedge_
         desk.world.fault(each, "no_fill", market="SOL", **FOR_EVER)
     await stopped_after(desk.close(sol), 5)
     foreign_order(desk, X10, Decimal("0.1"))
+    await desk.world.pass_time(1)
     daemon = Daemon(desk.reboot(), Home(tmp_path))
     assert desk.position(X10) != 0
 
