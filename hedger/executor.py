@@ -227,7 +227,7 @@ class Executor:
                     return self._store.move(hedge, State.REFUSED, held)
         except VenueError as error:
             return self._store.move(hedge, State.REFUSED, f"not opened: {error}")
-        self._before.keep()
+        self._before.keep(hedge.symbol)
         if (short := self._before.shortfall(hedge, needs)) is not None:
             return self._store.move(hedge, State.REFUSED, short)
         try:

@@ -130,7 +130,7 @@ class Preconditions:
             self._store.note_fees(market, fees, asked_at)
         return fees
 
-    def keep(self) -> None:
+    def keep(self, held: Symbol) -> None:
         """
         Write down what the answers so far have told of markets and accounts: the next process
         has to know it of whatever is sent from now on.
@@ -138,7 +138,7 @@ class Preconditions:
         Raises:
             StateError: the ledger cannot be written.
         """
-        self._facts.keep()
+        self._facts.keep(held)
 
     def shortfall(self, hedge: Hedge, needs: list[Margin]) -> str | None:
         """Log every figure; the sentence of the first shortfall, or None."""

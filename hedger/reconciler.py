@@ -258,7 +258,7 @@ class Reconciler:
             created_at=now,
             updated_at=now,
         )
-        self._known.keep()
+        self._known.keep(symbol)
         try:
             self._store.adopt(orphan)
         except MarketBusyError:

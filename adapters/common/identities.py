@@ -1,5 +1,6 @@
 """Which of a venue's markets each of our symbols is: by the venue's number, from first seen on."""
 
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -38,6 +39,7 @@ class Identities:
         self._number_of: dict[Symbol, str] = {}
         self._symbol_of: dict[str, Symbol] = {}
         self._recalled: dict[str, Symbol] = {}
+        self._held: set[Symbol] = set()
 
     def take_up(self, live: Mapping[Symbol, str], earlier: Mapping[Symbol, str]) -> bool:
         """
@@ -54,6 +56,7 @@ class Identities:
             self._number_of, self._symbol_of = {}, {}
         for symbol, number in live.items():
             self._know(symbol, number)
+        self._held |= live.keys()
         return anew
 
     def _know(self, symbol: Symbol, number: str) -> None:
@@ -89,7 +92,9 @@ class Identities:
         drift: dict[Symbol, str] = {}
         numbers: dict[str, Symbol | None] = {}
         rows = tuple(rows)
-        self._outdate({number: named for number, named, _ in rows})
+        names = {number: named for number, named, _ in rows}
+        self._follow(names)
+        self._outdate(names)
         for number, named, row in rows:
             symbol = self.owner(number) or named
             if number in numbers:
@@ -109,6 +114,20 @@ class Identities:
             if symbol in found and symbol not in drift:
                 self._know(symbol, number)
         return Listing(found, drift)
+
+    def _follow(self, names: Mapping[str, Symbol | None]) -> None:
+        """
+        Let a symbol of no hedge go to the market that has its name, where its own is gone.
+
+        A ledger that is new may have met it under a number that did not last.
+        """
+        shown = Counter(names.values())
+        for number, symbol in names.items():
+            if symbol is None or symbol in self._held or shown[symbol] > 1:
+                continue
+            known = self._number_of.get(symbol, number)
+            if known not in names and self.owner(number) is None:
+                del self._number_of[symbol], self._symbol_of[known]
 
     def _outdate(self, names: Mapping[str, Symbol | None]) -> None:
         """Forget what is recalled of a symbol that is the name of another market by now."""

@@ -33,6 +33,7 @@ class KnownMarkets:
         self, venues: Mapping[VenueId, Venue], quotes: Mapping[VenueId, QuoteSource], store: Store
     ) -> None:
         self._venues = venues
+        self._quotes = quotes
         self._store = store
         self._kept = {venue: _every(store, venue) for venue in venues}
         live = _live(store)
@@ -44,9 +45,11 @@ class KnownMarkets:
             if owner:
                 venues[venue].belongs_to(owner)
 
-    def keep(self) -> None:
+    def keep(self, held: Symbol | None = None) -> None:
         """
         Write down what was not known before; nothing is written where there is no such.
+
+        ``held`` is about to be of a hedge: its markets stay what they are from now on.
 
         Raises:
             StateError: the ledger cannot be written; the next call tries again.
@@ -58,13 +61,15 @@ class KnownMarkets:
                 self._owners[venue] = owner
         for venue, kept in self._kept.items():
             now = self._venues[venue].identities()
-            if now.items() <= kept.items():
-                continue
-            numbers = set(now.values())
-            others = {symbol: number for symbol, number in kept.items() if number not in numbers}
-            known = dict(sorted({**others, **now}.items()))
-            self._store.set_meta(EVERY + venue, json.dumps(known))
-            self._kept[venue] = known
+            if not now.items() <= kept.items():
+                numbers = set(now.values())
+                others = {symbol: each for symbol, each in kept.items() if each not in numbers}
+                known = dict(sorted({**others, **now}.items()))
+                self._store.set_meta(EVERY + venue, json.dumps(known))
+                self._kept[venue] = known
+            if held in now:
+                for port in (self._venues[venue], self._quotes[venue]):
+                    port.recognise({held: now[held]}, self._kept[venue])
 
 
 def _owner(port: Venue) -> str:

@@ -89,14 +89,14 @@ class MarketFacts:
         self.keep()
         return found
 
-    def keep(self) -> None:
+    def keep(self, held: Symbol | None = None) -> None:
         """
         See ``KnownMarkets.keep``.
 
         Raises:
             StateError: the ledger cannot be written.
         """
-        self._known.keep()
+        self._known.keep(held)
 
     async def _just_now(self, market: Market) -> Instrument:
         venue, symbol = market

@@ -189,11 +189,13 @@ class World:
 
     def is_up(self) -> bool:
         """
-        Whether a process runs and both venues answer. One that knows none of our keys does not:
-        it refuses every question about the account, and nobody can say what became of an order.
+        Whether a process runs and can write, and both venues answer. One that knows none of our
+        keys does not: it refuses every question about the account, and nobody can say what became
+        of an order.
         """
         answer = not self.outages and all(map(self.doors.answers, nemesis.VENUES))
-        return answer and self.runs() and all(answers_us(self, v) for v in nemesis.VENUES)
+        works = answer and self.runs() and self._disk_trouble is None
+        return works and all(answers_us(self, v) for v in nemesis.VENUES)
 
     def runs(self) -> bool:
         """Whether a process runs, and does not stand still."""
@@ -285,12 +287,14 @@ class World:
             return False
         self._disk_trouble = text
         self.effects.wait(ill, DISK)
+        self.truth.changed()
         self.loop.call_later(seconds, self.end_trouble)
         return True
 
     def end_trouble(self) -> None:
         """The disk works again."""
         self._disk_trouble = None
+        self.truth.changed()
         for ill in (Ill.DB_BUSY, Ill.DISK_FULL):
             self.effects.over(ill, DISK)
 

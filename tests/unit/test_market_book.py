@@ -128,6 +128,20 @@ def test_what_a_market_was_once_counts_until_another_one_has_its_name() -> None:
     assert (dict(found.rows), found.drift) == ({Symbol("WETH"): "a", BTC: "b", ETH: "new"}, {})
 
 
+def test_a_symbol_that_nothing_of_ours_holds_follows_its_name_where_its_number_is_gone() -> None:
+    """A new ledger met it under a number that did not last (seed 22041)."""
+    markets = Identities()
+    markets.listing([("1000", ETH, "a"), ("1", BTC, "b")])
+    assert markets.listing([("1000", ETH, "a"), ("0", ETH, "b")]).drift
+    found = markets.listing([("0", ETH, "a"), ("1", BTC, "b")])
+    assert (dict(found.rows), found.drift) == ({ETH: "a", BTC: "b"}, {})
+
+    markets.take_up({ETH: "0"}, {})
+    found = markets.listing([("1000", ETH, "a"), ("7", BTC, "b")])
+    assert "has the number 1000, and ETH is number 0" in found.drift[ETH]
+    assert dict(found.rows) == {BTC: "b"}
+
+
 def test_what_the_configuration_names_is_not_recalled() -> None:
     for configured in (ETH, Symbol("WETH")):
         markets = Identities(frozenset({configured}))

@@ -10,7 +10,7 @@ from adapters.sandbox.engine.types import PositionChanged, TradeKind, TradeMade,
 from tests.simulation import ability
 from tests.simulation.beyond import TRUE_AGAIN_S
 from tests.simulation.exchange import HEDGED
-from tests.simulation.faults import NO_LEDGER, UNREADABLE, Ill
+from tests.simulation.faults import BEYOND, NO_LEDGER, UNREADABLE, Ill
 from tests.simulation.kinds.venue import keyed
 from tests.simulation.oracles.booked import Booked
 from tests.simulation.oracles.heldback import HeldBack
@@ -118,7 +118,7 @@ class Seen:
             self.told.begin_anew()
         self.not_broken.look(hedges, now)
         self.told.look(hedges, now, serves=serves)
-        self.overfilled.look(now, available=available)
+        self.overfilled.look(now, available=available and not self._lasts(UNREADABLE - BEYOND))
         # under another number a market's trades are not known to be ours, until it has its own
         ours = not self._lasts(RENUMBERED)
         self.booked.look(now, counts=readable and ours)
