@@ -67,9 +67,10 @@ class KnownMarkets:
                 known = dict(sorted({**others, **now}.items()))
                 self._store.set_meta(EVERY + venue, json.dumps(known))
                 self._kept[venue] = known
-            if held in now:
-                for port in (self._venues[venue], self._quotes[venue]):
-                    port.recognise({held: now[held]}, self._kept[venue])
+            if held is not None and held in now:
+                market = {held: now[held]}
+                port.recognise(market, self._kept[venue])
+                self._quotes[venue].recognise(market, self._kept[venue])
 
 
 def _owner(port: Venue) -> str:
