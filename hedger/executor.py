@@ -23,7 +23,6 @@ from hedger.domain.order import Outcome, Unresolved
 from hedger.errors import VenueError
 from hedger.execution import stands
 from hedger.execution.exitdoor import ExitDoor
-from hedger.execution.unproven import SEARCH_S
 from hedger.ledger.store import Store
 from hedger.legproof import LegProof
 from hedger.patience import Patience
@@ -31,6 +30,7 @@ from hedger.ports import Margin, QuoteSource, Venue
 from hedger.preconditions import NoOrder, Preconditions
 from hedger.risk import Approved
 from hedger.rollback import RollbackEngine
+from hedger.search import SEARCH_S
 from hedger.sequence import Lanes
 from hedger.settings import Execution as Rules
 from hedger.urgency import pressed

@@ -37,14 +37,13 @@ from hedger.domain.order import (
     Unresolved,
 )
 from hedger.errors import ContradictionError, VenueError
-from hedger.execution.unproven import SEARCH_S
 from hedger.ledger.store import Store
 from hedger.monitoring.market_facts import MarketFacts
 from hedger.noncefence import NonceFence
 from hedger.ports import Capabilities, Fence, Venue
 from hedger.proofs import dead, expired_for_good, fence_margin, verdict
 from hedger.readlag import ReadLag
-from hedger.search import Coming, Search
+from hedger.search import SEARCH_S, Coming, Search
 from hedger.sequence import Lanes
 from hedger.together import together
 from hedger.urgency import overlapping

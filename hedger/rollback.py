@@ -31,7 +31,7 @@ from hedger.errors import UnavailableError, UnwritableError, VenueError
 from hedger.execution import stands
 from hedger.execution.abilities import Abilities
 from hedger.execution.exitdoor import ExitDoor
-from hedger.execution.unproven import SEARCH_S, Unproven
+from hedger.execution.unproven import Unproven
 from hedger.ledger.store import Store
 from hedger.legs import LegReader
 from hedger.monitoring.market_facts import MarketFacts
@@ -40,6 +40,7 @@ from hedger.ports import QuoteSource, Venue
 from hedger.position_cache import PositionCache
 from hedger.pricing import worst_price, worst_price_from
 from hedger.reduction import Legs, Reached, Reduction, next_reduction, within_cap
+from hedger.search import SEARCH_S
 from hedger.settings import Rollback as Rules
 from hedger.urgency import pressed
 

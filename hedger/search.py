@@ -9,6 +9,9 @@ from hedger.readlag import Watch
 
 Coming = asyncio.Task[Answer]
 
+SEARCH_S = 15.0
+"""How long the end of an order is sought again that one whole search did not find."""
+
 
 @dataclass(slots=True)
 class Search:

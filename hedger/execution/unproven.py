@@ -24,9 +24,6 @@ from hedger.readlag import ReadLag
 from hedger.secondsource import traded_since_opened
 from hedger.urgency import overlapping
 
-SEARCH_S = 15.0
-"""How long the end of an order is sought again that one whole search did not find."""
-
 
 class Unproven:
     """Holds the legs on which an order is unknown against the venue's own trades."""

@@ -69,7 +69,7 @@ class KnownMarkets:
                 self._kept[venue] = known
             if held is not None and held in now:
                 market = {held: now[held]}
-                port.recognise(market, self._kept[venue])
+                self._venues[venue].recognise(market, self._kept[venue])
                 self._quotes[venue].recognise(market, self._kept[venue])
 
 
