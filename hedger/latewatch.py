@@ -1,12 +1,13 @@
 """
 Orders that are over for us and may not be over for the venue.
 
-An order that ended with less than was asked for stays watched for ``recovery.watch_dead_s``: one
-that is dead behind its fence, that a venue refused, or that it called final with a part filled or
-nothing. One whose end is unknown while its hedge is over is looked up for ever. Both less and less
-often, and at once where a position appears that our fills do not explain (``claim``). What a venue
-executed late after all is looked up until its trades are listed, booked, alerted, and taken off or
-matched like any other exposure, on a shared account too: what carries our id is ours
+An order that ended with less or more than was asked for stays watched for
+``recovery.watch_dead_s``: one that is dead behind its fence, that a venue refused, or that it
+called final with a part filled, nothing or too much. One whose end is unknown while its hedge is
+over is looked up for ever. Both less and less often, and at once where a position appears that our
+fills do not explain (``claim``). What a venue executed late after all is looked up until its
+trades are listed, booked, alerted, and taken off or matched like any other exposure, on a shared
+account too: what carries our id is ours
 (reliability.md §1.1, hummingbot's lost orders). The ledger takes the hedge up in the transaction
 that books the fill (``hedger/ledger/late.py``), so that it is driven to its end whoever booked it,
 and after a crash too.
@@ -101,7 +102,7 @@ class LateWatch:
 
     def _watched(self) -> Sequence[OrderRecord]:
         since = self._clock.now() - timedelta(seconds=self._rules.watch_dead_s)
-        return self._store.short_since(since)
+        return self._store.uneven_since(since)
 
     async def _try(self, record: OrderRecord) -> bool:
         """Whether the venue answered."""

@@ -36,7 +36,8 @@ def exposure(store: Store, hedge: Hedge, *, dedicated: bool) -> str | None:
     sizes = seen_sizes(store, hedge, dedicated=dedicated)
     net = sum(sizes.values(), ZERO)
     if net == ZERO:
-        return _unread(store, hedge) or (None if dedicated else _unclear(store, hedge))
+        unclear = None if dedicated else _unclear(store, hedge)
+        return _unread(store, hedge) or unclear or _unconcluded(hedge)
     legs = ", ".join(f"{venue} {plain(size)}" for venue, size in sizes.items())
     return f"{plain(net)} {hedge.symbol} stand alone ({legs})"
 
@@ -50,6 +51,13 @@ def _unread(store: Store, hedge: Hedge) -> str | None:
         if look is None or not read_since(look, hedge.updated_at, store.now()):
             return f"its leg on {venue} was not read since it is {hedge.state}"
     return None
+
+
+def _unconcluded(hedge: Hedge) -> str | None:
+    """A hedge that is brought to match ends at once where its legs do: something is in the way."""
+    return (
+        f"it is {hedge.state}, and its legs are not proven" if hedge.state in ON_THE_WAY else None
+    )
 
 
 def _unclear(store: Store, hedge: Hedge) -> str | None:

@@ -57,9 +57,13 @@ _BURNS_OF = Query(sa.select(t.burns).where(_BURN.order_id == given("order")).ord
 _OPEN_INTENTS = Query(_OPEN)
 _OPEN_INTENTS_OF = Query(_OPEN.where(_OF_HEDGE), part=_BY_HEDGE)
 _SHORT = (OrderState.DEAD, OrderState.REFUSED, OrderState.ZERO, OrderState.PARTIAL)
-_SHORT_SINCE = Query(
+_BEYOND = sa.and_(
+    _ROW.state == OrderState.FILLED,
+    sa.cast(_ROW.filled_size, sa.Float) > sa.cast(_ROW.size, sa.Float),
+)
+_UNEVEN_SINCE = Query(
     _ORDERS.where(
-        sa.or_(*(_ROW.state == state for state in _SHORT)),
+        sa.or_(*(_ROW.state == state for state in _SHORT), _BEYOND),
         _ROW.status != NEVER_SENT,
         _ROW.done_at >= given("since"),
     )
@@ -72,8 +76,7 @@ _ALERTED = sa.select(t.alerts.c.seq).where(
 )
 _MORE_UNTOLD = Query(
     _ORDERS.where(
-        _ROW.state == OrderState.FILLED,
-        sa.cast(_ROW.filled_size, sa.Float) > sa.cast(_ROW.size, sa.Float),
+        _BEYOND,
         _ROW.done_at >= given("since"),
         ~_ALERTED.exists(),
     ).order_by(_ROW.seq)
@@ -230,11 +233,11 @@ def open_intents(conn: Connection, hedge: HedgeId | None) -> list[Prepared]:
     return _OPEN_INTENTS_OF.made(conn, _prepared, hedge=hedge)
 
 
-def short_since(conn: Connection, since: datetime, limit: int) -> list[OrderRecord]:
-    """Orders that ended since an instant with less than was asked for, the newest ones."""
+def uneven_since(conn: Connection, since: datetime, limit: int) -> list[OrderRecord]:
+    """Orders that ended since an instant with less or more than was asked for, the newest ones."""
     # the same question for a minute, so that its answer can be remembered
     minute = since.replace(second=0, microsecond=0)
-    found = _SHORT_SINCE.made(conn, _record, since=minute, limit=limit)
+    found = _UNEVEN_SINCE.made(conn, _record, since=minute, limit=limit)
     return [record for record in found if record.done_at is None or record.done_at >= since]
 
 

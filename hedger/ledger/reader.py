@@ -164,9 +164,9 @@ class Reader:
         """
         return self._ask(intents.get, prepared.order.id)
 
-    def short_since(self, since: datetime, limit: int = 500) -> list[OrderRecord]:
-        """Orders that ended since an instant with less than was asked for, the newest first."""
-        return self._ask(intents.short_since, since, limit)
+    def uneven_since(self, since: datetime, limit: int = 500) -> list[OrderRecord]:
+        """Orders that ended since then with less or more than was asked for, the newest first."""
+        return self._ask(intents.uneven_since, since, limit)
 
     def more_untold(self, since: datetime) -> list[OrderRecord]:
         """Orders that ended since then with more than was asked for, of which no alert tells."""

@@ -51,13 +51,18 @@ def _is_known(world: "World", venue: str, symbol: str) -> bool:
 
 def takes(world: "World", venue: str, symbol: str) -> bool:
     """Whether an order of ours that only reduces would be taken and could fill there now."""
+    trades = world.faults.dry_until_s.get(venue, 0.0) <= now_s()
+    return trades and shows(world, venue, symbol)
+
+
+def shows(world: "World", venue: str, symbol: str) -> bool:
+    """The same as far as a venue tells it: a book that fills nothing for a while looks usual."""
     rules = world.venues.exchange(venue).rules_of(symbol)
     return (
         venue not in world.outages
         and world.doors.takes_orders(venue)
         and rules.trades
         and keyed(world, venue)
-        and world.faults.dry_until_s.get(venue, 0.0) <= now_s()
         and _is_known(world, venue, symbol)
         and _somebody(world, venue, symbol)
         and _some_size(world, venue, symbol, rules)

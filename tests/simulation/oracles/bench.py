@@ -46,7 +46,7 @@ class Seen:
         self._read_at: tuple[int, int] | None = None  # of what was committed
         self._ledgers = oracle.ledgers
         self.not_broken = NotBroken(
-            partial(ability.takes, world), partial(keyed, world), self._matched, oracle, broken
+            partial(ability.shows, world), partial(keyed, world), self._matched, oracle, broken
         )
         world.truth.besides.append(lambda: self.not_broken.changed(now_s()))
         self.told = Told(self._alone, oracle, broken)

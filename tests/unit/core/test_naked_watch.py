@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hedger.domain.hedge import State
+from hedger.domain.hedge import State, Target
 from hedger.domain.order import Side
 from hedger.errors import UnwritableError
 from hedger.ledger.store import Store
@@ -132,3 +132,22 @@ def test_a_leg_that_goes_while_the_disk_is_full_stands_alone_since_its_last_read
     (span_s,) = watch.look().values()
     assert span_s == (clock.now() - matched_at).total_seconds()
     assert any("exposed for 60 s" in text for text in alerts(store))
+
+
+def test_a_hedge_that_is_brought_to_match_for_a_minute_is_told_whatever_its_legs_show(
+    store: Store, clock: ManualClock
+) -> None:
+    """What one leg holds cannot be told apart while its market has another name (seed 24234)."""
+    (hedge,) = store.live()
+    other = an_order(number=2, venue=LIGHTER, side=Side.SELL)
+    store.intend(other)
+    store.settle(filled(other, ("0.04", "2500")))
+    store.move(hedge, State.CONVERGING, "nothing explains it", target=Target.FLAT)
+    watch = a_process(store, clock)
+    watch.look()
+    for leg in (a_position(), a_position("-0.04", venue=LIGHTER)):
+        store.observe([replace(leg, read_started_at=clock.now(), as_of=clock.now())])
+    clock.advance(61)
+    watch.look()
+    (text,) = alerts(store)
+    assert "is converging and exposed for 61 s: it is converging" in text

@@ -277,3 +277,16 @@ def test_a_hedge_whose_market_has_another_one_is_taken_up_when_that_one_is_over(
     assert store.unfinished() == [found]
     store.move(found, State.CLOSED, "rolled back")
     assert store.live() == []  # once for each late fill
+
+
+def test_an_order_that_ended_with_less_or_more_than_was_asked_for_stays_watched(
+    store: Store,
+) -> None:
+    """What executed beyond its order may go on (seed 24097)."""
+    store.plan(a_hedge())
+    for number, size in enumerate(("0.04", "0.02", "0.05"), start=1):
+        prepared = an_order(number=number)
+        store.intend(prepared)
+        store.settle(filled(prepared, (size, "2500")))
+    watched = store.uneven_since(START)
+    assert {record.filled_size for record in watched} == {Decimal("0.02"), Decimal("0.05")}
