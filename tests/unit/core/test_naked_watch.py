@@ -145,9 +145,10 @@ def test_a_hedge_that_is_brought_to_match_for_a_minute_is_told_whatever_its_legs
     store.move(hedge, State.CONVERGING, "nothing explains it", target=Target.FLAT)
     watch = a_process(store, clock)
     watch.look()
+    clock.advance(1)
     for leg in (a_position(), a_position("-0.04", venue=LIGHTER)):
         store.observe([replace(leg, read_started_at=clock.now(), as_of=clock.now())])
-    clock.advance(61)
+    clock.advance(60)
     watch.look()
     (text,) = alerts(store)
     assert "is converging and exposed for 61 s: it is converging" in text
