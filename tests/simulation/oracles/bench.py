@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING
 
 from adapters.sandbox.engine.types import PositionChanged, TradeKind, TradeMade, TradeView
@@ -45,6 +46,7 @@ class Seen:
         self._hedges: Sequence[Held] = ()
         self._read_at: tuple[int, int] | None = None  # of what was committed
         self._ledgers = oracle.ledgers
+        self._true_s = inf  # available seconds since a venue was last untrue
         self.not_broken = NotBroken(
             partial(ability.shows, world), partial(keyed, world), self._matched, oracle, broken
         )
@@ -122,8 +124,12 @@ class Seen:
         # under another number a market's trades are not known to be ours, until it has its own
         ours = not self._lasts(RENUMBERED)
         self.booked.look(now, counts=readable and ours)
+        if world.truth.untrue_since(now - LOOK_S):
+            self._true_s = 0.0
+        elif available:
+            self._true_s += LOOK_S
         # beside a venue that is untrue, or was so lately, its belief is waited for first
-        true = not world.truth.untrue_since(now - TRUE_AGAIN_S)
+        true = self._true_s > TRUE_AGAIN_S
         self.held_back.look(
             HEDGED, hedges, now, serves=serves and true, up=world.is_up(), down=down
         )
