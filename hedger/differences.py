@@ -17,9 +17,29 @@ from hedger.domain.market import Position
 from hedger.domain.money import ZERO, plain
 from hedger.owned import ours
 
+
+class Some(dict[Symbol, Position]):
+    """Open positions on the markets ``told``; what the account holds on others is not known."""
+
+    def __init__(self, read: Iterable[Position]) -> None:
+        read = tuple(read)
+        self.told = frozenset(position.symbol for position in read)
+        super().__init__({each.symbol: each for each in read if each.size != ZERO})
+
+
+def tells(positions: Mapping[Symbol, Position], symbol: Symbol) -> bool:
+    """Whether a market that is not among these positions is flat, and not merely unknown."""
+    return not isinstance(positions, Some) or symbol in positions.told
+
+
 Readings = Mapping[VenueId, Mapping[Symbol, Position]]  # a venue that failed is absent
 Booked = Mapping[tuple[HedgeId, VenueId], Decimal]
 Steps = Mapping[tuple[VenueId, Symbol], Decimal]
+
+
+def is_read(readings: Readings, venue: VenueId, symbol: Symbol) -> bool:
+    """Whether these readings tell what a venue holds on a market."""
+    return venue in readings and tells(readings[venue], symbol)
 
 
 class Kind(StrEnum):
@@ -118,7 +138,7 @@ def _of_legs(
     legs that are both gone are not. A venue that did not answer is taken to hold what our fills
     make: only what the other one shows is a difference (S4).
     """
-    unread = [venue for venue in hedge.venues if venue not in readings]
+    unread = [venue for venue in hedge.venues if not is_read(readings, venue, hedge.symbol)]
     sizes = {venue: booked[hedge.id, venue] for venue in unread}
     for venue in hedge.venues:
         if venue in unread:

@@ -27,6 +27,7 @@ from hedger.holding import Code
 from hedger.ledger.records import Decision
 from hedger.ledger.store import Store
 from hedger.ports import Venue
+from hedger.reconciliation.toldpositions import told_positions
 
 HELD_FOR_S: Final = 2.0
 """While something is held, answers that other jobs had so lately are not asked for again."""
@@ -153,7 +154,7 @@ class Guard:
 
     async def _positions(self, venue: Venue) -> Mapping[Symbol, Position] | None:
         try:
-            return await venue.positions(max_age_s=GLANCE_FOR_S)
+            return await self._told(venue, GLANCE_FOR_S)
         except VenueError as error:
             logger.warning("guard: {} cannot be read: {}", venue.id, error.detail)
             return None
@@ -165,10 +166,18 @@ class Guard:
             if not held:
                 return await venue.balance(max_age_s=NOTHING_FOR_S), {}
             balance = await venue.balance(max_age_s=HELD_FOR_S)
-            return balance, await venue.positions(max_age_s=HELD_FOR_S)
+            return balance, await self._told(venue, HELD_FOR_S)
         except VenueError as error:
             logger.warning("guard: {} cannot be read: {}", venue.id, error.detail)
             return None
+
+    async def _told(self, venue: Venue, max_age_s: float) -> Mapping[Symbol, Position]:
+        """Positions; one market that contradicts what is known of it hides no other."""
+        symbols = [hedge.symbol for hedge in self._store.live()]
+        found, why = await told_positions(venue, symbols, max_age_s)
+        if why:
+            logger.warning("guard: {} does not tell all it holds: {}", venue.id, why)
+        return found
 
     def nearest(self, hedge: Hedge) -> VenueId | None:
         """The venue whose leg is nearest to its liquidation by the last look; None: not known."""

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from loguru import logger
 
 from hedger.clock import Clock
-from hedger.differences import Difference, Kind, Readings
+from hedger.differences import Difference, Kind, Readings, is_read
 from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.money import ZERO, plain
@@ -269,7 +269,7 @@ class Reconciler:
         """Tell where both venues were read and an open hedge is as it should be."""
         differing = {difference.hedge for difference in found}
         for hedge in self._store.live():
-            read = all(venue in readings for venue in hedge.venues)
+            read = all(is_read(readings, venue, hedge.symbol) for venue in hedge.venues)
             if hedge.state is State.OPEN and read and hedge.id not in differing:
                 self._evidence.whole(hedge)
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from loguru import logger
 
 from hedger.clock import Clock
-from hedger.differences import Difference, Readings, Tolerance, differences
+from hedger.differences import Difference, Readings, Tolerance, differences, tells
 from hedger.domain.hedge import State
 from hedger.domain.ids import Symbol, VenueId
 from hedger.domain.market import Position
@@ -21,6 +21,7 @@ from hedger.errors import VenueError
 from hedger.ledger.store import Store
 from hedger.owned import own_size
 from hedger.ports import Venue
+from hedger.reconciliation.toldpositions import told_positions
 from hedger.retrying import asking
 from hedger.settings import RetryPolicy
 from hedger.settings_recovery import Recovery as Rules
@@ -62,18 +63,24 @@ class AccountLook:
         return self._clock.monotonic_s() - self._read_s
 
     async def read(self) -> tuple[Readings, dict[VenueId, str]]:
-        """The positions of each venue that answered, and why the others could not be read."""
+        """The positions that the venues told, and why one told none, or not all."""
         self._read_s = self._clock.monotonic_s()
         readings: dict[VenueId, Mapping[Symbol, Position]] = {}
         in_doubt: dict[VenueId, str] = {}
 
         flat: list[Position] = []
+        symbols = [hedge.symbol for hedge in self._store.live()]
 
         async def ask(venue: Venue) -> None:
             began = self._clock.now()
             try:
-                found = await asking(venue.positions, self._retries, self._clock)
+                found, why = await asking(
+                    lambda: told_positions(venue, symbols), self._retries, self._clock
+                )
                 readings[venue.id] = found
+                if why:
+                    in_doubt[venue.id] = why
+                    logger.warning("{} is in doubt: {}", venue.id, why)
                 flat.extend(self._read_flat(venue.id, found, began))
             except VenueError as error:
                 in_doubt[venue.id] = error.detail
@@ -99,7 +106,7 @@ class AccountLook:
                 source=NOT_LISTED,
             )
             for hedge in self._store.live()
-            if venue in hedge.venues and hedge.symbol not in found
+            if venue in hedge.venues and hedge.symbol not in found and tells(found, hedge.symbol)
         ]
 
     async def claim(self, readings: Readings) -> None:

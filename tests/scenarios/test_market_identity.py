@@ -293,3 +293,19 @@ async def test_a_leg_alone_on_a_market_that_is_not_listed_goes_as_soon_as_it_is(
     desk.world.change_market(venue, "ETH", listed=True)
     await daemon.returns()
     desk.assert_flat()
+
+
+@pytest.mark.parametrize("venue", [X10, LIGHTER])
+async def test_a_market_that_is_in_drift_hides_no_other_hedge(desk: Desk, venue: str) -> None:
+    """A leg that was taken by force was not seen while another market had a new number (26008)."""
+    eth, sol = await desk.open("ETH", 300), await desk.open("SOL", 300)
+    again: dict[str, Any] = {"number": 77} if venue == LIGHTER else {"synthetic_id": "0x7777"}
+    desk.world.change_market(venue, "ETH", **again)
+    desk.world.fault(venue, "liquidate", market="SOL")
+    await desk.world.pass_time(60)
+
+    await desk.trader.reconciler.glance()
+
+    assert desk.position(X10, "SOL") == desk.position(LIGHTER, "SOL") == 0
+    assert desk.store.hedge(sol.id).state is State.CLOSED
+    assert desk.store.hedge(eth.id).state is State.OPEN
