@@ -15,7 +15,7 @@ from typing import Any
 
 from adapters.lighter.orders import TX_CREATE_ORDER, Payload
 from adapters.sandbox.engine.forgetting import Lost
-from adapters.sandbox.engine.types import TradeKind, TradeMade, TradeView
+from adapters.sandbox.engine.types import OrderView, TradeKind, TradeMade, TradeView
 from tests.simulation import books, others
 from tests.simulation.alarms import Alarms
 from tests.simulation.beyond import NAKED_MAX_S, TRUE_AGAIN_S, Beyond
@@ -37,6 +37,7 @@ PRICE_FAR = Decimal("0.25")  # of the mark; slippage and price moves stay far be
 PRICE_AGE_S = 2 * SEND_MAX_S
 """How old a price may be that an order bears: its book is read, and then it is sent."""
 ZERO = Decimal(0)
+_ASKED = "SELECT size FROM orders WHERE venue = :venue AND client_id = :client_id"
 _LIVE = "SELECT 1 FROM hedges WHERE state NOT IN ('refused','closed_flat','closed') LIMIT 1"
 
 
@@ -312,7 +313,8 @@ class Oracle:
             leg = ours
         if self._is_odd(venue, trade):
             self.odd_s[trade.symbol] = self._oddly_s[trade.symbol] = now_s()
-            self._beyond_judge.odd(venue, trade.client_id, hedge)
+            if self._shows_odd(venue, trade):
+                self._beyond_judge.odd(venue, trade.client_id, hedge)
             return
         if purpose == "open":
             return
@@ -334,8 +336,18 @@ class Oracle:
         filled = self._filled[key] = self._filled[key] + trade.size
         order = self._venues.exchange(venue).order(trade.account, trade.order_id, None)
         assert order is not None
-        late_ms = order.new.late_rest_ms
-        return filled > order.new.size or (late_ms is not None and trade.at_ms >= late_ms)
+        return filled > order.new.size or _is_late(order, trade)
+
+    def _shows_odd(self, venue: str, trade: TradeView) -> bool:
+        """
+        Whether the ledger can tell. By other decimals a venue may have understood less than was
+        asked, and filled more than that.
+        """
+        key = (venue, trade.client_id)
+        order = self._venues.exchange(venue).order(trade.account, trade.order_id, None)
+        assert order is not None
+        asked = self.one(_ASKED, venue=venue, client_id=trade.client_id)
+        return self._filled[key] > Decimal(asked or 0) or _is_late(order, trade)
 
     # -- promise 4: while a leg stands alone, and when that ends ---------------------------------
 
@@ -528,3 +540,8 @@ class Oracle:
 
     def _count(self, table: str) -> int:
         return int(self._conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def _is_late(order: OrderView, trade: TradeView) -> bool:
+    late_ms = order.new.late_rest_ms
+    return late_ms is not None and trade.at_ms >= late_ms
