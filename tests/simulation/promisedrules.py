@@ -76,12 +76,14 @@ class ChangeTold:
         world, oracle = self._world, self._world.oracle
         if not change.lasts() or oracle.one(_LIVE, symbol=change.symbol) != change.hedge:
             return
+        if oracle.one(_ALERTED, mark=change.mark, symbol=change.symbol) is not None:
+            return  # told, though an older copy of the ledger may not know of it later
         listed = world.doors.lists_markets(change.venue)
         if listed and world.is_up() and world.recovering is None:
             served_s += LOOK_S
         if served_s <= TOLD_WITHIN_S:
             world.loop.after(LOOK_S, self._look, change, served_s)
-        elif oracle.one(_ALERTED, mark=change.mark, symbol=change.symbol) is None:
+        else:
             oracle.broken(
                 TOLD,
                 f"the rules of {change.symbol} are others for {TOLD_WITHIN_S:g} s of service,"
