@@ -5,6 +5,7 @@ Booking such a fill, telling a person and taking its hedge up again are one tran
 two, nobody would take the hedge up after a crash in between: its order counts as dead no longer.
 """
 
+from datetime import datetime
 from typing import Any
 
 from hedger.domain.hedge import Hedge, State, Target
@@ -19,9 +20,10 @@ LATE = "late:"
 """Meta key of a hedge that waits for its market: ``late:<symbol>:<hedge>``, and why."""
 
 
-def take_up(session: Session, row: Any, outcome: Filled) -> Hedge | None:
+def take_up(session: Session, row: Any, outcome: Filled, since: datetime) -> Hedge | None:
     """
-    What follows from new fills of an order; the hedge, if it was at rest and is CONVERGING now.
+    What follows from fills of an order that are booked only now, the first of them made at
+    ``since``; the hedge, if it was at rest and is CONVERGING now.
 
     ``row`` is the order as it was before. Where neither the order nor its hedge was over, nothing
     follows. A hedge that is on its way, or waits for a person, is left to those who drive it: they
@@ -34,7 +36,7 @@ def take_up(session: Session, row: Any, outcome: Filled) -> Hedge | None:
     if not before.terminal and not hedge.state.terminal:
         return None
     if before.terminal:
-        taken.forget(session, row.hedge_id, row.venue, row.seq)
+        taken.forget(session, row.hedge_id, row.venue, row.seq, since)
     hedges.review_funding(session, hedge)
     was = f"was believed {before} and" if before.terminal else "of a hedge that was over"
     text = f"order {row.id} {was} filled {plain(outcome.size)} {hedge.symbol} late on {row.venue}"

@@ -63,7 +63,8 @@ def _settle_filled(session: Session, row: Any, outcome: Filled) -> Hedge | None:
         level, text = "error", f"was believed {before}, but {text}"
     values |= {"venue_order_id": outcome.venue_order_id, "status": outcome.status}
     _finish(session, row, after, values, level=level, text=text)
-    return late.take_up(session, row, outcome) if booked else None
+    since = min((fill.at for fill in booked), default=None)
+    return late.take_up(session, row, outcome, since) if since is not None else None
 
 
 def _settle_refused(session: Session, row: Any, outcome: Refused) -> None:
@@ -102,9 +103,9 @@ def abandon(session: Session, prepared: Prepared, detail: str) -> None:
     _finish(session, row, after, {"detail": detail}, level="warning", text=text)
 
 
-def _book(session: Session, row: Any, fills: Sequence[Fill]) -> int:
-    """Insert the fills that are not known yet, with their totals; how many there were."""
-    booked = 0
+def _book(session: Session, row: Any, fills: Sequence[Fill]) -> Sequence[Fill]:
+    """Insert the fills that are not known yet, with their totals; those."""
+    booked: list[Fill] = []
     for fill in fills:
         assert (fill.order, fill.venue) == (row.id, row.venue)
         known = _KNOWN.first(session.conn, venue=fill.venue, trade_id=fill.trade_id)
@@ -131,7 +132,7 @@ def _book(session: Session, row: Any, fills: Sequence[Fill]) -> int:
             is_maker=fill.is_maker,
         )
         totals.add_fill(session, row.hedge_id, Purpose(row.purpose), fill)
-        booked += 1
+        booked.append(fill)
     return booked
 
 

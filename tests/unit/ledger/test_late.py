@@ -2,6 +2,8 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -127,6 +129,23 @@ def test_only_what_seemed_to_be_taken_since_an_order_may_have_been_its_late_fill
 
     assert taken(store, hedge, X10) == Decimal("0.01")
     assert own_size(store, hedge, X10) == Decimal("0.01")
+
+
+def test_what_was_taken_before_a_late_fill_was_made_is_none_of_it(store: Store) -> None:
+    """The rest of an order filled after somebody else had cut the leg down (seed 26040)."""
+    hedge = HedgeId("eth-1")
+    store.plan(a_hedge())
+    store.intend(opened := an_order())
+    store.settle(filled(opened, ("0.04", "2500")))
+    short = close_told_short(store, 2)
+    store.note_taken(hedge, X10, Decimal("0.03"))
+    late = filled(short, ("0.02", "2500"))
+    minute_later = tuple(replace(one, at=one.at + timedelta(seconds=60)) for one in late.fills)
+
+    store.settle(replace(late, fills=minute_later))
+
+    assert taken(store, hedge, X10) == Decimal("0.03")
+    assert own_size(store, hedge, X10) == Decimal("-0.01")
 
 
 # -- what is taken up again ----------------------------------------------------------------------
