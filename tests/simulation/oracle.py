@@ -38,6 +38,10 @@ PRICE_AGE_S = 2 * SEND_MAX_S
 """How old a price may be that an order bears: its book is read, and then it is sent."""
 ZERO = Decimal(0)
 _ASKED = "SELECT size FROM orders WHERE venue = :venue AND client_id = :client_id"
+_OPEN = """
+    SELECT 1 FROM orders WHERE venue = :venue AND client_id = :client_id
+    AND state IN ('prepared','unresolved')
+"""
 _LIVE = "SELECT 1 FROM hedges WHERE state NOT IN ('refused','closed_flat','closed') LIMIT 1"
 
 
@@ -341,13 +345,14 @@ class Oracle:
     def _shows_odd(self, venue: str, trade: TradeView) -> bool:
         """
         Whether the ledger can tell. By other decimals a venue may have understood less than was
-        asked, and filled more than that.
+        asked, and filled more than that. What was not read to have ended cannot fill late.
         """
         key = (venue, trade.client_id)
         order = self._venues.exchange(venue).order(trade.account, trade.order_id, None)
         assert order is not None
-        asked = self.one(_ASKED, venue=venue, client_id=trade.client_id)
-        return self._filled[key] > Decimal(asked or 0) or _is_late(order, trade)
+        sent = {"venue": venue, "client_id": trade.client_id}
+        more = self._filled[key] > Decimal(self.one(_ASKED, **sent) or 0)
+        return more or (_is_late(order, trade) and self.one(_OPEN, **sent) is None)
 
     # -- promise 4: while a leg stands alone, and when that ends ---------------------------------
 
