@@ -5,7 +5,7 @@ Both read the engines and the committed ledger only.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -63,19 +63,28 @@ class ChangeTold:
         """
         oracle = self._world.oracle
         hedge = oracle.one(_LIVE, symbol=symbol)
-        known = oracle.one(_KNOWN, key=f"facts:{venue}:{symbol}")
-        if hedge is None or (oracle.ledgers > 1 and not known):
+        if hedge is None or (oracle.ledgers > 1 and not self._is_known(venue, symbol)):
             return
-        mark = int(oracle.one("SELECT max(seq) FROM alerts") or 0)
-        self._world.loop.after(
-            LOOK_S, self._look, _Change(venue, symbol, str(hedge), mark, lasts), 0.0
-        )
+        change = _Change(venue, symbol, str(hedge), self._last(), lasts, oracle.ledgers)
+        self._world.loop.after(LOOK_S, self._look, change, 0.0)
+
+    def _is_known(self, venue: str, symbol: str) -> bool:
+        return bool(self._world.oracle.one(_KNOWN, key=f"facts:{venue}:{symbol}"))
+
+    def _last(self) -> int:
+        """The number of the last alert in the ledger that is in use."""
+        return int(self._world.oracle.one("SELECT max(seq) FROM alerts") or 0)
 
     def _look(self, change: "_Change", served_s: float) -> None:
         """``served_s``: seconds of it in which it could be read by a process that ran its jobs."""
         world, oracle = self._world, self._world.oracle
         if not change.lasts() or oracle.one(_LIVE, symbol=change.symbol) != change.hedge:
             return
+        if oracle.ledgers != change.ledgers:  # alerts are counted from its own last one
+            if not self._is_known(change.venue, change.symbol):
+                return
+            mark = min(change.mark, self._last())
+            change, served_s = replace(change, mark=mark, ledgers=oracle.ledgers), 0.0
         if oracle.one(_ALERTED, mark=change.mark, symbol=change.symbol) is not None:
             return  # told, though an older copy of the ledger may not know of it later
         listed = world.doors.lists_markets(change.venue)
@@ -100,6 +109,7 @@ class _Change:
     hedge: str
     mark: int
     lasts: Callable[[], bool]
+    ledgers: int  # how many were in use by then
 
 
 class LeverageProven:
