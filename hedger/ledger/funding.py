@@ -20,6 +20,7 @@ from hedger.ledger.connection import Connection
 from hedger.ledger.session import Session
 from hedger.ledger.statements import Query, Statement, given, inserting
 
+OWNERS_MAX = 50  # hedges that were open on one market at one settlement
 AWAITING_MAX = 500  # at a time; the oldest come first, so none is left out for ever
 
 
@@ -93,7 +94,7 @@ _BOOK = inserting(t.funding_payments)
 _ASSIGN = Statement(
     t.funding_payments.update().where(_PAYMENT.seq == given("number")), ["hedge_id"]
 )
-_OWNER = Query(
+_OWNERS = Query(
     sa.select(_HEDGE.id)
     .where(
         _HEDGE.symbol == given("symbol"),
@@ -103,7 +104,14 @@ _OWNER = Query(
         ),
     )
     .order_by(_HEDGE.seq.desc())
-    .limit(1)
+    .limit(OWNERS_MAX)
+)
+_FILLS = Query(
+    sa.select(t.fills.c.side, t.fills.c.size).where(
+        t.fills.c.hedge_id == given("hedge"),
+        t.fills.c.venue == given("on_venue"),
+        t.fills.c.at <= given("until"),
+    )
 )
 
 
@@ -256,8 +264,23 @@ def _assign(session: Session, number: int, payment: FundingPayment) -> None:
 
 
 def _owner(conn: Connection, payment: FundingPayment) -> HedgeId | None:
-    """The newest that encloses it; a finished hedge without a last settlement owns nothing."""
-    owner = _OWNER.value(
+    """
+    The newest that encloses it; a finished hedge without a last settlement owns nothing.
+
+    Of several the one whose fills made the position: an order may have filled after its hedge was
+    over, and another one came to be and ended in the same hour.
+    """
+    enclosing = _OWNERS.all(
         conn, symbol=payment.symbol, venue=payment.venue, settlement_at=payment.settlement_at
     )
-    return None if owner is None else HedgeId(owner)
+    owners = [HedgeId(row.id) for row in enclosing]
+    if len(owners) > 1:
+        held = {owner: _held(conn, owner, payment) for owner in owners}
+        owners.sort(key=lambda owner: (held[owner] != payment.size, held[owner] == ZERO))
+    return owners[0] if owners else None
+
+
+def _held(conn: Connection, hedge: HedgeId, payment: FundingPayment) -> Decimal:
+    """What the fills of a hedge made by the settlement, in signed coins."""
+    fills = _FILLS.all(conn, hedge=hedge, on_venue=payment.venue, until=payment.settlement_at)
+    return sum((fill.size if fill.side == Side.BUY else -fill.size for fill in fills), ZERO)

@@ -513,6 +513,24 @@ def test_a_payment_after_the_last_settlement_of_a_hedge_is_not_its_own(store: St
     assert owned == [("payment-1", "eth-1"), ("payment-2", None)]
 
 
+def test_of_two_hedges_of_an_hour_a_payment_is_of_the_one_whose_fills_made_the_position(
+    store: Store,
+) -> None:
+    """An order of the earlier one filled when the later one was over as well (seed 28351)."""
+    ends = {"last_settlement_a": settlement(0), "last_settlement_b": settlement(0)}
+    for name, sides in (("eth-1", (Side.BUY,)), ("eth-2", (Side.BUY, Side.SELL))):
+        hedge = a_hedge(name, first_settlement_a=settlement(0), first_settlement_b=settlement(0))
+        store.plan(hedge)
+        for number, side in enumerate(sides, start=1):
+            store.intend(order := an_order(name, number, side=side))
+            store.settle(filled(order, ("0.04", "2500")))
+        store.move(hedge, State.CLOSED_FLAT, "over", **ends)
+
+    store.book_payments([a_payment(0)])
+
+    assert rows(store, "SELECT hedge_id FROM funding_payments") == [("eth-1",)]
+
+
 def test_a_payment_read_before_its_hedge_was_known_is_assigned_when_read_again(
     store: Store,
 ) -> None:
