@@ -267,16 +267,16 @@ def _owner(conn: Connection, payment: FundingPayment) -> HedgeId | None:
     """
     The newest that encloses it; a finished hedge without a last settlement owns nothing.
 
-    Of several the one whose fills made the position: an order may have filled after its hedge was
-    over, and another one came to be and ended in the same hour.
+    Where its fills made nothing, it is an earlier one whose fills made just that position: an
+    order may have filled after its hedge was over, and another one came and went in the same hour.
     """
     enclosing = _OWNERS.all(
         conn, symbol=payment.symbol, venue=payment.venue, settlement_at=payment.settlement_at
     )
     owners = [HedgeId(row.id) for row in enclosing]
-    if len(owners) > 1:
-        held = {owner: _held(conn, owner, payment) for owner in owners}
-        owners.sort(key=lambda owner: (held[owner] != payment.size, held[owner] == ZERO))
+    if len(owners) > 1 and _held(conn, owners[0], payment) == ZERO:
+        made = (owner for owner in owners if _held(conn, owner, payment) == payment.size)
+        return next(made, owners[0])
     return owners[0] if owners else None
 
 
