@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,11 @@ class Oracle:
         for name in ("x10", "lighter"):
             venues.exchange(name).subscribe(self._event, TradeMade)
 
+    @cached_property
+    def _alarms(self) -> Alarms:
+        """Once the world has its truth."""
+        return Alarms(self.truth, self, self.broken)
+
     def _available_s(self) -> float:
         """Seconds in which a nonce lane could have come into step."""
         return self.lane_time.look()
@@ -118,6 +124,7 @@ class Oracle:
     def read_aside(self, at: Path) -> None:
         """The ledger is read there from now on; it may have forgotten what the last one knew."""
         self._beyond_judge.leave_ledger()
+        self._alarms.leave_ledger()
         before, self._conn, self._at = self._conn, reading(at), at
         self._connections += 1
         self.ledgers += 1
@@ -125,6 +132,7 @@ class Oracle:
         self.seen.overfilled.other_ledger()
         before.close()
         self._beyond_judge.begin_anew()
+        self._alarms.begin_anew()
         self.seen.shown.other_ledger()
 
     def displaced(self) -> None:
@@ -353,7 +361,7 @@ class Oracle:
 
     def began(self, symbol: str) -> None:
         """A market is not hedged any more."""
-        Alarms(self.truth, self, self.broken).began(symbol)
+        self._alarms.began(symbol)
         self._beyond_judge.began(symbol)
 
     def purpose_of(self, venue: str, client_id: str) -> str:

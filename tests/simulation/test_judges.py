@@ -137,7 +137,7 @@ class OneLeg:
     until_s: float = 1e9
     down_s: float = 0.0  # of no process at all, from 10 s on
     alerted_at_s: float | None = None
-    ledgers: int = 1
+    replaced_at_s: float | None = None  # the ledger; the other one has alerts of its own
     broken: list[str] = field(default_factory=list)
 
     def open_s(self, symbol: str) -> float | None:
@@ -149,15 +149,25 @@ class OneLeg:
         return 1
 
     def one(self, query: str, **values: object) -> int | None:
-        told = self.alerted_at_s is not None and self.alerted_at_s <= now_s()
-        return 1 if told and "mark" in values else None
+        replaced_s = -1.0 if self.replaced_at_s is None else self.replaced_at_s
+        if self.alerted_at_s is None or self.alerted_at_s > now_s():
+            return None
+        here = self.alerted_at_s >= replaced_s or now_s() < replaced_s
+        told = here and values.get("mark", 0) == 0
+        return 1 if told else None
 
     def watched_for(self, seconds: float) -> list[str]:
         loop = SimLoop()
 
         async def watch() -> None:
-            Alarms(self, self, lambda promise, _: self.broken.append(promise)).began("ETH")
-            await asyncio.sleep(seconds)
+            alarms = Alarms(self, self, lambda promise, _: self.broken.append(promise))
+            alarms.began("ETH")
+            if self.replaced_at_s is not None:
+                await asyncio.sleep(self.replaced_at_s - 0.001)
+                alarms.leave_ledger()
+                await asyncio.sleep(0.001)
+                alarms.begin_anew()
+            await asyncio.sleep(seconds - now_s())
 
         loop.run_until_complete(watch())
         loop.close()
@@ -181,6 +191,18 @@ def test_time_without_a_process_does_not_count_towards_the_minute():
 
 def test_a_leg_that_is_hedged_within_the_minute_owes_no_alert():
     assert OneLeg(until_s=59.0).watched_for(300) == []
+
+
+@pytest.mark.parametrize(
+    ("alerted_at_s", "broken"),
+    [(30.0, []), (50.0, []), (105.0, []), (115.0, ["4 alert"]), (None, ["4 alert"])],
+)
+def test_another_ledger_has_a_minute_of_its_own_and_what_the_last_one_told_was_told(
+    alerted_at_s: float | None, broken: list[str]
+):
+    """It is put in place at 40 s."""
+    leg = OneLeg(alerted_at_s=alerted_at_s, replaced_at_s=40.0)
+    assert leg.watched_for(300) == broken
 
 
 @dataclass
