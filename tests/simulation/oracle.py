@@ -129,11 +129,10 @@ class Oracle:
         self._connections += 1
         self.ledgers += 1
         self._forgotten.compare(before, self._conn)
-        self.seen.overfilled.other_ledger()
         before.close()
         self._beyond_judge.begin_anew()
         self._alarms.begin_anew()
-        self.seen.shown.other_ledger()
+        self.seen.other_ledger()
 
     def displaced(self) -> None:
         """What a process has open is not what stands at the path: openings are not durable."""

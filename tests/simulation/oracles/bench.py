@@ -45,7 +45,6 @@ class Seen:
         self._orders: dict[tuple[str, str], Sent] = {}
         self._hedges: Sequence[Held] = ()
         self._read_at: tuple[int, int] | None = None  # of what was committed
-        self._ledgers = oracle.ledgers
         self._true_s = inf  # available seconds since a venue was last untrue
         self.not_broken = NotBroken(
             partial(ability.shows, world), partial(keyed, world), self._matched, oracle, broken
@@ -74,6 +73,14 @@ class Seen:
         self._world.loop.after(LOOK_S, self._look)
 
     # -- what happens -----------------------------------------------------------------------
+
+    def other_ledger(self) -> None:
+        """Another ledger is read from now on."""
+        self.told.begin_anew()
+        self.overfilled.other_ledger()
+        self.booked.other_ledger()
+        self.held_back.other_ledger()
+        self.shown.other_ledger()
 
     def sent(self, venue: str, client_id: str, payload: str) -> None:
         """An order leaves, and its intent is committed."""
@@ -115,9 +122,6 @@ class Seen:
         down = [v for v in VENUES if v in world.outages or not world.doors.answers(v)]
         available = serves and world.is_up()
         readable = available and not self._lasts(UNREADABLE)
-        if world.oracle.ledgers != self._ledgers:
-            self._ledgers = world.oracle.ledgers
-            self.told.begin_anew()
         self.not_broken.look(hedges, now)
         self.told.look(hedges, now, serves=serves)
         self.overfilled.look(now, available=available and not self._lasts(UNREADABLE - BEYOND))

@@ -53,6 +53,13 @@ class Booked:
         """A fill of ours."""
         self._waits[venue, trade] = (order, now_s)
 
+    def other_ledger(self) -> None:
+        """
+        Another one stands in the place of that which had the order and its search: both are to
+        be found by what the venue knows, and the time begins anew.
+        """
+        self._stretches = Stretches()
+
     def look(self, now_s: float, *, counts: bool) -> None:
         """Whether it is booked by now."""
         for (venue, trade), (order, traded_s) in tuple(self._waits.items()):

@@ -99,6 +99,7 @@ class Overfilled:
         learns its end anew and tells of it anew; where the row is gone, too, nobody knows what
         was asked.
         """
+        self._stretches = Stretches()
         for venue, (over, _) in tuple(self._told.items()):
             if not self._ledger.rows(_DRIFT, hedge=over.hedge, order=over.order):
                 del self._told[venue]
@@ -106,7 +107,6 @@ class Overfilled:
         for key, over in tuple(self._untold.items()):
             if not self._ledger.rows(_ORDER, venue=over.venue, client_id=over.client_id):
                 del self._untold[key]
-                self._stretches.seconds(key, 0.0, so=False)
 
     def finish(self) -> None:
         """At the end everything was told."""

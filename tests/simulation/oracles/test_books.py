@@ -81,6 +81,22 @@ def test_a_fill_of_an_order_whose_end_was_told_falsely_is_booked_at_its_next_loo
     assert unbooked(booked.BOUND_S + 5, ended=True) == ["3 booked"]
 
 
+def test_a_fill_that_another_ledger_has_to_find_has_the_time_of_that_one():
+    rows = Rows()
+    judge = Booked(lambda *_: True, lambda _: False, rows, rows.note)
+    judge.traded("x10", 5, "eth-1-000001a-3", 0.0)
+    looks = [look * 5.0 for look in range(int(booked.BOUND_S // 5) + 1)]
+    for at_s in looks:
+        judge.look(at_s, counts=True)
+    judge.other_ledger()
+    for at_s in looks:
+        judge.look(looks[-1] + 5 + at_s, counts=True)
+    assert rows.broken == []
+
+    judge.look(2 * looks[-1] + 10, counts=True)
+    assert rows.broken == ["3 booked"]
+
+
 # -- more than asked -------------------------------------------------------------------------------
 
 TOLD: dict[str, Any] = {

@@ -202,6 +202,26 @@ def test_a_venue_on_which_the_ledger_proves_nothing_is_not_waited_for():
     assert held_back(PAST_S, replace(ALONE, orders=0), down=("lighter",)) == []
 
 
+def test_a_leg_that_another_ledger_has_to_find_has_the_time_of_that_one():
+    rows = Rows()
+    judge = HeldBack(lambda _: True, rows.note)
+    for look in range(int(heldback.BOUND_S // 5) + 8):
+        if look == 8:
+            judge.other_ledger()
+        judge.look(["ETH"], [ALONE], look * 5.0, serves=True, up=True, down=[])
+    assert rows.broken == []
+
+
+@pytest.mark.parametrize("last", [ALONE, replace(ALONE, unsettled=1)])
+def test_an_unknown_end_of_either_of_two_hedges_on_a_market_is_waited_for(last: Held):
+    rows = Rows()
+    judge = HeldBack(lambda _: True, rows.note)
+    first = replace(ALONE, id="eth-0", unsettled=1 - last.unsettled)
+    for look in range(int(PAST_S // 5) + 1):
+        judge.look(["ETH"], [first, last], look * 5.0, serves=True, up=True, down=[])
+    assert rows.broken == []
+
+
 # -- seconds that count ----------------------------------------------------------------------------
 
 
