@@ -125,6 +125,7 @@ class Oracle:
         """The ledger is read there from now on; it may have forgotten what the last one knew."""
         self._beyond_judge.leave_ledger()
         self._alarms.leave_ledger()
+        self.seen.leave_ledger()
         before, self._conn, self._at = self._conn, reading(at), at
         self._connections += 1
         self.ledgers += 1

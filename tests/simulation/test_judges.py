@@ -34,31 +34,88 @@ from tests.simulation.world import VenueClock
 # -- promise 4: a change of a market's rules is told --------------------------------------------
 
 
+class Changed:
+    """
+    A world in which Lighter has just changed ETH, its ledger, of seven alerts, and its judge.
+
+    ``told``: numbers of the alerts that say so.
+    """
+
+    def __init__(self) -> None:
+        self.looks: list[tuple[Any, ...]] = []
+        self.broken: list[str] = []
+        self.told: list[int] = []
+        self.rows: dict[str, object] = {
+            "SELECT id": "eth-1", "SELECT value": "{}", "SELECT max": 7
+        }  # fmt: skip
+        self.seen = SimpleNamespace(serves=lambda: True)
+        self.recovering = None
+        self.doors = Doors(cast("Any", None))
+        self.loop = SimpleNamespace(after=lambda _, *look: self.looks.append(look))
+        self.oracle = SimpleNamespace(
+            ledgers=1, one=self.one, broken=lambda promise, _: self.broken.append(promise)
+        )
+        self.judge = ChangeTold(cast("Any", self))
+        self.judge.changed("lighter", "ETH", lambda: True)
+
+    def is_up(self) -> bool:
+        return True
+
+    def one(self, query: str, **values: Any) -> Any:
+        if "mark" in values:
+            return next((1 for number in self.told if number > values["mark"]), None)
+        return next((self.rows[q] for q in self.rows if query.startswith(q)), None)
+
+    def goes_on(self, seconds: float) -> list[str]:
+        for _ in range(int(seconds // 5)):
+            if self.looks:
+                call, *given = self.looks.pop()
+                call(*given)
+        return self.broken
+
+
 @pytest.mark.parametrize("shut", [("lighter", "markets"), ("x10", "markets")])
 def test_a_change_is_owed_for_as_long_as_its_venue_lists_its_markets(shut: tuple[str, str]):
     """Nobody can read the rules of a venue whose list of markets is not answered."""
-    looks: list[tuple[Any, ...]] = []
-    broken: list[str] = []
-    rows = {"SELECT id": "eth-1", "SELECT value": "{}", "SELECT max": 1}
-    world: Any = SimpleNamespace(
-        loop=SimpleNamespace(after=lambda _, call, *given: looks.append((call, *given))),
-        oracle=SimpleNamespace(
-            ledgers=1,
-            broken=lambda promise, _: broken.append(promise),
-            one=lambda query, **_: next((rows[q] for q in rows if query.startswith(q)), None),
-        ),
-        is_up=lambda: True,
-        recovering=None,
-        doors=Doors(cast("Any", None)),
-    )
+    world = Changed()
     world.doors.shut[shut] = Door(Ill.ENDPOINT_DOWN, None)
-    ChangeTold(world).changed("lighter", "ETH", lambda: True)
-    for _ in range(30):
-        if looks:
-            call, *given = looks.pop()
-            call(*given)
 
-    assert broken == ([] if shut[0] == "lighter" else ["4 change told"])
+    assert world.goes_on(150) == ([] if shut[0] == "lighter" else ["4 change told"])
+
+
+def test_a_change_is_owed_by_a_process_that_serves():
+    world = Changed()
+    world.seen.serves = lambda: False
+    assert world.goes_on(150) == []
+
+    world.seen.serves = lambda: True
+    assert world.goes_on(150) == ["4 change told"]
+
+
+@pytest.mark.parametrize(
+    ("before", "rules", "after", "broken"),
+    [
+        (None, "{}", None, True),
+        (None, "{}", 4, False),
+        (8, "{}", None, False),  # it was told by the ledger that is no more
+        (None, "", None, False),  # it shows no change to who knows no rules from before
+    ],
+)
+def test_a_change_is_owed_anew_by_a_ledger_that_is_put_in_place(
+    before: int | None, rules: str, after: int | None, *, broken: bool
+):
+    """It has three alerts of its own; numbers of the lost one's are nothing to it."""
+    world = Changed()
+    assert world.goes_on(100) == []
+    world.told = [] if before is None else [before]
+    world.judge.leave_ledger()
+    world.rows |= {"SELECT max": 3, "SELECT value": rules}
+    world.told = []
+    world.judge.begin_anew()
+    assert world.goes_on(100) == []
+
+    world.told = [] if after is None else [after]
+    assert world.goes_on(100) == (["4 change told"] if broken else [])
 
 
 # -- promise 6: an order is priced by its own market --------------------------------------------

@@ -74,6 +74,10 @@ class Seen:
 
     # -- what happens -----------------------------------------------------------------------
 
+    def leave_ledger(self) -> None:
+        """Another ledger is about to be read."""
+        self._world.market_aims.told.leave_ledger()
+
     def other_ledger(self) -> None:
         """Another ledger is read from now on."""
         self.told.begin_anew()
@@ -81,6 +85,7 @@ class Seen:
         self.booked.other_ledger()
         self.held_back.other_ledger()
         self.shown.other_ledger()
+        self._world.market_aims.told.begin_anew()
 
     def sent(self, venue: str, client_id: str, payload: str) -> None:
         """An order leaves, and its intent is committed."""
@@ -118,7 +123,7 @@ class Seen:
         world.loop.after(LOOK_S, self._look)
         meant = world.market_aims.meant
         hedges = [replace(hedge, symbol=meant(hedge.symbol)) for hedge in self._live()]
-        serves = self._serves()
+        serves = self.serves()
         down = [v for v in VENUES if v in world.outages or not world.doors.answers(v)]
         available = serves and world.is_up()
         readable = available and not self._lasts(UNREADABLE)
@@ -153,14 +158,13 @@ class Seen:
 
     # -- what counts ------------------------------------------------------------------------
 
-    def _serves(self) -> bool:
+    def serves(self) -> bool:
         """Whether a daemon is at its work and can write."""
         process = self._world.processes[-1] if self._world.processes else None
         return (
             process is not None
-            and process.alive
             and process.serves
-            and process.stalled_until_s <= now_s()
+            and self._world.runs()
             and self._world.trouble() is None
             and not self._lasts(NO_LEDGER)
         )
