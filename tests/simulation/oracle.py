@@ -393,7 +393,7 @@ class Oracle:
         While nobody could have taken off what was left (``Span.stuck_s``) an alarm is all that is
         owed; whether it came is judged in ``alarms.py``, which knows no such excuse.
         """
-        if self.truth.untrue_since(span.began_s - TRUE_AGAIN_S):
+        if span.untrue:
             self._beyond_judge.ended(span)
         elif span.available_s - span.stuck_s > NAKED_MAX_S:
             self.broken(

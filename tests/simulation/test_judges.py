@@ -485,6 +485,34 @@ def test_only_a_remainder_beside_others_that_no_order_may_take_is_stuck(
     assert truth.stuck("SOL") is stuck
 
 
+@pytest.mark.parametrize(("asked_s", "disbelieved"), [(100.0, True), (400.0, False)])
+def test_a_venue_that_was_untrue_is_believed_after_time_in_which_it_could_be_asked(
+    asked_s: float, *, disbelieved: bool
+):
+    """It is away for long, and is asked so long before that."""
+    state = {"up": True, "honest": False}
+    truth = Truth(
+        cast("Venues", TwoVenues(Decimal(0), Decimal(0))),
+        Availability(lambda: state["up"]),
+        able=lambda _venue, _symbol: True,
+        honest=lambda: state["honest"],
+        ended=lambda _: None,
+        began=lambda _: None,
+    )
+
+    async def pass_by() -> bool:
+        truth.changed()
+        for seconds, now in ((10.0, {"honest": True}), (asked_s, {"up": False}), (900.0, {})):
+            await asyncio.sleep(seconds)
+            state.update(now)
+            truth.changed()
+        return truth.disbelieved(truth.available_s())
+
+    loop = SimLoop()
+    assert loop.run_until_complete(pass_by()) is disbelieved
+    loop.close()
+
+
 # -- shrinking -----------------------------------------------------------------------------------
 
 

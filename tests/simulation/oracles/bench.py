@@ -53,7 +53,7 @@ class Seen:
         self.told = Told(self._alone, oracle, broken)
         self.overfilled = Overfilled(self._shown, oracle, broken)
         self.ids = Ids(oracle, broken)
-        self.booked = Booked(self._exists, self._untrue_about, oracle, broken)
+        self.booked = Booked(self._exists, world.truth.disbelieved, oracle, broken)
         self.held_back = HeldBack(self._could_come_off, broken)
         self.shown = Shown(
             self._legs,
@@ -109,7 +109,8 @@ class Seen:
         sent = self._orders.get((venue, trade.client_id))
         if sent is None:
             return  # somebody else's
-        self.booked.traded(venue, trade.id, sent.order, now_s())
+        at_s = self._world.truth.available_s()
+        self.booked.traded(venue, trade.id, sent.order, at_s)
         self.overfilled.traded(venue, trade.client_id, trade.size)
 
     def _changed(self, event: object) -> None:
@@ -224,10 +225,6 @@ class Seen:
 
     def _trades(self, venue: str) -> Sequence[TradeView]:
         return self._world.venues.exchange(venue).trades(self._world.venues.account(venue))
-
-    def _untrue_about(self, traded_s: float) -> bool:
-        """Whether a venue broke what it declares since shortly before a trade."""
-        return self._world.truth.untrue_since(traded_s - TRUE_AGAIN_S)
 
     def _status(self) -> Status:
         world = self._world

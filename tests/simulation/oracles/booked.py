@@ -31,7 +31,8 @@ _BOOKED = "SELECT 1 FROM fills WHERE venue = :venue AND trade_id = :trade"
 class Booked:
     """
     ``exists`` says whether a venue still knows a trade: it may have forgotten it; ``untrue``
-    whether a venue has broken what it declares since an instant.
+    whether a venue has broken what it declares since a moment, or shortly before, which is told in
+    available seconds.
     """
 
     def __init__(
@@ -49,9 +50,9 @@ class Booked:
         self._stretches = Stretches()
         self.waited_s: list[float] = []  # how long each of them was not booked
 
-    def traded(self, venue: str, trade: int, order: str, now_s: float) -> None:
+    def traded(self, venue: str, trade: int, order: str, available_s: float) -> None:
         """A fill of ours."""
-        self._waits[venue, trade] = (order, now_s)
+        self._waits[venue, trade] = (order, available_s)
 
     def other_ledger(self) -> None:
         """
@@ -62,20 +63,20 @@ class Booked:
 
     def look(self, now_s: float, *, counts: bool) -> None:
         """Whether it is booked by now."""
-        for (venue, trade), (order, traded_s) in tuple(self._waits.items()):
+        for (venue, trade), (order, traded_at) in tuple(self._waits.items()):
             waits_s = self._stretches.seconds((venue, trade), now_s, so=True, counts=counts)
             if self._ledger.rows(_BOOKED, venue=venue, trade=str(trade)):
                 self.waited_s.append(waits_s)
-            elif waits_s <= BOUND_S or waits_s <= self._bound_s(order, traded_s):
+            elif waits_s <= BOUND_S or waits_s <= self._bound_s(order, traded_at):
                 continue
             elif self._exists(venue, trade):
-                bound_s = self._bound_s(order, traded_s)
+                bound_s = self._bound_s(order, traded_at)
                 self._broken(
                     PROMISE, f"trade {trade} of {order} on {venue} is not booked after {bound_s} s"
                 )
             del self._waits[venue, trade]
             self._stretches.seconds((venue, trade), now_s, so=False)
 
-    def _bound_s(self, order: str, traded_s: float) -> float:
-        told_falsely = self._untrue(traded_s) and self._ledger.rows(_ENDED, order=order)
+    def _bound_s(self, order: str, traded_at: float) -> float:
+        told_falsely = self._untrue(traded_at) and self._ledger.rows(_ENDED, order=order)
         return ENDED_S if told_falsely else BOUND_S
