@@ -11,7 +11,7 @@ from adapters.sandbox.engine.types import PositionChanged, TradeKind, TradeMade,
 from tests.simulation import ability
 from tests.simulation.beyond import TRUE_AGAIN_S
 from tests.simulation.exchange import HEDGED
-from tests.simulation.faults import BEYOND, NO_LEDGER, UNREADABLE, Ill
+from tests.simulation.faults import NO_LEDGER, UNREADABLE, Ill
 from tests.simulation.kinds.venue import keyed
 from tests.simulation.oracles.booked import Booked
 from tests.simulation.oracles.heldback import HeldBack
@@ -51,7 +51,7 @@ class Seen:
         )
         world.truth.besides.append(lambda: self.not_broken.changed(now_s()))
         self.told = Told(self._alone, oracle, broken)
-        self.overfilled = Overfilled(self._shown, oracle, broken)
+        self.overfilled = Overfilled(self._shown, world.truth.disbelieved, oracle, broken)
         self.ids = Ids(oracle, broken)
         self.booked = Booked(self._exists, world.truth.disbelieved, oracle, broken)
         self.held_back = HeldBack(self._could_come_off, broken)
@@ -111,7 +111,7 @@ class Seen:
             return  # somebody else's
         at_s = self._world.truth.available_s()
         self.booked.traded(venue, trade.id, sent.order, at_s)
-        self.overfilled.traded(venue, trade.client_id, trade.size)
+        self.overfilled.traded(venue, trade.client_id, trade.size, at_s)
 
     def _changed(self, event: object) -> None:
         if isinstance(event, PositionChanged):
@@ -130,10 +130,10 @@ class Seen:
         readable = available and not self._lasts(UNREADABLE)
         self.not_broken.look(hedges, now)
         self.told.look(hedges, now, serves=serves)
-        self.overfilled.look(now, available=available and not self._lasts(UNREADABLE - BEYOND))
         # under another number a market's trades are not known to be ours, until it has its own
-        ours = not self._lasts(RENUMBERED)
-        self.booked.look(now, counts=readable and ours)
+        listed = readable and not self._lasts(RENUMBERED)
+        self.booked.look(now, counts=listed)
+        self.overfilled.look(now, counts=listed)
         if world.truth.untrue_since(now - LOOK_S):
             self._true_s = 0.0
         elif available:

@@ -28,6 +28,11 @@ _ENDED = """
 _BOOKED = "SELECT 1 FROM fills WHERE venue = :venue AND trade_id = :trade"
 
 
+def bound_s(order: str, ledger: Ledger, *, untrue: bool) -> float:
+    """By when a fill of an order is a row; ``untrue``: its end may have been told falsely."""
+    return ENDED_S if untrue and ledger.rows(_ENDED, order=order) else BOUND_S
+
+
 class Booked:
     """
     ``exists`` says whether a venue still knows a trade: it may have forgotten it; ``untrue``
@@ -70,13 +75,12 @@ class Booked:
             elif waits_s <= BOUND_S or waits_s <= self._bound_s(order, traded_at):
                 continue
             elif self._exists(venue, trade):
-                bound_s = self._bound_s(order, traded_at)
+                after = f"{self._bound_s(order, traded_at)} s"
                 self._broken(
-                    PROMISE, f"trade {trade} of {order} on {venue} is not booked after {bound_s} s"
+                    PROMISE, f"trade {trade} of {order} on {venue} is not booked after {after}"
                 )
             del self._waits[venue, trade]
             self._stretches.seconds((venue, trade), now_s, so=False)
 
     def _bound_s(self, order: str, traded_at: float) -> float:
-        told_falsely = self._untrue(traded_at) and self._ledger.rows(_ENDED, order=order)
-        return ENDED_S if told_falsely else BOUND_S
+        return bound_s(order, self._ledger, untrue=self._untrue(traded_at))

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.simulation.oracles import booked, shown
-from tests.simulation.oracles.booked import Booked
+from tests.simulation.oracles.booked import BOUND_S, ENDED_S, Booked
 from tests.simulation.oracles.ids import Ids
-from tests.simulation.oracles.overfilled import BOUND_S, Overfilled
+from tests.simulation.oracles.overfilled import Overfilled
 from tests.simulation.oracles.parts import Sent
 from tests.simulation.oracles.shown import Shown, Status
 from tests.simulation.oracles.test_legs import Rows
@@ -108,12 +108,12 @@ TOLD: dict[str, Any] = {
 
 def overfilled(seconds: float, traded: str, ledger: dict[str, Any]) -> list[str]:
     rows = Rows(ledger)
-    judge = Overfilled(lambda *_: Decimal(9), rows, rows.note)
+    judge = Overfilled(lambda *_: Decimal(9), lambda _: False, rows, rows.note)
     judge.sent(X10)
-    judge.traded("x10", X10.client_id, Decimal(traded))
-    judge.traded("x10", "somebody else's", Decimal(9))
+    judge.traded("x10", X10.client_id, Decimal(traded), 0.0)
+    judge.traded("x10", "somebody else's", Decimal(9), 0.0)
     for look in range(int(seconds // 5) + 1):
-        judge.look(look * 5.0, available=True)
+        judge.look(look * 5.0, counts=True)
     return rows.broken
 
 
@@ -126,21 +126,42 @@ def test_what_was_executed_beyond_an_order_is_told_and_stops_openings():
     assert overfilled(past_s, "1.1", {"FROM alerts": [(1,)]}) == ["3 more than asked"]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "untrue", "ended", "broken"),
+    [
+        (BOUND_S + 5, False, True, True),
+        (BOUND_S + 5, True, False, True),
+        (ENDED_S, True, True, False),
+        (ENDED_S + 5, True, True, True),
+    ],
+)
+def test_an_order_whose_end_was_told_falsely_is_looked_up_later(
+    seconds: float, *, untrue: bool, ended: bool, broken: bool
+):
+    rows = Rows({"state IN": [(1,)] if ended else []})
+    judge = Overfilled(lambda *_: Decimal(9), lambda _: untrue, rows, rows.note)
+    judge.sent(X10)
+    judge.traded("x10", X10.client_id, Decimal("1.1"), 0.0)
+    for look in range(int(seconds // 5) + 1):
+        judge.look(look * 5.0, counts=True)
+    assert rows.broken == (["3 more than asked"] if broken else [])
+
+
 def test_what_a_venue_forgot_is_owed_once_it_is_shown_again():
     """It was executed and forgotten before its venue listed it: nobody could know of it."""
     rows = Rows({})
     shown = Decimal(0)
-    judge = Overfilled(lambda *_: shown, rows, rows.note)
+    judge = Overfilled(lambda *_: shown, lambda _: False, rows, rows.note)
     judge.sent(X10)
-    judge.traded("x10", X10.client_id, Decimal("1.1"))
+    judge.traded("x10", X10.client_id, Decimal("1.1"), 0.0)
     for look in range(100):
-        judge.look(look * 5.0, available=True)
+        judge.look(look * 5.0, counts=True)
     judge.finish()
     assert rows.broken == []
 
     shown = Decimal("1.1")
     for look in range(100, 100 + int(BOUND_S // 5) + 2):
-        judge.look(look * 5.0, available=True)
+        judge.look(look * 5.0, counts=True)
     assert rows.broken == ["3 more than asked"]
 
 
@@ -158,10 +179,10 @@ def test_nothing_new_is_opened_there_until_a_person_resumes_it(
     sent: Sent, ledger: dict[str, Any], *, broken: bool
 ):
     rows = Rows(dict(TOLD))
-    judge = Overfilled(lambda *_: Decimal(9), rows, rows.note)
+    judge = Overfilled(lambda *_: Decimal(9), lambda _: False, rows, rows.note)
     judge.sent(X10)
-    judge.traded("x10", X10.client_id, Decimal("1.1"))
-    judge.look(5.0, available=True)
+    judge.traded("x10", X10.client_id, Decimal("1.1"), 0.0)
+    judge.look(5.0, counts=True)
     rows.answers = {**TOLD, **ledger}
     judge.sent(sent)
     assert rows.broken == (["3 more than asked"] if broken else [])
@@ -183,14 +204,14 @@ def test_what_another_ledger_said_is_told_anew_where_its_order_is_known(
     here: dict[str, Any], *, broken: bool
 ):
     rows = Rows(dict(TOLD))
-    judge = Overfilled(lambda *_: Decimal(9), rows, rows.note)
+    judge = Overfilled(lambda *_: Decimal(9), lambda _: False, rows, rows.note)
     judge.sent(X10)
-    judge.traded("x10", X10.client_id, Decimal("1.1"))
-    judge.look(5.0, available=True)
+    judge.traded("x10", X10.client_id, Decimal("1.1"), 0.0)
+    judge.look(5.0, counts=True)
     rows.answers = {**TOLD, **here}
     judge.other_ledger()
     for look in range(2, int(BOUND_S // 5) + 4):
-        judge.look(look * 5.0, available=True)
+        judge.look(look * 5.0, counts=True)
     judge.sent(replace(X10, client_id="n", hedge="sol-1"))
     assert rows.broken == (["3 more than asked"] if broken else [])
 
