@@ -43,6 +43,7 @@ class Seen:
         broken = oracle.broken
         self._world = world
         self._orders: dict[tuple[str, str], Sent] = {}
+        self._held: dict[str, tuple[Decimal, ...]] = {}
         self._hedges: Sequence[Held] = ()
         self._read_at: tuple[int, int] | None = None  # of what was committed
         self._true_s = inf  # available seconds since a venue was last untrue
@@ -114,8 +115,13 @@ class Seen:
         self.overfilled.traded(venue, trade.client_id, trade.size, at_s)
 
     def _changed(self, event: object) -> None:
-        if isinstance(event, PositionChanged):
-            self.shown.changed(event.position.symbol)
+        """Payments come by this event, too, and positions of other accounts."""
+        assert isinstance(event, PositionChanged)
+        symbol = event.position.symbol
+        held = tuple(self._world.venues.position(venue, symbol) for venue in VENUES)
+        if self._held.get(symbol) != held:
+            self._held[symbol] = held
+            self.shown.changed(symbol)
 
     def _look(self) -> None:
         world, now = self._world, now_s()
@@ -133,7 +139,8 @@ class Seen:
         # under another number a market's trades are not known to be ours, until it has its own
         listed = readable and not self._lasts(RENUMBERED)
         self.booked.look(now, counts=listed)
-        self.overfilled.look(now, counts=listed)
+        # who died between booking and telling has the next one tell, by a job after its recovery
+        self.overfilled.look(now, counts=listed and world.recovering is None)
         if world.truth.untrue_since(now - LOOK_S):
             self._true_s = 0.0
         elif available:
