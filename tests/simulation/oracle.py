@@ -466,7 +466,7 @@ class Oracle:
             self._no_false_proof()
         sent = self._payloads.keys() - self._forgotten.nothing(self._conn)
         if not self._forgotten.any:  # alerts of another ledger cannot be read any more
-            self._beyond_judge.finish()
+            self._beyond_judge.finish(self._never_shown())
         for venue, symbol, size in others.held(self._venues):
             rows = self._conn.execute(
                 "SELECT size FROM position_observations WHERE venue = ? AND symbol = ?",
@@ -499,6 +499,13 @@ class Oracle:
         """
         since_ms = now_ms - BOUND_S * 1000
         self._unseen |= {trade.client_id for trade in lost.trades if trade.at_ms > since_ms}
+
+    def _never_shown(self) -> set[str]:
+        """
+        Client ids of orders of which a venue has lost a trade unread, and its position, for ever.
+        """
+        traces = (lost for _, lost in self.forgotten if lost.versions is not None)
+        return self._unseen & {trade.client_id for lost in traces for trade in lost.trades}
 
     def _remember(self) -> None:
         """What a venue has lost for ever was true: the ledger keeps it, and is held against it."""

@@ -304,6 +304,17 @@ def test_alerts_of_a_ledger_that_is_put_in_place_count_from_its_own_last_one(
     assert found == broken
 
 
+def test_nobody_can_be_told_of_a_fill_that_its_venue_lost_unread():
+    found: list[str] = []
+    judge = Beyond(Alerts(()).one, lambda promise, _: found.append(promise))
+    judge.odd("lighter", "7", "eth-1")
+    judge.finish({"7"})
+    assert found == []
+
+    judge.finish(set())
+    assert found == ["4 alert"]
+
+
 # -- lanes ---------------------------------------------------------------------------------------
 
 
