@@ -43,7 +43,6 @@ class Seen:
         broken = oracle.broken
         self._world = world
         self._orders: dict[tuple[str, str], Sent] = {}
-        self._held: dict[str, tuple[Decimal, ...]] = {}
         self._hedges: Sequence[Held] = ()
         self._read_at: tuple[int, int] | None = None  # of what was committed
         self._true_s = inf  # available seconds since a venue was last untrue
@@ -115,13 +114,10 @@ class Seen:
         self.overfilled.traded(venue, trade.client_id, trade.size, at_s)
 
     def _changed(self, event: object) -> None:
-        """Payments come by this event, too, and positions of other accounts."""
-        assert isinstance(event, PositionChanged)
-        symbol = event.position.symbol
-        held = tuple(self._world.venues.position(venue, symbol) for venue in VENUES)
-        if self._held.get(symbol) != held:
-            self._held[symbol] = held
-            self.shown.changed(symbol)
+        if isinstance(event, PositionChanged):
+            symbol = event.position.symbol
+            x10, lighter = (self._world.venues.position(venue, symbol) for venue in VENUES)
+            self.shown.changed(symbol, (x10, lighter))
 
     def _look(self) -> None:
         world, now = self._world, now_s()

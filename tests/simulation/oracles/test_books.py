@@ -306,6 +306,29 @@ def test_a_doubt_that_is_said_is_no_lie(doubt: dict[str, Any]):
     assert Truth(held=("0.4", "-0.4"), **doubt).watched_for(LONG_S) == []
 
 
+@pytest.mark.parametrize(("after", "broken"), [((ONE, -ONE), False), ((ONE, -2 * ONE), True)])
+def test_what_was_said_of_a_position_holds_until_it_changes(
+    after: tuple[Decimal, Decimal], *, broken: bool
+):
+    """A payment for it is no change of it."""
+    last = 7
+
+    class Alerts(Rows):
+        def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+            if "max(seq)" in query:
+                return [(last,)]
+            return [(1,)] if values.get("mark") == 7 else []
+
+    rows = Alerts()
+    judge = Shown(lambda _: (ONE, -ONE), lambda _: ZERO, Truth(row=None).status, rows, rows.note)
+    judge.changed("ETH", (ONE, -ONE))
+    last = 8
+    judge.changed("ETH", after)
+    for look in range(20):
+        judge.look(["ETH"], look * 5.0, readable=True, down=(), serves=True)
+    assert bool(rows.broken) is broken
+
+
 def test_another_ledger_has_all_to_read_anew():
     rows = Rows({"max(seq)": [(7,)]})
     judge = Shown(lambda _: (ONE, -ONE), lambda _: ZERO, Truth(row=None).status, rows, rows.note)
