@@ -1,5 +1,7 @@
 """The judges of legs: not broken for nothing, told, and not held back."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -136,6 +138,39 @@ def test_whom_a_hedge_waits_for_has_been_told():
     assert "4 told" in told_after(25, waits, {}, alone=False)
     assert told_after(25, waits, {"to_state": [(1,)]}, alone=False) == []
     assert told_after(10, waits, {}, alone=False) == []
+
+
+@pytest.mark.parametrize(
+    ("events", "broken"),
+    [
+        (["alert", "outcome", "escalated"], True),  # of something before
+        (["outcome", "alert", "escalated"], False),
+        (["outcome", "escalated", "alert"], False),
+        (["outcome", "alert", "escalated", "outcome", "escalated"], True),
+    ],
+)
+def test_an_alert_about_what_a_hedge_waits_for_is_known_by_its_number(
+    events: list[str], *, broken: bool
+):
+    """Not by its time: our clock may have been set between the two."""
+    with closing(sqlite3.connect(":memory:")) as ledger:
+        ledger.execute("CREATE TABLE events (seq INTEGER, kind, hedge_id, to_state)")
+        ledger.execute("INSERT INTO events VALUES (0, 'alert', 'sol-1', NULL)")
+        for seq, kind in enumerate(events):
+            to = "escalated" if kind == "escalated" else None
+            ledger.execute("INSERT INTO events VALUES (?, ?, 'eth-1', ?)", (seq, kind, to))
+        rows = Rows({"max(seq)": [(7,)]})
+
+        def answer(query: str, **values: object) -> list[tuple[Any, ...]]:
+            if "FROM events" in query:
+                return ledger.execute(query, values).fetchall()
+            return Rows.rows(rows, query, **values)
+
+        rows.rows = answer  # type: ignore[method-assign]
+        judge = Told(lambda _: False, rows, rows.note)
+        for look in range(6):
+            judge.look([replace(HEDGE, state="escalated")], look * 5.0, serves=True)
+    assert bool(rows.broken) is broken
 
 
 def test_a_hedge_that_was_over_for_a_while_is_not_counted_meanwhile():
