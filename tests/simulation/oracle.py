@@ -425,7 +425,8 @@ class Oracle:
         """
         Whether nothing is under way any more, in the ledger and in truth.
 
-        Nor is waited for what has broken its promise long ago.
+        What is owed within a time that is not over yet is waited for; what has broken its promise
+        long ago is not.
         """
         more_s = TRUE_AGAIN_S if self._beyond else 0.0
         if self.truth.longest_open_s() > GIVE_UP_S + more_s:
@@ -433,7 +434,8 @@ class Oracle:
         live = self._conn.execute(
             "SELECT count(*) FROM hedges WHERE state NOT IN ('refused','closed_flat','closed')"
         ).fetchone()[0]
-        return not live and not self.left_over() and self.truth.longest_open_s() == 0.0
+        still = not live and not self.left_over() and self.truth.longest_open_s() == 0.0
+        return still and not self.seen.owes()
 
     def left_over(self) -> list[str]:
         """Positions that are ours and should not be there."""

@@ -156,6 +156,10 @@ class Seen:
             self._hedges, self._read_at = live(self._world.oracle), committed
         return self._hedges
 
+    def owes(self) -> bool:
+        """Whether a fill is neither booked nor late, or what was executed too much is not told."""
+        return self.booked.owes() or self.overfilled.owes()
+
     def finish(self) -> None:
         """The world is at rest."""
         self.overfilled.finish()

@@ -82,5 +82,9 @@ class Booked:
             del self._waits[venue, trade]
             self._stretches.seconds((venue, trade), now_s, so=False)
 
+    def owes(self) -> bool:
+        """Whether a fill that its venue knows may still come to be booked in time."""
+        return any(self._exists(*trade) for trade in self._waits)
+
     def _bound_s(self, order: str, traded_at: float) -> float:
         return bound_s(order, self._ledger, untrue=self._untrue(traded_at))

@@ -113,6 +113,10 @@ class Overfilled:
             if not self._ledger.rows(_ORDER, venue=over.venue, client_id=over.client_id):
                 del self._untold[key]
 
+    def owes(self) -> bool:
+        """Whether something may still come to be told in time."""
+        return any(self._is_shown(over) for over in self._untold.values())
+
     def finish(self) -> None:
         """At the end everything was told."""
         for over in self._untold.values():

@@ -81,6 +81,24 @@ def test_a_fill_of_an_order_whose_end_was_told_falsely_is_booked_at_its_next_loo
     assert unbooked(booked.BOUND_S + 5, ended=True) == ["3 booked"]
 
 
+def test_a_world_goes_on_while_a_fill_may_still_be_booked_in_time():
+    rows = Rows()
+    exists = True
+    judge = Booked(lambda *_: exists, lambda _: False, rows, rows.note)
+    assert not judge.owes()
+    judge.traded("x10", 5, "eth-1-000001a-3", 0.0)
+    assert judge.owes()
+
+    exists = False  # its venue has forgotten it
+    assert not judge.owes()
+
+    exists = True
+    for look in range(int(booked.BOUND_S // 5) + 2):
+        judge.look(look * 5.0, counts=True)
+    assert rows.broken == ["3 booked"]
+    assert not judge.owes()
+
+
 def test_a_fill_that_another_ledger_has_to_find_has_the_time_of_that_one():
     rows = Rows()
     judge = Booked(lambda *_: True, lambda _: False, rows, rows.note)
