@@ -534,14 +534,15 @@ class Oracle:
         return ({client_id for (client_id,) in rows} | unknown) & lost
 
     def _handed_over(self) -> set[str]:
-        """Beyond what a venue declares: markets whose hedge is left to a person, who was told."""
-        if not self._beyond:
-            return set()
+        """
+        Markets whose hedge is left to a person, who was told: beyond what a venue declares, and
+        where no order could take off what is left.
+        """
         rows = self._conn.execute(
             "SELECT hedges.symbol FROM hedges JOIN alerts ON alerts.hedge_id = hedges.id"
             " WHERE hedges.state = 'escalated'"
         )
-        return {symbol for (symbol,) in rows}
+        return {symbol for (symbol,) in rows if self._beyond or self.truth.stuck(symbol)}
 
     def _no_false_proof(self) -> None:
         """No order was called dead or refused that a venue executed after all."""

@@ -524,6 +524,25 @@ def test_a_venue_that_was_untrue_is_believed_after_time_in_which_it_could_be_ask
     loop.close()
 
 
+class Ended(oracle.Oracle):
+    """At its end a hedge on ETH waits for a person, who was told."""
+
+    def __init__(self, *, beyond: bool, stuck: bool) -> None:
+        self._beyond = beyond
+        self.truth: Any = SimpleNamespace(stuck=lambda _: stuck)
+        self._conn: Any = SimpleNamespace(execute=lambda *_: [("ETH",)])
+
+
+@pytest.mark.parametrize(
+    ("beyond", "stuck", "handed_over"),
+    [(False, False, set()), (False, True, {"ETH"}), (True, False, {"ETH"})],
+)
+def test_what_no_order_may_take_off_is_left_to_a_person_who_was_told(
+    handed_over: set[str], *, beyond: bool, stuck: bool
+):
+    assert Ended(beyond=beyond, stuck=stuck)._handed_over() == handed_over
+
+
 # -- shrinking -----------------------------------------------------------------------------------
 
 
