@@ -140,6 +140,25 @@ def test_whom_a_hedge_waits_for_has_been_told():
     assert told_after(10, waits, {}, alone=False) == []
 
 
+def test_what_another_ledger_tells_before_it_is_looked_at_is_told():
+    rows = Rows({"max(seq)": [(7,)]})
+    judge = Told(lambda _: True, rows, rows.note)
+    judge.look([OPENING], 0.0, serves=True)
+    rows.answers["max(seq)"] = [(3,)]
+    judge.begin_anew()
+    rows.answers["max(seq)"] = [(4,)]
+    asked: list[object] = []
+
+    def answer(query: str, **values: object) -> list[tuple[Any, ...]]:
+        asked.append(values.get("mark"))
+        return Rows.rows(rows, query, **values)
+
+    rows.rows = answer  # type: ignore[method-assign]
+    for look in range(1, 20):
+        judge.look([OPENING], look * 5.0, serves=True)
+    assert {mark for mark in asked if mark is not None} == {3}
+
+
 @pytest.mark.parametrize(
     ("events", "broken"),
     [

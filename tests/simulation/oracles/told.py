@@ -52,26 +52,34 @@ class Told:
         self._broken = broken
         self._stretches = Stretches()
         self._marks: dict[str, int] = {}  # the last alert before a hedge came to be exposed
+        self._from: int | None = None  # the last alert of a ledger that was put in place just now
 
     def begin_anew(self) -> None:
-        """Another ledger is in place, which does not know since when, nor who was told."""
+        """
+        Another ledger is in place, which does not know since when, nor who was told. It may tell
+        at once.
+        """
         self._stretches = Stretches()
         self._marks = {}
+        self._from = self._mark()
 
     def look(self, hedges: Iterable[Held], now_s: float, *, serves: bool) -> None:
         """Every hedge that is not over; ``serves``: a process runs and can write."""
         before, self._marks = self._marks, {}
-        mark = None
+        mark, self._from = self._from, None
         hedges = tuple(hedges)
         self._stretches.keep({key for h in hedges for key in (h.id, ("escalated", h.id))})
         for hedge in hedges:
             exposed = hedge.state != "planned" and self._shows(hedge)
             if exposed:
                 if hedge.id not in before and mark is None:
-                    mark = int(self._ledger.rows(_MARK)[0][0])
+                    mark = self._mark()
                 self._marks[hedge.id] = before.get(hedge.id, mark or 0)
             self._exposed(hedge, now_s, so=exposed and self._alone(hedge.symbol), serves=serves)
             self._escalated(hedge, now_s, serves=serves)
+
+    def _mark(self) -> int:
+        return int(self._ledger.rows(_MARK)[0][0])
 
     def _shows(self, hedge: Held) -> bool:
         """
