@@ -13,7 +13,7 @@ import pytest
 from adapters.sandbox.engine.types import TradeKind
 from hedger.domain.ids import LaneId, VenueId
 from hedger.ledger.records import LaneNote, LaneState
-from tests.simulation import oracle, payouts, report
+from tests.simulation import daemon, oracle, payouts, report
 from tests.simulation.alarms import ALERT_AFTER_S, GRACE_S, Alarms
 from tests.simulation.beyond import Beyond
 from tests.simulation.doors import Door, Doors
@@ -541,6 +541,16 @@ def test_what_no_order_may_take_off_is_left_to_a_person_who_was_told(
     handed_over: set[str], *, beyond: bool, stuck: bool
 ):
     assert Ended(beyond=beyond, stuck=stuck)._handed_over() == handed_over
+
+
+@pytest.mark.parametrize(
+    ("ill", "calm"), [(Ill.FORGETS, False), (Ill.RENUMBERED, False), (Ill.RENAMED, True)]
+)
+def test_a_payment_is_owed_by_turns_in_which_its_list_is_whole(ill: Ill, *, calm: bool):
+    world: Any = SimpleNamespace(
+        lasting={(ill, "lighter ETH"): None}, trouble=lambda: None, machine_off_s=0.0
+    )
+    assert daemon._is_calm(world) is calm
 
 
 # -- shrinking -----------------------------------------------------------------------------------
