@@ -22,6 +22,7 @@ from tests.simulation.faults import NOTHING, Chance, Ill, Plan, drawn
 from tests.simulation.lanefacts import LaneFacts, LaneWatch
 from tests.simulation.loop import SimLoop
 from tests.simulation.oracle import Violation
+from tests.simulation.parked import Parked
 from tests.simulation.process import now_s
 from tests.simulation.promisedrules import ChangeTold
 from tests.simulation.run import simulate
@@ -30,6 +31,51 @@ from tests.simulation.shrink import shrunk
 from tests.simulation.truth import Availability, Span, Truth
 from tests.simulation.venuefaults import SimFaults
 from tests.simulation.world import VenueClock
+
+# -- promise 4: a leg alone while the other venue is away ---------------------------------------
+
+
+class Away(Parked):
+    """X10 is away, and a leg stands alone on Lighter; our ledger proves that nothing is on X10."""
+
+    def __init__(self) -> None:
+        self.looks: list[Any] = []
+        self.broken: list[str] = []
+        self.oracle = SimpleNamespace(
+            ledgers=1, broken=lambda promise, _: self.broken.append(promise)
+        )
+        super().__init__(
+            cast(
+                "Any",
+                SimpleNamespace(
+                    oracle=self.oracle,
+                    outages={"x10": "refused"},
+                    doors=Doors(cast("Any", None)),
+                    chance=SimpleNamespace(quiet=False),
+                    loop=SimpleNamespace(after=lambda _, look: self.looks.append(look)),
+                    runs=lambda: True,
+                    trouble=lambda: None,
+                ),
+            )
+        )
+        self.watch()
+
+    def _stands_alone(self, symbol: str, away: str) -> bool:
+        return symbol == "ETH"
+
+    def goes_on(self, seconds: float) -> list[str]:
+        for _ in range(int(seconds // 5)):
+            self.looks.pop()()
+        return self.broken
+
+
+def test_a_ledger_that_is_put_in_place_has_its_own_time_to_take_a_leg_off():
+    away = Away()
+    assert away.goes_on(100) == []
+    away.oracle.ledgers += 1
+    assert away.goes_on(120) == []
+    assert away.goes_on(5) == ["4 parked"]
+
 
 # -- promise 4: a change of a market's rules is told --------------------------------------------
 
