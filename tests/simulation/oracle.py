@@ -147,6 +147,10 @@ class Oracle:
         """The intent of an order has just been committed: it leaves soon, or never."""
         self._intended_s[venue, client_id] = now_s()
 
+    def intended_s(self, venue: str, client_id: str) -> float:
+        """When the intent of an order was committed; now, where that is not known."""
+        return self._intended_s.get((venue, client_id), now_s())
+
     def broken(self, promise: str, text: str) -> None:
         """Note a violation; the same sentence once."""
         if not any(v.text == text for v in self.violations):
@@ -197,7 +201,7 @@ class Oracle:
 
     def _sent(self, venue: str, client_id: str, payload: str) -> None:
         if (venue, client_id) not in self._payloads:
-            waited_s = now_s() - self._intended_s.get((venue, client_id), now_s())
+            waited_s = now_s() - self.intended_s(venue, client_id)
             if waited_s > SEND_MAX_S:
                 text = f"{venue} {client_id} was sent {waited_s:.1f} s after its intent"
                 self.broken("1 too late", text)

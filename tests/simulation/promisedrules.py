@@ -147,12 +147,16 @@ class LeverageProven:
         self._lowered_s[venue, symbol] = now_s()
 
     def traded(self, venue: str, symbol: str, client_id: str) -> None:
-        """A trade in our account, of one of our orders or of somebody else's."""
+        """
+        A trade in our account, of one of our orders or of somebody else's. What could be known is
+        what was so as the order was made: a venue may fill it minutes after.
+        """
         world = self._world
         if world.oracle.purpose_of(venue, client_id) != "open":
             return
         found = world.venues.exchange(venue).leverage(world.venues.account(venue), symbol)
-        since_s = now_s() - self._lowered_s.get((venue, symbol), -PROVEN_FOR_S)
+        made_s = world.oracle.intended_s(venue, client_id)
+        since_s = made_s - self._lowered_s.get((venue, symbol), -PROVEN_FOR_S)
         if found != LEVERAGE_WANTED and since_s >= PROVEN_FOR_S:
             world.oracle.broken(
                 LEVERAGE,

@@ -24,7 +24,7 @@ from tests.simulation.loop import SimLoop
 from tests.simulation.oracle import Violation
 from tests.simulation.parked import Parked
 from tests.simulation.process import now_s
-from tests.simulation.promisedrules import ChangeTold
+from tests.simulation.promisedrules import ChangeTold, LeverageProven
 from tests.simulation.run import simulate
 from tests.simulation.setup import Result, Setup
 from tests.simulation.shrink import shrunk
@@ -162,6 +162,34 @@ def test_a_change_is_owed_anew_by_a_ledger_that_is_put_in_place(
 
     world.told = [] if after is None else [after]
     assert world.goes_on(100) == (["4 change told"] if broken else [])
+
+
+# -- promise 4: leverage is proven ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("made_s", "broken"), [(330.0, False), (350.0, True)])
+def test_leverage_is_known_as_an_order_is_made_and_not_as_it_fills(made_s: float, *, broken: bool):
+    found: list[str] = []
+    exchange = SimpleNamespace(leverage=lambda *_: Decimal(3))
+    world: Any = SimpleNamespace(
+        oracle=SimpleNamespace(
+            purpose_of=lambda *_: "open",
+            intended_s=lambda *_: made_s,
+            broken=lambda promise, _: found.append(promise),
+        ),
+        venues=SimpleNamespace(exchange=lambda _: exchange, account=lambda _: 1),
+    )
+
+    async def pass_by() -> None:
+        judge = LeverageProven(world)
+        judge.lowered("lighter", "ETH")
+        await asyncio.sleep(400)
+        judge.traded("lighter", "ETH", "7")
+
+    loop = SimLoop()
+    loop.run_until_complete(pass_by())
+    loop.close()
+    assert found == (["4 leverage"] if broken else [])
 
 
 # -- promise 6: an order is priced by its own market --------------------------------------------
