@@ -22,14 +22,15 @@ die, or its disk may be full, and the clocks of two lives differ by up to 3 s.
 TOLD = """
     SELECT 1 FROM alerts LEFT JOIN hedges ON hedges.id = alerts.hedge_id
     WHERE alerts.seq > :mark AND (
-        hedges.symbol = :symbol
+        hedges.symbol LIKE :symbol || '%'
         OR alerts.hedge_id IS NULL
         AND (alerts.text LIKE '% ' || :symbol || '%' OR alerts.text LIKE '%is in doubt%')
     )
     UNION ALL SELECT 1 FROM alerts JOIN hedges ON hedges.id = alerts.hedge_id
-    WHERE hedges.symbol = :symbol AND hedges.state = 'escalated'
+    WHERE hedges.symbol LIKE :symbol || '%' AND hedges.state = 'escalated'
     LIMIT 1
 """
+"""A market that a venue has renamed is hedged under that name by who has lost its ledger."""
 
 
 class Spans(Protocol):

@@ -26,12 +26,12 @@ other leg comes off as fast as any.
 _TOLD = """
     SELECT 1 FROM alerts LEFT JOIN hedges ON hedges.id = alerts.hedge_id
     WHERE alerts.seq > :mark AND (
-        hedges.symbol = :symbol
+        hedges.symbol LIKE :symbol || '%'
         OR alerts.hedge_id IS NULL AND (alerts.text LIKE '% ' || :symbol || '%'
             OR alerts.text LIKE 'x10 is in doubt%' OR alerts.text LIKE 'lighter is in doubt%')
     )
     UNION ALL SELECT 1 FROM alerts JOIN hedges ON hedges.id = alerts.hedge_id
-    WHERE hedges.symbol = :symbol AND hedges.state = 'escalated'
+    WHERE hedges.symbol LIKE :symbol || '%' AND hedges.state = 'escalated'
     LIMIT 1
 """
 _OF_HEDGE = "SELECT 1 FROM alerts WHERE hedge_id = :hedge AND seq > :mark LIMIT 1"

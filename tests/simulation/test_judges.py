@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from types import SimpleNamespace
@@ -13,7 +15,7 @@ import pytest
 from adapters.sandbox.engine.types import TradeKind
 from hedger.domain.ids import LaneId, VenueId
 from hedger.ledger.records import LaneNote, LaneState
-from tests.simulation import daemon, oracle, payouts, report
+from tests.simulation import alarms, beyond, daemon, oracle, payouts, report
 from tests.simulation.alarms import ALERT_AFTER_S, GRACE_S, Alarms
 from tests.simulation.beyond import Beyond
 from tests.simulation.doors import Door, Doors
@@ -291,13 +293,13 @@ class OneLeg:
         loop = SimLoop()
 
         async def watch() -> None:
-            alarms = Alarms(self, self, lambda promise, _: self.broken.append(promise))
-            alarms.began("ETH")
+            judge = Alarms(self, self, lambda promise, _: self.broken.append(promise))
+            judge.began("ETH")
             if self.replaced_at_s is not None:
                 await asyncio.sleep(self.replaced_at_s - 0.001)
-                alarms.leave_ledger()
+                judge.leave_ledger()
                 await asyncio.sleep(0.001)
-                alarms.begin_anew()
+                judge.begin_anew()
             await asyncio.sleep(seconds - now_s())
 
         loop.run_until_complete(watch())
@@ -334,6 +336,20 @@ def test_another_ledger_has_a_minute_of_its_own_and_what_the_last_one_told_was_t
     """It is put in place at 40 s."""
     leg = OneLeg(alerted_at_s=alerted_at_s, replaced_at_s=40.0)
     assert leg.watched_for(300) == broken
+
+
+@pytest.mark.parametrize("query", [alarms.TOLD, beyond._TOLD])
+@pytest.mark.parametrize(("hedged", "told"), [("ETH", True), ("ETH2", True), ("SOL", False)])
+def test_an_alert_may_name_a_market_as_its_venue_does_by_now(
+    query: str, hedged: str, *, told: bool
+):
+    with closing(sqlite3.connect(":memory:")) as ledger:
+        ledger.execute("CREATE TABLE hedges (id, symbol, state)")
+        ledger.execute("CREATE TABLE alerts (seq, hedge_id, text)")
+        ledger.execute("INSERT INTO hedges VALUES ('h-1', ?, 'converging')", (hedged,))
+        ledger.execute("INSERT INTO alerts VALUES (8, 'h-1', 'it stands alone')")
+        found = ledger.execute(query, {"mark": 7, "symbol": "ETH"}).fetchall()
+    assert bool(found) is told
 
 
 @dataclass
