@@ -119,7 +119,8 @@ def held(ledger: Reader, now: datetime, *, dedicated: bool) -> dict[str, dict[st
                     f"the leg of hedge {hedge.id} on {venue} was not read since its last order,"
                     " and what was there before is not known from our fills"
                 )
-            elif (now - known).total_seconds() > UNREAD_S:
+            elif known > now or (now - known).total_seconds() > UNREAD_S:
+                # what lies in the future is from before our clock was set back, how long is unknown
                 unread.append(
                     f"the leg of hedge {hedge.id} on {venue} was last read at"
                     f" {instant(known.isoformat())}: it may hold something else by now"

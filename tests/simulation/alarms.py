@@ -3,11 +3,13 @@ The judge of the second half of promise 4: past a minute of a leg alone, a perso
 
 Only available time counts, as for the limit itself. An alert is a row of the ledger that was
 written since the leg was alone and is about this market; a hedge that is escalated has had its
-alert, which stands until the hedge is at rest again.
+alert, which stands until the hedge is at rest again. What was told in a ledger in the place of
+which another one stands was told.
 """
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 ALERT_AFTER_S = 60.0
@@ -20,14 +22,15 @@ die, or its disk may be full, and the clocks of two lives differ by up to 3 s.
 TOLD = """
     SELECT 1 FROM alerts LEFT JOIN hedges ON hedges.id = alerts.hedge_id
     WHERE alerts.seq > :mark AND (
-        hedges.symbol = :symbol
+        hedges.symbol LIKE :symbol || '%'
         OR alerts.hedge_id IS NULL
         AND (alerts.text LIKE '% ' || :symbol || '%' OR alerts.text LIKE '%is in doubt%')
     )
     UNION ALL SELECT 1 FROM alerts JOIN hedges ON hedges.id = alerts.hedge_id
-    WHERE hedges.symbol = :symbol AND hedges.state = 'escalated'
+    WHERE hedges.symbol LIKE :symbol || '%' AND hedges.state = 'escalated'
     LIMIT 1
 """
+"""A market that a venue has renamed is hedged under that name by who has lost its ledger."""
 
 
 class Spans(Protocol):
@@ -41,12 +44,24 @@ class Spans(Protocol):
 
 
 class Ledger(Protocol):
-    """The committed rows (``oracle.Oracle``); ``ledgers`` counts those that were in use so far."""
-
-    ledgers: int
+    """The committed rows (``oracle.Oracle``)."""
 
     def one(self, query: str, **values: object) -> int | None:
         """The first column of the first row."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """
+    A leg that stands alone, and of which nobody is known to have been told.
+
+    It is span ``number`` of its market; an alert is owed past ``since_s`` of its available seconds,
+    and is one after ``mark``.
+    """
+
+    number: int
+    mark: int
+    since_s: float
 
 
 class Alarms:
@@ -56,31 +71,55 @@ class Alarms:
         self._spans = spans
         self._ledger = ledger
         self._broken = broken
+        self._watches: dict[str, _Watch] = {}
 
-    def began(self, symbol: str, since_s: float = 0.0) -> None:
-        """A leg stands alone from now on, or has for so long: available seconds of its span."""
-        mark = self._ledger.one("SELECT max(seq) FROM alerts") or 0
-        number = self._spans.number(symbol)
-        self._later(symbol, number, (self._ledger.ledgers, mark), since_s, ALERT_AFTER_S + GRACE_S)
+    def began(self, symbol: str) -> None:
+        """A leg stands alone from now on."""
+        self._watches[symbol] = _Watch(self._spans.number(symbol), self._mark(), 0.0)
+        self._later(symbol, ALERT_AFTER_S + GRACE_S)
 
-    def _later(
-        self, symbol: str, number: int, mark: tuple[int, int], since_s: float, seconds: float
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        loop.call_later(max(seconds, 0.001), self._look, symbol, number, mark, since_s)
+    def leave_ledger(self) -> None:
+        """Another one is about to be read: what a person was told by this one they were told."""
+        for symbol, watch in tuple(self._watches.items()):
+            if self._open_s(symbol) is None or self._is_told(symbol, watch):
+                del self._watches[symbol]
 
-    def _look(self, symbol: str, number: int, mark: tuple[int, int], since_s: float) -> None:
-        alone_s = self._spans.open_s(symbol)
-        if alone_s is None or self._spans.number(symbol) != number:
-            return  # it ended; another one has its own turn
-        if self._ledger.ledgers != mark[0]:
-            self.began(symbol, alone_s)  # another ledger does not know since when: anew
+    def begin_anew(self) -> None:
+        """
+        Another ledger is read, which does not know since when a leg stands alone: it has a minute
+        of its own, and its alerts are counted from its own last one.
+        """
+        for symbol, watch in self._watches.items():
+            since_s = self._open_s(symbol) or 0.0
+            self._watches[symbol] = replace(watch, mark=self._mark(), since_s=since_s)
+
+    def _later(self, symbol: str, seconds: float) -> None:
+        number = self._watches[symbol].number
+        asyncio.get_running_loop().call_later(max(seconds, 0.001), self._look, symbol, number)
+
+    def _look(self, symbol: str, number: int) -> None:
+        watch = self._watches.get(symbol)
+        if watch is None or watch.number != number:
+            return  # it was told, or it ended; another one has its own turn
+        alone_s = self._open_s(symbol)
+        if alone_s is None:
             return
-        left_s = ALERT_AFTER_S + GRACE_S - (alone_s - since_s)
+        left_s = ALERT_AFTER_S + GRACE_S - (alone_s - watch.since_s)
         if left_s > 0:
-            self._later(symbol, number, mark, since_s, left_s)
-        elif self._ledger.one(TOLD, mark=mark[1], symbol=symbol) is None:
+            self._later(symbol, left_s)
+        elif not self._is_told(symbol, watch):
             self._broken(
                 "4 alert",
                 f"{symbol} stood alone for {alone_s:.0f} s available and nobody was alerted",
             )
+
+    def _open_s(self, symbol: str) -> float | None:
+        """Available seconds of the span that is watched; None where it is over."""
+        is_over = self._spans.number(symbol) != self._watches[symbol].number
+        return None if is_over else self._spans.open_s(symbol)
+
+    def _is_told(self, symbol: str, watch: _Watch) -> bool:
+        return self._ledger.one(TOLD, mark=watch.mark, symbol=symbol) is not None
+
+    def _mark(self) -> int:
+        return self._ledger.one("SELECT max(seq) FROM alerts") or 0

@@ -6,7 +6,7 @@ the venues have come to be true again: at most ``TRUE_AGAIN_S`` seconds in which
 venues answer and what stands alone could be taken off.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Protocol
 
 from hedger.settings import Jobs
@@ -26,12 +26,12 @@ other leg comes off as fast as any.
 _TOLD = """
     SELECT 1 FROM alerts LEFT JOIN hedges ON hedges.id = alerts.hedge_id
     WHERE alerts.seq > :mark AND (
-        hedges.symbol = :symbol
+        hedges.symbol LIKE :symbol || '%'
         OR alerts.hedge_id IS NULL AND (alerts.text LIKE '% ' || :symbol || '%'
             OR alerts.text LIKE 'x10 is in doubt%' OR alerts.text LIKE 'lighter is in doubt%')
     )
     UNION ALL SELECT 1 FROM alerts JOIN hedges ON hedges.id = alerts.hedge_id
-    WHERE hedges.symbol = :symbol AND hedges.state = 'escalated'
+    WHERE hedges.symbol LIKE :symbol || '%' AND hedges.state = 'escalated'
     LIMIT 1
 """
 _OF_HEDGE = "SELECT 1 FROM alerts WHERE hedge_id = :hedge AND seq > :mark LIMIT 1"
@@ -98,10 +98,13 @@ class Beyond:
         """An order of ours has filled further after its end, or more than was asked."""
         self._odd.setdefault((venue, client_id), (hedge, self._mark()))
 
-    def finish(self) -> None:
-        """Whoever was owed an alarm has it."""
+    def finish(self, unseen: Container[str]) -> None:
+        """
+        Whoever was owed an alarm has it; ``unseen`` are orders whose fills and positions their
+        venue has lost for ever before anybody had to have read them.
+        """
         for (venue, client_id), (hedge, mark) in self._odd.items():
-            if not self._told_of(hedge, mark):
+            if client_id not in unseen and not self._told_of(hedge, mark):
                 self._broken(
                     "4 alert", f"{venue} {client_id} of {hedge} filled as none may, and nobody was"
                     " told of it"

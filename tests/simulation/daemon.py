@@ -33,6 +33,7 @@ from tests.simulation.effects import REPLACED
 from tests.simulation.faults import Ill
 from tests.simulation.kinds import ledger
 from tests.simulation.network import Link
+from tests.simulation.payouts import UNLISTED
 from tests.simulation.process import Killed, Process, SimClock, now_s
 from tests.simulation.quotes import SimLighterQuotes, SimXQuotes
 from tests.simulation.scenarios import Story
@@ -231,9 +232,14 @@ async def _turn(
     except Exception as error:  # noqa: BLE001 - as APScheduler does
         _died(world, process, daemon, name, error)
     else:
-        calm = failed == world.failed and world.trouble() is None and not world.machine_off_s
-        if name == "funding" and calm:
+        if name == "funding" and failed == world.failed and _is_calm(world):
             world.payment_turns.append(began_s)
+
+
+def _is_calm(world: "World") -> bool:
+    """Whether what is paid could be read, dated and written."""
+    listed = not any(ill in UNLISTED for ill, _ in world.lasting)
+    return listed and world.trouble() is None and not world.machine_off_s
 
 
 def _died(world: "World", process: Process, daemon: Daemon, name: str, error: Exception) -> None:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,11 @@ class Oracle:
         for name in ("x10", "lighter"):
             venues.exchange(name).subscribe(self._event, TradeMade)
 
+    @cached_property
+    def _alarms(self) -> Alarms:
+        """Once the world has its truth."""
+        return Alarms(self.truth, self, self.broken)
+
     def _available_s(self) -> float:
         """Seconds in which a nonce lane could have come into step."""
         return self.lane_time.look()
@@ -122,14 +128,16 @@ class Oracle:
     def read_aside(self, at: Path) -> None:
         """The ledger is read there from now on; it may have forgotten what the last one knew."""
         self._beyond_judge.leave_ledger()
+        self._alarms.leave_ledger()
+        self.seen.leave_ledger()
         before, self._conn, self._at = self._conn, reading(at), at
         self._connections += 1
         self.ledgers += 1
         self._forgotten.compare(before, self._conn)
-        self.seen.overfilled.other_ledger()
         before.close()
         self._beyond_judge.begin_anew()
-        self.seen.shown.other_ledger()
+        self._alarms.begin_anew()
+        self.seen.other_ledger()
 
     def displaced(self) -> None:
         """What a process has open is not what stands at the path: openings are not durable."""
@@ -142,6 +150,10 @@ class Oracle:
     def intended(self, venue: str, client_id: str) -> None:
         """The intent of an order has just been committed: it leaves soon, or never."""
         self._intended_s[venue, client_id] = now_s()
+
+    def intended_s(self, venue: str, client_id: str) -> float:
+        """When the intent of an order was committed; now, where that is not known."""
+        return self._intended_s.get((venue, client_id), now_s())
 
     def broken(self, promise: str, text: str) -> None:
         """Note a violation; the same sentence once."""
@@ -193,7 +205,7 @@ class Oracle:
 
     def _sent(self, venue: str, client_id: str, payload: str) -> None:
         if (venue, client_id) not in self._payloads:
-            waited_s = now_s() - self._intended_s.get((venue, client_id), now_s())
+            waited_s = now_s() - self.intended_s(venue, client_id)
             if waited_s > SEND_MAX_S:
                 text = f"{venue} {client_id} was sent {waited_s:.1f} s after its intent"
                 self.broken("1 too late", text)
@@ -358,7 +370,7 @@ class Oracle:
 
     def began(self, symbol: str) -> None:
         """A market is not hedged any more."""
-        Alarms(self.truth, self, self.broken).began(symbol)
+        self._alarms.began(symbol)
         self._beyond_judge.began(symbol)
 
     def purpose_of(self, venue: str, client_id: str) -> str:
@@ -390,7 +402,7 @@ class Oracle:
         While nobody could have taken off what was left (``Span.stuck_s``) an alarm is all that is
         owed; whether it came is judged in ``alarms.py``, which knows no such excuse.
         """
-        if self.truth.untrue_since(span.began_s - TRUE_AGAIN_S):
+        if span.untrue:
             self._beyond_judge.ended(span)
         elif span.available_s - span.stuck_s > NAKED_MAX_S:
             self.broken(
@@ -422,7 +434,8 @@ class Oracle:
         """
         Whether nothing is under way any more, in the ledger and in truth.
 
-        Nor is waited for what has broken its promise long ago.
+        What is owed within a time that is not over yet is waited for; what has broken its promise
+        long ago is not.
         """
         more_s = TRUE_AGAIN_S if self._beyond else 0.0
         if self.truth.longest_open_s() > GIVE_UP_S + more_s:
@@ -430,7 +443,8 @@ class Oracle:
         live = self._conn.execute(
             "SELECT count(*) FROM hedges WHERE state NOT IN ('refused','closed_flat','closed')"
         ).fetchone()[0]
-        return not live and not self.left_over() and self.truth.longest_open_s() == 0.0
+        still = not live and not self.left_over() and self.truth.longest_open_s() == 0.0
+        return still and not self.seen.owes()
 
     def left_over(self) -> list[str]:
         """Positions that are ours and should not be there."""
@@ -463,7 +477,7 @@ class Oracle:
             self._no_false_proof()
         sent = self._payloads.keys() - self._forgotten.nothing(self._conn)
         if not self._forgotten.any:  # alerts of another ledger cannot be read any more
-            self._beyond_judge.finish()
+            self._beyond_judge.finish(self._never_shown())
         for venue, symbol, size in others.held(self._venues):
             rows = self._conn.execute(
                 "SELECT size FROM position_observations WHERE venue = ? AND symbol = ?",
@@ -497,6 +511,13 @@ class Oracle:
         since_ms = now_ms - BOUND_S * 1000
         self._unseen |= {trade.client_id for trade in lost.trades if trade.at_ms > since_ms}
 
+    def _never_shown(self) -> set[str]:
+        """
+        Client ids of orders of which a venue has lost a trade unread, and its position, for ever.
+        """
+        traces = (lost for _, lost in self.forgotten if lost.versions is not None)
+        return self._unseen & {trade.client_id for lost in traces for trade in lost.trades}
+
     def _remember(self) -> None:
         """What a venue has lost for ever was true: the ledger keeps it, and is held against it."""
         for venue, lost in self.forgotten:
@@ -522,14 +543,15 @@ class Oracle:
         return ({client_id for (client_id,) in rows} | unknown) & lost
 
     def _handed_over(self) -> set[str]:
-        """Beyond what a venue declares: markets whose hedge is left to a person, who was told."""
-        if not self._beyond:
-            return set()
+        """
+        Markets whose hedge is left to a person, who was told: beyond what a venue declares, and
+        where no order could take off what is left.
+        """
         rows = self._conn.execute(
             "SELECT hedges.symbol FROM hedges JOIN alerts ON alerts.hedge_id = hedges.id"
             " WHERE hedges.state = 'escalated'"
         )
-        return {symbol for (symbol,) in rows}
+        return {symbol for (symbol,) in rows if self._beyond or self.truth.stuck(symbol)}
 
     def _no_false_proof(self) -> None:
         """No order was called dead or refused that a venue executed after all."""

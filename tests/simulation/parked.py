@@ -43,6 +43,7 @@ class Parked:
         self._world = world
         self._alone_s: dict[str, float] = defaultdict(float)
         self._looking = False
+        self._ledgers = 1  # that were in use so far
 
     def watch(self) -> None:
         """A venue has just gone away."""
@@ -57,6 +58,9 @@ class Parked:
             self._looking = False
             self._alone_s.clear()
             return
+        if self._ledgers != world.oracle.ledgers:  # another one proves for itself what it knows
+            self._ledgers = world.oracle.ledgers
+            self._alone_s.clear()
         works = world.runs() and world.trouble() is None
         for symbol in HEDGED:
             if len(away) > 1 or not self._stands_alone(symbol, away[0]):

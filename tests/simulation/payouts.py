@@ -20,12 +20,16 @@ from adapters.sandbox.engine.account_types import PaymentView
 from adapters.sandbox.engine.types import TradeKind, TradeView
 from hedger import audit
 from tests.simulation.exchange import Venues
+from tests.simulation.faults import Ill
 
 VENUES = ("x10", "lighter")
 ZERO = Decimal(0)
 LISTED_S = 60.0  # X10 lists a payment 41 s after its hour
 OWED_CHANCES = 4
 """The list is read again when the settlement is twice as long ago; that skips turns between."""
+
+UNLISTED: frozenset[Ill] = frozenset({Ill.FORGETS, Ill.RENUMBERED})
+"""While one of them lasts, a list of payments is not whole, or not known to be of our markets."""
 
 FOUND = "?"
 KNOWN_CHANCES = 4
@@ -56,7 +60,8 @@ def broken(
     """
     What the ledger at ``path`` has wrong of the venues' payments, one sentence each.
 
-    ``chances`` are the loop's seconds at which the daemon's job began and no message failed.
+    ``chances`` are the loop's seconds at which the daemon's job began, no message failed and the
+    lists were whole.
     ``lost`` are the venues and markets of which a venue has lost its record for ever: what had
     not been booked by then nobody can book, and nothing is owed there; what is booked is judged.
     """

@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from types import SimpleNamespace
@@ -13,7 +15,7 @@ import pytest
 from adapters.sandbox.engine.types import TradeKind
 from hedger.domain.ids import LaneId, VenueId
 from hedger.ledger.records import LaneNote, LaneState
-from tests.simulation import oracle, payouts, report
+from tests.simulation import alarms, beyond, daemon, oracle, payouts, report
 from tests.simulation.alarms import ALERT_AFTER_S, GRACE_S, Alarms
 from tests.simulation.beyond import Beyond
 from tests.simulation.doors import Door, Doors
@@ -22,8 +24,9 @@ from tests.simulation.faults import NOTHING, Chance, Ill, Plan, drawn
 from tests.simulation.lanefacts import LaneFacts, LaneWatch
 from tests.simulation.loop import SimLoop
 from tests.simulation.oracle import Violation
+from tests.simulation.parked import Parked
 from tests.simulation.process import now_s
-from tests.simulation.promisedrules import ChangeTold
+from tests.simulation.promisedrules import ChangeTold, LeverageProven
 from tests.simulation.run import simulate
 from tests.simulation.setup import Result, Setup
 from tests.simulation.shrink import shrunk
@@ -31,34 +34,164 @@ from tests.simulation.truth import Availability, Span, Truth
 from tests.simulation.venuefaults import SimFaults
 from tests.simulation.world import VenueClock
 
+# -- promise 4: a leg alone while the other venue is away ---------------------------------------
+
+
+class Away(Parked):
+    """X10 is away, and a leg stands alone on Lighter; our ledger proves that nothing is on X10."""
+
+    def __init__(self) -> None:
+        self.looks: list[Any] = []
+        self.broken: list[str] = []
+        self.oracle = SimpleNamespace(
+            ledgers=1, broken=lambda promise, _: self.broken.append(promise)
+        )
+        super().__init__(
+            cast(
+                "Any",
+                SimpleNamespace(
+                    oracle=self.oracle,
+                    outages={"x10": "refused"},
+                    doors=Doors(cast("Any", None)),
+                    chance=SimpleNamespace(quiet=False),
+                    loop=SimpleNamespace(after=lambda _, look: self.looks.append(look)),
+                    runs=lambda: True,
+                    trouble=lambda: None,
+                ),
+            )
+        )
+        self.watch()
+
+    def _stands_alone(self, symbol: str, away: str) -> bool:
+        return symbol == "ETH"
+
+    def goes_on(self, seconds: float) -> list[str]:
+        for _ in range(int(seconds // 5)):
+            self.looks.pop()()
+        return self.broken
+
+
+def test_a_ledger_that_is_put_in_place_has_its_own_time_to_take_a_leg_off():
+    away = Away()
+    assert away.goes_on(100) == []
+    away.oracle.ledgers += 1
+    assert away.goes_on(120) == []
+    assert away.goes_on(5) == ["4 parked"]
+
+
 # -- promise 4: a change of a market's rules is told --------------------------------------------
+
+
+class Changed:
+    """
+    A world in which Lighter has just changed ETH, its ledger, of seven alerts, and its judge.
+
+    ``told``: numbers of the alerts that say so.
+    """
+
+    def __init__(self) -> None:
+        self.looks: list[tuple[Any, ...]] = []
+        self.broken: list[str] = []
+        self.told: list[int] = []
+        self.rows: dict[str, object] = {
+            "SELECT id": "eth-1", "SELECT value": "{}", "SELECT max": 7
+        }  # fmt: skip
+        self.seen = SimpleNamespace(serves=lambda: True)
+        self.recovering = None
+        self.doors = Doors(cast("Any", None))
+        self.loop = SimpleNamespace(after=lambda _, *look: self.looks.append(look))
+        self.oracle = SimpleNamespace(
+            ledgers=1, one=self.one, broken=lambda promise, _: self.broken.append(promise)
+        )
+        self.judge = ChangeTold(cast("Any", self))
+        self.judge.changed("lighter", "ETH", lambda: True)
+
+    def is_up(self) -> bool:
+        return True
+
+    def one(self, query: str, **values: Any) -> Any:
+        if "mark" in values:
+            return next((1 for number in self.told if number > values["mark"]), None)
+        return next((self.rows[q] for q in self.rows if query.startswith(q)), None)
+
+    def goes_on(self, seconds: float) -> list[str]:
+        for _ in range(int(seconds // 5)):
+            if self.looks:
+                call, *given = self.looks.pop()
+                call(*given)
+        return self.broken
 
 
 @pytest.mark.parametrize("shut", [("lighter", "markets"), ("x10", "markets")])
 def test_a_change_is_owed_for_as_long_as_its_venue_lists_its_markets(shut: tuple[str, str]):
     """Nobody can read the rules of a venue whose list of markets is not answered."""
-    looks: list[tuple[Any, ...]] = []
-    broken: list[str] = []
-    rows = {"SELECT id": "eth-1", "SELECT value": "{}", "SELECT max": 1}
-    world: Any = SimpleNamespace(
-        loop=SimpleNamespace(after=lambda _, call, *given: looks.append((call, *given))),
-        oracle=SimpleNamespace(
-            ledgers=1,
-            broken=lambda promise, _: broken.append(promise),
-            one=lambda query, **_: next((rows[q] for q in rows if query.startswith(q)), None),
-        ),
-        is_up=lambda: True,
-        recovering=None,
-        doors=Doors(cast("Any", None)),
-    )
+    world = Changed()
     world.doors.shut[shut] = Door(Ill.ENDPOINT_DOWN, None)
-    ChangeTold(world).changed("lighter", "ETH", lambda: True)
-    for _ in range(30):
-        if looks:
-            call, *given = looks.pop()
-            call(*given)
 
-    assert broken == ([] if shut[0] == "lighter" else ["4 change told"])
+    assert world.goes_on(150) == ([] if shut[0] == "lighter" else ["4 change told"])
+
+
+def test_a_change_is_owed_by_a_process_that_serves():
+    world = Changed()
+    world.seen.serves = lambda: False
+    assert world.goes_on(150) == []
+
+    world.seen.serves = lambda: True
+    assert world.goes_on(150) == ["4 change told"]
+
+
+@pytest.mark.parametrize(
+    ("before", "rules", "after", "broken"),
+    [
+        (None, "{}", None, True),
+        (None, "{}", 4, False),
+        (8, "{}", None, False),  # it was told by the ledger that is no more
+        (None, "", None, False),  # it shows no change to who knows no rules from before
+    ],
+)
+def test_a_change_is_owed_anew_by_a_ledger_that_is_put_in_place(
+    before: int | None, rules: str, after: int | None, *, broken: bool
+):
+    """It has three alerts of its own; numbers of the lost one's are nothing to it."""
+    world = Changed()
+    assert world.goes_on(100) == []
+    world.told = [] if before is None else [before]
+    world.judge.leave_ledger()
+    world.rows |= {"SELECT max": 3, "SELECT value": rules}
+    world.told = []
+    world.judge.begin_anew()
+    assert world.goes_on(100) == []
+
+    world.told = [] if after is None else [after]
+    assert world.goes_on(100) == (["4 change told"] if broken else [])
+
+
+# -- promise 4: leverage is proven ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("made_s", "broken"), [(330.0, False), (350.0, True)])
+def test_leverage_is_known_as_an_order_is_made_and_not_as_it_fills(made_s: float, *, broken: bool):
+    found: list[str] = []
+    exchange = SimpleNamespace(leverage=lambda *_: Decimal(3))
+    world: Any = SimpleNamespace(
+        oracle=SimpleNamespace(
+            purpose_of=lambda *_: "open",
+            intended_s=lambda *_: made_s,
+            broken=lambda promise, _: found.append(promise),
+        ),
+        venues=SimpleNamespace(exchange=lambda _: exchange, account=lambda _: 1),
+    )
+
+    async def pass_by() -> None:
+        judge = LeverageProven(world)
+        judge.lowered("lighter", "ETH")
+        await asyncio.sleep(400)
+        judge.traded("lighter", "ETH", "7")
+
+    loop = SimLoop()
+    loop.run_until_complete(pass_by())
+    loop.close()
+    assert found == (["4 leverage"] if broken else [])
 
 
 # -- promise 6: an order is priced by its own market --------------------------------------------
@@ -137,7 +270,7 @@ class OneLeg:
     until_s: float = 1e9
     down_s: float = 0.0  # of no process at all, from 10 s on
     alerted_at_s: float | None = None
-    ledgers: int = 1
+    replaced_at_s: float | None = None  # the ledger; the other one has alerts of its own
     broken: list[str] = field(default_factory=list)
 
     def open_s(self, symbol: str) -> float | None:
@@ -149,15 +282,25 @@ class OneLeg:
         return 1
 
     def one(self, query: str, **values: object) -> int | None:
-        told = self.alerted_at_s is not None and self.alerted_at_s <= now_s()
-        return 1 if told and "mark" in values else None
+        replaced_s = -1.0 if self.replaced_at_s is None else self.replaced_at_s
+        if self.alerted_at_s is None or self.alerted_at_s > now_s():
+            return None
+        here = self.alerted_at_s >= replaced_s or now_s() < replaced_s
+        told = here and values.get("mark", 0) == 0
+        return 1 if told else None
 
     def watched_for(self, seconds: float) -> list[str]:
         loop = SimLoop()
 
         async def watch() -> None:
-            Alarms(self, self, lambda promise, _: self.broken.append(promise)).began("ETH")
-            await asyncio.sleep(seconds)
+            judge = Alarms(self, self, lambda promise, _: self.broken.append(promise))
+            judge.began("ETH")
+            if self.replaced_at_s is not None:
+                await asyncio.sleep(self.replaced_at_s - 0.001)
+                judge.leave_ledger()
+                await asyncio.sleep(0.001)
+                judge.begin_anew()
+            await asyncio.sleep(seconds - now_s())
 
         loop.run_until_complete(watch())
         loop.close()
@@ -181,6 +324,32 @@ def test_time_without_a_process_does_not_count_towards_the_minute():
 
 def test_a_leg_that_is_hedged_within_the_minute_owes_no_alert():
     assert OneLeg(until_s=59.0).watched_for(300) == []
+
+
+@pytest.mark.parametrize(
+    ("alerted_at_s", "broken"),
+    [(30.0, []), (50.0, []), (105.0, []), (115.0, ["4 alert"]), (None, ["4 alert"])],
+)
+def test_another_ledger_has_a_minute_of_its_own_and_what_the_last_one_told_was_told(
+    alerted_at_s: float | None, broken: list[str]
+):
+    """It is put in place at 40 s."""
+    leg = OneLeg(alerted_at_s=alerted_at_s, replaced_at_s=40.0)
+    assert leg.watched_for(300) == broken
+
+
+@pytest.mark.parametrize("query", [alarms.TOLD, beyond._TOLD])
+@pytest.mark.parametrize(("hedged", "told"), [("ETH", True), ("ETH2", True), ("SOL", False)])
+def test_an_alert_may_name_a_market_as_its_venue_does_by_now(
+    query: str, hedged: str, *, told: bool
+):
+    with closing(sqlite3.connect(":memory:")) as ledger:
+        ledger.execute("CREATE TABLE hedges (id, symbol, state)")
+        ledger.execute("CREATE TABLE alerts (seq, hedge_id, text)")
+        ledger.execute("INSERT INTO hedges VALUES ('h-1', ?, 'converging')", (hedged,))
+        ledger.execute("INSERT INTO alerts VALUES (8, 'h-1', 'it stands alone')")
+        found = ledger.execute(query, {"mark": 7, "symbol": "ETH"}).fetchall()
+    assert bool(found) is told
 
 
 @dataclass
@@ -223,6 +392,17 @@ def test_alerts_of_a_ledger_that_is_put_in_place_count_from_its_own_last_one(
     judge.ended(Alone())
 
     assert found == broken
+
+
+def test_nobody_can_be_told_of_a_fill_that_its_venue_lost_unread():
+    found: list[str] = []
+    judge = Beyond(Alerts(()).one, lambda promise, _: found.append(promise))
+    judge.odd("lighter", "7", "eth-1")
+    judge.finish({"7"})
+    assert found == []
+
+    judge.finish(set())
+    assert found == ["4 alert"]
 
 
 # -- lanes ---------------------------------------------------------------------------------------
@@ -404,6 +584,63 @@ def test_only_a_remainder_beside_others_that_no_order_may_take_is_stuck(
         foreign={(venue, "SOL"): Decimal(size) for venue, size in foreign.items()},
     )
     assert truth.stuck("SOL") is stuck
+
+
+@pytest.mark.parametrize(("asked_s", "disbelieved"), [(100.0, True), (400.0, False)])
+def test_a_venue_that_was_untrue_is_believed_after_time_in_which_it_could_be_asked(
+    asked_s: float, *, disbelieved: bool
+):
+    """It is away for long, and is asked so long before that."""
+    state = {"up": True, "honest": False}
+    truth = Truth(
+        cast("Venues", TwoVenues(Decimal(0), Decimal(0))),
+        Availability(lambda: state["up"]),
+        able=lambda _venue, _symbol: True,
+        honest=lambda: state["honest"],
+        ended=lambda _: None,
+        began=lambda _: None,
+    )
+
+    async def pass_by() -> bool:
+        truth.changed()
+        for seconds, now in ((10.0, {"honest": True}), (asked_s, {"up": False}), (900.0, {})):
+            await asyncio.sleep(seconds)
+            state.update(now)
+            truth.changed()
+        return truth.disbelieved(truth.available_s())
+
+    loop = SimLoop()
+    assert loop.run_until_complete(pass_by()) is disbelieved
+    loop.close()
+
+
+class Ended(oracle.Oracle):
+    """At its end a hedge on ETH waits for a person, who was told."""
+
+    def __init__(self, *, beyond: bool, stuck: bool) -> None:
+        self._beyond = beyond
+        self.truth: Any = SimpleNamespace(stuck=lambda _: stuck)
+        self._conn: Any = SimpleNamespace(execute=lambda *_: [("ETH",)])
+
+
+@pytest.mark.parametrize(
+    ("beyond", "stuck", "handed_over"),
+    [(False, False, set()), (False, True, {"ETH"}), (True, False, {"ETH"})],
+)
+def test_what_no_order_may_take_off_is_left_to_a_person_who_was_told(
+    handed_over: set[str], *, beyond: bool, stuck: bool
+):
+    assert Ended(beyond=beyond, stuck=stuck)._handed_over() == handed_over
+
+
+@pytest.mark.parametrize(
+    ("ill", "calm"), [(Ill.FORGETS, False), (Ill.RENUMBERED, False), (Ill.RENAMED, True)]
+)
+def test_a_payment_is_owed_by_turns_in_which_its_list_is_whole(ill: Ill, *, calm: bool):
+    world: Any = SimpleNamespace(
+        lasting={(ill, "lighter ETH"): None}, trouble=lambda: None, machine_off_s=0.0
+    )
+    assert daemon._is_calm(world) is calm
 
 
 # -- shrinking -----------------------------------------------------------------------------------

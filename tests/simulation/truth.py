@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import partial
 
 from adapters.sandbox.engine.types import PositionChanged
+from tests.simulation.beyond import TRUE_AGAIN_S
 from tests.simulation.exchange import MARKETS, Venues
 from tests.simulation.process import now_s
 
@@ -28,7 +29,8 @@ class Span:
     answered and the venue of what stood alone would have taken it off; ``true_s`` the
     longest run of them in which no venue broke what it declares. For ``stuck_s`` of the available
     seconds what was left was less than an order may be, beside what somebody else held: nobody
-    could have taken it off.
+    could have taken it off. ``untrue``: a venue broke what it declares in that time, or so lately
+    that it was not believed again when it began.
     """
 
     symbol: str
@@ -38,6 +40,7 @@ class Span:
     size: Decimal
     stuck_s: float = 0.0
     true_s: float = 0.0
+    untrue: bool = False
 
 
 @dataclass(slots=True)
@@ -82,6 +85,8 @@ class Truth:
     _numbers: Counter[str] = field(default_factory=Counter)
     _was_honest: bool = True
     _untrue_s: float = float("-inf")  # when a venue last broke what it declares
+    _untrue_at: float = float("-inf")  # the same in available seconds of the world
+    _began_at: dict[str, float] = field(default_factory=dict)
     _true_s: dict[str, float] = field(default_factory=dict)
     _stuck_since: dict[str, float] = field(default_factory=dict)
     _stuck_s: dict[str, float] = field(default_factory=dict)
@@ -112,6 +117,7 @@ class Truth:
         """A venue breaks what it declares from now on, or all are true again."""
         self._was_honest = not self._was_honest
         self._untrue_s = now_s()
+        self._untrue_at = self.available_s()
         for symbol, (began_s, available_s, _) in tuple(self._since.items()):
             self._true_s[symbol] = self._true_for_s(symbol)
             self._since[symbol] = (began_s, available_s, self._look_on(symbol)[1])
@@ -124,6 +130,17 @@ class Truth:
     def untrue_since(self, at_s: float) -> bool:
         """Whether a venue has broken what it declares at or after an instant of the loop."""
         return not self._was_honest or self._untrue_s >= at_s
+
+    def available_s(self) -> float:
+        """Seconds so far in which a process ran and both venues answered."""
+        return self.availability.look()
+
+    def disbelieved(self, available_s: float) -> bool:
+        """
+        Whether a venue has broken what it declares since a moment, or so shortly before that it
+        was not believed again by then: belief takes time in which it can be asked.
+        """
+        return not self._was_honest or self._untrue_at >= available_s - TRUE_AGAIN_S
 
     def _look_on(self, symbol: str) -> tuple[float, float]:
         available, true = self._on[symbol]
@@ -172,6 +189,7 @@ class Truth:
             self._end(symbol)
         elif symbol not in self._since:
             self._since[symbol] = (now_s(), *self._look_on(symbol))
+            self._began_at[symbol] = self.available_s()
             self._numbers[symbol] += 1
             self.began(symbol)
         self._look_on(symbol)  # another leg may be the one that stands alone
@@ -244,6 +262,7 @@ class Truth:
             ZERO,
             self._stuck_s.pop(symbol, 0.0),
             true_s,
+            self.disbelieved(self._began_at.pop(symbol)),
         )
         self.spans.append(span)
         self.ended(span)

@@ -83,7 +83,7 @@ class MarketAims:
         self._named: dict[str, str] = {}  # markets by other names that they had
         self._arrived = 0  # orders so far
         self._of_story = None if world.setup.story is None else world.setup.story.change
-        self._told = ChangeTold(world)
+        self.told = ChangeTold(world)
         self.leverage = LeverageProven(world)
         for venue in VENUES:
             world.venues.exchange(venue).subscribe(partial(self._traded, venue), TradeMade)
@@ -192,7 +192,7 @@ class MarketAims:
             if rules.keys() & FACTS:
                 lasting, key = self._world.lasting, (ill, f"{venue} {symbol}")
                 mine = lasting[key]
-                self._told.changed(venue, symbol, lambda: lasting.get(key) is mine)
+                self.told.changed(venue, symbol, lambda: lasting.get(key) is mine)
         return begun
 
     def meant(self, symbol: str) -> str:

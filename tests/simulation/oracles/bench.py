@@ -11,7 +11,7 @@ from adapters.sandbox.engine.types import PositionChanged, TradeKind, TradeMade,
 from tests.simulation import ability
 from tests.simulation.beyond import TRUE_AGAIN_S
 from tests.simulation.exchange import HEDGED
-from tests.simulation.faults import BEYOND, NO_LEDGER, UNREADABLE, Ill
+from tests.simulation.faults import NO_LEDGER, UNREADABLE, Ill
 from tests.simulation.kinds.venue import keyed
 from tests.simulation.oracles.booked import Booked
 from tests.simulation.oracles.heldback import HeldBack
@@ -45,16 +45,15 @@ class Seen:
         self._orders: dict[tuple[str, str], Sent] = {}
         self._hedges: Sequence[Held] = ()
         self._read_at: tuple[int, int] | None = None  # of what was committed
-        self._ledgers = oracle.ledgers
         self._true_s = inf  # available seconds since a venue was last untrue
         self.not_broken = NotBroken(
             partial(ability.shows, world), partial(keyed, world), self._matched, oracle, broken
         )
         world.truth.besides.append(lambda: self.not_broken.changed(now_s()))
         self.told = Told(self._alone, oracle, broken)
-        self.overfilled = Overfilled(self._shown, oracle, broken)
+        self.overfilled = Overfilled(self._shown, world.truth.disbelieved, oracle, broken)
         self.ids = Ids(oracle, broken)
-        self.booked = Booked(self._exists, self._untrue_about, oracle, broken)
+        self.booked = Booked(self._exists, world.truth.disbelieved, oracle, broken)
         self.held_back = HeldBack(self._could_come_off, broken)
         self.shown = Shown(
             self._legs,
@@ -74,6 +73,19 @@ class Seen:
         self._world.loop.after(LOOK_S, self._look)
 
     # -- what happens -----------------------------------------------------------------------
+
+    def leave_ledger(self) -> None:
+        """Another ledger is about to be read."""
+        self._world.market_aims.told.leave_ledger()
+
+    def other_ledger(self) -> None:
+        """Another ledger is read from now on."""
+        self.told.begin_anew()
+        self.overfilled.other_ledger()
+        self.booked.other_ledger()
+        self.held_back.other_ledger()
+        self.shown.other_ledger()
+        self._world.market_aims.told.begin_anew()
 
     def sent(self, venue: str, client_id: str, payload: str) -> None:
         """An order leaves, and its intent is committed."""
@@ -97,12 +109,15 @@ class Seen:
         sent = self._orders.get((venue, trade.client_id))
         if sent is None:
             return  # somebody else's
-        self.booked.traded(venue, trade.id, sent.order, now_s())
-        self.overfilled.traded(venue, trade.client_id, trade.size)
+        at_s = self._world.truth.available_s()
+        self.booked.traded(venue, trade.id, sent.order, at_s)
+        self.overfilled.traded(venue, trade.client_id, trade.size, at_s)
 
     def _changed(self, event: object) -> None:
         if isinstance(event, PositionChanged):
-            self.shown.changed(event.position.symbol)
+            symbol = event.position.symbol
+            x10, lighter = (self._world.venues.position(venue, symbol) for venue in VENUES)
+            self.shown.changed(symbol, (x10, lighter))
 
     def _look(self) -> None:
         world, now = self._world, now_s()
@@ -111,19 +126,17 @@ class Seen:
         world.loop.after(LOOK_S, self._look)
         meant = world.market_aims.meant
         hedges = [replace(hedge, symbol=meant(hedge.symbol)) for hedge in self._live()]
-        serves = self._serves()
+        serves = self.serves()
         down = [v for v in VENUES if v in world.outages or not world.doors.answers(v)]
         available = serves and world.is_up()
         readable = available and not self._lasts(UNREADABLE)
-        if world.oracle.ledgers != self._ledgers:
-            self._ledgers = world.oracle.ledgers
-            self.told.begin_anew()
         self.not_broken.look(hedges, now)
         self.told.look(hedges, now, serves=serves)
-        self.overfilled.look(now, available=available and not self._lasts(UNREADABLE - BEYOND))
         # under another number a market's trades are not known to be ours, until it has its own
-        ours = not self._lasts(RENUMBERED)
-        self.booked.look(now, counts=readable and ours)
+        listed = readable and not self._lasts(RENUMBERED)
+        self.booked.look(now, counts=listed)
+        # who died between booking and telling has the next one tell, by a job after its recovery
+        self.overfilled.look(now, counts=listed and world.recovering is None)
         if world.truth.untrue_since(now - LOOK_S):
             self._true_s = 0.0
         elif available:
@@ -143,20 +156,23 @@ class Seen:
             self._hedges, self._read_at = live(self._world.oracle), committed
         return self._hedges
 
+    def owes(self) -> bool:
+        """Whether a fill is neither booked nor late, or what was executed too much is not told."""
+        return self.booked.owes() or self.overfilled.owes()
+
     def finish(self) -> None:
         """The world is at rest."""
         self.overfilled.finish()
 
     # -- what counts ------------------------------------------------------------------------
 
-    def _serves(self) -> bool:
+    def serves(self) -> bool:
         """Whether a daemon is at its work and can write."""
         process = self._world.processes[-1] if self._world.processes else None
         return (
             process is not None
-            and process.alive
             and process.serves
-            and process.stalled_until_s <= now_s()
+            and self._world.runs()
             and self._world.trouble() is None
             and not self._lasts(NO_LEDGER)
         )
@@ -216,10 +232,6 @@ class Seen:
 
     def _trades(self, venue: str) -> Sequence[TradeView]:
         return self._world.venues.exchange(venue).trades(self._world.venues.account(venue))
-
-    def _untrue_about(self, traded_s: float) -> bool:
-        """Whether a venue broke what it declares since shortly before a trade."""
-        return self._world.truth.untrue_since(traded_s - TRUE_AGAIN_S)
 
     def _status(self) -> Status:
         world = self._world

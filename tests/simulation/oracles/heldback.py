@@ -7,6 +7,7 @@ goes for the time in which both venues answer, and for that in which the other o
 the ledger proves that nothing of the hedge is there: nobody has to be asked then.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from tests.simulation.oracles.parts import Broken, Held, Sent, Stretches
@@ -34,6 +35,10 @@ class HeldBack:
         if sent.purpose != "open":
             self._end(sent.symbol, now_s)
 
+    def other_ledger(self) -> None:
+        """Another one stands in the place of that which knew of the leg: its time begins anew."""
+        self._stretches = Stretches()
+
     def look(
         self, symbols: Iterable[str], hedges: Iterable[Held], now_s: float, *, serves: bool,
         up: bool, down: Sequence[str],
@@ -42,13 +47,16 @@ class HeldBack:
         Every market; ``serves``: a process runs and can write; ``up``: both venues answer, else
         those of ``down`` do not.
         """
-        on = {hedge.symbol: hedge for hedge in hedges}
+        on: dict[str, list[Held]] = defaultdict(list)  # two, where the ledger was lost
+        for hedge in hedges:
+            on[hedge.symbol].append(hedge)
         for symbol in symbols:
-            hedge = on.get(symbol)
-            if not self._alone(symbol) or (hedge is not None and hedge.unsettled):
+            here = on.get(symbol, [])
+            if not self._alone(symbol) or any(hedge.unsettled for hedge in here):
                 self._end(symbol, now_s)
                 continue
-            alone = hedge is not None and bool(down) and all(map(hedge.proven_empty, down))
+            empty = all(hedge.proven_empty(venue) for hedge in here for venue in down)
+            alone = bool(here) and bool(down) and empty
             counts = serves and (up or alone)
             waits_s = self._stretches.seconds(symbol, now_s, so=True, counts=counts)
             self._longest[symbol] = waits_s

@@ -90,6 +90,7 @@ class Shown:
         self._ledger = ledger
         self._broken = broken
         self._stretches = Stretches()
+        self._held: dict[str, Legs] = {}
         self._was: dict[str, tuple[Legs, bool]] = {}
         self._marks: dict[str, int] = {}  # the last alert before a market became as it is
         self._due: dict[str, float] = {}
@@ -127,15 +128,23 @@ class Shown:
         """
         self._stretches.seconds(("down", venue), 0.0, so=False)
 
-    def changed(self, symbol: str) -> None:
-        """A position on a market is another one: what was said of it before is no word about it."""
+    def changed(self, symbol: str, held: Legs) -> None:
+        """
+        Where both accounts hold something else on a market, what was said of it before is no word
+        about it. A payment for a position, or another account's order, changes nothing.
+        """
+        if self._held.get(symbol) != held:
+            self._held[symbol] = held
+            self._begin_anew(symbol)
+
+    def _begin_anew(self, symbol: str) -> None:
         self._marks[symbol] = int(self._ledger.rows(_MARK)[0][0])
         self._was.pop(symbol, None)  # also where it is soon as it was
 
     def other_ledger(self) -> None:
         """Another ledger is read from now on: it was told nothing, and has all to read anew."""
         for symbol in tuple(self._marks):
-            self.changed(symbol)
+            self._begin_anew(symbol)
         self._was.clear()
 
     def _is_due(self, symbol: str, now_s: float, *, readable: bool) -> bool:

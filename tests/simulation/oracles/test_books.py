@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.simulation.oracles import booked, shown
-from tests.simulation.oracles.booked import Booked
+from tests.simulation.oracles.booked import BOUND_S, ENDED_S, Booked
 from tests.simulation.oracles.ids import Ids
-from tests.simulation.oracles.overfilled import BOUND_S, Overfilled
+from tests.simulation.oracles.overfilled import Overfilled
 from tests.simulation.oracles.parts import Sent
 from tests.simulation.oracles.shown import Shown, Status
 from tests.simulation.oracles.test_legs import Rows
@@ -81,6 +81,40 @@ def test_a_fill_of_an_order_whose_end_was_told_falsely_is_booked_at_its_next_loo
     assert unbooked(booked.BOUND_S + 5, ended=True) == ["3 booked"]
 
 
+def test_a_world_goes_on_while_a_fill_may_still_be_booked_in_time():
+    rows = Rows()
+    exists = True
+    judge = Booked(lambda *_: exists, lambda _: False, rows, rows.note)
+    assert not judge.owes()
+    judge.traded("x10", 5, "eth-1-000001a-3", 0.0)
+    assert judge.owes()
+
+    exists = False  # its venue has forgotten it
+    assert not judge.owes()
+
+    exists = True
+    for look in range(int(booked.BOUND_S // 5) + 2):
+        judge.look(look * 5.0, counts=True)
+    assert rows.broken == ["3 booked"]
+    assert not judge.owes()
+
+
+def test_a_fill_that_another_ledger_has_to_find_has_the_time_of_that_one():
+    rows = Rows()
+    judge = Booked(lambda *_: True, lambda _: False, rows, rows.note)
+    judge.traded("x10", 5, "eth-1-000001a-3", 0.0)
+    looks = [look * 5.0 for look in range(int(booked.BOUND_S // 5) + 1)]
+    for at_s in looks:
+        judge.look(at_s, counts=True)
+    judge.other_ledger()
+    for at_s in looks:
+        judge.look(looks[-1] + 5 + at_s, counts=True)
+    assert rows.broken == []
+
+    judge.look(2 * looks[-1] + 10, counts=True)
+    assert rows.broken == ["3 booked"]
+
+
 # -- more than asked -------------------------------------------------------------------------------
 
 TOLD: dict[str, Any] = {
@@ -92,12 +126,12 @@ TOLD: dict[str, Any] = {
 
 def overfilled(seconds: float, traded: str, ledger: dict[str, Any]) -> list[str]:
     rows = Rows(ledger)
-    judge = Overfilled(lambda *_: Decimal(9), rows, rows.note)
+    judge = Overfilled(lambda *_: Decimal(9), lambda _: False, rows, rows.note)
     judge.sent(X10)
-    judge.traded("x10", X10.client_id, Decimal(traded))
-    judge.traded("x10", "somebody else's", Decimal(9))
+    judge.traded("x10", X10.client_id, Decimal(traded), 0.0)
+    judge.traded("x10", "somebody else's", Decimal(9), 0.0)
     for look in range(int(seconds // 5) + 1):
-        judge.look(look * 5.0, available=True)
+        judge.look(look * 5.0, counts=True)
     return rows.broken
 
 
@@ -110,21 +144,42 @@ def test_what_was_executed_beyond_an_order_is_told_and_stops_openings():
     assert overfilled(past_s, "1.1", {"FROM alerts": [(1,)]}) == ["3 more than asked"]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "untrue", "ended", "broken"),
+    [
+        (BOUND_S + 5, False, True, True),
+        (BOUND_S + 5, True, False, True),
+        (ENDED_S, True, True, False),
+        (ENDED_S + 5, True, True, True),
+    ],
+)
+def test_an_order_whose_end_was_told_falsely_is_looked_up_later(
+    seconds: float, *, untrue: bool, ended: bool, broken: bool
+):
+    rows = Rows({"state IN": [(1,)] if ended else []})
+    judge = Overfilled(lambda *_: Decimal(9), lambda _: untrue, rows, rows.note)
+    judge.sent(X10)
+    judge.traded("x10", X10.client_id, Decimal("1.1"), 0.0)
+    for look in range(int(seconds // 5) + 1):
+        judge.look(look * 5.0, counts=True)
+    assert rows.broken == (["3 more than asked"] if broken else [])
+
+
 def test_what_a_venue_forgot_is_owed_once_it_is_shown_again():
     """It was executed and forgotten before its venue listed it: nobody could know of it."""
     rows = Rows({})
     shown = Decimal(0)
-    judge = Overfilled(lambda *_: shown, rows, rows.note)
+    judge = Overfilled(lambda *_: shown, lambda _: False, rows, rows.note)
     judge.sent(X10)
-    judge.traded("x10", X10.client_id, Decimal("1.1"))
+    judge.traded("x10", X10.client_id, Decimal("1.1"), 0.0)
     for look in range(100):
-        judge.look(look * 5.0, available=True)
+        judge.look(look * 5.0, counts=True)
     judge.finish()
     assert rows.broken == []
 
     shown = Decimal("1.1")
     for look in range(100, 100 + int(BOUND_S // 5) + 2):
-        judge.look(look * 5.0, available=True)
+        judge.look(look * 5.0, counts=True)
     assert rows.broken == ["3 more than asked"]
 
 
@@ -142,10 +197,10 @@ def test_nothing_new_is_opened_there_until_a_person_resumes_it(
     sent: Sent, ledger: dict[str, Any], *, broken: bool
 ):
     rows = Rows(dict(TOLD))
-    judge = Overfilled(lambda *_: Decimal(9), rows, rows.note)
+    judge = Overfilled(lambda *_: Decimal(9), lambda _: False, rows, rows.note)
     judge.sent(X10)
-    judge.traded("x10", X10.client_id, Decimal("1.1"))
-    judge.look(5.0, available=True)
+    judge.traded("x10", X10.client_id, Decimal("1.1"), 0.0)
+    judge.look(5.0, counts=True)
     rows.answers = {**TOLD, **ledger}
     judge.sent(sent)
     assert rows.broken == (["3 more than asked"] if broken else [])
@@ -167,14 +222,14 @@ def test_what_another_ledger_said_is_told_anew_where_its_order_is_known(
     here: dict[str, Any], *, broken: bool
 ):
     rows = Rows(dict(TOLD))
-    judge = Overfilled(lambda *_: Decimal(9), rows, rows.note)
+    judge = Overfilled(lambda *_: Decimal(9), lambda _: False, rows, rows.note)
     judge.sent(X10)
-    judge.traded("x10", X10.client_id, Decimal("1.1"))
-    judge.look(5.0, available=True)
+    judge.traded("x10", X10.client_id, Decimal("1.1"), 0.0)
+    judge.look(5.0, counts=True)
     rows.answers = {**TOLD, **here}
     judge.other_ledger()
     for look in range(2, int(BOUND_S // 5) + 4):
-        judge.look(look * 5.0, available=True)
+        judge.look(look * 5.0, counts=True)
     judge.sent(replace(X10, client_id="n", hedge="sol-1"))
     assert rows.broken == (["3 more than asked"] if broken else [])
 
@@ -267,6 +322,29 @@ def test_an_unhedged_leg_is_shown_as_such():
 )
 def test_a_doubt_that_is_said_is_no_lie(doubt: dict[str, Any]):
     assert Truth(held=("0.4", "-0.4"), **doubt).watched_for(LONG_S) == []
+
+
+@pytest.mark.parametrize(("after", "broken"), [((ONE, -ONE), False), ((ONE, -2 * ONE), True)])
+def test_what_was_said_of_a_position_holds_until_it_changes(
+    after: tuple[Decimal, Decimal], *, broken: bool
+):
+    """A payment for it is no change of it."""
+    last = 7
+
+    class Alerts(Rows):
+        def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+            if "max(seq)" in query:
+                return [(last,)]
+            return [(1,)] if values.get("mark") == 7 else []
+
+    rows = Alerts()
+    judge = Shown(lambda _: (ONE, -ONE), lambda _: ZERO, Truth(row=None).status, rows, rows.note)
+    judge.changed("ETH", (ONE, -ONE))
+    last = 8
+    judge.changed("ETH", after)
+    for look in range(20):
+        judge.look(["ETH"], look * 5.0, readable=True, down=(), serves=True)
+    assert bool(rows.broken) is broken
 
 
 def test_another_ledger_has_all_to_read_anew():

@@ -1,5 +1,7 @@
 """The judges of legs: not broken for nothing, told, and not held back."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -138,6 +140,58 @@ def test_whom_a_hedge_waits_for_has_been_told():
     assert told_after(10, waits, {}, alone=False) == []
 
 
+def test_what_another_ledger_tells_before_it_is_looked_at_is_told():
+    rows = Rows({"max(seq)": [(7,)]})
+    judge = Told(lambda _: True, rows, rows.note)
+    judge.look([OPENING], 0.0, serves=True)
+    rows.answers["max(seq)"] = [(3,)]
+    judge.begin_anew()
+    rows.answers["max(seq)"] = [(4,)]
+    asked: list[object] = []
+
+    def answer(query: str, **values: object) -> list[tuple[Any, ...]]:
+        asked.append(values.get("mark"))
+        return Rows.rows(rows, query, **values)
+
+    rows.rows = answer  # type: ignore[method-assign]
+    for look in range(1, 20):
+        judge.look([OPENING], look * 5.0, serves=True)
+    assert {mark for mark in asked if mark is not None} == {3}
+
+
+@pytest.mark.parametrize(
+    ("events", "broken"),
+    [
+        (["alert", "outcome", "escalated"], True),  # of something before
+        (["outcome", "alert", "escalated"], False),
+        (["outcome", "escalated", "alert"], False),
+        (["outcome", "alert", "escalated", "outcome", "escalated"], True),
+    ],
+)
+def test_an_alert_about_what_a_hedge_waits_for_is_known_by_its_number(
+    events: list[str], *, broken: bool
+):
+    """Not by its time: our clock may have been set between the two."""
+    with closing(sqlite3.connect(":memory:")) as ledger:
+        ledger.execute("CREATE TABLE events (seq INTEGER, kind, hedge_id, to_state)")
+        ledger.execute("INSERT INTO events VALUES (0, 'alert', 'sol-1', NULL)")
+        for seq, kind in enumerate(events):
+            to = "escalated" if kind == "escalated" else None
+            ledger.execute("INSERT INTO events VALUES (?, ?, 'eth-1', ?)", (seq, kind, to))
+        rows = Rows({"max(seq)": [(7,)]})
+
+        def answer(query: str, **values: object) -> list[tuple[Any, ...]]:
+            if "FROM events" in query:
+                return ledger.execute(query, values).fetchall()
+            return Rows.rows(rows, query, **values)
+
+        rows.rows = answer  # type: ignore[method-assign]
+        judge = Told(lambda _: False, rows, rows.note)
+        for look in range(6):
+            judge.look([replace(HEDGE, state="escalated")], look * 5.0, serves=True)
+    assert bool(rows.broken) is broken
+
+
 def test_a_hedge_that_was_over_for_a_while_is_not_counted_meanwhile():
     rows = Rows({"max(seq)": [(7,)]})
     judge = Told(lambda _: True, rows, rows.note)
@@ -200,6 +254,26 @@ def test_a_venue_on_which_the_ledger_proves_nothing_is_not_waited_for():
     assert held_back(PAST_S, ALONE, down=("lighter",)) == ["4 held back"]
     assert held_back(PAST_S, replace(ALONE, booked=(ONE, -ONE)), down=("lighter",)) == []
     assert held_back(PAST_S, replace(ALONE, orders=0), down=("lighter",)) == []
+
+
+def test_a_leg_that_another_ledger_has_to_find_has_the_time_of_that_one():
+    rows = Rows()
+    judge = HeldBack(lambda _: True, rows.note)
+    for look in range(int(heldback.BOUND_S // 5) + 8):
+        if look == 8:
+            judge.other_ledger()
+        judge.look(["ETH"], [ALONE], look * 5.0, serves=True, up=True, down=[])
+    assert rows.broken == []
+
+
+@pytest.mark.parametrize("last", [ALONE, replace(ALONE, unsettled=1)])
+def test_an_unknown_end_of_either_of_two_hedges_on_a_market_is_waited_for(last: Held):
+    rows = Rows()
+    judge = HeldBack(lambda _: True, rows.note)
+    first = replace(ALONE, id="eth-0", unsettled=1 - last.unsettled)
+    for look in range(int(PAST_S // 5) + 1):
+        judge.look(["ETH"], [first, last], look * 5.0, serves=True, up=True, down=[])
+    assert rows.broken == []
 
 
 # -- seconds that count ----------------------------------------------------------------------------

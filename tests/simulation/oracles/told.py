@@ -15,7 +15,6 @@ from tests.simulation.oracles.parts import ZERO, Broken, Held, Ledger, Stretches
 PROMISE = "4 told"
 ESCALATED_S = 15.0  # a person is told before a hedge is said to wait for one
 CALM = frozenset({"planned", "open"})
-APART_S = 15.0  # between the alert and the transition: a process may stand still for 8 s
 
 _MARK = "SELECT coalesce(max(seq), 0) FROM alerts"
 _TOLD = """
@@ -26,14 +25,19 @@ _TOLD = """
     LIMIT 1
 """
 _ESCALATION = """
-    SELECT 1 FROM alerts WHERE hedge_id = :hedge AND julianday(at) >= (
-        SELECT julianday(at) - :apart_s / 86400.0 FROM events
-        WHERE hedge_id = :hedge AND to_state = 'escalated' ORDER BY seq DESC LIMIT 1
+    WITH waits AS (
+        SELECT seq FROM events WHERE hedge_id = :hedge AND to_state = 'escalated'
+        ORDER BY seq DESC LIMIT 1
     )
-    LIMIT 1
+    SELECT 1 FROM events, waits WHERE hedge_id = :hedge AND kind = 'alert' AND events.seq >= (
+        SELECT max(before.seq) FROM events AS before
+        WHERE before.hedge_id = :hedge AND before.seq < waits.seq
+    ) LIMIT 1
 """
-
-
+"""
+An alert is an event, too, and the last one of its hedge before it is escalated. Their numbers tell
+which came first, whatever our clock was set to meanwhile.
+"""
 _TAKEN = """
     SELECT 1 FROM events WHERE hedge_id = :hedge AND kind IN ('forced', 'position_differs') LIMIT 1
 """
@@ -48,26 +52,34 @@ class Told:
         self._broken = broken
         self._stretches = Stretches()
         self._marks: dict[str, int] = {}  # the last alert before a hedge came to be exposed
+        self._from: int | None = None  # the last alert of a ledger that was put in place just now
 
     def begin_anew(self) -> None:
-        """Another ledger is in place, which does not know since when, nor who was told."""
+        """
+        Another ledger is in place, which does not know since when, nor who was told. It may tell
+        at once.
+        """
         self._stretches = Stretches()
         self._marks = {}
+        self._from = self._mark()
 
     def look(self, hedges: Iterable[Held], now_s: float, *, serves: bool) -> None:
         """Every hedge that is not over; ``serves``: a process runs and can write."""
         before, self._marks = self._marks, {}
-        mark = None
+        mark, self._from = self._from, None
         hedges = tuple(hedges)
         self._stretches.keep({key for h in hedges for key in (h.id, ("escalated", h.id))})
         for hedge in hedges:
             exposed = hedge.state != "planned" and self._shows(hedge)
             if exposed:
                 if hedge.id not in before and mark is None:
-                    mark = int(self._ledger.rows(_MARK)[0][0])
+                    mark = self._mark()
                 self._marks[hedge.id] = before.get(hedge.id, mark or 0)
             self._exposed(hedge, now_s, so=exposed and self._alone(hedge.symbol), serves=serves)
             self._escalated(hedge, now_s, serves=serves)
+
+    def _mark(self) -> int:
+        return int(self._ledger.rows(_MARK)[0][0])
 
     def _shows(self, hedge: Held) -> bool:
         """
@@ -100,4 +112,4 @@ class Told:
     def _was_told(self, hedge: Held) -> bool:
         if hedge.state != "escalated":
             return False
-        return bool(self._ledger.rows(_ESCALATION, hedge=hedge.id, apart_s=APART_S))
+        return bool(self._ledger.rows(_ESCALATION, hedge=hedge.id))

@@ -95,3 +95,18 @@ async def test_what_was_found_is_unread_until_it_was_read_since_its_last_order(
     store.observe([read("0", clock.now())])
     held = standing.held(store, clock.now(), dedicated=True)["eth-1"]
     assert "on x10" not in held["unread"]
+
+
+async def test_a_reading_from_before_our_clock_was_set_back_does_not_say_how_old_it_is(
+    store: Store, hedge: Hedge, clock: ManualClock
+) -> None:
+    """Its venue may be silent since: until it is read again nobody knows what the leg holds."""
+    store.observe([read(str(LONG), clock.now())])
+    clock.set_back(300)
+    clock.advance(standing.UNREAD_S + 1)
+    held = standing.held(store, clock.now(), dedicated=True)[hedge.id]
+    assert "on x10 was last read at" in held["unread"]
+
+    store.observe([read(str(LONG), clock.now())])
+    held = standing.held(store, clock.now(), dedicated=True)[hedge.id]
+    assert "on x10 was last read at" not in (held["unread"] or "")
