@@ -166,7 +166,8 @@ class XVenue:
             return
         page = await self._http.content("/user/account/info")
         account = Row(self._id, "account", page.data)
-        if not (account.has("l2Vault") and account.has("accountId")):
+        named = account.has("l2Vault") and account.has("accountId")
+        if not named or not account.id("l2Vault").isdecimal():  # hostile text is no other vault
             raise UnavailableError(self._id, "GET /user/account/info does not name the account")
         if account.id("l2Vault") != self.account:
             raise ConfigError(

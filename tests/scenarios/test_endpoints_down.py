@@ -1,6 +1,7 @@
 """One endpoint of a venue is down for long while the others answer: no leg stands alone for it."""
 
 import asyncio
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,20 @@ async def test_positions_of_an_account_that_x10_never_named_are_not_known(world:
 
     with pytest.raises(UnavailableError, match="before the account is known"):
         await port.positions()
+    world.no_rewrites()
+    assert await port.positions() == {}
+
+
+@pytest.mark.parametrize("vault", ["[2J", "10 002"])
+async def test_an_answer_whose_vault_is_no_number_names_no_account(
+    world: World, vault: str
+) -> None:
+    """It would have ended the start of the daemon, with a leg alone perhaps (seed 40282)."""
+    data = {"status": "ACTIVE", "l2Key": "0x1", "l2Vault": vault, "accountId": 1}
+    body = json.dumps({"status": "OK", "data": data})
+    world.rewrite(X10, "/user/account/info", status=200, body=body, times=0)
+    port = await world.x10()
+
     world.no_rewrites()
     assert await port.positions() == {}
 

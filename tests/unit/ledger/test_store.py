@@ -517,14 +517,14 @@ def test_of_two_hedges_of_an_hour_a_payment_is_of_the_one_whose_fills_made_the_p
     store: Store,
 ) -> None:
     """An order of the earlier one filled when the later one was over as well (seed 28351)."""
-    ends = {"last_settlement_a": settlement(0), "last_settlement_b": settlement(0)}
+    end = settlement(0)
     for name, sides in (("eth-1", (Side.BUY,)), ("eth-2", (Side.BUY, Side.SELL))):
         hedge = a_hedge(name, first_settlement_a=settlement(0), first_settlement_b=settlement(0))
         store.plan(hedge)
         for number, side in enumerate(sides, start=1):
             store.intend(order := an_order(name, number, side=side))
             store.settle(filled(order, ("0.04", "2500")))
-        store.move(hedge, State.CLOSED_FLAT, "over", **ends)
+        store.move(hedge, State.CLOSED_FLAT, "over", last_settlement_a=end, last_settlement_b=end)
 
     store.book_payments([a_payment(0)])
 
