@@ -221,9 +221,11 @@ class Store(AccountStore):
             taken_up = outcomes.settle(session, outcome)
             taken.forget(session, prepared.order.hedge, prepared.order.venue)
             hedge = hedges.get(session.conn, prepared.order.hedge)
-            if taken_up is not None or hedge.state is not State.OPEN:
-                return taken_up
             reason = f"order {prepared.order.id} was not in the ledger"
+            if hedge.state is State.PLANNED:  # an older copy knew no order of it yet
+                hedge = hedges.move(session, hedge, State.OPENING_A, reason)
+            elif taken_up is not None or hedge.state is not State.OPEN:
+                return taken_up
             changes = Changes(target=Target.MATCH)
             return hedges.move(session, hedge, State.CONVERGING, reason, changes=changes)
 

@@ -12,7 +12,7 @@ import pytest
 from adapters.x10.venue import XVenue
 from hedger import standing
 from hedger.daemon import Daemon
-from hedger.domain.hedge import State
+from hedger.domain.hedge import Hedge, State
 from hedger.domain.ids import HedgeId, Symbol, VenueId
 from hedger.domain.order import Prepared, Purpose, Sighting
 from hedger.errors import UnavailableError, UsageError
@@ -184,6 +184,35 @@ async def test_f5_a_copy_from_between_the_legs_ends_flat_or_whole(
     assert desk.naked() == 0
     assert desk.store.hedge(hedge.id).state in {State.OPEN, State.CLOSED}
     assert_no_id_twice(desk)
+    desk.assert_ledger_is_true()
+
+
+@BOTH
+async def test_f5_a_copy_from_before_the_first_order_of_a_hedge_keeps_its_legs(
+    desk: Desk,
+    kind: str,  # noqa: ARG001 - of account: the mark has configured the desk
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It knew the hedge as planned, with nothing sent, and dropped it (seed 40356)."""
+    await desk.restart()
+    older, plan = desk.path.with_name("older.db"), desk.store.plan
+
+    def then_a_copy(hedge: Hedge) -> None:
+        plan(hedge)
+        sqlite.copy(desk.path, older)
+
+    monkeypatch.setattr(desk.store, "plan", then_a_copy)
+    hedge = await desk.open("ETH", 300)
+    desk.store.close()
+    remove(desk.path)
+    older.rename(desk.path)
+
+    await desk.restart()
+
+    assert desk.store.hedge(hedge.id).state is State.OPEN
+    assert desk.naked() == 0 != desk.position(X10)
+    await desk.close(desk.store.hedge(hedge.id))
+    desk.assert_flat()
     desk.assert_ledger_is_true()
 
 

@@ -240,7 +240,7 @@ def _stall(world: "World") -> bool:
     process = world.processes[-1]
     seconds = world.chance.between(1.0, 40.0)
     world.truth.changed()
-    process.stalled_until_s = now_s() + seconds
+    process.stalled_until_s = max(process.stalled_until_s, now_s() + seconds)
     world.truth.changed()
     asyncio.get_running_loop().call_later(seconds, world.truth.changed)
     if process.alive:
