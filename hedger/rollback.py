@@ -290,8 +290,8 @@ class RollbackEngine:
         The worst price of one step; None when there is nobody to trade with.
 
         By the book. Where that does not come within a second or cannot be read, by the mark price
-        that came with the position: an immediate order that trades or not tells as much as the
-        next try would.
+        that came with the position, or else by the book of the other venue: an immediate order
+        that trades or not tells as much as the next try would.
 
         Raises:
             VenueError: neither is known.
@@ -303,11 +303,21 @@ class RollbackEngine:
             )
         except VenueError as error:
             mark = self._positions.mark_price(step.venue, hedge.symbol)
-            if mark is None:
+            if mark is None and (mark := await self._elsewhere(hedge, step.venue)) is None:
                 raise
             logger.warning("{}; the order is priced by the mark, {}", error, mark)
             return worst_price_from(step.side, mark, mark, rules, slippage_bps)
         return worst_price(step.side, book, rules, slippage_bps)
+
+    async def _elsewhere(self, hedge: Hedge, venue: VenueId) -> Decimal | None:
+        """The middle of the other venue's book; None where it is not told soon."""
+        other = hedge.venue_b if venue == hedge.venue_a else hedge.venue_a
+        quotes = self._quotes[other]
+        try:
+            book = await pressed(lambda: quotes.book(hedge.symbol, urgent=True), other, self._clock)
+        except VenueError:
+            return None
+        return book.mid
 
     def _reached(
         self, hedge: Hedge, reached: Reached, legs: Legs, unknown: Sequence[Unresolved]

@@ -52,6 +52,23 @@ async def test_a_leg_that_somebody_cut_down_comes_off_though_positions_cannot_be
     assert desk.store.hedge(hedge.id).state is State.CLOSED
 
 
+@either_venue
+async def test_a_leg_comes_off_though_neither_its_position_nor_its_book_can_be_read(
+    desk: Desk, venue: str
+) -> None:
+    """Its size is told by trades, and its price by the other venue's book."""
+    hedge = await desk.open("ETH", 300)
+    await desk.world.pass_time(LAG_PASSED_S)
+    for path in ("/user/positions|/account?", "orderbook|orderBookOrders"):
+        desk.world.rewrite(venue, path, **DOWN)
+
+    await desk.trader.rollback(
+        hedge=hedge.id, market=None, everything=False, progress=desk.said.append
+    )
+
+    desk.assert_flat()
+
+
 async def test_the_other_leg_comes_off_though_an_order_cannot_be_looked_up(desk: Desk) -> None:
     """X10 takes the closing order and tells nothing of it: its position and trades do."""
     hedge = await desk.open("ETH", 300)

@@ -104,8 +104,9 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "forced-trades-of-lighter-are-not-counted",
         "adapters/lighter/orders.py",
-        "        net += bought - sold\n",
-        '        net += (bought - sold) * (text_of(row, "type") == "trade")\n',
+        "        bought += more\n        sold += less\n",
+        '        bought += more * (text_of(row, "type") == "trade")\n'
+        '        sold += less * (text_of(row, "type") == "trade")\n',
         "5 recovered",
         (Ill.PRICE_MOVE,),
         intensity=10.0,
@@ -127,8 +128,10 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "forced-trades-are-not-counted",
         "adapters/x10/sightings.py",
-        "        net += size\n        if row",
-        '        net += size * (row.word_or("tradeType", "TRADE") == "TRADE")\n        if row',
+        "            bought += size\n        else:\n            sold += size\n",
+        '            bought += size * (row.word_or("tradeType", "TRADE") == "TRADE")\n'
+        "        else:\n"
+        '            sold += size * (row.word_or("tradeType", "TRADE") == "TRADE")\n',
         "5 recovered",
         (Ill.DELEVERAGED,),
         hours=0.2,

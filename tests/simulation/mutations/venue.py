@@ -46,8 +46,8 @@ MUTANTS = (
     Mutant(
         "partial-is-final",
         "hedger/ledger/intents.py",
-        "OrderState.ZERO, OrderState.PARTIAL)\n_SHORT_SINCE",
-        "OrderState.ZERO)\n_SHORT_SINCE",
+        "OrderState.ZERO, OrderState.PARTIAL)\n_BEYOND",
+        "OrderState.ZERO)\n_BEYOND",
         "3 proven",
         (Ill.LATE_FINAL,),
     ),
