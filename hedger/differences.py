@@ -18,7 +18,7 @@ from hedger.domain.money import ZERO, plain
 from hedger.owned import ours
 
 
-class Some(dict[Symbol, Position]):
+class SomePositions(dict[Symbol, Position]):
     """Open positions on the markets ``told``; what the account holds on others is not known."""
 
     def __init__(self, read: Iterable[Position]) -> None:
@@ -29,7 +29,7 @@ class Some(dict[Symbol, Position]):
 
 def tells(positions: Mapping[Symbol, Position], symbol: Symbol) -> bool:
     """Whether a market that is not among these positions is flat, and not merely unknown."""
-    return not isinstance(positions, Some) or symbol in positions.told
+    return not isinstance(positions, SomePositions) or symbol in positions.told
 
 
 Readings = Mapping[VenueId, Mapping[Symbol, Position]]  # a venue that failed is absent

@@ -7,10 +7,9 @@ called final with a part filled, nothing or too much. One whose end is unknown w
 over is looked up for ever. Both less and less often, and at once where a position appears that our
 fills do not explain (``claim``). What a venue executed late after all is looked up until its
 trades are listed, booked, alerted, and taken off or matched like any other exposure, on a shared
-account too: what carries our id is ours
-(reliability.md §1.1, hummingbot's lost orders). The ledger takes the hedge up in the transaction
-that books the fill (``hedger/ledger/late.py``), so that it is driven to its end whoever booked it,
-and after a crash too.
+account too: what carries our id is ours (reliability.md §1.1, hummingbot's lost orders). The
+ledger takes the hedge up in the transaction that books the fill (``hedger/ledger/late.py``), so
+that it is driven to its end whoever booked it, and after a crash too.
 """
 
 from collections.abc import Mapping, Sequence

@@ -36,8 +36,8 @@ def exposure(store: Store, hedge: Hedge, *, dedicated: bool) -> str | None:
     sizes = seen_sizes(store, hedge, dedicated=dedicated)
     net = sum(sizes.values(), ZERO)
     if net == ZERO:
-        unclear = None if dedicated else _unclear(store, hedge)
-        return _unread(store, hedge) or unclear or _unconcluded(hedge)
+        why = _unread(store, hedge) or (None if dedicated else _unclear(store, hedge))
+        return why or _unconcluded(hedge)
     legs = ", ".join(f"{venue} {plain(size)}" for venue, size in sizes.items())
     return f"{plain(net)} {hedge.symbol} stand alone ({legs})"
 

@@ -93,7 +93,7 @@ async def go_on(store: Store, executor: Executor, progress: Progress) -> list[He
     """
     taken: list[HedgeId] = []
     while left := _on_its_way(store):
-        free = [hedge for hedge in left if not executor.is_at(hedge.id)]
+        free = undriven(store, executor)
         taken += [hedge.id for hedge in free]
         await _side_by_side(store, executor, free, progress)
         for hedge in left:

@@ -201,12 +201,13 @@ class RollbackEngine:
 
     def _bars(self, hedge: Hedge, step: Reduction, outcome: Outcome | NotPlaced | None) -> bool:
         """Whether the venue refused for its key or market; kept until it has taken an order."""
-        if isinstance(outcome, NotPlaced) and outcome.unlisted:
-            stands.bar(self._store, hedge.id, step.venue, outcome.detail)
-            return True
-        if outcome is None or isinstance(outcome, NotPlaced):
-            return False
-        barring = isinstance(outcome, Refused) and outcome.reason in BARRING and not outcome.dead
+        match outcome:
+            case None | NotPlaced(unlisted=False):
+                return False
+            case Refused():
+                barring = outcome.reason in BARRING and not outcome.dead
+            case _:
+                barring = isinstance(outcome, NotPlaced)
         stands.bar(self._store, hedge.id, step.venue, _why(outcome) if barring else "")
         return barring
 

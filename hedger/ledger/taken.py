@@ -25,7 +25,6 @@ from hedger.ledger.statements import Query, given
 _ROW = t.orders.c
 _LAST = Query(sa.select(sa.func.max(_ROW.seq)).where(_ROW.hedge_id == given("hedge")))
 
-
 MARGIN: Final = timedelta(seconds=5)
 """By how much a venue's clock and ours may differ where nobody is told of it."""
 
@@ -40,9 +39,11 @@ class _Part:
 
     def may_be(self, order: int, since: datetime | None) -> bool:
         """Whether an order did it whose fills since an instant are booked only now."""
-        if self.after is None or self.after < order:
-            return self.after is None
-        return since is None or self.at is None or since <= self.at + MARGIN
+        if self.after is None:
+            return True
+        was_there = self.after >= order
+        had_filled = since is None or self.at is None or since <= self.at + MARGIN
+        return was_there and had_filled
 
 
 def size_in(text: str | None) -> Decimal:

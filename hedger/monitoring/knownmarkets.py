@@ -37,9 +37,8 @@ class KnownMarkets:
         self._store = store
         self._kept = {venue: _every(store, venue) for venue in venues}
         live = _live(store)
-        for venue, earlier in self._kept.items():
-            for port in (venues[venue], quotes[venue]):
-                port.recognise(live.get(venue, {}), earlier)
+        for venue in self._kept:
+            self._recognise(venue, live.get(venue, {}))
         self._owners = {venue: store.meta(_owner(port)) for venue, port in venues.items()}
         for venue, owner in self._owners.items():
             if owner:
@@ -68,9 +67,11 @@ class KnownMarkets:
                 self._store.set_meta(EVERY + venue, json.dumps(known))
                 self._kept[venue] = known
             if held is not None and held in now:
-                market = {held: now[held]}
-                self._venues[venue].recognise(market, self._kept[venue])
-                self._quotes[venue].recognise(market, self._kept[venue])
+                self._recognise(venue, {held: now[held]})
+
+    def _recognise(self, venue: VenueId, live: Known) -> None:
+        for port in (self._venues[venue], self._quotes[venue]):
+            port.recognise(live, self._kept[venue])
 
 
 def _owner(port: Venue) -> str:

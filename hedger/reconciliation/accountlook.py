@@ -80,11 +80,11 @@ class AccountLook:
                 readings[venue.id] = found
                 if why:
                     in_doubt[venue.id] = why
-                    logger.warning("{} is in doubt: {}", venue.id, why)
                 flat.extend(self._read_flat(venue.id, found, began))
             except VenueError as error:
                 in_doubt[venue.id] = error.detail
-                logger.warning("{} is in doubt: {}", venue.id, error.detail)
+            if venue.id in in_doubt:
+                logger.warning("{} is in doubt: {}", venue.id, in_doubt[venue.id])
 
         await together(ask(venue) for venue in self._venues.values())
         shown = [p for positions in readings.values() for p in positions.values()]

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from hedger.differences import Some
+from hedger.differences import SomePositions
 from hedger.domain.ids import Symbol
 from hedger.domain.market import Position
 from hedger.errors import DriftError
@@ -29,7 +29,7 @@ async def told_positions(
         read = await _one_by_one(venue, symbols, max(max_age_s, SAME_ANSWER_S))
         if not read:
             raise
-        return Some(read), error.detail
+        return SomePositions(read), error.detail
 
 
 async def _one_by_one(

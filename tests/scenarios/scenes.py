@@ -35,6 +35,11 @@ async def a_pair_at_rest(desk: Desk) -> Hedge:
     return hedge
 
 
+def other(venue: str) -> str:
+    """The venue of the other leg."""
+    return LIGHTER if venue == X10 else X10
+
+
 async def a_working_order_believed_dead(desk: Desk, **fault: Any) -> Hedge:
     """A hedge that ended flat, because X10 keeps its order working and does not list it."""
     desk.world.fault(X10, "keep_working", reduce_only=False, **fault)

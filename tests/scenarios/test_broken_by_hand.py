@@ -17,7 +17,7 @@ from hedger.domain.order import Purpose
 from hedger.home import Home
 from hedger.ledger.records import OrderState
 from tests.desk import Desk
-from tests.scenarios.scenes import FOR_EVER, a_pair_at_rest, either_account, either_venue
+from tests.scenarios.scenes import FOR_EVER, a_pair_at_rest, either_account, either_venue, other
 from tests.world import LIGHTER, X10
 
 LONG_S = 300.0
@@ -65,10 +65,6 @@ async def leg_a_filled(desk: Desk, opening: "asyncio.Task[Any]") -> None:
     while desk.position(X10) == ZERO:
         assert not opening.done()
         await desk.world.pass_time(0.05)
-
-
-def other(venue: str) -> str:
-    return LIGHTER if venue == X10 else X10
 
 
 def told(desk: Desk) -> list[str]:

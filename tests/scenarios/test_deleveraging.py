@@ -20,6 +20,7 @@ from hedger.reduction import Reduction
 from hedger.rollback import RollbackEngine
 from tests.desk import Desk
 from tests.scenarios import facts
+from tests.scenarios.scenes import other
 from tests.soak import naked_spans
 from tests.world import LIGHTER, X10
 
@@ -34,10 +35,6 @@ AWAY_BPS = 1_300
 either_venue = pytest.mark.parametrize("venue", [X10, LIGHTER])
 small = pytest.mark.sandbox(balance_usd=Decimal(150))
 thin = pytest.mark.config(risk={"min_free_margin_share": 0})
-
-
-def other(venue: str) -> str:
-    return LIGHTER if venue == X10 else X10
 
 
 def move_price(desk: Desk, factor: str, *, over_s: float = 0) -> None:

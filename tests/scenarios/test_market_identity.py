@@ -14,7 +14,7 @@ from hedger.errors import DriftError, UnwritableError, UsageError, VenueError
 from hedger.home import Home
 from tests.desk import Desk
 from tests.disk import without_room
-from tests.scenarios.scenes import a_pair_at_rest
+from tests.scenarios.scenes import a_pair_at_rest, other
 from tests.world import LIGHTER, X10
 
 ETH = Symbol("ETH")
@@ -276,8 +276,7 @@ async def test_a_leg_alone_on_a_market_that_is_not_listed_goes_as_soon_as_it_is(
 ) -> None:
     """Trying it twelve times would tell nothing: a person is told, and the list is watched."""
     hedge = await desk.open("ETH", 300)
-    other = X10 if venue == LIGHTER else LIGHTER
-    desk.world.fault(other, "liquidate", market="ETH")
+    desk.world.fault(other(venue), "liquidate", market="ETH")
     desk.world.change_market(venue, "ETH", listed=False)
     await desk.reborn()
     began_s = desk.world.clock.monotonic_s()

@@ -6,7 +6,6 @@ the first message that it changes: an outage until somebody asks, a stolen nonce
 shows or refuses it, a clock until an order is signed by it.
 """
 
-import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -85,11 +84,12 @@ class Effects:
 
 def _next(text: str) -> int:
     """The nonce that an answer says comes next; -1 where it says none, as a hostile one may."""
-    with contextlib.suppress(ValueError, RecursionError):
+    try:
         answer = json.loads(text)
-        said = answer.get("nonce") if isinstance(answer, dict) else None
-        return said if isinstance(said, int) else -1
-    return -1
+    except (ValueError, RecursionError):
+        return -1
+    said = answer.get("nonce") if isinstance(answer, dict) else None
+    return said if isinstance(said, int) else -1
 
 
 def dry(venue: str) -> str:

@@ -350,9 +350,7 @@ class Oracle:
         """Whether a venue fills an order after its end, or more of it than was asked."""
         key = (venue, trade.client_id)
         filled = self._filled[key] = self._filled[key] + trade.size
-        order = self._venues.exchange(venue).order(trade.account, trade.order_id, None)
-        assert order is not None
-        return filled > order.new.size or _is_late(order, trade)
+        return filled > self._order(venue, trade).new.size or self._is_late(venue, trade)
 
     def _shows_odd(self, venue: str, trade: TradeView) -> bool:
         """
@@ -360,11 +358,18 @@ class Oracle:
         asked, and filled more than that. What was not read to have ended cannot fill late.
         """
         key = (venue, trade.client_id)
-        order = self._venues.exchange(venue).order(trade.account, trade.order_id, None)
-        assert order is not None
         sent = {"venue": venue, "client_id": trade.client_id}
         more = self._filled[key] > Decimal(self.one(_ASKED, **sent) or 0)
-        return more or (_is_late(order, trade) and self.one(_OPEN, **sent) is None)
+        return more or (self._is_late(venue, trade) and self.one(_OPEN, **sent) is None)
+
+    def _is_late(self, venue: str, trade: TradeView) -> bool:
+        late_ms = self._order(venue, trade).new.late_rest_ms
+        return late_ms is not None and trade.at_ms >= late_ms
+
+    def _order(self, venue: str, trade: TradeView) -> OrderView:
+        order = self._venues.exchange(venue).order(trade.account, trade.order_id, None)
+        assert order is not None
+        return order
 
     # -- promise 4: while a leg stands alone, and when that ends ---------------------------------
 
@@ -567,8 +572,3 @@ class Oracle:
 
     def _count(self, table: str) -> int:
         return int(self._conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-
-
-def _is_late(order: OrderView, trade: TradeView) -> bool:
-    late_ms = order.new.late_rest_ms
-    return late_ms is not None and trade.at_ms >= late_ms

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hedger.domain.hedge import State, Target
+from hedger.domain.hedge import Hedge, State, Target
 from hedger.domain.order import Side
 from hedger.errors import UnwritableError
 from hedger.ledger.store import Store
@@ -46,6 +46,14 @@ def store(tmp_path: Path, clock: ManualClock) -> Store:
 
 def a_process(store: Store, clock: ManualClock) -> NakedWatch:
     return NakedWatch(store=store, clock=clock, rules=RULES, dedicated=True)
+
+
+def with_both_legs(store: Store) -> Hedge:
+    (hedge,) = store.live()
+    other = an_order(number=2, venue=LIGHTER, side=Side.SELL)
+    store.intend(other)
+    store.settle(filled(other, ("0.04", "2500")))
+    return hedge
 
 
 def alerts(store: Store) -> list[str]:
@@ -115,10 +123,7 @@ def test_a_leg_that_goes_while_the_disk_is_full_stands_alone_since_its_last_read
     store: Store, clock: ManualClock
 ) -> None:
     """The reading in which the legs matched was forgotten by the look that failed."""
-    (hedge,) = store.live()
-    other = an_order(number=2, venue=LIGHTER, side=Side.SELL)
-    store.intend(other)
-    store.settle(filled(other, ("0.04", "2500")))
+    hedge = with_both_legs(store)
     hedge = store.move(hedge, State.OPENING_B, "leg B is being sent")
     store.move(hedge, State.OPEN, "both legs match", opened_at=clock.now())
     matched_at = store.now()
@@ -138,10 +143,7 @@ def test_a_hedge_that_is_brought_to_match_for_a_minute_is_told_whatever_its_legs
     store: Store, clock: ManualClock
 ) -> None:
     """What one leg holds cannot be told apart while its market has another name (seed 24234)."""
-    (hedge,) = store.live()
-    other = an_order(number=2, venue=LIGHTER, side=Side.SELL)
-    store.intend(other)
-    store.settle(filled(other, ("0.04", "2500")))
+    hedge = with_both_legs(store)
     store.move(hedge, State.CONVERGING, "nothing explains it", target=Target.FLAT)
     watch = a_process(store, clock)
     watch.look()
