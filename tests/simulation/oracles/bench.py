@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from math import inf
 from typing import TYPE_CHECKING
 
 from adapters.sandbox.engine.types import PositionChanged, TradeKind, TradeMade, TradeView
 from tests.simulation import ability
-from tests.simulation.beyond import TRUE_AGAIN_S
 from tests.simulation.exchange import HEDGED
 from tests.simulation.faults import NO_LEDGER, UNREADABLE, Ill
 from tests.simulation.kinds.venue import keyed
@@ -45,7 +43,6 @@ class Seen:
         self._orders: dict[tuple[str, str], Sent] = {}
         self._hedges: Sequence[Held] = ()
         self._read_at: tuple[int, int] | None = None  # of what was committed
-        self._true_s = inf  # available seconds since a venue was last untrue
         self.not_broken = NotBroken(
             partial(ability.shows, world), partial(keyed, world), self._matched, oracle, broken
         )
@@ -137,12 +134,8 @@ class Seen:
         self.booked.look(now, counts=listed)
         # who died between booking and telling has the next one tell, by a job after its recovery
         self.overfilled.look(now, counts=listed and world.recovering is None)
-        if world.truth.untrue_since(now - LOOK_S):
-            self._true_s = 0.0
-        elif available:
-            self._true_s += LOOK_S
         # beside a venue that is untrue, or was so lately, its belief is waited for first
-        true = self._true_s > TRUE_AGAIN_S
+        true = not world.truth.disbelieved(world.truth.available_s())
         self.held_back.look(
             HEDGED, hedges, now, serves=serves and true, up=world.is_up(), down=down
         )
