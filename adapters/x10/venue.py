@@ -160,14 +160,14 @@ class XVenue:
     async def _confirm(self) -> None:
         """
         Once: hold our configuration against the account that the API key belongs to. An answer
-        that does not name it confirms nothing, and it is asked for again.
+        that does not name it by numbers confirms nothing, and it is asked for again.
         """
         if self._confirmed:
             return
         page = await self._http.content("/user/account/info")
         account = Row(self._id, "account", page.data)
-        named = account.has("l2Vault") and account.has("accountId")
-        if not named or not account.id("l2Vault").isdecimal():  # hostile text is no other vault
+        ids = ("l2Vault", "accountId")
+        if not all(account.has(key) and account.id(key).isdecimal() for key in ids):
             raise UnavailableError(self._id, "GET /user/account/info does not name the account")
         if account.id("l2Vault") != self.account:
             raise ConfigError(

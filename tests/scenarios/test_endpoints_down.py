@@ -164,16 +164,22 @@ async def test_positions_of_an_account_that_x10_never_named_are_not_known(world:
     assert await port.positions() == {}
 
 
-@pytest.mark.parametrize("vault", ["[2J", "10 002"])
-async def test_an_answer_whose_vault_is_no_number_names_no_account(
-    world: World, vault: str
+@pytest.mark.parametrize("key", ["l2Vault", "accountId"])
+@pytest.mark.parametrize("text", ["[2J", "10 002"])
+async def test_an_answer_whose_ids_are_no_numbers_names_no_account(
+    world: World, key: str, text: str
 ) -> None:
-    """It would have ended the start of the daemon, with a leg alone perhaps (seed 40282)."""
-    data = {"status": "ACTIVE", "l2Key": "0x1", "l2Vault": vault, "accountId": 1}
+    """
+    The vault would have ended the start of the daemon, with a leg alone perhaps (seed 40282); the
+    account would have made every later answer another one's.
+    """
+    vault = str(world.account(X10))
+    data = {"status": "ACTIVE", "l2Key": "0x1", "l2Vault": vault, "accountId": 1, key: text}
     body = json.dumps({"status": "OK", "data": data})
     world.rewrite(X10, "/user/account/info", status=200, body=body, times=0)
     port = await world.x10()
 
+    assert port.owner is None
     world.no_rewrites()
     assert await port.positions() == {}
 
